@@ -1,0 +1,64 @@
+//! Prints the schema as TypeScript. `npm run gen` runs this test; `npm run check` compares the result.
+
+use std::{fs, hash::Hasher, path::Path};
+
+use ts_rs::TS;
+
+use crate::*;
+
+const HEADER: &str = "// Generated from native/crates/protocol by `npm run gen`. Do not edit.\n";
+
+#[test]
+fn typescript_matches_the_schema() {
+    let config = ts_rs::Config::new().with_large_int("number");
+    let mut body = String::new();
+    macro_rules! export {
+        ($($name:ty),+ $(,)?) => {$(
+            if let Some(docs) = <$name as TS>::docs() {
+                body.push_str(&docs);
+            }
+            body.push_str("export ");
+            body.push_str(&<$name as TS>::decl(&config));
+            body.push_str("\n\n");
+        )+};
+    }
+    export!(
+        SessionId, StreamId, LocalId, SessionPlan, TimeoutPlan, StreamPlan, LocalPlan, PortSpan, StreamKind,
+        RtcpMode, RemotePlan, LearningPlan, LearningMode, PayloadPlan, RoutePlan, MediaAction, ToDataPlane,
+        FromDataPlane, Request, Response, Configuration, InterfacePlan, BoundLocal, Component, Event,
+        TimeoutReason, Status, DataPath, InterfaceStatus, NodeCounters, ErrorCode, SessionStats, StreamStats,
+        ComponentStats, RemoteState, SsrcStats, MeasuredQuality, ReportedQuality, MosSample,
+    );
+    let fingerprint = fingerprint(&body);
+    let text = format!(
+        "{HEADER}\n/** Hash of this schema; the data plane refuses another one. */\nexport const FINGERPRINT = '{fingerprint}';\n\n{body}"
+    );
+
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let typescript = root.join("../../../src/dataplane/protocol.gen.ts");
+    let hash = root.join("src/fingerprint.txt");
+    if std::env::var_os("TANDEM_GENERATE").is_some() {
+        fs::write(typescript, text).unwrap();
+        fs::write(hash, fingerprint).unwrap();
+    } else {
+        assert_eq!(FINGERPRINT, fingerprint, "the schema changed: run `npm run gen`");
+    }
+}
+
+fn fingerprint(text: &str) -> String {
+    // FNV-1a, 64 bit: only has to tell two builds apart.
+    struct Fnv(u64);
+    impl Hasher for Fnv {
+        fn finish(&self) -> u64 {
+            self.0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+            }
+        }
+    }
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    hasher.write(text.as_bytes());
+    format!("{:016x}", hasher.finish())
+}

@@ -1,0 +1,207 @@
+//! Requests, responses and events.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ErrorCode, LocalId, SessionId, SessionPlan, SessionStats, StreamId};
+
+/// One frame from the control plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ToDataPlane {
+    /// Chosen by the control plane; the response carries it back.
+    pub id: u64,
+    pub request: Request,
+}
+
+/// One frame from the data plane.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum FromDataPlane {
+    /// The request of this id was carried out.
+    Ok { id: u64, response: Response },
+    /// The request of this id was refused; nothing changed.
+    Error { id: u64, error: ErrorCode },
+    /// Something happened by itself. `seq` grows by one with each event of a connection.
+    Event { seq: u64, event: Event },
+}
+
+/// A request from the control plane. Every request gets exactly one response.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Request {
+    /// First frame of a connection. Anything else before it closes the connection.
+    Hello { fingerprint: String, node: String },
+    /// Interfaces and limits. Idempotent; interfaces in use by sessions stay as long as those live.
+    Configure { configuration: Configuration },
+    /// Makes the session look like the plan. Creates it if it does not exist.
+    Apply { plan: Box<SessionPlan> },
+    /// Ends a session and returns its last statistics. Unknown sessions are not an error.
+    Release { session: SessionId },
+    /// Plans of all sessions in order of their id, with the ports filled in, for re-attach. Answered in pages.
+    List { after: Option<SessionId>, limit: u32 },
+    /// Statistics of these sessions; unknown ones are left out.
+    Stats { sessions: Vec<SessionId> },
+    /// The state of the process.
+    Status,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Response {
+    /// `boot` is new with every start of the data plane.
+    Hello { boot: String, sessions: u32 },
+    Configured,
+    Applied { bound: Vec<BoundLocal> },
+    Released { stats: Option<Box<SessionStats>> },
+    Sessions { plans: Vec<SessionPlan>, more: bool },
+    Stats { sessions: Vec<SessionStats> },
+    Status { status: Box<Status> },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Configuration {
+    pub interfaces: Vec<InterfacePlan>,
+    /// A released port rests this long before it is given out again, in milliseconds.
+    pub port_rest_ms: u64,
+    /// Sessions beyond this are refused with `tooManySessions`.
+    pub max_sessions: Option<u32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct InterfacePlan {
+    pub name: String,
+    /// Local addresses sockets are bound to.
+    #[cfg_attr(test, ts(type = "Array<string>"))]
+    pub addresses: Vec<IpAddr>,
+    /// First and last port of the range, both included.
+    pub port_min: u16,
+    pub port_max: u16,
+    /// Ports of the range that are never given out (other listeners).
+    pub excluded: Vec<u16>,
+}
+
+/// The ports a local got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BoundLocal {
+    pub local: LocalId,
+    /// RTP port; RTCP is the next one if the span is a pair.
+    pub port: u16,
+}
+
+/// Which half of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Component {
+    /// RTP (1 in RFC 8445).
+    Rtp,
+    /// RTCP (2 in RFC 8445).
+    Rtcp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Event {
+    /// The peer was found at this address (confirmed, not provisional).
+    #[serde(rename_all = "camelCase")]
+    RemoteLearned {
+        session: SessionId,
+        revision: u64,
+        stream: StreamId,
+        component: Component,
+        #[cfg_attr(test, ts(type = "string"))]
+        address: SocketAddr,
+    },
+    /// Packets from another source than the peer are being dropped. At most one per stream in ten seconds.
+    #[serde(rename_all = "camelCase")]
+    ForeignSource {
+        session: SessionId,
+        revision: u64,
+        stream: StreamId,
+        component: Component,
+        #[cfg_attr(test, ts(type = "string"))]
+        source: SocketAddr,
+        packets: u64,
+    },
+    /// No media for too long. Reported once, again only after media has been seen in between.
+    #[serde(rename_all = "camelCase")]
+    MediaTimeout { session: SessionId, revision: u64, reason: TimeoutReason, last_packet_ms_ago: Option<u64> },
+    /// A stream that may receive has had no packet since its answer. Reported once per stream.
+    #[serde(rename_all = "camelCase")]
+    NoFirstPacket { session: SessionId, revision: u64, stream: StreamId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum TimeoutReason {
+    Media,
+    Silent,
+    Offer,
+}
+
+/// State of the data plane process.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Status {
+    pub version: String,
+    pub boot: String,
+    pub sessions: u32,
+    pub shards: u32,
+    pub data_path: DataPath,
+    pub interfaces: Vec<InterfaceStatus>,
+    pub counters: NodeCounters,
+}
+
+/// Which way packets take, and why that one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct DataPath {
+    /// `io_uring` or `mmsg`.
+    pub name: String,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct InterfaceStatus {
+    pub name: String,
+    #[cfg_attr(test, ts(type = "string"))]
+    pub address: IpAddr,
+    pub port_min: u16,
+    pub port_max: u16,
+    pub ports_used: u32,
+    pub ports_resting: u32,
+    pub ports_free: u32,
+}
+
+/// Counters of the whole process since its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct NodeCounters {
+    pub received_packets: u64,
+    pub received_bytes: u64,
+    pub sent_packets: u64,
+    pub sent_bytes: u64,
+    pub dropped_packets: u64,
+    /// Packets the kernel or the send queue did not take.
+    pub send_failures: u64,
+}
+

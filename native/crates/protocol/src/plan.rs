@@ -1,0 +1,204 @@
+//! The desired state of one call, complete in itself: applying the same plan twice changes nothing.
+
+use std::net::{IpAddr, SocketAddr};
+
+use serde::{Deserialize, Serialize};
+
+/// Names a session. The control plane uses the Call-ID.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SessionId(pub String);
+
+/// Names a stream within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StreamId(pub u32);
+
+/// Names a pair of local ports within its session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LocalId(pub u32);
+
+/// Everything the data plane has to know of a call. A plan is complete: what it does not name ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct SessionPlan {
+    pub session: SessionId,
+    /// Grows with every change. A lower one than the current is refused with `stalePlan`.
+    pub revision: u64,
+    /// The control plane's own record of the call, opaque here. At most 16 kB.
+    pub memo: String,
+    /// Type-of-service byte of every packet sent (RFC 2474: DSCP in the upper six bits).
+    pub tos: u8,
+    pub timeouts: TimeoutPlan,
+    pub streams: Vec<StreamPlan>,
+    pub routes: Vec<RoutePlan>,
+}
+
+/// When to report a call whose media has died. The data plane only reports; the control plane ends calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct TimeoutPlan {
+    /// No packet on any stream that may receive, in milliseconds.
+    pub media_ms: u64,
+    /// The same for a call in which no stream may receive (hold), in milliseconds.
+    pub silent_ms: u64,
+    /// The same for streams whose far end has not been signalled yet (unanswered), in milliseconds.
+    pub offer_ms: u64,
+    /// A stream that may receive and never had a packet, in milliseconds from its answer. `null`: not watched.
+    pub first_packet_ms: Option<u64>,
+}
+
+/// One media stream of one leg, i.e. one `m=` section as seen from the proxy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StreamPlan {
+    pub id: StreamId,
+    /// Local ports. The first is the one in use (packets leave from it); the others stay bound, still receive,
+    /// and keep their port numbers for the case that the peer returns to them. Never empty.
+    pub locals: Vec<LocalPlan>,
+    pub kind: StreamKind,
+    /// Where the peer's RTCP goes and comes from.
+    pub rtcp: RtcpMode,
+    /// The peer's transport addresses as negotiated. `null` until its SDP is known.
+    pub remote: Option<RemotePlan>,
+    /// Addresses of an offer that has not been answered yet: the stream goes on with `remote` (or what was
+    /// learned) and moves over when a packet arrives from here, or when the next plan says so.
+    pub pending_remote: Option<RemotePlan>,
+    /// What had been learned before, when a session is brought back after a crash.
+    pub resume: Option<RemotePlan>,
+    pub learning: LearningPlan,
+    /// The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
+    pub receive: bool,
+    /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
+    pub payloads: Vec<PayloadPlan>,
+}
+
+/// Local transport addresses of a stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LocalPlan {
+    pub id: LocalId,
+    /// Name of a configured interface.
+    pub interface: String,
+    /// One of that interface's bind addresses.
+    #[cfg_attr(test, ts(type = "string"))]
+    pub address: IpAddr,
+    /// RTP port. `null`: choose one from the interface's range and report it. Otherwise exactly this one.
+    pub port: Option<u16>,
+    pub span: PortSpan,
+}
+
+/// How many ports a local has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum PortSpan {
+    /// RTP on an even port and RTCP on the next one (RFC 3550 §11).
+    Pair,
+    /// One port of any parity: RTP and RTCP multiplexed (RFC 5761), or not RTP at all.
+    Single,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum StreamKind {
+    /// RTP and RTCP.
+    Rtp,
+    /// Any other protocol over UDP (UDPTL, BFCP, DTLS-SCTP): relayed as it is.
+    Opaque,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum RtcpMode {
+    /// RTCP has its own port on both sides.
+    Separate,
+    /// RTCP shares the RTP port towards this peer (RFC 5761).
+    Muxed,
+    /// There is none.
+    None,
+}
+
+/// A peer's transport addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RemotePlan {
+    #[cfg_attr(test, ts(type = "string"))]
+    pub rtp: SocketAddr,
+    /// `null` with `rtcp: muxed` or `none`.
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub rtcp: Option<SocketAddr>,
+}
+
+/// How a stream learns where its peer really is (latching, RFC 7362).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LearningPlan {
+    pub mode: LearningMode,
+    /// After learning, packets from any other source are dropped and counted.
+    pub strict: bool,
+    /// After learning, follow a new source at once. Open to hijacking; only on request.
+    pub handover: bool,
+    /// Send to the signalled address whatever was learned.
+    pub asymmetric: bool,
+    /// Grows when signalling gives a reason to learn again (a changed address, a re-INVITE).
+    pub epoch: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum LearningMode {
+    /// The signalled address is right.
+    Off,
+    /// The first packet's source is right.
+    Immediate,
+    /// The source seen first after the learning window is right; until then each new source is tried.
+    Delayed,
+    /// The source nearest to the signalled address within the learning window is right.
+    Heuristic,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PayloadPlan {
+    pub payload_type: u8,
+    /// Encoding name as in `a=rtpmap`, e.g. `PCMU`.
+    pub codec: String,
+    /// RTP clock in Hz.
+    pub clock_rate: u32,
+}
+
+/// Packets received on stream `from` leave on stream `to`; RTCP follows its RTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RoutePlan {
+    pub from: StreamId,
+    pub to: StreamId,
+    /// What happens to media; RTCP is relayed unless it is `drop`.
+    pub media: MediaAction,
+    /// What happens to telephone events (RFC 4733).
+    pub telephone_events: MediaAction,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum MediaAction {
+    Forward,
+    /// Nothing goes out.
+    Drop,
+    /// The payload is replaced by the codec's silence (G.711, G.722); other codecs are dropped.
+    Silence,
+}

@@ -1,0 +1,101 @@
+import type { MediaFlags } from './flags.js';
+
+/**
+ * What any control protocol can ask. Text that comes from SIP (Call-ID, tags, SDP) is bytes: it is held as a
+ * string with one character per byte (latin1) and goes out as it came in.
+ */
+export type Command =
+  | { readonly kind: 'ping' }
+  | OfferCommand
+  | AnswerCommand
+  | DeleteCommand
+  | QueryCommand
+  | ListCommand
+  | { readonly kind: 'statistics' }
+  | MediaControlCommand
+  | UnsupportedCommand;
+
+/** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
+export type Client = { readonly address: string; readonly port: number; readonly protocol: 'ng' | 'rtpproxy' | 'http' };
+
+export type OfferCommand = {
+  readonly kind: 'offer';
+  readonly callId: string;
+  /** Tag of the party that sends this SDP. */
+  readonly fromTag: string;
+  readonly toTag?: string;
+  readonly viaBranch?: string;
+  readonly sdp: string;
+  readonly flags: MediaFlags;
+  /** The client understands `load limit` as a result. */
+  readonly supportsLoadLimit: boolean;
+};
+
+export type AnswerCommand = {
+  readonly kind: 'answer';
+  readonly callId: string;
+  /** Tag of the party that sent the offer. */
+  readonly fromTag: string;
+  /** Tag of the party that sends this SDP. */
+  readonly toTag: string;
+  readonly viaBranch?: string;
+  readonly sdp: string;
+  readonly flags: MediaFlags;
+};
+
+export type DeleteCommand = {
+  readonly kind: 'delete';
+  readonly callId: string;
+  readonly fromTag?: string;
+  /** Set only if the client wants it to count (flag `to-tag`). */
+  readonly toTag?: string;
+  readonly viaBranch?: string;
+  /** Absent: the configured default. 0: at once. */
+  readonly delaySeconds?: number;
+  /** An unknown call is an error instead of a warning. */
+  readonly fatal: boolean;
+  /** No statistics in the reply. */
+  readonly fast: boolean;
+};
+
+export type QueryCommand = {
+  readonly kind: 'query';
+  readonly callId: string;
+  readonly fromTag?: string;
+  readonly toTag?: string;
+};
+
+export type ListCommand = { readonly kind: 'list'; readonly limit: number };
+
+/** Selects a party: by label, by signalled address, by tag, or the whole call. First that is set counts. */
+export type PartySelection = {
+  readonly all?: 'all' | 'offer-answer' | 'except-offer-answer' | 'flows';
+  readonly label?: string;
+  readonly address?: string;
+  readonly tag?: string;
+};
+
+export type MediaControlKind =
+  | 'block media'
+  | 'unblock media'
+  | 'silence media'
+  | 'unsilence media'
+  | 'block DTMF'
+  | 'unblock DTMF'
+  | 'start forwarding'
+  | 'stop forwarding';
+
+export type MediaControlCommand = {
+  readonly kind: 'media control';
+  readonly action: MediaControlKind;
+  readonly callId: string;
+  readonly from: PartySelection;
+  /** Limits the action to what flows to this party. */
+  readonly to?: { readonly tag: string } | { readonly label: string };
+  readonly setLabel?: string;
+};
+
+/** A command of the protocol whose feature does not exist here (yet): refused by name. */
+export type UnsupportedCommand = { readonly kind: 'unsupported'; readonly name: string };
+
+export type CommandKind = Command['kind'];

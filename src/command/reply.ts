@@ -1,0 +1,108 @@
+import type { SessionStats } from '../dataplane/protocol.gen.js';
+
+/** What a command is answered with. */
+export type Reply =
+  | { readonly kind: 'pong' }
+  /** The SDP to send on. */
+  | { readonly kind: 'sdp'; readonly sdp: string }
+  | { readonly kind: 'done' }
+  /** A party or call was deleted; `statistics` unless `fast`. */
+  | { readonly kind: 'deleted'; readonly statistics?: CallStatistics; readonly warning?: string }
+  | { readonly kind: 'statistics'; readonly statistics: CallStatistics }
+  | { readonly kind: 'calls'; readonly callIds: readonly string[] }
+  | { readonly kind: 'nodeStatistics'; readonly statistics: NodeStatistics }
+  | { readonly kind: 'loadLimit'; readonly message: string }
+  | CommandFailure;
+
+/** Refused or failed. `message` is what the client reads, in the words it understands. */
+export type CommandFailure = { readonly kind: 'failure'; readonly code: FailureCode; readonly message: string };
+
+export type FailureCode =
+  | 'badRequest'
+  | 'badSdp'
+  | 'unknownCall'
+  | 'unknownParty'
+  | 'dialogue'
+  | 'outOfPorts'
+  | 'limit'
+  | 'unsupported'
+  | 'unavailable'
+  | 'internal';
+
+export function failure(code: FailureCode, message: string): CommandFailure {
+  return { kind: 'failure', code, message };
+}
+
+/** A call as `query` shows it: what the control plane knows, joined with what the data plane counted. */
+export type CallStatistics = {
+  readonly callId: string;
+  /** Milliseconds since the epoch. */
+  readonly createdMs: number;
+  readonly lastSignalMs: number;
+  readonly metadata?: string;
+  readonly parties: readonly PartyStatistics[];
+  /** Counters of all streams; absent when the session is gone from the data plane. */
+  readonly media?: SessionStats;
+  /** When `media` was taken, milliseconds since the epoch. */
+  readonly atMs: number;
+};
+
+export type PartyStatistics = {
+  /** Absent: an unanswered peer that has no tag yet. */
+  readonly tag?: string;
+  readonly tagAliases: readonly string[];
+  readonly viaBranch?: string;
+  readonly label?: string;
+  readonly metadata?: string;
+  readonly createdMs: number;
+  /** Tags (or labels of untagged parties) this party hears, and who hears it. */
+  readonly subscriptions: readonly PartyLink[];
+  readonly subscribers: readonly PartyLink[];
+  readonly medias: readonly MediaStatistics[];
+};
+
+export type PartyLink = { readonly tag: string; readonly type: 'offer/answer' | 'pub/sub' };
+
+export type MediaStatistics = {
+  /** From 1. */
+  readonly index: number;
+  readonly type: string;
+  readonly protocol: string;
+  /** Encoding name and clock of the first negotiated codec, e.g. `PCMU/8000`; the codec in use wins. */
+  readonly codec?: string;
+  /** In the words of the reference: `send`, `recv`, `rtcp-mux`, … */
+  readonly flags: readonly string[];
+  /** Stream of the data plane; absent for a rejected m-line. */
+  readonly stream?: number;
+  readonly local?: { readonly address: string; readonly rtpPort: number; readonly rtcpPort?: number };
+  readonly advertised?: { readonly rtp?: string; readonly rtcp?: string };
+};
+
+/** Counters of this node since its start. */
+export type NodeStatistics = {
+  readonly uptimeSeconds: number;
+  readonly sessions: number;
+  readonly managedSessions: number;
+  readonly rejectedSessions: number;
+  readonly timeoutSessions: number;
+  readonly silentTimeoutSessions: number;
+  readonly finalTimeoutSessions: number;
+  readonly offerTimeoutSessions: number;
+  readonly regularTerminatedSessions: number;
+  readonly forcedTerminatedSessions: number;
+  readonly relayedPackets: number;
+  readonly relayedBytes: number;
+  readonly relayedPacketErrors: number;
+  readonly zeroWayStreams: number;
+  readonly oneWayStreams: number;
+  readonly averageCallDurationSeconds: number;
+  readonly totalCallsDurationSeconds: number;
+  /** By client address, then by command name: how often and how long (seconds in total), errors. */
+  readonly controls: readonly ControlStatistics[];
+};
+
+export type ControlStatistics = {
+  readonly proxy: string;
+  readonly commands: ReadonlyMap<string, { readonly count: number; readonly seconds: number }>;
+  readonly errors: number;
+};

@@ -1,0 +1,396 @@
+// Generated from native/crates/protocol by `npm run gen`. Do not edit.
+
+/** Hash of this schema; the data plane refuses another one. */
+export const FINGERPRINT = 'e1daa24295610732';
+
+/**
+ * Names a session. The control plane uses the Call-ID.
+ */
+export type SessionId = string;
+
+/**
+ * Names a stream within its session.
+ */
+export type StreamId = number;
+
+/**
+ * Names a pair of local ports within its session.
+ */
+export type LocalId = number;
+
+/**
+ * Everything the data plane has to know of a call. A plan is complete: what it does not name ends.
+ */
+export type SessionPlan = { session: SessionId, 
+/**
+ * Grows with every change. A lower one than the current is refused with `stalePlan`.
+ */
+revision: number, 
+/**
+ * The control plane's own record of the call, opaque here. At most 16 kB.
+ */
+memo: string, 
+/**
+ * Type-of-service byte of every packet sent (RFC 2474: DSCP in the upper six bits).
+ */
+tos: number, timeouts: TimeoutPlan, streams: Array<StreamPlan>, routes: Array<RoutePlan>, };
+
+/**
+ * When to report a call whose media has died. The data plane only reports; the control plane ends calls.
+ */
+export type TimeoutPlan = { 
+/**
+ * No packet on any stream that may receive, in milliseconds.
+ */
+mediaMs: number, 
+/**
+ * The same for a call in which no stream may receive (hold), in milliseconds.
+ */
+silentMs: number, 
+/**
+ * The same for streams whose far end has not been signalled yet (unanswered), in milliseconds.
+ */
+offerMs: number, 
+/**
+ * A stream that may receive and never had a packet, in milliseconds from its answer. `null`: not watched.
+ */
+firstPacketMs: number | null, };
+
+/**
+ * One media stream of one leg, i.e. one `m=` section as seen from the proxy.
+ */
+export type StreamPlan = { id: StreamId, 
+/**
+ * Local ports. The first is the one in use (packets leave from it); the others stay bound, still receive,
+ * and keep their port numbers for the case that the peer returns to them. Never empty.
+ */
+locals: Array<LocalPlan>, kind: StreamKind, 
+/**
+ * Where the peer's RTCP goes and comes from.
+ */
+rtcp: RtcpMode, 
+/**
+ * The peer's transport addresses as negotiated. `null` until its SDP is known.
+ */
+remote: RemotePlan | null, 
+/**
+ * Addresses of an offer that has not been answered yet: the stream goes on with `remote` (or what was
+ * learned) and moves over when a packet arrives from here, or when the next plan says so.
+ */
+pendingRemote: RemotePlan | null, 
+/**
+ * What had been learned before, when a session is brought back after a crash.
+ */
+resume: RemotePlan | null, learning: LearningPlan, 
+/**
+ * The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
+ */
+receive: boolean, 
+/**
+ * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
+ */
+payloads: Array<PayloadPlan>, };
+
+/**
+ * Local transport addresses of a stream.
+ */
+export type LocalPlan = { id: LocalId, 
+/**
+ * Name of a configured interface.
+ */
+interface: string, 
+/**
+ * One of that interface's bind addresses.
+ */
+address: string, 
+/**
+ * RTP port. `null`: choose one from the interface's range and report it. Otherwise exactly this one.
+ */
+port: number | null, span: PortSpan, };
+
+/**
+ * How many ports a local has.
+ */
+export type PortSpan = "pair" | "single";
+
+export type StreamKind = "rtp" | "opaque";
+
+export type RtcpMode = "separate" | "muxed" | "none";
+
+/**
+ * A peer's transport addresses.
+ */
+export type RemotePlan = { rtp: string, 
+/**
+ * `null` with `rtcp: muxed` or `none`.
+ */
+rtcp: string | null, };
+
+/**
+ * How a stream learns where its peer really is (latching, RFC 7362).
+ */
+export type LearningPlan = { mode: LearningMode, 
+/**
+ * After learning, packets from any other source are dropped and counted.
+ */
+strict: boolean, 
+/**
+ * After learning, follow a new source at once. Open to hijacking; only on request.
+ */
+handover: boolean, 
+/**
+ * Send to the signalled address whatever was learned.
+ */
+asymmetric: boolean, 
+/**
+ * Grows when signalling gives a reason to learn again (a changed address, a re-INVITE).
+ */
+epoch: number, };
+
+export type LearningMode = "off" | "immediate" | "delayed" | "heuristic";
+
+export type PayloadPlan = { payloadType: number, 
+/**
+ * Encoding name as in `a=rtpmap`, e.g. `PCMU`.
+ */
+codec: string, 
+/**
+ * RTP clock in Hz.
+ */
+clockRate: number, };
+
+/**
+ * Packets received on stream `from` leave on stream `to`; RTCP follows its RTP.
+ */
+export type RoutePlan = { from: StreamId, to: StreamId, 
+/**
+ * What happens to media; RTCP is relayed unless it is `drop`.
+ */
+media: MediaAction, 
+/**
+ * What happens to telephone events (RFC 4733).
+ */
+telephoneEvents: MediaAction, };
+
+export type MediaAction = "forward" | "drop" | "silence";
+
+/**
+ * One frame from the control plane.
+ */
+export type ToDataPlane = { 
+/**
+ * Chosen by the control plane; the response carries it back.
+ */
+id: number, request: Request, };
+
+/**
+ * One frame from the data plane.
+ */
+export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | { "kind": "error", id: number, error: ErrorCode, } | { "kind": "event", seq: number, event: Event, };
+
+/**
+ * A request from the control plane. Every request gets exactly one response.
+ */
+export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "status" };
+
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured" } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "status", status: Status, };
+
+export type Configuration = { interfaces: Array<InterfacePlan>, 
+/**
+ * A released port rests this long before it is given out again, in milliseconds.
+ */
+portRestMs: number, 
+/**
+ * Sessions beyond this are refused with `tooManySessions`.
+ */
+maxSessions: number | null, };
+
+export type InterfacePlan = { name: string, 
+/**
+ * Local addresses sockets are bound to.
+ */
+addresses: Array<string>, 
+/**
+ * First and last port of the range, both included.
+ */
+portMin: number, portMax: number, 
+/**
+ * Ports of the range that are never given out (other listeners).
+ */
+excluded: Array<number>, };
+
+/**
+ * The ports a local got.
+ */
+export type BoundLocal = { local: LocalId, 
+/**
+ * RTP port; RTCP is the next one if the span is a pair.
+ */
+port: number, };
+
+/**
+ * Which half of a stream.
+ */
+export type Component = "rtp" | "rtcp";
+
+export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, };
+
+export type TimeoutReason = "media" | "silent" | "offer";
+
+/**
+ * State of the data plane process.
+ */
+export type Status = { version: string, boot: string, sessions: number, shards: number, dataPath: DataPath, interfaces: Array<InterfaceStatus>, counters: NodeCounters, };
+
+/**
+ * Which way packets take, and why that one.
+ */
+export type DataPath = { 
+/**
+ * `io_uring` or `mmsg`.
+ */
+name: string, reason: string, };
+
+export type InterfaceStatus = { name: string, address: string, portMin: number, portMax: number, portsUsed: number, portsResting: number, portsFree: number, };
+
+/**
+ * Counters of the whole process since its start.
+ */
+export type NodeCounters = { receivedPackets: number, receivedBytes: number, sentPackets: number, sentBytes: number, droppedPackets: number, 
+/**
+ * Packets the kernel or the send queue did not take.
+ */
+sendFailures: number, };
+
+export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+
+export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
+
+export type StreamStats = { stream: StreamId, rtp: ComponentStats, 
+/**
+ * With `rtcp: muxed` this counts the RTCP that arrived on the RTP port.
+ */
+rtcp: ComponentStats, 
+/**
+ * Codec of the last media packet from the peer, e.g. `PCMU`; `null` if unknown or none yet.
+ */
+codecIn: string | null, 
+/**
+ * Codec of the last media packet sent to the peer.
+ */
+codecOut: string | null, 
+/**
+ * Sources seen from the peer, at most eight: the idlest gives way.
+ */
+ingress: Array<SsrcStats>, 
+/**
+ * Sources sent to the peer, at most eight.
+ */
+egress: Array<SsrcStats>, 
+/**
+ * Sources that had to give way in `ingress`.
+ */
+ssrcsForgotten: number, };
+
+export type ComponentStats = { 
+/**
+ * Relayed or consumed packets from the peer.
+ */
+receivedPackets: number, 
+/**
+ * UDP payload bytes of those.
+ */
+receivedBytes: number, sentPackets: number, sentBytes: number, 
+/**
+ * Not RTP or RTCP of version 2, or truncated.
+ */
+malformed: number, 
+/**
+ * From another source than the peer, and dropped.
+ */
+foreign: number, lastForeign: string | null, 
+/**
+ * Dropped because the peer may not send (hold) or its media is blocked.
+ */
+blocked: number, 
+/**
+ * Dropped because there is nobody to send it to yet.
+ */
+unroutable: number, 
+/**
+ * RTP with a payload type that was not negotiated; relayed all the same.
+ */
+unknownPayloadType: number, 
+/**
+ * Where packets to the peer go now.
+ */
+remote: string | null, remoteState: RemoteState, 
+/**
+ * Milliseconds since the last packet from the peer; `null` if there was none.
+ */
+lastPacketMsAgo: number | null, };
+
+export type RemoteState = "unknown" | "signalled" | "provisional" | "confirmed";
+
+/**
+ * One RTP source (RFC 3550 §3).
+ */
+export type SsrcStats = { ssrc: number, packets: number, bytes: number, payloadType: number, codec: string | null, lastSequence: number, lastTimestamp: number, measured: MeasuredQuality, 
+/**
+ * What the receiver of this source reports of it; `null` before its first usable report block.
+ */
+reported: ReportedQuality | null, };
+
+/**
+ * Quality as seen on arrival here.
+ */
+export type MeasuredQuality = { 
+/**
+ * Packets expected less packets received (RFC 3550 A.3); duplicates can make it negative.
+ */
+lost: number, duplicates: number, reordered: number, 
+/**
+ * Interarrival jitter (RFC 3550 A.8) in milliseconds.
+ */
+jitterMs: number, 
+/**
+ * Estimated listening quality from loss and jitter, 1.0 to 4.5 (simplified ITU-T G.107); `null` before the
+ * first second of media.
+ */
+mos: number | null, };
+
+/**
+ * Quality from RTCP report blocks about this source.
+ */
+export type ReportedQuality = { reports: number, 
+/**
+ * Cumulative number of packets lost (RFC 3550 §6.4.1).
+ */
+lost: number, 
+/**
+ * Loss since the report before, percent.
+ */
+lossPercent: number, jitterMs: number, 
+/**
+ * Round trip between here and the reporter in microseconds; `null` without a usable LSR.
+ */
+roundTripLegUs: number | null, 
+/**
+ * Sum of both legs in microseconds.
+ */
+roundTripUs: number | null, average: MosSample | null, lowest: MosSample | null, highest: MosSample | null, 
+/**
+ * Report blocks that gave a MOS.
+ */
+samples: number, };
+
+export type MosSample = { 
+/**
+ * 1.0 to 4.5.
+ */
+mos: number, jitterMs: number, lossPercent: number, roundTripUs: number, roundTripLegUs: number, 
+/**
+ * Milliseconds ago.
+ */
+msAgo: number, };
+

@@ -1,0 +1,51 @@
+import type { Client, Command } from '../command/command.js';
+import type { Reply } from '../command/reply.js';
+import type {
+  BoundLocal,
+  Configuration,
+  ErrorCode,
+  Event,
+  SessionId,
+  SessionPlan,
+  SessionStats,
+  Status,
+} from '../dataplane/protocol.gen.js';
+
+/** Executes commands. The control protocols call it; they know nothing else of the service. */
+export type CommandHandler = (command: Command, client: Client) => Promise<Reply>;
+
+/** The data plane as the service sees it. A refused request rejects with `DataPlaneError`. */
+export type DataPlane = {
+  configure(configuration: Configuration): Promise<void>;
+  /** Makes the session look like the plan; resolves with the port of every local of the plan. */
+  apply(plan: SessionPlan): Promise<readonly BoundLocal[]>;
+  /** Ends the session; resolves with its last statistics, `null` if it did not exist. */
+  release(session: SessionId): Promise<SessionStats | null>;
+  stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]>;
+  status(): Promise<Status>;
+  /** All sessions the data plane holds, with their ports. */
+  list(): Promise<readonly SessionPlan[]>;
+};
+
+export type DataPlaneListener = {
+  /** A connection is up. `boot` differs from the last one if the data plane has restarted. */
+  connected(boot: string, sessions: number): void;
+  disconnected(reason: string): void;
+  event(event: Event): void;
+};
+
+/** A request the data plane refused, or could not answer. */
+export class DataPlaneError extends Error {
+  override readonly name = 'DataPlaneError';
+  readonly detail: ErrorCode | { readonly code: 'disconnected' } | { readonly code: 'timeout' };
+
+  constructor(detail: DataPlaneError['detail']) {
+    super(`data plane: ${detail.code}`);
+    this.detail = detail;
+  }
+}
+
+export type Clock = { now(): number };
+
+/** Cryptographic randomness. */
+export type Random = { bytes(count: number): Uint8Array };
