@@ -42,6 +42,8 @@ fn typescript_matches_the_schema() {
         fs::write(hash, fingerprint).unwrap();
     } else {
         assert_eq!(FINGERPRINT, fingerprint, "the schema changed: run `npm run gen`");
+        let committed = fs::read_to_string(typescript).unwrap();
+        assert!(committed == text, "protocol.gen.ts is not what the schema prints: run `npm run gen`");
     }
 }
 

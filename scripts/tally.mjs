@@ -1,0 +1,48 @@
+// Adds up what the runners reported and prints `N passed, N failed[, N skipped]` as the last line.
+import { existsSync, readFileSync } from 'node:fs';
+
+const [directory, ...suites] = process.argv.slice(2);
+const total = { passed: 0, failed: 0, skipped: 0 };
+
+for (const suite of suites) {
+  const seen = suite === 'native' ? cargo(`${directory}/native.log`) : vitest(`${directory}/${suite}.json`);
+  if (seen === undefined || seen.passed + seen.failed + seen.skipped === 0) {
+    console.error(`suite ${suite}: no result`);
+    total.failed += 1;
+    continue;
+  }
+  for (const key of Object.keys(total)) total[key] += seen[key];
+}
+
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exit(total.failed === 0 ? 0 : 1);
+
+function cargo(file) {
+  if (!existsSync(file)) return undefined;
+  const text = readFileSync(file, 'utf8');
+  const seen = { passed: 0, failed: 0, skipped: 0 };
+  for (const [, passed, failed, ignored] of text.matchAll(
+    /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm,
+  )) {
+    seen.passed += Number(passed);
+    seen.failed += Number(failed);
+    seen.skipped += Number(ignored);
+  }
+  // A build error or an aborted test binary has no result line of its own.
+  if (/^tandem-exit/m.test(text) && seen.failed === 0) seen.failed = 1;
+  return seen;
+}
+
+function vitest(file) {
+  if (!existsSync(file)) return undefined;
+  const report = JSON.parse(readFileSync(file, 'utf8'));
+  const brokenFiles = report.testResults.filter(
+    (result) => result.status === 'failed' && result.assertionResults.length === 0,
+  ).length;
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
