@@ -1,6 +1,7 @@
 /**
- * An SDP body as data (RFC 8866), lossless: every line is kept, in order, with its line end, so that what
- * nobody touches goes out byte by byte as it came in. Text is one character per byte (latin1).
+ * An SDP body as data (RFC 8866), lossless: every line is kept, in order, so that what nobody touches goes out
+ * byte by byte as it came in (line ends become CRLF, runs of spaces in `m=` lines one space). Text is one
+ * character per byte (latin1). Strings cut from a body keep the whole body in memory: see `detach`.
  */
 
 /** One line: `type` is the letter before `=`. */

@@ -1,0 +1,89 @@
+import { decimalUpTo } from './attributes.js';
+import type { Line, MediaDescription, SessionDescription } from './model.js';
+
+export type ParsedSdp =
+  | { readonly ok: true; readonly description: SessionDescription }
+  | { readonly ok: false; readonly line: number; readonly reason: string };
+
+/**
+ * Reads an SDP body. Lines end in LF or CRLF, the last one may lack its end; an empty line ends the body.
+ * Only the shape of lines and the `m=` lines are checked here: a broken attribute is a matter of who reads it.
+ */
+export function parseSdp(text: string): ParsedSdp {
+  if (text.length > MAX_BYTES) return failed(0, `longer than ${MAX_BYTES} bytes`);
+  if (!/^v=0\r?(?:\n|$)/.test(text)) return failed(1, 'does not begin with v=0');
+  if (text.includes('\0')) return failed(0, 'contains a NUL byte');
+
+  const sessionLines: Line[] = [];
+  const medias: MediaDescription[] = [];
+  let lines = sessionLines;
+  let number = 0;
+  for (let start = 0; start < text.length; ) {
+    const newline = text.indexOf('\n', start);
+    let end = newline < 0 ? text.length : newline;
+    const next = newline < 0 ? text.length : newline + 1;
+    if (end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN) end -= 1;
+    if (end === start) break;
+
+    number += 1;
+    if (number > MAX_LINES) return failed(number, `more than ${MAX_LINES} lines`);
+    const type = LINE_TYPES[text.charCodeAt(start)];
+    if (type === undefined || end < start + 2 || text.charCodeAt(start + 1) !== EQUALS_SIGN) {
+      return failed(number, 'not a line of SDP');
+    }
+    const value = text.slice(start + 2, end);
+    if (value.includes('\r')) return failed(number, 'carriage return within a line');
+    start = next;
+
+    if (type === 'm') {
+      if (medias.length === MAX_MEDIAS) return failed(number, `more than ${MAX_MEDIAS} m= lines`);
+      lines = [];
+      const media = parseMediaLine(value, lines);
+      if (typeof media === 'string') return failed(number, media);
+      medias.push(media);
+    } else if (type === 'v' && number > 1) {
+      return failed(number, 'second v= line');
+    } else {
+      lines.push({ type, value });
+    }
+  }
+  return { ok: true, description: { lines: sessionLines, medias } };
+}
+
+/** Returns the reason if the value is not that of an `m=` line. */
+function parseMediaLine(value: string, lines: readonly Line[]): MediaDescription | string {
+  let tokens = value.split(' ');
+  if (tokens.includes('')) tokens = tokens.filter((token) => token !== '');
+  const [type, ports, protocol] = tokens;
+  if (type === undefined || ports === undefined || protocol === undefined) return 'incomplete m= line';
+  if (tokens.length - 3 > MAX_FORMATS) return `more than ${MAX_FORMATS} formats`;
+
+  const slash = ports.indexOf('/');
+  const port = decimalUpTo(slash < 0 ? ports : ports.slice(0, slash), 65_535);
+  if (port === undefined) return 'bad port';
+  const formats = tokens.slice(3);
+  if (slash < 0) return { type, port, protocol, formats, lines };
+
+  const portCount = decimalUpTo(ports.slice(slash + 1), 65_535);
+  if (portCount === undefined || portCount < 1) return 'bad number of ports';
+  return { type, port, portCount, protocol, formats, lines };
+}
+
+function failed(line: number, reason: string): ParsedSdp {
+  return { ok: false, line, reason };
+}
+
+const MAX_BYTES = 65_536;
+const MAX_LINES = 4_096;
+const MAX_MEDIAS = 64;
+const MAX_FORMATS = 256;
+
+const CARRIAGE_RETURN = 0x0d;
+const EQUALS_SIGN = 0x3d;
+
+/** The letters of RFC 8866 §5, by character code. */
+const LINE_TYPES: readonly (string | undefined)[] = (() => {
+  const types = new Array<string | undefined>(256).fill(undefined);
+  for (const letter of 'vosiuepcbtrzkam') types[letter.charCodeAt(0)] = letter;
+  return types;
+})();
