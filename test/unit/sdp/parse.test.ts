@@ -95,7 +95,11 @@ describe('parsing an SDP body', () => {
     const body = fc
       .array(fc.oneof(line, media), { maxLength: 40 })
       .map((lines) => `v=0\r\n${lines.join('')}`);
-    fc.assert(fc.property(body, (text) => expect(serializeSdp(parsed(text))).toBe(text)));
+    fc.assert(
+      fc.property(body, (text) => {
+        expect(serializeSdp(parsed(text))).toBe(text);
+      }),
+    );
   });
 
   it('never throws', () => {

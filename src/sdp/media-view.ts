@@ -1,0 +1,273 @@
+import { type NetworkAddress, parseConnection, parseRtcp, type RtcpAttribute } from './address.js';
+import { attributeName, decimalUpTo } from './attributes.js';
+import { type CryptoAttribute, parseCrypto } from './crypto.js';
+import { type Direction, narrowerDirection, parseDirection } from './direction.js';
+import { type Fingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
+import { type Extmap, parseExtmap } from './extmap.js';
+import { type IceAttributes, iceAttributes } from './ice.js';
+import type { Line, MediaDescription } from './model.js';
+import { type PayloadFormat, payloadFormats } from './payloads.js';
+import type { SessionView } from './session-view.js';
+
+/** One media description, read together with what the session part says for it. */
+export type MediaView = {
+  readonly media: MediaDescription;
+  /** Absent: not RTP over UDP, to be relayed as opaque packets or not at all. */
+  readonly profile: RtpProfile | undefined;
+  /** Own `c=`, else that of the session. */
+  readonly address: NetworkAddress;
+  /** The address stands in the media section itself. */
+  readonly ownAddress: boolean;
+  readonly direction: Direction;
+  /** The direction attributes of this section as they came in; empty if it relies on the session or default. */
+  readonly directionLines: readonly Line[];
+  readonly rtcp: RtcpAttribute | undefined;
+  /** `a=rtcp-mux`, or `a=rtcp` naming the RTP port itself. */
+  readonly rtcpMux: boolean;
+  /** In the order of the `m=` line; empty unless RTP. */
+  readonly payloads: readonly PayloadFormat[];
+  readonly ptimeMs: number | undefined;
+  readonly maxPtimeMs: number | undefined;
+  readonly mid: string | undefined;
+  readonly label: string | undefined;
+  readonly bundleOnly: boolean;
+  readonly extmaps: readonly Extmap[];
+  readonly extmapAllowMixed: boolean;
+  readonly crypto: readonly CryptoAttribute[];
+  readonly fingerprint: Fingerprint | undefined;
+  readonly setup: Setup | undefined;
+  readonly tlsId: string | undefined;
+  readonly ice: IceAttributes;
+  /** `i=` of the section. */
+  readonly title: Line | undefined;
+  readonly bandwidth: readonly Line[];
+  /**
+   * Attributes nobody here understands, in order. Without RTP these include what only RTP gives a meaning to, and
+   * `setup`, `fingerprint`, `tls-id`, `crypto`: the parties speak through us about a protocol we do not know.
+   */
+  readonly other: readonly Line[];
+};
+
+export type ViewedMedia =
+  | { readonly ok: true; readonly view: MediaView }
+  | { readonly ok: false; readonly reason: string };
+
+export type RtpProfile = (typeof RTP_PROFILES)[number];
+
+const RTP_PROFILES = [
+  'RTP/AVP',
+  'RTP/AVPF',
+  'RTP/SAVP',
+  'RTP/SAVPF',
+  'UDP/TLS/RTP/SAVP',
+  'UDP/TLS/RTP/SAVPF',
+] as const;
+
+export function rtpProfile(protocol: string): RtpProfile | undefined {
+  const spelled = protocol.toUpperCase();
+  return RTP_PROFILES.find((profile) => profile === spelled);
+}
+
+export function viewMedia(media: MediaDescription, session: SessionView): ViewedMedia {
+  const profile = rtpProfile(media.protocol);
+  if ((media.portCount ?? 1) > MAX_PORTS) return { ok: false, reason: 'too many ports in one m= line' };
+
+  let connection: NetworkAddress | undefined;
+  let title: Line | undefined;
+  const bandwidth: Line[] = [];
+  const attributes = new AttributeReader(profile !== undefined);
+  for (const line of media.lines) {
+    switch (line.type) {
+      case 'a':
+        attributes.read(line);
+        break;
+      case 'c':
+        connection ??= parseConnection(line.value);
+        break;
+      case 'b':
+        bandwidth.push(line);
+        break;
+      case 'i':
+        title ??= line;
+        break;
+    }
+  }
+
+  const address = connection ?? session.connection;
+  if (address === undefined) return { ok: false, reason: INCOMPLETE };
+  const payloads = profile === undefined ? [] : payloadFormats(media.formats, attributes.payloadLines);
+  // A rejected section may name anything: its formats are only repeated.
+  if (payloads === undefined && media.port !== 0) return { ok: false, reason: INCOMPLETE };
+
+  const rtcp = (media.portCount ?? 1) > 1 ? undefined : attributes.rtcp;
+  const rtcpOnRtpPort =
+    rtcp !== undefined &&
+    media.port !== 0 &&
+    rtcp.port === media.port &&
+    (rtcp.address === undefined || rtcp.address.address === address.address);
+  const view: MediaView = {
+    media,
+    profile,
+    address,
+    ownAddress: connection !== undefined,
+    direction: attributes.direction ?? session.direction ?? 'sendrecv',
+    directionLines: attributes.directionLines,
+    rtcp,
+    rtcpMux: attributes.rtcpMux || rtcpOnRtpPort,
+    payloads: payloads ?? [],
+    ptimeMs: attributes.ptimeMs,
+    maxPtimeMs: attributes.maxPtimeMs,
+    mid: attributes.mid,
+    label: attributes.label,
+    bundleOnly: attributes.bundleOnly,
+    extmaps: attributes.extmaps,
+    extmapAllowMixed: attributes.extmapAllowMixed || session.extmapAllowMixed,
+    crypto: attributes.crypto,
+    fingerprint: attributes.fingerprint ?? session.fingerprint,
+    setup: attributes.setup ?? session.setup,
+    tlsId: attributes.tlsId ?? session.tlsId,
+    ice: iceAttributes(attributes.iceLines, session.ice),
+    title,
+    bandwidth,
+    other: attributes.other,
+  };
+  return { ok: true, view };
+}
+
+/** Sorts the attributes of one section; the first of a kind counts where only one can. */
+class AttributeReader {
+  direction: Direction | undefined;
+  rtcp: RtcpAttribute | undefined;
+  rtcpMux = false;
+  ptimeMs: number | undefined;
+  maxPtimeMs: number | undefined;
+  mid: string | undefined;
+  label: string | undefined;
+  bundleOnly = false;
+  extmapAllowMixed = false;
+  fingerprint: Fingerprint | undefined;
+  setup: Setup | undefined;
+  tlsId: string | undefined;
+  readonly directionLines: Line[] = [];
+  readonly payloadLines: Line[] = [];
+  readonly extmaps: Extmap[] = [];
+  readonly crypto: CryptoAttribute[] = [];
+  readonly iceLines: Line[] = [];
+  readonly other: Line[] = [];
+  readonly #isRtp: boolean;
+
+  constructor(isRtp: boolean) {
+    this.#isRtp = isRtp;
+  }
+
+  read(line: Line): void {
+    const name = attributeName(line);
+    const value = line.value.slice(name.length + 1);
+    if (this.#readCommon(name, value, line)) return;
+    if (this.#isRtp && this.#readRtp(name, value, line)) return;
+    if (this.#readSecurity(name, value) && this.#isRtp) return;
+    this.other.push(line);
+  }
+
+  #readCommon(name: string, value: string, line: Line): boolean {
+    switch (name) {
+      case 'sendrecv':
+      case 'sendonly':
+      case 'recvonly':
+      case 'inactive':
+        this.direction = narrowerDirection(this.direction, parseDirection(name));
+        this.directionLines.push(line);
+        return true;
+      case 'mid':
+        this.mid ??= value;
+        return true;
+      case 'label':
+        this.label ??= value;
+        return true;
+      case 'bundle-only':
+        this.bundleOnly = true;
+        return true;
+      case 'rtcp':
+        this.rtcp ??= parseRtcp(value);
+        return true;
+      case 'rtcp-mux':
+      // RFC 8858; copied, it would forbid the separate RTCP port of a leg that does not multiplex.
+      case 'rtcp-mux-only':
+        this.rtcpMux = true;
+        return true;
+      case 'ice-ufrag':
+      case 'ice-pwd':
+      case 'ice-options':
+      case 'ice-lite':
+      case 'candidate':
+      case 'remote-candidates':
+      case 'end-of-candidates':
+        this.iceLines.push(line);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #readRtp(name: string, value: string, line: Line): boolean {
+    switch (name) {
+      case 'rtpmap':
+      case 'fmtp':
+        this.payloadLines.push(line);
+        return true;
+      case 'rtcp-fb':
+        if (value.startsWith('*')) return false;
+        this.payloadLines.push(line);
+        return true;
+      case 'ptime':
+        this.ptimeMs ??= milliseconds(value);
+        return true;
+      case 'maxptime':
+        this.maxPtimeMs ??= milliseconds(value);
+        return true;
+      case 'extmap': {
+        const extmap = parseExtmap(value);
+        if (extmap) this.extmaps.push(extmap);
+        return true;
+      }
+      case 'extmap-allow-mixed':
+        this.extmapAllowMixed = true;
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #readSecurity(name: string, value: string): boolean {
+    switch (name) {
+      case 'crypto': {
+        const crypto = parseCrypto(value);
+        if (crypto && this.crypto.length < MAX_CRYPTO_LINES) this.crypto.push(crypto);
+        return true;
+      }
+      case 'fingerprint':
+        this.fingerprint ??= parseFingerprint(value);
+        return true;
+      case 'setup':
+        this.setup ??= parseSetup(value);
+        return true;
+      case 'tls-id':
+        this.tlsId ??= value;
+        return true;
+      default:
+        return false;
+    }
+  }
+}
+
+/** `20`, and `20.0` as some gateways write it. */
+function milliseconds(text: string): number | undefined {
+  const trimmed = text.trim();
+  const dot = trimmed.indexOf('.');
+  const ms = decimalUpTo(dot < 0 ? trimmed : trimmed.slice(0, dot), 10_000);
+  return ms === 0 ? undefined : ms;
+}
+
+const INCOMPLETE = 'Incomplete SDP specification';
+const MAX_PORTS = 16;
+const MAX_CRYPTO_LINES = 32;
