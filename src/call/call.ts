@@ -1,0 +1,160 @@
+import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+import type { Direction } from '../sdp/direction.js';
+
+/** Everything under one Call-ID, as the control plane knows it. Small on purpose: there are many of them. */
+export type Call = {
+  readonly callId: string;
+  /** Grows by one with every change; the data plane refuses an older plan. */
+  readonly revision: number;
+  readonly createdMs: number;
+  readonly lastSignalMs: number;
+  /** `address:port` of the client that sent the first offer. */
+  readonly createdFrom: string;
+  readonly metadata?: string;
+  readonly xmlrpcCallback?: string;
+  readonly dtmfLogDestination?: string;
+  readonly tos: number;
+  readonly timeouts: CallTimeouts;
+  readonly learning: Learning;
+  readonly deleteDelayMs: number;
+  /** The call ends at this time unless signalling revives it. */
+  readonly deleteAtMs?: number;
+  readonly dropTraffic: boolean;
+  readonly restrictions: readonly Restriction[];
+  /** Next id of a leg, stream or local. */
+  readonly nextId: number;
+  readonly legs: readonly Leg[];
+  readonly dialogues: readonly Dialogue[];
+};
+
+export type CallTimeouts = {
+  readonly mediaMs: number;
+  readonly silentMs: number;
+  readonly offerMs: number;
+  readonly firstPacketMs: number | null;
+  /** Longest life of a call. `null`: any. */
+  readonly finalMs: number | null;
+};
+
+export type Learning = {
+  readonly mode: EndpointLearning;
+  readonly strict: boolean;
+  readonly handover: boolean;
+};
+
+/** What a client asked not to be relayed. */
+export type Restriction = 'block media' | 'silence media' | 'block DTMF';
+
+/** One party's side of a call. */
+export type Leg = {
+  readonly id: number;
+  /** Absent until the party has answered. */
+  readonly tag?: string;
+  /** Former tags of the same party. */
+  readonly aliases: readonly string[];
+  readonly viaBranch?: string;
+  readonly label?: string;
+  readonly metadata?: string;
+  readonly createdMs: number;
+  /** Configured interface towards this party, once one was chosen. */
+  readonly interface?: string;
+  /** Address family of the party's own SDP. */
+  readonly family?: AddressFamily;
+  readonly asymmetric: boolean;
+  readonly restrictions: readonly Restriction[];
+  readonly deleteAtMs?: number;
+  /** What the party was told in `o=` and `s=`, where that has to stay. */
+  readonly told: ToldOrigin;
+  /** By position of the `m=` line in the SDP exchanged with this party. */
+  readonly streams: readonly Stream[];
+};
+
+export type ToldOrigin = {
+  readonly username?: string;
+  readonly sessionId?: string;
+  readonly version?: string;
+  readonly address?: string;
+  readonly sessionName?: string;
+  /** Hash of the last body sent to the party, its version left out. */
+  readonly bodyHash?: string;
+};
+
+/** One media stream of one leg. */
+export type Stream = {
+  readonly id: number;
+  /** Media type and protocol as last exchanged with the party, in either direction. */
+  readonly type: string;
+  readonly protocol: string;
+  /** Identification tag (`a=mid`) the party knows this stream by. */
+  readonly mid?: string;
+  /** What the party's SDP says of the stream, as far as it is in force. Absent until the party has spoken. */
+  readonly inForce?: Signalled;
+  /** The party's own offer that nobody has answered yet. */
+  readonly offered?: Signalled;
+  /** Local ports; the first are in use, the rest remain for the case that the other side returns to them. */
+  readonly locals: readonly Local[];
+  /** The local named in our unanswered offer, if it is not the one in use. */
+  readonly nextLocal?: number;
+  /** RTP and RTCP share a port towards this party (RFC 5761). */
+  readonly muxed: boolean;
+  /** What the party gets for its `a=rtcp-mux`, whatever the other side says. Absent: what the other side says. */
+  readonly muxAnswer?: boolean;
+  /** The party was told that it has to multiplex. */
+  readonly muxRequired: boolean;
+  /** Packetisation time to print in the answer to this party. */
+  readonly ptimeMs?: number;
+  /** Both sides once accepted the stream: a rejection keeps its ports. */
+  readonly used: boolean;
+  /** Grows when there is a reason to learn the party's address again. */
+  readonly epoch: number;
+  /** Addresses learned from packets since the last change of the signalled ones. */
+  readonly learned?: Addresses;
+};
+
+/** What one SDP said of one stream. */
+export type Signalled = {
+  readonly type: string;
+  readonly protocol: string;
+  /** Formats of the `m=` line, as spelled, separated by spaces. */
+  readonly formats: string;
+  /** Where the party wants its packets; absent if it named no usable address. */
+  readonly addresses?: Addresses & { readonly rtp: string };
+  readonly direction: Direction;
+  readonly rtcpMux: boolean;
+  /** Port 0, or absent. */
+  readonly rejected: boolean;
+  readonly ptimeMs?: number;
+  /** Payload types with encoding and clock, in the form of `payloads.ts`. */
+  readonly payloads: string;
+};
+
+/** Socket addresses as the data plane writes them: `192.0.2.1:4000`, `[2001:db8::1]:4000`. */
+export type Addresses = { readonly rtp?: string; readonly rtcp?: string };
+
+/** A pair of local ports, or a single one. */
+export type Local = {
+  readonly id: number;
+  /** RTP address of the other side these ports were opened for; empty if it had none. */
+  readonly peer: string;
+  readonly interface: string;
+  /** Bind address. */
+  readonly address: string;
+  /** Absent until the data plane has bound it. */
+  readonly port?: number;
+  readonly span: 'pair' | 'single';
+};
+
+/** Two legs that negotiate with each other. */
+export type Dialogue = {
+  /** The leg that made the first offer, by id. */
+  readonly a: number;
+  readonly b: number;
+  /** Revision of the last answer; 0 if there was none. Of several, the highest is what a party hears. */
+  readonly answered: number;
+  /** A final (2xx) answer was seen. */
+  readonly final: boolean;
+  /** Positions of the streams of `a` and `b` that belong together, where they differ. */
+  readonly lines?: readonly (readonly [a: number, b: number])[];
+  readonly restrictionsToA: readonly Restriction[];
+  readonly restrictionsToB: readonly Restriction[];
+};

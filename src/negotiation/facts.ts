@@ -1,0 +1,37 @@
+import type { EndpointLearning } from '../command/flags.js';
+import type { Random } from '../service/ports.js';
+
+/** What negotiation needs to know and cannot compute. */
+export type Facts = {
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+  readonly random: Random;
+  /** The first one is the default. Never empty. */
+  readonly interfaces: readonly InterfaceFacts[];
+  readonly defaults: CallDefaults;
+};
+
+export type InterfaceFacts = { readonly name: string; readonly addresses: readonly InterfaceAddress[] };
+
+export type InterfaceAddress = {
+  readonly bind: string;
+  /** What is printed in SDP. */
+  readonly advertise: string;
+  readonly family: 'IP4' | 'IP6';
+};
+
+export type CallDefaults = {
+  readonly mediaTimeoutMs: number;
+  readonly silentTimeoutMs: number;
+  readonly offerTimeoutMs: number;
+  readonly firstPacketTimeoutMs: number | null;
+  readonly finalTimeoutMs: number | null;
+  readonly deleteDelaySeconds: number;
+  readonly tos: number;
+  readonly endpointLearning: EndpointLearning;
+  readonly strictSource: boolean;
+  /** Trust the source of the SIP message instead of addresses in SDP. */
+  readonly sipSource: boolean;
+  /** Twelve hexadecimal digits that mark SDP this node has written (`loop-protect`). */
+  readonly instanceId: string;
+};
