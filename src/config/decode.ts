@@ -1,0 +1,135 @@
+import {
+  boolean,
+  choice,
+  finish,
+  integer,
+  list,
+  mistake,
+  optionalInteger,
+  type Section,
+  section,
+  shown,
+  subsection,
+  text,
+} from './fields.js';
+import { parseListenAddress, showTransportAddress } from './addresses.js';
+import { decodeInterfaces, type Host } from './interfaces.js';
+import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
+import type { Mistake, Value } from './value.js';
+
+/** Reads the whole configuration; `config` is only to be used if there are no mistakes. */
+export function decodeConfig(
+  root: Value | undefined,
+  host: Host,
+): { config: Config; mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = [];
+  const top = section(root, '', mistakes);
+  const listen = subsection(top, 'listen');
+  const log = subsection(top, 'log');
+  const dataPlane = subsection(top, 'dataPlane');
+
+  const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
+  const config: Config = {
+    listen: { ng },
+    interfaces: decodeInterfaces(top, ng, host),
+    portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
+    maxSessions: optionalInteger(
+      top,
+      'maxSessions',
+      { min: 0, max: 1_000_000, what: 'a number of calls' },
+      null,
+    ),
+    timeouts: decodeTimeouts(subsection(top, 'timeouts')),
+    deleteDelaySeconds: integer(top, 'deleteDelaySeconds', SECONDS, 30),
+    endpointLearning: choice(
+      top,
+      'endpointLearning',
+      ['heuristic', 'delayed', 'immediate', 'off'],
+      'heuristic',
+    ),
+    strictSource: boolean(top, 'strictSource', true),
+    sipSource: boolean(top, 'sipSource', false),
+    tos: integer(top, 'tos', TOS, 0),
+    controlTos: integer(top, 'controlTos', TOS, 0),
+    templates: decodeTemplates(subsection(top, 'templates')),
+    log: {
+      level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
+      format: choice(log, 'format', ['text', 'json'], 'text'),
+    },
+    dataPlane: {
+      socket: text(dataPlane, 'socket') ?? null,
+      io: choice(dataPlane, 'io', ['auto', 'io_uring', 'mmsg'], 'auto'),
+      shards: optionalInteger(dataPlane, 'shards', SHARDS, null),
+    },
+  };
+  finish(listen);
+  finish(log);
+  finish(dataPlane);
+  finish(top, OTHER_NAMES);
+  return { config, mistakes };
+}
+
+function decodeTimeouts(timeouts: Section): TimeoutConfig {
+  const limit = { min: 1, max: 30 * 86_400, what: 'a number of seconds' };
+  const orOff = { ...limit, none: 'off' } as const;
+  const decoded = {
+    mediaSeconds: integer(timeouts, 'mediaSeconds', limit, 60),
+    silentSeconds: integer(timeouts, 'silentSeconds', limit, 3600),
+    offerSeconds: integer(timeouts, 'offerSeconds', limit, 3600),
+    finalSeconds: optionalInteger(timeouts, 'finalSeconds', orOff, null),
+    firstPacketSeconds: optionalInteger(timeouts, 'firstPacketSeconds', orOff, 10),
+  };
+  finish(timeouts);
+  return decoded;
+}
+
+function listenAddresses(
+  listen: Section,
+  key: string,
+  fallback: readonly ListenAddress[],
+): readonly ListenAddress[] {
+  const items = list(listen, key);
+  if (items === undefined) return fallback;
+  if (items.length === 0) mistake(listen, key, 'at least one address is needed');
+  const addresses = new Map<string, ListenAddress>();
+  for (const { value, path } of items) {
+    const address = value.kind === 'scalar' ? parseListenAddress(String(value.value)) : undefined;
+    const refuse = (text: string): number => listen.mistakes.push({ where: value.where, path, text });
+    if (address === undefined) {
+      refuse(`${shown(value)} is not an address with a port, such as 127.0.0.1:2223 or "[::1]:2223"`);
+      continue;
+    }
+    const name = showTransportAddress(address);
+    if (addresses.has(name)) refuse(`${name} is named twice`);
+    addresses.set(name, address);
+  }
+  return [...addresses.values()];
+}
+
+function decodeTemplates(templates: Section): ReadonlyMap<string, string> {
+  const decoded = new Map<string, string>();
+  for (const name of templates.entries.keys()) {
+    const flags = text(templates, name);
+    if (flags !== undefined) decoded.set(name, flags);
+  }
+  return decoded;
+}
+
+const CALLS = { min: 0, max: 1_000_000, what: 'a number of calls', none: 'off' } as const;
+const SECONDS = { min: 0, max: 86_400, what: 'a number of seconds' };
+const SHARDS = { min: 1, max: 64, what: 'a number of threads', none: 'auto' } as const;
+const TOS = { min: 0, max: 255, what: 'a type-of-service byte' };
+
+/** What rtpengine calls our keys, for those who bring its configuration along. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['interface', 'interfaces'],
+  ['listen-ng', 'listen.ng'],
+  ['timeout', 'timeouts.mediaSeconds'],
+  ['silent-timeout', 'timeouts.silentSeconds'],
+  ['offer-timeout', 'timeouts.offerSeconds'],
+  ['final-timeout', 'timeouts.finalSeconds'],
+  ['delete-delay', 'deleteDelaySeconds'],
+  ['log-level', 'log.level'],
+  ['num-threads', 'dataPlane.shards'],
+  ['io-uring', 'dataPlane.io'],
+]);

@@ -1,0 +1,69 @@
+import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+
+/** What an operator can set. `config/default.yaml` says what each value is for. */
+export type Config = {
+  readonly listen: { readonly ng: readonly ListenAddress[] };
+  /** The first one is used for calls that name none. */
+  readonly interfaces: readonly InterfaceConfig[];
+  readonly portRestSeconds: number;
+  readonly maxSessions: number | null;
+  readonly timeouts: TimeoutConfig;
+  readonly deleteDelaySeconds: number;
+  readonly endpointLearning: EndpointLearning;
+  readonly strictSource: boolean;
+  readonly sipSource: boolean;
+  readonly tos: number;
+  readonly controlTos: number;
+  /** Flag strings by name; `default` counts for every command, a command's name for that command. */
+  readonly templates: ReadonlyMap<string, string>;
+  readonly log: LogConfig;
+  readonly dataPlane: DataPlaneConfig;
+};
+
+export type ListenAddress = { readonly address: string; readonly port: number };
+
+export type InterfaceConfig = {
+  readonly name: string;
+  /** Other names under which commands may ask for this interface. */
+  readonly aliases: readonly string[];
+  /** Never empty; the first address of a family is its primary one. */
+  readonly addresses: readonly InterfaceAddressConfig[];
+  readonly portMin: number;
+  readonly portMax: number;
+  /** Ports of the range that are never given out: as configured, and the control listeners'. */
+  readonly excludePorts: readonly number[];
+};
+
+export type InterfaceAddressConfig = {
+  readonly bind: string;
+  readonly advertise: string;
+  readonly family: AddressFamily;
+};
+
+export type TimeoutConfig = {
+  readonly mediaSeconds: number;
+  readonly silentSeconds: number;
+  readonly offerSeconds: number;
+  /** `null`: calls may last for ever. */
+  readonly finalSeconds: number | null;
+  /** `null`: not watched. */
+  readonly firstPacketSeconds: number | null;
+};
+
+export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
+
+export type LogConfig = { readonly level: LogLevel; readonly format: 'text' | 'json' };
+
+export type DataPlaneConfig = {
+  /** Unix socket of the data plane; `null`: the supervisor chooses one. */
+  readonly socket: string | null;
+  readonly io: 'auto' | 'io_uring' | 'mmsg';
+  /** Packet threads; `null`: as many as the machine suggests. */
+  readonly shards: number | null;
+};
+
+/** `BASE` of an interface named `BASE:SUFFIX`: a family whose members take turns. */
+export function interfaceFamily(name: string): string | undefined {
+  const colon = name.indexOf(':');
+  return colon > 0 ? name.slice(0, colon) : undefined;
+}

@@ -1,0 +1,83 @@
+import { editDistance } from './suggestion.js';
+import { type Mistake, parseVariable, type Value, withValue } from './value.js';
+
+/** Keys that an environment variable can set: `TANDEM_` and the key path in capitals. */
+const PATHS: readonly string[] = [
+  'listen.ng',
+  'interfaces',
+  'portMin',
+  'portMax',
+  'portRestSeconds',
+  'maxSessions',
+  'timeouts.mediaSeconds',
+  'timeouts.silentSeconds',
+  'timeouts.offerSeconds',
+  'timeouts.finalSeconds',
+  'timeouts.firstPacketSeconds',
+  'deleteDelaySeconds',
+  'endpointLearning',
+  'strictSource',
+  'sipSource',
+  'tos',
+  'controlTos',
+  'log.level',
+  'log.format',
+  'dataPlane.socket',
+  'dataPlane.io',
+  'dataPlane.shards',
+];
+
+/** `timeouts.mediaSeconds` → `TANDEM_TIMEOUTS_MEDIA_SECONDS`. */
+export function variableOf(path: string): string {
+  return `TANDEM_${path
+    .replaceAll('.', '_')
+    .replaceAll(/([A-Z])/g, '_$1')
+    .toUpperCase()}`;
+}
+
+export const VARIABLES: ReadonlyMap<string, string> = new Map(PATHS.map((path) => [variableOf(path), path]));
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Lays the environment over the file's values. A variable that looks like a misspelt one is a mistake; others
+ * are let pass, since orchestrators put `TANDEM_…` variables of their own into containers.
+ */
+export function withEnvironment(
+  root: Value,
+  environment: Environment,
+): { value: Value; mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = [];
+  let value = root;
+  for (const [name, text] of Object.entries(environment)) {
+    if (text === undefined || !name.startsWith('TANDEM_')) continue;
+    const path = VARIABLES.get(name);
+    if (path !== undefined) {
+      value = withValue(value, path.split('.'), parseVariable(text, name));
+      continue;
+    }
+    const meant = [...VARIABLES.keys()].find((known) => editDistance(name, known) <= 2);
+    if (meant !== undefined)
+      mistakes.push({ where: name, path: '', text: `unknown variable, did you mean ${meant}?` });
+  }
+  return { value, mistakes };
+}
+
+/** Lays `--set KEY=VALUE` over everything else. */
+export function withSettings(
+  root: Value,
+  settings: readonly string[],
+): { value: Value; mistakes: readonly Mistake[] } {
+  const mistakes: Mistake[] = [];
+  let value = root;
+  for (const setting of settings) {
+    const equals = setting.indexOf('=');
+    const path = setting.slice(0, equals).trim();
+    if (equals < 1 || path === '') {
+      mistakes.push({ where: '--set', path: '', text: `${setting} is not KEY=VALUE` });
+      continue;
+    }
+    value = withValue(value, path.split('.'), parseVariable(setting.slice(equals + 1), `--set ${path}`));
+  }
+  return { value, mistakes };
+}
