@@ -1,0 +1,254 @@
+//! `calls`: sets calls up over ng, several at a time, and times them.
+
+use crate::bencode::{Dictionary, string_value};
+use crate::cpu::{self, Consumed};
+use crate::histogram::Histogram;
+use crate::stream::Route;
+use crate::{namespace, sdp};
+use anyhow::{Context, Result};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
+use std::time::{Duration, Instant};
+
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
+/// Media ports of the made-up endpoints: as many per address, then the next address.
+const PORTS_PER_ADDRESS: u32 = 5_000;
+const FIRST_PORT: u16 = 20_000;
+
+#[derive(clap::Args)]
+pub struct Options {
+    /// ng address of the proxy.
+    #[arg(long)]
+    ng: SocketAddrV4,
+    #[arg(long)]
+    calls: u32,
+    /// Calls in the making at any time.
+    #[arg(long, default_value_t = 8)]
+    concurrency: usize,
+    /// Delete each call as soon as it is answered.
+    #[arg(long)]
+    delete: bool,
+    /// Delete the calls of an earlier run with the same prefix instead of making them.
+    #[arg(long, conflicts_with = "delete")]
+    only_delete: bool,
+    #[arg(long, default_value = "bench")]
+    prefix: String,
+    /// First address of the callers; the routes are sent from here.
+    #[arg(long)]
+    caller: Ipv4Addr,
+    /// First address of the callees; the proxy sends here.
+    #[arg(long)]
+    callee: Ipv4Addr,
+    /// Processes whose CPU time is measured.
+    #[arg(long = "watch")]
+    watched: Vec<u32>,
+    #[arg(long)]
+    core: Option<usize>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    calls: u32,
+    failed: u32,
+    /// The reason of the first failure.
+    failure: Option<String>,
+    seconds: f64,
+    command_p50_us: u64,
+    command_p99_us: u64,
+    cpu: Consumed,
+    routes: Vec<Route>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Offer,
+    Answer,
+    Delete,
+}
+
+struct Pending {
+    call: u32,
+    step: Step,
+    sent: Instant,
+}
+
+struct Maker<'a> {
+    options: &'a Options,
+    socket: UdpSocket,
+    pending: HashMap<String, Pending>,
+    latency: Histogram,
+    started: u32,
+    failed: u32,
+    failure: Option<String>,
+    routes: Vec<(u32, Route)>,
+}
+
+pub fn run(options: &Options) -> Result<Report> {
+    if let Some(core) = options.core {
+        namespace::pin(core)?;
+    }
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket.connect(options.ng)?;
+    socket.set_read_timeout(Some(REPLY_TIMEOUT))?;
+    let mut maker = Maker {
+        options,
+        socket,
+        pending: HashMap::new(),
+        latency: Histogram::new(),
+        started: 0,
+        failed: 0,
+        failure: None,
+        routes: Vec::new(),
+    };
+    let before = cpu::read(&options.watched)?;
+    let began = Instant::now();
+    maker.make_calls()?;
+    let seconds = began.elapsed().as_secs_f64();
+    let cpu = cpu::consumed(&before, &cpu::read(&options.watched)?);
+    Ok(maker.report(seconds, cpu))
+}
+
+impl Maker<'_> {
+    fn make_calls(&mut self) -> Result<()> {
+        let mut buffer = vec![0; 65_536];
+        for _ in 0..self.options.concurrency {
+            self.start_next()?;
+        }
+        while !self.pending.is_empty() {
+            match self.socket.recv(&mut buffer) {
+                Ok(length) => self.take_reply(&buffer[..length])?,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => self.give_up()?,
+                Err(error) => return Err(error).context("waiting for replies"),
+            }
+        }
+        Ok(())
+    }
+
+    fn start_next(&mut self) -> Result<()> {
+        if self.started == self.options.calls {
+            return Ok(());
+        }
+        self.started += 1;
+        self.send(self.started - 1, if self.options.only_delete { Step::Delete } else { Step::Offer })
+    }
+
+    fn send(&mut self, call: u32, step: Step) -> Result<()> {
+        let cookie = format!("{}_{}_{call}", std::process::id(), step as u8);
+        self.socket.send(&self.command(&cookie, call, step)).context("sending a command")?;
+        self.pending.insert(cookie, Pending { call, step, sent: Instant::now() });
+        Ok(())
+    }
+
+    fn take_reply(&mut self, datagram: &[u8]) -> Result<()> {
+        let Some(space) = datagram.iter().position(|&byte| byte == b' ') else { return Ok(()) };
+        let cookie = String::from_utf8_lossy(&datagram[..space]);
+        let Some(pending) = self.pending.remove(cookie.as_ref()) else { return Ok(()) };
+        let reply = &datagram[space + 1..];
+        self.latency.record(pending.sent.elapsed().as_nanos() as u64);
+        if string_value(reply, "result") != Some(b"ok") {
+            let reason = string_value(reply, "error-reason").unwrap_or(reply);
+            self.fail(&String::from_utf8_lossy(reason));
+            return self.start_next();
+        }
+        self.advance(&pending, reply)
+    }
+
+    fn advance(&mut self, pending: &Pending, reply: &[u8]) -> Result<()> {
+        let call = pending.call;
+        match pending.step {
+            Step::Offer => self.send(call, Step::Answer),
+            Step::Answer => {
+                self.remember_route(call, reply);
+                if self.options.delete { self.send(call, Step::Delete) } else { self.start_next() }
+            }
+            Step::Delete => self.start_next(),
+        }
+    }
+
+    /// The answer names the proxy's port that faces the caller.
+    fn remember_route(&mut self, call: u32, reply: &[u8]) {
+        match string_value(reply, "sdp").and_then(sdp::media_address) {
+            Some((address, port)) => {
+                let from = endpoint(self.options.caller, call);
+                self.routes.push((call, Route { from, to: SocketAddrV4::new(address, port) }));
+            }
+            None => self.fail("no media address in the answer"),
+        }
+    }
+
+    fn give_up(&mut self) -> Result<()> {
+        let lost = self.pending.len();
+        self.pending.clear();
+        for _ in 0..lost {
+            self.fail("no reply");
+            self.start_next()?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, reason: &str) {
+        self.failed += 1;
+        self.failure.get_or_insert_with(|| reason.to_owned());
+    }
+
+    /// A command as Kamailio's rtpengine module writes it.
+    fn command(&self, cookie: &str, call: u32, step: Step) -> Vec<u8> {
+        let call_id = format!("{}-{call}@bench.invalid", self.options.prefix);
+        let (from_tag, to_tag) = (format!("from{call}"), format!("to{call}"));
+        let dictionary = Dictionary::after(cookie);
+        let (caller, callee) = (endpoint(self.options.caller, call), endpoint(self.options.callee, call));
+        let media = |dictionary: Dictionary, sdp: &str, from: Ipv4Addr| {
+            dictionary
+                .list("supports", &["load limit"])
+                .string("sdp", sdp)
+                .string("ICE", "remove")
+                .list("flags", &["trust-address"])
+                .list("replace", &["origin", "session-connection"])
+                .string("transport-protocol", "RTP/AVP")
+                .string("call-id", &call_id)
+                .list("received-from", &["IP4", &from.to_string()])
+                .string("from-tag", &from_tag)
+        };
+        let session = 4_000_000_000 + u64::from(call);
+        match step {
+            Step::Offer => media(dictionary, &sdp::offer(*caller.ip(), caller.port(), session), *caller.ip())
+                .string("command", "offer"),
+            Step::Answer => {
+                media(dictionary, &sdp::answer(*callee.ip(), callee.port(), session), *callee.ip())
+                    .string("to-tag", &to_tag)
+                    .string("command", "answer")
+            }
+            Step::Delete => dictionary
+                .string("call-id", &call_id)
+                .string("from-tag", &from_tag)
+                .integer("delete-delay", 0)
+                .string("command", "delete"),
+        }
+        .finish()
+    }
+
+    fn report(mut self, seconds: f64, cpu: Consumed) -> Report {
+        self.routes.sort_by_key(|(call, _)| *call);
+        Report {
+            calls: self.started,
+            failed: self.failed,
+            failure: self.failure,
+            seconds,
+            command_p50_us: self.latency.quantile_micros(0.5),
+            command_p99_us: self.latency.quantile_micros(0.99),
+            cpu,
+            routes: if self.options.delete {
+                Vec::new()
+            } else {
+                self.routes.into_iter().map(|(_, route)| route).collect()
+            },
+        }
+    }
+}
+
+fn endpoint(first: Ipv4Addr, call: u32) -> SocketAddrV4 {
+    let address = Ipv4Addr::from_bits(first.to_bits() + call / PORTS_PER_ADDRESS);
+    SocketAddrV4::new(address, FIRST_PORT + 2 * (call % PORTS_PER_ADDRESS) as u16)
+}

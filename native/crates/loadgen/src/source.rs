@@ -1,0 +1,106 @@
+//! The sending side: rounds over all streams at a steady total rate, one phase after the other.
+
+use crate::cpu::{self, Consumed};
+use crate::frame::{self, FRAME, Mac};
+use crate::packet_socket::{BATCH, Sender};
+use crate::stream::{Phase, Route};
+use anyhow::Result;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A generator that fell behind by more than this gives the backlog up instead of sending it as one burst.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+pub struct Sent {
+    pub per_stream: Vec<u32>,
+    pub started_ns: u64,
+    pub took: Duration,
+    pub cpu: Consumed,
+    pub core_busy_ns: u64,
+    pub core_softirq_ns: u64,
+}
+
+/// What is watched while packets flow.
+pub struct Watch {
+    pub processes: Vec<u32>,
+    pub core: usize,
+}
+
+pub struct Source {
+    socket: Sender,
+    frames: Vec<[u8; FRAME]>,
+    packets: Vec<u32>,
+    next: usize,
+    tick: Duration,
+}
+
+impl Source {
+    pub fn new(socket: Sender, routes: &[Route], source: Mac, destination: Mac, tick: Duration) -> Self {
+        let template = |(index, route): (usize, &Route)| {
+            frame::template(index as u32, route.from, route.to, source, destination)
+        };
+        let frames: Vec<_> = routes.iter().enumerate().map(template).collect();
+        Self { socket, packets: vec![0; frames.len()], frames, next: 0, tick }
+    }
+
+    pub fn run_phase(&mut self, index: u32, phase: Phase, watch: &Watch) -> Result<Sent> {
+        let mut per_stream = vec![0_u32; self.frames.len()];
+        let before = cpu::read(&watch.processes)?;
+        let core_before = cpu::core_busy(watch.core)?;
+        let started_ns = realtime_ns();
+        let started = Instant::now();
+        let mut accounted = 0_u64;
+        loop {
+            let elapsed = started.elapsed();
+            if elapsed >= phase.duration {
+                break;
+            }
+            let owed = (elapsed.as_secs_f64() * phase.rate) as u64;
+            accounted = accounted.max(owed.saturating_sub((PATIENCE.as_secs_f64() * phase.rate) as u64));
+            if owed <= accounted {
+                std::thread::sleep(self.tick);
+                continue;
+            }
+            let count = (owed - accounted).min(BATCH as u64) as usize;
+            accounted += self.send_round(count, index, &mut per_stream) as u64;
+        }
+        let took = started.elapsed();
+        let core_after = cpu::core_busy(watch.core)?;
+        let cpu = cpu::consumed(&before, &cpu::read(&watch.processes)?);
+        let core_busy_ns = core_after.0 - core_before.0;
+        Ok(Sent {
+            per_stream,
+            started_ns,
+            took,
+            cpu,
+            core_busy_ns,
+            core_softirq_ns: core_after.1 - core_before.1,
+        })
+    }
+
+    /// Sends the next packet of the next streams, at most one per stream; answers how many went out.
+    fn send_round(&mut self, count: usize, phase: u32, per_stream: &mut [u32]) -> usize {
+        let total = self.frames.len();
+        let count = count.min(total);
+        let now = realtime_ns();
+        for step in 0..count {
+            let stream = (self.next + step) % total;
+            frame::stamp(&mut self.frames[stream], self.packets[stream], phase, per_stream[stream], now);
+        }
+        let mut batch = [&self.frames[0]; BATCH];
+        for (step, slot) in batch.iter_mut().enumerate().take(count) {
+            *slot = &self.frames[(self.next + step) % total];
+        }
+        let sent = self.socket.send(&batch[..count]);
+        for step in 0..sent {
+            let stream = (self.next + step) % total;
+            self.packets[stream] = self.packets[stream].wrapping_add(1);
+            per_stream[stream] += 1;
+        }
+        self.next = (self.next + sent) % total;
+        sent
+    }
+}
+
+fn realtime_ns() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+}
