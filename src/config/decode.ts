@@ -33,12 +33,7 @@ export function decodeConfig(
     listen: { ng },
     interfaces: decodeInterfaces(top, ng, host),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
-    maxSessions: optionalInteger(
-      top,
-      'maxSessions',
-      { min: 0, max: 1_000_000, what: 'a number of calls' },
-      null,
-    ),
+    maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),
     deleteDelaySeconds: integer(top, 'deleteDelaySeconds', SECONDS, 30),
     endpointLearning: choice(

@@ -1,0 +1,259 @@
+import { createConnection, type Socket } from 'node:net';
+import { DataPlaneError, type DataPlane, type DataPlaneListener } from '../service/ports.js';
+import { encodeFrame, FrameDecoder } from './framing.js';
+import {
+  type BoundLocal,
+  type Configuration,
+  type Event,
+  FINGERPRINT,
+  type FromDataPlane,
+  type Request,
+  type Response,
+  type SessionId,
+  type SessionPlan,
+  type SessionStats,
+  type Status,
+} from './protocol.gen.js';
+
+export type ClientOptions = {
+  readonly path: string;
+  /** How this node calls itself in the data plane's log. */
+  readonly node: string;
+  readonly listener: DataPlaneListener;
+  readonly timing?: Partial<ClientTiming>;
+};
+
+export type ClientTiming = {
+  /** A request sent and not answered for so long has failed. */
+  readonly responseMs: number;
+  /** A request made without a connection waits so long for one. */
+  readonly reconnectMs: number;
+  readonly firstRetryMs: number;
+  readonly lastRetryMs: number;
+};
+
+/**
+ * The connection to the data plane. It comes back by itself; every request ends, with a response or an error, and
+ * `listener.connected` runs before requests that waited for the connection are sent.
+ */
+export class DataPlaneClient implements DataPlane {
+  readonly #options: ClientOptions;
+  readonly #timing: ClientTiming;
+  readonly #pending = new Map<number, Pending>();
+  #waiting: Waiting[] = [];
+  #state: 'idle' | 'connecting' | 'ready' | 'closed' = 'idle';
+  #socket: Socket | undefined;
+  #nextId = 1;
+  #lastSeq: number | undefined;
+  #failures = 0;
+  #retry: NodeJS.Timeout | undefined;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#timing = { ...DEFAULT_TIMING, ...options.timing };
+  }
+
+  /** Starts connecting, for as long as the client is not closed. */
+  start(): void {
+    if (this.#state === 'idle') this.#connect();
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    clearTimeout(this.#retry);
+    clearInterval(this.#sweep);
+    this.#socket?.destroy();
+    this.#rejectAll();
+  }
+
+  async configure(configuration: Configuration): Promise<void> {
+    expectKind(await this.#request({ kind: 'configure', configuration }), 'configured');
+  }
+
+  async apply(plan: SessionPlan): Promise<readonly BoundLocal[]> {
+    return expectKind(await this.#request({ kind: 'apply', plan }), 'applied').bound;
+  }
+
+  async release(session: SessionId): Promise<SessionStats | null> {
+    return expectKind(await this.#request({ kind: 'release', session }), 'released').stats;
+  }
+
+  async stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]> {
+    return expectKind(await this.#request({ kind: 'stats', sessions: [...sessions] }), 'stats').sessions;
+  }
+
+  async status(): Promise<Status> {
+    return expectKind(await this.#request({ kind: 'status' }), 'status').status;
+  }
+
+  async list(): Promise<readonly SessionPlan[]> {
+    const all: SessionPlan[] = [];
+    for (;;) {
+      const after = all.at(-1)?.session ?? null;
+      const page = expectKind(await this.#request({ kind: 'list', after, limit: PAGE }), 'sessions');
+      for (const plan of page.plans) all.push(plan);
+      if (!page.more || page.plans.length === 0) return all;
+    }
+  }
+
+  #request(request: Request): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const pending = { resolve, reject, deadline: 0 };
+      if (this.#state === 'ready') {
+        this.#send(request, pending);
+      } else if (this.#state === 'closed') {
+        reject(new DataPlaneError({ code: 'disconnected' }));
+      } else {
+        pending.deadline = now() + this.#timing.reconnectMs;
+        this.#waiting.push({ request, pending });
+      }
+      this.#watch();
+    });
+  }
+
+  #send(request: Request, pending: Pending): void {
+    const id = this.#nextId++;
+    pending.deadline = now() + this.#timing.responseMs;
+    this.#pending.set(id, pending);
+    try {
+      this.#socket?.write(encodeFrame({ id, request }));
+    } catch (error) {
+      this.#pending.delete(id);
+      pending.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  #connect(): void {
+    this.#state = 'connecting';
+    const decoder = new FrameDecoder();
+    const socket = createConnection({ path: this.#options.path });
+    this.#socket = socket;
+    this.#lastSeq = undefined;
+    let reason = 'closed by the data plane';
+    socket.on('connect', () => this.#hello());
+    socket.on('data', (chunk) => {
+      try {
+        for (const message of decoder.push(chunk)) this.#receive(message as FromDataPlane);
+      } catch (error) {
+        socket.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.on('error', (error) => {
+      reason = error.message;
+    });
+    socket.on('close', () => this.#lost(reason));
+  }
+
+  #hello(): void {
+    const request: Request = { kind: 'hello', fingerprint: FINGERPRINT, node: this.#options.node };
+    const resolve = (response: Response): void => {
+      const { boot, sessions } = expectKind(response, 'hello');
+      this.#state = 'ready';
+      this.#failures = 0;
+      this.#options.listener.connected(boot, sessions);
+      for (const waiting of this.#waiting.splice(0)) this.#send(waiting.request, waiting.pending);
+    };
+    this.#send(request, { resolve, reject: (error) => this.#socket?.destroy(error), deadline: 0 });
+    this.#watch();
+  }
+
+  #receive(message: FromDataPlane): void {
+    if (message.kind === 'event') {
+      this.#receiveEvent(message.seq, message.event);
+      return;
+    }
+    const pending = this.#pending.get(message.id);
+    // Its time was up, or the answer is none of ours.
+    if (pending === undefined) return;
+    this.#pending.delete(message.id);
+    if (message.kind === 'ok') pending.resolve(message.response);
+    else pending.reject(new DataPlaneError(message.error));
+  }
+
+  #receiveEvent(seq: number, event: Event): void {
+    if (this.#lastSeq !== undefined && seq !== this.#lastSeq + 1) {
+      throw new Error(`event ${seq} follows event ${this.#lastSeq}: some are lost`);
+    }
+    this.#lastSeq = seq;
+    this.#options.listener.event(event);
+  }
+
+  #lost(reason: string): void {
+    if (this.#state === 'closed') return;
+    const wasReady = this.#state === 'ready';
+    this.#state = 'connecting';
+    this.#failures += 1;
+    this.#rejectSent();
+    if (wasReady || this.#failures === 1) this.#options.listener.disconnected(reason);
+    const { firstRetryMs, lastRetryMs } = this.#timing;
+    const backOff = Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(this.#failures - 1, 10));
+    this.#retry = setTimeout(() => this.#connect(), backOff);
+  }
+
+  /** One timer for all deadlines, and only while there are any. */
+  #watch(): void {
+    this.#sweep ??= setInterval(() => this.#expire(), SWEEP_MS);
+  }
+
+  #expire(): void {
+    const time = now();
+    for (const [id, pending] of this.#pending) {
+      if (pending.deadline > time) break;
+      this.#pending.delete(id);
+      pending.reject(new DataPlaneError({ code: 'timeout' }));
+    }
+    const expired = this.#waiting.filter(({ pending }) => pending.deadline <= time);
+    if (expired.length > 0) this.#waiting = this.#waiting.filter(({ pending }) => pending.deadline > time);
+    for (const { pending } of expired) pending.reject(new DataPlaneError({ code: 'disconnected' }));
+    if (this.#pending.size > 0 || this.#waiting.length > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  #rejectSent(): void {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(new DataPlaneError({ code: 'disconnected' }));
+  }
+
+  #rejectAll(): void {
+    this.#rejectSent();
+    for (const { pending } of this.#waiting.splice(0))
+      pending.reject(new DataPlaneError({ code: 'disconnected' }));
+  }
+}
+
+type Pending = {
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: Error) => void;
+  deadline: number;
+};
+
+type Waiting = { readonly request: Request; readonly pending: Pending };
+
+function expectKind<K extends Response['kind']>(response: Response, kind: K): Extract<Response, { kind: K }> {
+  if (isKind(response, kind)) return response;
+  throw new Error(`the data plane answered ${response.kind} instead of ${kind}`);
+}
+
+function isKind<K extends Response['kind']>(
+  response: Response,
+  kind: K,
+): response is Extract<Response, { kind: K }> {
+  return response.kind === kind;
+}
+
+function now(): number {
+  return performance.now();
+}
+
+const DEFAULT_TIMING: ClientTiming = {
+  responseMs: 2_000,
+  reconnectMs: 1_500,
+  firstRetryMs: 10,
+  lastRetryMs: 250,
+};
+
+const SWEEP_MS = 50;
+const PAGE = 500;

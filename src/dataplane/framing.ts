@@ -1,0 +1,64 @@
+/** A longer frame closes the connection: after it nothing on the stream can be trusted. */
+export const MAX_FRAME = 4 * 1024 * 1024;
+
+/** The stream cannot be followed any further. */
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+}
+
+/** One frame: a length of four bytes in network byte order, then that many bytes of JSON. */
+export function encodeFrame(message: unknown): Buffer {
+  const text = JSON.stringify(message);
+  const length = Buffer.byteLength(text);
+  if (length > MAX_FRAME) throw new FrameError(`frame of ${length} bytes exceeds ${MAX_FRAME}`);
+  const frame = Buffer.allocUnsafe(HEADER + length);
+  frame.writeUInt32BE(length);
+  frame.write(text, HEADER);
+  return frame;
+}
+
+/** Reassembles frames from a byte stream. Chunks are joined once, when the frame they belong to is complete. */
+export class FrameDecoder {
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  /** Bytes that have to be there before looking again makes sense. */
+  #wanted = HEADER;
+
+  /** Takes in what was read and returns the contents of the frames that are complete now. */
+  push(chunk: Buffer): unknown[] {
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
+    if (this.#buffered < this.#wanted) return [];
+    return this.#read(this.#chunks.length === 1 ? chunk : Buffer.concat(this.#chunks));
+  }
+
+  #read(bytes: Buffer): unknown[] {
+    const messages: unknown[] = [];
+    let start = 0;
+    this.#wanted = HEADER;
+    while (bytes.length - start >= HEADER) {
+      const length = bytes.readUInt32BE(start);
+      if (length > MAX_FRAME) throw new FrameError(`frame of ${length} bytes exceeds ${MAX_FRAME}`);
+      const end = start + HEADER + length;
+      if (end > bytes.length) {
+        this.#wanted = HEADER + length;
+        break;
+      }
+      messages.push(parse(bytes.toString('utf8', start + HEADER, end)));
+      start = end;
+    }
+    this.#buffered = bytes.length - start;
+    this.#chunks = this.#buffered > 0 ? [bytes.subarray(start)] : [];
+    return messages;
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new FrameError(`frame is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+const HEADER = 4;

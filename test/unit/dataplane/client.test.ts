@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { DataPlaneClient } from '../../../src/dataplane/client.js';
+import { encodeFrame, FrameDecoder } from '../../../src/dataplane/framing.js';
+import {
+  type Event,
+  FINGERPRINT,
+  type FromDataPlane,
+  type Request,
+  type Response,
+  type SessionPlan,
+  type ToDataPlane,
+} from '../../../src/dataplane/protocol.gen.js';
+import { DataPlaneError } from '../../../src/service/ports.js';
+
+type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
+
+/** The other end of the socket, with scripted answers. */
+class ScriptedDataPlane {
+  readonly requests: Request[] = [];
+  readonly sockets = new Set<Socket>();
+  answer: (request: Request) => Answer = () => undefined;
+  #server: Server | undefined;
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  async listen(): Promise<void> {
+    this.#server = createServer((socket) => this.#accept(socket));
+    await new Promise<void>((resolve) => this.#server?.listen(this.path, resolve));
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    await new Promise((resolve) => (this.#server ? this.#server.close(resolve) : resolve(undefined)));
+    this.#server = undefined;
+  }
+
+  event(seq: number, event: Event): void {
+    for (const socket of this.sockets) socket.write(encodeFrame({ kind: 'event', seq, event }));
+  }
+
+  #accept(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('close', () => this.sockets.delete(socket));
+    socket.on('error', () => {});
+    const decoder = new FrameDecoder();
+    socket.on('data', (chunk) => {
+      for (const message of decoder.push(chunk)) {
+        const { id, request } = message as ToDataPlane;
+        this.requests.push(request);
+        const answer =
+          request.kind === 'hello'
+            ? { kind: 'hello' as const, boot: 'b1', sessions: 0 }
+            : this.answer(request);
+        if (answer === undefined) continue;
+        if ('error' in answer) socket.write(encodeFrame({ kind: 'error', id, error: answer.error }));
+        else socket.write(encodeFrame({ kind: 'ok', id, response: answer }));
+      }
+    });
+  }
+}
+
+const PLAN: SessionPlan = {
+  session: 'call-1',
+  revision: 1,
+  memo: '',
+  tos: 0,
+  timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
+  streams: [],
+  routes: [],
+};
+
+const FOREIGN: Event = { kind: 'noFirstPacket', session: 'call-1', revision: 1, stream: 1 };
+
+let directory: string;
+let dataPlane: ScriptedDataPlane;
+let client: DataPlaneClient;
+const listener = { connected: vi.fn(), disconnected: vi.fn(), event: vi.fn() };
+
+beforeEach(() => {
+  vi.resetAllMocks();
+  directory = mkdtempSync(join(tmpdir(), 'client-test-'));
+  dataPlane = new ScriptedDataPlane(join(directory, 'socket'));
+  const timing = { responseMs: 150, reconnectMs: 300, firstRetryMs: 5, lastRetryMs: 20 };
+  client = new DataPlaneClient({ path: dataPlane.path, node: 'test', listener, timing });
+});
+
+afterEach(async () => {
+  client.close();
+  await dataPlane.close();
+  rmSync(directory, { recursive: true });
+});
+
+async function connected(): Promise<void> {
+  await dataPlane.listen();
+  client.start();
+  await vi.waitFor(() => expect(listener.connected).toHaveBeenCalled());
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  return error instanceof DataPlaneError ? error.detail.code : String(error);
+}
+
+describe('the connection to the data plane', () => {
+  test('opens with the fingerprint of the schema', async () => {
+    await connected();
+    expect(dataPlane.requests).toEqual([{ kind: 'hello', fingerprint: FINGERPRINT, node: 'test' }]);
+    expect(listener.connected).toHaveBeenCalledWith('b1', 0);
+  });
+
+  test('gives each request its own response, in whatever order they come', async () => {
+    await connected();
+    dataPlane.answer = (request) =>
+      request.kind === 'apply'
+        ? { kind: 'applied', bound: [{ local: 1, port: request.plan.revision }] }
+        : undefined;
+    const ports = await Promise.all([7, 8, 9].map((revision) => client.apply({ ...PLAN, revision })));
+    expect(ports.map((bound) => bound[0]?.port)).toEqual([7, 8, 9]);
+  });
+
+  test('passes on why a request was refused', async () => {
+    await connected();
+    dataPlane.answer = () => ({ error: { code: 'portBusy', address: '127.0.0.1', port: 30000 } });
+    await expect(client.apply(PLAN)).rejects.toMatchObject({ detail: { code: 'portBusy', port: 30000 } });
+  });
+
+  test('fails a request that gets no response', async () => {
+    await connected();
+    expect(await codeOf(client.apply(PLAN))).toBe('timeout');
+  });
+
+  test('fails what was sent when it breaks, and comes back', async () => {
+    await connected();
+    const outcome = codeOf(client.apply(PLAN));
+    await vi.waitFor(() => expect(dataPlane.requests).toHaveLength(2));
+    for (const socket of dataPlane.sockets) socket.destroy();
+    expect(await outcome).toBe('disconnected');
+    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    expect(listener.disconnected).toHaveBeenCalledTimes(1);
+  });
+
+  test('lets requests wait for it, behind those its listener makes', async () => {
+    dataPlane.answer = (request) =>
+      request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured' };
+    listener.connected.mockImplementation(() => {
+      void client.configure({ interfaces: [], portRestMs: 0, maxSessions: null });
+    });
+    const applied = client.apply(PLAN);
+    await connected();
+    await applied;
+    expect(dataPlane.requests.map(({ kind }) => kind)).toEqual(['hello', 'configure', 'apply']);
+  });
+
+  test('fails requests that waited too long for it', async () => {
+    client.start();
+    expect(await codeOf(client.status())).toBe('disconnected');
+  });
+
+  test('fails everything when it is closed', async () => {
+    await connected();
+    const outcome = codeOf(client.status());
+    client.close();
+    expect(await outcome).toBe('disconnected');
+    expect(await codeOf(client.status())).toBe('disconnected');
+  });
+
+  test('is given up and made anew when an event is missing', async () => {
+    await connected();
+    dataPlane.event(4, FOREIGN);
+    dataPlane.event(5, FOREIGN);
+    await vi.waitFor(() => expect(listener.event).toHaveBeenCalledTimes(2));
+    dataPlane.event(7, FOREIGN);
+    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    expect(listener.event).toHaveBeenCalledTimes(2);
+  });
+
+  test('reads sessions page by page', async () => {
+    await connected();
+    dataPlane.answer = (request) => {
+      if (request.kind !== 'list') return undefined;
+      const session = request.after === null ? 'a' : 'b';
+      return { kind: 'sessions', plans: [{ ...PLAN, session }], more: session === 'a' };
+    };
+    expect((await client.list()).map(({ session }) => session)).toEqual(['a', 'b']);
+  });
+});
