@@ -75,11 +75,11 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
   let connection: NetworkAddress | undefined;
   let title: Line | undefined;
   const bandwidth: Line[] = [];
-  const attributes = new AttributeReader(profile !== undefined);
+  const attributes = emptyDraft(profile !== undefined);
   for (const line of media.lines) {
     switch (line.type) {
       case 'a':
-        attributes.read(line);
+        readAttribute(attributes, line);
         break;
       case 'c':
         connection ??= parseConnection(line.value);
@@ -134,129 +134,149 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
   return { ok: true, view };
 }
 
-/** Sorts the attributes of one section; the first of a kind counts where only one can. */
-class AttributeReader {
+/** What the attributes of one section come to; the first of a kind counts where only one can. */
+type Draft = {
+  readonly isRtp: boolean;
   direction: Direction | undefined;
   rtcp: RtcpAttribute | undefined;
-  rtcpMux = false;
+  rtcpMux: boolean;
   ptimeMs: number | undefined;
   maxPtimeMs: number | undefined;
   mid: string | undefined;
   label: string | undefined;
-  bundleOnly = false;
-  extmapAllowMixed = false;
+  bundleOnly: boolean;
+  extmapAllowMixed: boolean;
   fingerprint: Fingerprint | undefined;
   setup: Setup | undefined;
   tlsId: string | undefined;
-  readonly directionLines: Line[] = [];
-  readonly payloadLines: Line[] = [];
-  readonly extmaps: Extmap[] = [];
-  readonly crypto: CryptoAttribute[] = [];
-  readonly iceLines: Line[] = [];
-  readonly other: Line[] = [];
-  readonly #isRtp: boolean;
+  readonly directionLines: Line[];
+  readonly payloadLines: Line[];
+  readonly extmaps: Extmap[];
+  readonly crypto: CryptoAttribute[];
+  readonly iceLines: Line[];
+  readonly other: Line[];
+};
 
-  constructor(isRtp: boolean) {
-    this.#isRtp = isRtp;
+function emptyDraft(isRtp: boolean): Draft {
+  return {
+    isRtp,
+    direction: undefined,
+    rtcp: undefined,
+    rtcpMux: false,
+    ptimeMs: undefined,
+    maxPtimeMs: undefined,
+    mid: undefined,
+    label: undefined,
+    bundleOnly: false,
+    extmapAllowMixed: false,
+    fingerprint: undefined,
+    setup: undefined,
+    tlsId: undefined,
+    directionLines: [],
+    payloadLines: [],
+    extmaps: [],
+    crypto: [],
+    iceLines: [],
+    other: [],
+  };
+}
+
+function readAttribute(draft: Draft, line: Line): void {
+  const name = attributeName(line);
+  const value = line.value.slice(name.length + 1);
+  if (readCommon(draft, name, value, line)) return;
+  if (draft.isRtp && readRtp(draft, name, value, line)) return;
+  if (readSecurity(draft, name, value) && draft.isRtp) return;
+  draft.other.push(line);
+}
+
+function readCommon(draft: Draft, name: string, value: string, line: Line): boolean {
+  switch (name) {
+    case 'sendrecv':
+    case 'sendonly':
+    case 'recvonly':
+    case 'inactive':
+      draft.direction = narrowerDirection(draft.direction, parseDirection(name));
+      draft.directionLines.push(line);
+      return true;
+    case 'mid':
+      draft.mid ??= value;
+      return true;
+    case 'label':
+      draft.label ??= value;
+      return true;
+    case 'bundle-only':
+      draft.bundleOnly = true;
+      return true;
+    case 'rtcp':
+      draft.rtcp ??= parseRtcp(value);
+      return true;
+    case 'rtcp-mux':
+    // RFC 8858; copied, it would forbid the separate RTCP port of a leg that does not multiplex.
+    case 'rtcp-mux-only':
+      draft.rtcpMux = true;
+      return true;
+    case 'ice-ufrag':
+    case 'ice-pwd':
+    case 'ice-options':
+    case 'ice-lite':
+    case 'candidate':
+    case 'remote-candidates':
+    case 'end-of-candidates':
+      draft.iceLines.push(line);
+      return true;
+    default:
+      return false;
   }
+}
 
-  read(line: Line): void {
-    const name = attributeName(line);
-    const value = line.value.slice(name.length + 1);
-    if (this.#readCommon(name, value, line)) return;
-    if (this.#isRtp && this.#readRtp(name, value, line)) return;
-    if (this.#readSecurity(name, value) && this.#isRtp) return;
-    this.other.push(line);
-  }
-
-  #readCommon(name: string, value: string, line: Line): boolean {
-    switch (name) {
-      case 'sendrecv':
-      case 'sendonly':
-      case 'recvonly':
-      case 'inactive':
-        this.direction = narrowerDirection(this.direction, parseDirection(name));
-        this.directionLines.push(line);
-        return true;
-      case 'mid':
-        this.mid ??= value;
-        return true;
-      case 'label':
-        this.label ??= value;
-        return true;
-      case 'bundle-only':
-        this.bundleOnly = true;
-        return true;
-      case 'rtcp':
-        this.rtcp ??= parseRtcp(value);
-        return true;
-      case 'rtcp-mux':
-      // RFC 8858; copied, it would forbid the separate RTCP port of a leg that does not multiplex.
-      case 'rtcp-mux-only':
-        this.rtcpMux = true;
-        return true;
-      case 'ice-ufrag':
-      case 'ice-pwd':
-      case 'ice-options':
-      case 'ice-lite':
-      case 'candidate':
-      case 'remote-candidates':
-      case 'end-of-candidates':
-        this.iceLines.push(line);
-        return true;
-      default:
-        return false;
+function readRtp(draft: Draft, name: string, value: string, line: Line): boolean {
+  switch (name) {
+    case 'rtpmap':
+    case 'fmtp':
+      draft.payloadLines.push(line);
+      return true;
+    case 'rtcp-fb':
+      if (value.startsWith('*')) return false;
+      draft.payloadLines.push(line);
+      return true;
+    case 'ptime':
+      draft.ptimeMs ??= milliseconds(value);
+      return true;
+    case 'maxptime':
+      draft.maxPtimeMs ??= milliseconds(value);
+      return true;
+    case 'extmap': {
+      const extmap = parseExtmap(value);
+      if (extmap) draft.extmaps.push(extmap);
+      return true;
     }
+    case 'extmap-allow-mixed':
+      draft.extmapAllowMixed = true;
+      return true;
+    default:
+      return false;
   }
+}
 
-  #readRtp(name: string, value: string, line: Line): boolean {
-    switch (name) {
-      case 'rtpmap':
-      case 'fmtp':
-        this.payloadLines.push(line);
-        return true;
-      case 'rtcp-fb':
-        if (value.startsWith('*')) return false;
-        this.payloadLines.push(line);
-        return true;
-      case 'ptime':
-        this.ptimeMs ??= milliseconds(value);
-        return true;
-      case 'maxptime':
-        this.maxPtimeMs ??= milliseconds(value);
-        return true;
-      case 'extmap': {
-        const extmap = parseExtmap(value);
-        if (extmap) this.extmaps.push(extmap);
-        return true;
-      }
-      case 'extmap-allow-mixed':
-        this.extmapAllowMixed = true;
-        return true;
-      default:
-        return false;
+function readSecurity(draft: Draft, name: string, value: string): boolean {
+  switch (name) {
+    case 'crypto': {
+      const crypto = parseCrypto(value);
+      if (crypto && draft.crypto.length < MAX_CRYPTO_LINES) draft.crypto.push(crypto);
+      return true;
     }
-  }
-
-  #readSecurity(name: string, value: string): boolean {
-    switch (name) {
-      case 'crypto': {
-        const crypto = parseCrypto(value);
-        if (crypto && this.crypto.length < MAX_CRYPTO_LINES) this.crypto.push(crypto);
-        return true;
-      }
-      case 'fingerprint':
-        this.fingerprint ??= parseFingerprint(value);
-        return true;
-      case 'setup':
-        this.setup ??= parseSetup(value);
-        return true;
-      case 'tls-id':
-        this.tlsId ??= value;
-        return true;
-      default:
-        return false;
-    }
+    case 'fingerprint':
+      draft.fingerprint ??= parseFingerprint(value);
+      return true;
+    case 'setup':
+      draft.setup ??= parseSetup(value);
+      return true;
+    case 'tls-id':
+      draft.tlsId ??= value;
+      return true;
+    default:
+      return false;
   }
 }
 
