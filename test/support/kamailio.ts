@@ -1,0 +1,81 @@
+import { mkdirSync } from 'node:fs';
+import { isIPv6 } from 'node:net';
+import { join } from 'node:path';
+import { LINKS, type Network, type Running } from './netns.js';
+import type { Agent, Target } from './netns-agent.js';
+import { until } from './netns-until.js';
+
+const CONFIG = join(import.meta.dirname, '../../config/kamailio-rtpengine.cfg');
+
+export type KamailioOptions = {
+  readonly proxy: Target;
+  /** Sends each command again after this time. */
+  readonly proxyTimeoutMs?: number;
+  /** Subnet that is reached through the interface `internal`; everything else through `external`. */
+  readonly internalNet?: string;
+};
+
+/** Starts Kamailio in the core with the configuration we document, and waits until it answers. */
+export async function startKamailio(
+  network: Network,
+  agent: Agent,
+  options: KamailioOptions,
+): Promise<Running> {
+  const runDirectory = join(network.directory, 'kamailio');
+  mkdirSync(runDirectory, { recursive: true });
+  const addresses = Object.values(LINKS).flatMap((link) => [link.core, `[${link.core6}]`]);
+  const defines = [
+    `MEDIA_PROXY="udp:${options.proxy.address}:${options.proxy.port}"`,
+    `MEDIA_PROXY_TIMEOUT=${options.proxyTimeoutMs ?? 1000}`,
+    'WORKERS=2',
+    ...(options.internalNet === undefined ? [] : [`INTERNAL_NET="${options.internalNet}"`]),
+  ];
+  const running = network.core.start(
+    [
+      ...[
+        'kamailio',
+        '-f',
+        CONFIG,
+        '-DD',
+        '-E',
+        '-m',
+        '64',
+        '-M',
+        '8',
+        '-Y',
+        runDirectory,
+        '-w',
+        runDirectory,
+      ],
+      ...addresses.flatMap((address) => ['-l', `udp:${address}:5060`]),
+      ...defines.flatMap((define) => ['-A', define]),
+    ],
+    { log: join(network.directory, 'kamailio.log') },
+  );
+  const at = { address: LINKS.alice.core, port: 5060 };
+  await until('Kamailio to answer', async () => {
+    if (running.child.exitCode !== null) throw new Error('Kamailio ended; see kamailio.log');
+    return agent.exchange(at, options200(at), 200);
+  });
+  return running;
+}
+
+function options200(to: Target): Buffer {
+  const host = isIPv6(to.address) ? `[${to.address}]` : to.address;
+  const lines = [
+    `OPTIONS sip:${host}:${to.port} SIP/2.0`,
+    `Via: SIP/2.0/UDP ${host}:9;branch=z9hG4bKready;rport`,
+    'From: <sip:ready@localhost>;tag=ready',
+    `To: <sip:${host}>`,
+    'Call-ID: ready',
+    'CSeq: 1 OPTIONS',
+    'Max-Forwards: 5',
+    'Content-Length: 0',
+  ];
+  return Buffer.from(
+    lines
+      .map((line) => `${line}\r\n`)
+      .concat('\r\n')
+      .join(''),
+  );
+}

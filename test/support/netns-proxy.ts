@@ -1,0 +1,85 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Running } from './netns.js';
+import type { Target } from './netns-agent.js';
+
+/** The proxies a scenario can run against; the second one is what is known to work. */
+export type ProxyKind = 'tandem' | 'rtpengine';
+
+export type ProxyInterface = { readonly name: string; readonly bind: string; readonly advertise?: string };
+
+export type ProxyOptions = {
+  readonly interfaces: readonly ProxyInterface[];
+  readonly control: Target;
+  readonly deleteDelaySeconds: number;
+  readonly ports: readonly [from: number, to: number];
+  /** Directory for configuration, sockets and logs. */
+  readonly directory: string;
+};
+
+/** `TANDEM_INTEROP_PROXY=rtpengine` runs the scenarios against Debian's daemon, to prove the scenarios themselves. */
+export function proxyUnderTest(): ProxyKind {
+  return process.env.TANDEM_INTEROP_PROXY === 'rtpengine' ? 'rtpengine' : 'tandem';
+}
+
+/** A namespace, or the machine itself. */
+export type Starter = { start(argv: readonly string[], options: { log: string }): Running };
+
+export type RunningProxy = {
+  readonly kind: ProxyKind;
+  readonly running: Running;
+  /** What it has logged so far. */
+  log(): string;
+};
+
+export function startProxy(kind: ProxyKind, where: Starter, options: ProxyOptions): RunningProxy {
+  const log = join(options.directory, `${kind}.log`);
+  const running =
+    kind === 'rtpengine' ? startRtpengine(where, options, log) : startTandem(where, options, log);
+  return { kind, running, log: () => readFileSync(log, 'utf8') };
+}
+
+function startRtpengine(where: Starter, options: ProxyOptions, log: string): Running {
+  return where.start(
+    [
+      ...['rtpengine', '--config-file=none', '--foreground', '--log-stderr', '--log-level=6', '--table=-1'],
+      ...options.interfaces.map((each) => `--interface=${each.name}/${each.bind}${advertised(each)}`),
+      `--listen-ng=${options.control.address}:${options.control.port}`,
+      ...[`--port-min=${options.ports[0]}`, `--port-max=${options.ports[1]}`],
+      ...[`--delete-delay=${options.deleteDelaySeconds}`, '--num-threads=2'],
+    ],
+    { log },
+  );
+}
+
+function advertised(each: ProxyInterface): string {
+  return each.advertise === undefined ? '' : `!${each.advertise}`;
+}
+
+const TANDEM = join(import.meta.dirname, '../../bin/tandem');
+
+function startTandem(where: Starter, options: ProxyOptions, log: string): Running {
+  return where.start([TANDEM, '--config', writeTandemConfig(options)], { log });
+}
+
+function writeTandemConfig(options: ProxyOptions): string {
+  const names = [...new Set(options.interfaces.map((each) => each.name))];
+  const interfaces = names.map((name) => ({
+    name,
+    addresses: options.interfaces
+      .filter((each) => each.name === name)
+      .map((each) => ({ bind: each.bind, advertise: each.advertise ?? each.bind })),
+  }));
+  const config = {
+    listen: { ng: [`${options.control.address}:${options.control.port}`] },
+    interfaces,
+    portMin: options.ports[0],
+    portMax: options.ports[1],
+    deleteDelaySeconds: options.deleteDelaySeconds,
+    dataPlane: { socket: join(options.directory, 'dataplane.sock') },
+  };
+  const file = join(options.directory, 'tandem.yaml');
+  // JSON is YAML.
+  writeFileSync(file, JSON.stringify(config, null, 2));
+  return file;
+}

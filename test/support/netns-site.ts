@@ -1,0 +1,156 @@
+import { compileAgent, startAgent, type Agent } from './netns-agent.js';
+import { startKamailio, type KamailioOptions } from './kamailio.js';
+import { createNetwork, LINKS, type Network, type Party, type Running } from './netns.js';
+import { type ProxyInterface, type ProxyKind, startProxy, type RunningProxy } from './netns-proxy.js';
+import { until } from './netns-until.js';
+import { createNgClient, isList, type NgClient } from './oracle-ng-client.js';
+import { startSipp, type Sipp } from './sipp.js';
+
+export type SiteOptions = {
+  readonly proxy: ProxyKind;
+  readonly interfaces: readonly ProxyInterface[];
+  readonly kamailio?: Partial<KamailioOptions>;
+  readonly deleteDelaySeconds?: number;
+};
+
+/** A small SIP site: three parties, Kamailio and a media proxy in the core. */
+export type Site = AsyncDisposable & {
+  readonly network: Network;
+  readonly agents: Readonly<Record<Party | 'core', Agent>>;
+  readonly proxy: RunningProxy;
+  readonly kamailio: Running;
+  readonly ng: NgClient;
+  call(caller: EndOptions, callee: EndOptions): { caller: Sipp; callee: Sipp };
+  start(end: EndOptions): Sipp;
+  calls(): Promise<string[]>;
+  /** Waits until the proxy has no call left. */
+  settled(): Promise<void>;
+};
+
+export type EndOptions = {
+  readonly party: Party;
+  readonly scenario: string;
+  readonly family?: 'IP4' | 'IP6';
+  readonly service?: string;
+  readonly calls?: number;
+  readonly rows: readonly (readonly (number | string)[])[];
+};
+
+/** Ports outside the ephemeral range, so that no other socket of the core can sit on one. */
+export const PROXY_PORTS: readonly [number, number] = [20000, 22000];
+const CONTROL = { address: '127.0.0.1', port: 2223 };
+export const CALLER_PORT = 5070;
+const CALLEE_PORT = 5060;
+
+export async function createSite(options: SiteOptions): Promise<Site> {
+  const stack = new AsyncDisposableStackLike();
+  try {
+    const network = await createNetwork();
+    stack.defer(() => network[Symbol.asyncDispose]());
+    const program = await compileAgent(network);
+    const agents = {
+      core: startAgent(network.core, program),
+      alice: startAgent(network.parties.alice, program),
+      bob: startAgent(network.parties.bob, program),
+      carol: startAgent(network.parties.carol, program),
+    };
+    stack.defer(async () => {
+      await Promise.all(Object.values(agents).map((agent) => agent.stop()));
+    });
+    const proxy = startProxy(options.proxy, network.core, {
+      interfaces: options.interfaces,
+      control: CONTROL,
+      deleteDelaySeconds: options.deleteDelaySeconds ?? 1,
+      ports: PROXY_PORTS,
+      directory: network.directory,
+    });
+    stack.defer(() => proxy.running.stop());
+    const ng = createNgClient((datagram) => agents.core.exchange(CONTROL, datagram, 2000));
+    await until(`${options.proxy} to answer`, async () => {
+      if (proxy.running.child.exitCode !== null) throw new Error(`${options.proxy} ended: ${proxy.log()}`);
+      return ng.command({ command: 'ping' }).catch(() => undefined);
+    });
+    const kamailio = await startKamailio(network, agents.core, { proxy: CONTROL, ...options.kamailio });
+    stack.defer(() => kamailio.stop());
+    await register(network);
+    const calls = async (): Promise<string[]> => {
+      const reply = await ng.command({ command: 'list' });
+      return isList(reply.calls) ? reply.calls.map(String) : [];
+    };
+    const start = (end: EndOptions): Sipp => startEnd(network, end);
+    return {
+      network,
+      agents,
+      proxy,
+      kamailio,
+      ng,
+      start,
+      call: (caller, callee) => {
+        const called = start(callee);
+        return { callee: called, caller: start({ ...caller, service: caller.service ?? callee.party }) };
+      },
+      calls,
+      settled: async () => {
+        await until('the proxy to have no call left', async () =>
+          (await calls()).length === 0 ? true : undefined,
+        );
+      },
+      [Symbol.asyncDispose]: () => stack.dispose(),
+    };
+  } catch (error) {
+    await stack.dispose();
+    throw error;
+  }
+}
+
+/** Addresses of a party, in one family. */
+export function addressOf(party: Party, family: 'IP4' | 'IP6' = 'IP4'): string {
+  return family === 'IP4' ? LINKS[party].party : LINKS[party].party6;
+}
+
+function startEnd(network: Network, end: EndOptions): Sipp {
+  const family = end.family ?? 'IP4';
+  const core = family === 'IP4' ? LINKS[end.party].core : LINKS[end.party].core6;
+  const calling = end.scenario.startsWith('uac-');
+  return startSipp(network, network.parties[end.party], {
+    scenario: end.scenario,
+    at: { address: addressOf(end.party, family), port: calling ? CALLER_PORT : CALLEE_PORT },
+    ...(calling ? { to: { address: core, port: 5060 }, service: end.service ?? 'bob' } : {}),
+    calls: end.calls ?? 1,
+    rows: end.rows,
+  });
+}
+
+/** `bob` and `carol` are one phone each, `bob6` is reached by IPv6, `team` rings both. */
+async function register(network: Network): Promise<void> {
+  const bob = `<sip:bob@${addressOf('bob')}:${CALLEE_PORT}>`;
+  const bob6 = `<sip:bob@[${addressOf('bob', 'IP6')}]:${CALLEE_PORT}>`;
+  const carol = `<sip:carol@${addressOf('carol')}:${CALLEE_PORT}>`;
+  const rows = [
+    ['bob', bob],
+    ['carol', carol],
+    ['bob6', bob6],
+    ['team', `${bob}, ${carol}`],
+  ];
+  const sipp = startSipp(network, network.core, {
+    scenario: 'register.xml',
+    at: { address: LINKS.alice.core, port: 5099 },
+    to: { address: LINKS.alice.core, port: 5060 },
+    calls: rows.length,
+    rows,
+  });
+  await sipp.finished();
+}
+
+/** Runs what was deferred in reverse order, each even if another one fails. */
+class AsyncDisposableStackLike {
+  readonly #deferred: (() => Promise<void>)[] = [];
+
+  defer(dispose: () => Promise<void>): void {
+    this.#deferred.push(dispose);
+  }
+
+  async dispose(): Promise<void> {
+    for (const dispose of this.#deferred.splice(0).reverse()) await dispose().catch(() => undefined);
+  }
+}
