@@ -1,0 +1,77 @@
+import type { PartySelection } from '../../command/command.js';
+import { DEFAULT_FLAGS, type MediaFlags } from '../../command/flags.js';
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A command while its keys are read, one after the other. */
+export type Draft = {
+  readonly flags: Writable<MediaFlags>;
+  readonly warnings: Warnings;
+  callId?: string;
+  fromTag?: string;
+  toTag?: string;
+  viaBranch?: string;
+  sdp?: string;
+  /** Selection of parties by commands that are not about SDP. */
+  all?: Exclude<PartySelection['all'], undefined>;
+  address?: string;
+  toLabel?: string;
+  directional: boolean;
+  /** The client says that its to-tag counts. */
+  toTagCounts: boolean;
+  fatal: boolean;
+  fast: boolean;
+  deleteDelaySeconds?: number;
+  limit?: number;
+  supportsLoadLimit: boolean;
+  /** Interfaces named one by one in a flag string so far. */
+  directions: number;
+  /** `SRTP`, `AVPF`, `DTLS` of a flag string: one bit each. */
+  transportBits: number;
+};
+
+export function newDraft(): Draft {
+  return {
+    flags: { ...DEFAULT_FLAGS },
+    warnings: new Warnings(),
+    directional: false,
+    toTagCounts: false,
+    fatal: false,
+    fast: false,
+    supportsLoadLimit: false,
+    directions: 0,
+    transportBits: 0,
+  };
+}
+
+/** What was not understood, for the log. Bounded: a datagram can hold thousands of unknown keys. */
+export class Warnings {
+  readonly list: string[] = [];
+
+  unknownKey(key: string): void {
+    this.add(`unknown key ${quoted(key)}`);
+  }
+
+  unknownFlag(flag: string): void {
+    this.add(`unknown flag ${quoted(flag)}`);
+  }
+
+  unknownValue(key: string, value: string): void {
+    this.add(`unknown value ${quoted(value)} of ${quoted(key)}`);
+  }
+
+  /** Part of the protocol, but of a feature that does not exist here. */
+  noEffect(word: string): void {
+    this.add(`${quoted(word)} has no effect`);
+  }
+
+  add(warning: string): void {
+    if (this.list.length < MAX_WARNINGS) this.list.push(warning);
+  }
+}
+
+function quoted(word: string): string {
+  return JSON.stringify(word.length <= 60 ? word : `${word.slice(0, 60)}…`);
+}
+
+const MAX_WARNINGS = 20;

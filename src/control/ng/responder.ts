@@ -1,0 +1,137 @@
+import type { Client, Command } from '../../command/command.js';
+import { type CommandFailure, failure, type Reply } from '../../command/reply.js';
+import type { CommandHandler } from '../../service/ports.js';
+import type { ReplyCache } from '../reply-cache.js';
+import type { ControlCounts } from './control-counts.js';
+import { decodeNg } from './decode.js';
+import { encodeError, encodeNg } from './encode.js';
+import { type Encoding, type Payload, readPayload, splitEnvelope, writePayload } from './envelope.js';
+import type { Templates } from './evaluate.js';
+
+/** The part of a pino logger that is used here. */
+export type NgLogger = {
+  debug(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+};
+
+export type ResponderOptions = {
+  readonly handler: CommandHandler;
+  readonly cache: ReplyCache;
+  readonly counts: ControlCounts;
+  readonly logger: NgLogger;
+  readonly templates: Templates;
+  /** Milliseconds of a clock that never goes back. */
+  readonly clock: () => number;
+};
+
+/** Frames that got no answer, by reason. */
+export type DroppedFrames = { noCookie: number; overload: number };
+
+/** Turns ng requests into commands and replies, for every transport. Never throws, whatever arrives. */
+export class NgResponder {
+  readonly dropped: DroppedFrames = { noCookie: 0, overload: 0 };
+  readonly #options: ResponderOptions;
+  /** Warnings that were logged, so that a call's flags are complained of once. */
+  readonly #warned = new Set<string>();
+
+  constructor(options: ResponderOptions) {
+    this.#options = options;
+  }
+
+  /** Answers `cookie SP dictionary` with the same framing. Undefined: no answer is due. */
+  async answer(
+    frame: Buffer,
+    client: Client,
+    maxBytes = Number.MAX_SAFE_INTEGER,
+  ): Promise<Buffer | undefined> {
+    const envelope = splitEnvelope(frame);
+    if (envelope === undefined) {
+      this.dropped.noCookie += 1;
+      return undefined;
+    }
+    const { cookie, payload } = envelope;
+    const request = { address: client.address, port: client.port, cookie, payload };
+    const answer = this.#options.cache.reply(request, this.#options.clock(), async () => {
+      const { encoding, text } = await this.#execute(payload, client);
+      const reply = Buffer.from(`${cookie} ${text}`, 'latin1');
+      if (reply.length <= maxBytes) return reply;
+      this.#options.logger.warn({ bytes: reply.length }, 'reply does not fit into a datagram');
+      const error = writePayload(encoding, encodeError('Reply does not fit into a datagram'));
+      return Buffer.from(`${cookie} ${error}`, 'latin1');
+    });
+    if (answer.kind === 'overload') {
+      this.dropped.overload += 1;
+      return undefined;
+    }
+    if (answer.kind === 'duplicate') this.#options.logger.debug({ client }, 'repeated request');
+    return answer.reply;
+  }
+
+  /** Answers a dictionary without a cookie (HTTP): nothing is remembered. */
+  async answerPlain(payload: Buffer, client: Client): Promise<Buffer> {
+    const { text } = await this.#execute(payload, client);
+    return Buffer.from(text, 'latin1');
+  }
+
+  async #execute(payload: Buffer, client: Client): Promise<{ encoding: Encoding; text: string }> {
+    const started = this.#options.clock();
+    const request = readPayload(payload);
+    const command = this.#decode(request, client);
+    const reply = await this.#handle(command, client);
+    const seconds = (this.#options.clock() - started) / 1000;
+    this.#options.counts.record(client.address, commandName(command), seconds, reply.kind === 'failure');
+    return { encoding: request.encoding, text: writePayload(request.encoding, encodeNg(reply)) };
+  }
+
+  #decode(request: Payload, client: Client): Command | CommandFailure {
+    if (!request.ok) return failure('badRequest', request.reason);
+    const { command, warnings } = decodeNg(request.dictionary, this.#options.templates);
+    const callId = 'callId' in command ? command.callId : undefined;
+    for (const warning of warnings) this.#warnOnce(warning, callId, client);
+    return command;
+  }
+
+  async #handle(command: Command | CommandFailure, client: Client): Promise<Reply> {
+    if (command.kind === 'failure') return command;
+    try {
+      const reply = await this.#options.handler(command, client);
+      if (reply.kind !== 'nodeStatistics' || reply.statistics.controls.length > 0) return reply;
+      return { ...reply, statistics: { ...reply.statistics, controls: this.#options.counts.statistics() } };
+    } catch (error) {
+      const callId = 'callId' in command ? command.callId : undefined;
+      this.#options.logger.error({ err: error, command: commandName(command), callId }, 'command failed');
+      return failure('internal', 'Internal error');
+    }
+  }
+
+  #warnOnce(warning: string, callId: string | undefined, client: Client): void {
+    const key = `${callId ?? ''} ${warning}`;
+    if (this.#warned.has(key)) return;
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear();
+    this.#warned.add(key);
+    this.#options.logger.warn({ callId, client: client.address, warning }, 'ng request not fully understood');
+  }
+}
+
+/** The command's name on the wire; undefined if it had none. */
+function commandName(command: Command | CommandFailure): string | undefined {
+  switch (command.kind) {
+    case 'failure':
+      return undefined;
+    case 'media control':
+      return command.action;
+    case 'unsupported':
+      return command.name;
+    case 'ping':
+    case 'offer':
+    case 'answer':
+    case 'delete':
+    case 'query':
+    case 'list':
+    case 'statistics':
+      return command.kind;
+  }
+}
+
+const MAX_WARNED = 4096;

@@ -1,0 +1,71 @@
+import type { ControlStatistics } from '../../command/reply.js';
+import type { CommandHandler } from '../../service/ports.js';
+import type { ReplyCache } from '../reply-cache.js';
+import { ControlCounts } from './control-counts.js';
+import { compileTemplates } from './evaluate.js';
+import { type DroppedFrames, type NgLogger, NgResponder } from './responder.js';
+import { listenTcp } from './tcp.js';
+import { closeUdp, type ListenAddress, listenUdp } from './udp.js';
+
+export type NgServerOptions = {
+  /** UDP. */
+  readonly listen: readonly ListenAddress[];
+  readonly listenTcp?: readonly ListenAddress[];
+  readonly handler: CommandHandler;
+  readonly cache: ReplyCache;
+  readonly logger: NgLogger;
+  /** Flag strings by name; `default` and names of commands apply by themselves. */
+  readonly templates?: ReadonlyMap<string, string>;
+};
+
+export type NgServer = {
+  readonly addresses: readonly { readonly address: string; readonly port: number }[];
+  readonly tcpAddresses: readonly { readonly address: string; readonly port: number }[];
+  /** For transports beside UDP and TCP (HTTP, WebSocket). */
+  readonly responder: NgResponder;
+  /** Commands by client. */
+  controls(): readonly ControlStatistics[];
+  dropped(): Readonly<DroppedFrames>;
+  close(): Promise<void>;
+};
+
+/** Listens for ng requests. Rejects, with nothing left open, if an address cannot be bound. */
+export async function startNgServer(options: NgServerOptions): Promise<NgServer> {
+  const { handler, cache, logger } = options;
+  const counts = new ControlCounts();
+  const templates = compileTemplates(options.templates ?? new Map());
+  const clock = () => performance.now();
+  const responder = new NgResponder({ handler, cache, counts, logger, templates, clock });
+  const closers: (() => Promise<void>)[] = [];
+  const addresses: { address: string; port: number }[] = [];
+  const tcpAddresses: { address: string; port: number }[] = [];
+  const close = async () => {
+    await Promise.all(closers.splice(0).map((closeOne) => closeOne()));
+  };
+  try {
+    for (const listen of options.listen) {
+      const sockets = await listenUdp(listen, responder, logger);
+      closers.push(() => closeUdp(sockets));
+      const bound = sockets[0]?.address();
+      if (bound !== undefined) addresses.push({ address: bound.address, port: bound.port });
+    }
+    for (const listen of options.listenTcp ?? []) {
+      const { server, close: closeTcp } = await listenTcp(listen, responder, logger);
+      closers.push(closeTcp);
+      const bound = server.address();
+      if (bound !== null && typeof bound === 'object')
+        tcpAddresses.push({ address: bound.address, port: bound.port });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    addresses,
+    tcpAddresses,
+    responder,
+    controls: () => counts.statistics(),
+    dropped: () => responder.dropped,
+    close,
+  };
+}

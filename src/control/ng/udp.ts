@@ -1,0 +1,105 @@
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
+import { isIPv6 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { NgLogger, NgResponder } from './responder.js';
+
+/** `fd`: a socket that is bound already and was handed over. */
+export type ListenAddress = { readonly address: string; readonly port: number; readonly fd?: number };
+
+/**
+ * Opens the sockets of one listen address. Replies leave from the socket a request came in on, so that clients
+ * with connected sockets see the address they sent to; for a wildcard there is one more socket per local
+ * address, because the kernel would choose the source by route.
+ */
+export async function listenUdp(
+  listen: ListenAddress,
+  responder: NgResponder,
+  logger: NgLogger,
+): Promise<Socket[]> {
+  if (listen.fd !== undefined || !WILDCARDS.has(listen.address)) {
+    return [await open(listen, false, responder, logger)];
+  }
+  // Without SO_REUSEADDR first: another process on this port must be noticed.
+  const probe = await open(listen, false, responder, logger);
+  const { port } = probe.address();
+  await close(probe);
+  const sockets = [await open({ address: listen.address, port }, true, responder, logger)];
+  for (const address of localAddresses(listen.address)) {
+    try {
+      sockets.push(await open({ address, port }, true, responder, logger));
+    } catch (error) {
+      logger.warn({ err: error, address, port }, 'no ng socket on this address');
+    }
+  }
+  return sockets;
+}
+
+export async function closeUdp(sockets: readonly Socket[]): Promise<void> {
+  await Promise.all(sockets.map(close));
+}
+
+async function open(
+  listen: ListenAddress,
+  reuseAddr: boolean,
+  responder: NgResponder,
+  logger: NgLogger,
+): Promise<Socket> {
+  const ipv6 = isIPv6(listen.address);
+  const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', reuseAddr, ipv6Only: ipv6 });
+  try {
+    socket.bind(
+      listen.fd === undefined
+        ? { address: listen.address, port: listen.port, exclusive: true }
+        : { fd: listen.fd },
+    );
+    await once(socket, 'listening');
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  socket.on('error', (error) => logger.error({ err: error }, 'ng socket failed'));
+  socket.on('message', (frame, { address, port }) => {
+    responder.answer(frame, { address, port, protocol: 'ng' }, MAX_DATAGRAM_BYTES).then(
+      (reply) => {
+        if (reply !== undefined) send(socket, reply, address, port, logger);
+      },
+      (error) => logger.error({ err: error }, 'ng request failed'),
+    );
+  });
+  return socket;
+}
+
+function send(socket: Socket, reply: Buffer, address: string, port: number, logger: NgLogger): void {
+  try {
+    socket.send(reply, port, address, (error) => {
+      if (error !== null) logger.debug({ err: error }, 'ng reply not sent');
+    });
+  } catch (error) {
+    // The socket was closed while the command ran.
+    logger.debug({ err: error }, 'ng reply not sent');
+  }
+}
+
+async function close(socket: Socket): Promise<void> {
+  const closed = once(socket, 'close');
+  socket.close();
+  await closed;
+}
+
+function localAddresses(wildcard: string): readonly string[] {
+  const family = isIPv6(wildcard) ? 'IPv6' : 'IPv4';
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? [])
+      .filter((address) => address.family === family)
+      .map(({ address }) => (address.startsWith('fe80:') ? `${address}%${name}` : address)),
+  );
+}
+
+const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/** Bursts of requests wait here while the event loop is busy; the kernel may grant less. */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
+const MAX_DATAGRAM_BYTES = 65_507;
