@@ -1,1 +1,11 @@
-//! To be filled.
+//! The data plane process: a Unix socket for the control plane, and threads that relay packets.
+
+pub mod connection;
+pub mod control;
+pub mod fanout;
+pub mod listener;
+pub mod options;
+pub mod run;
+pub mod shard;
+pub mod shared;
+pub mod worker;

@@ -1,0 +1,270 @@
+//! The control plane's side of the process, served by the loop of the first shard.
+//!
+//! With one shard a command needs no other thread: what costs most about small commands are wake-ups.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::fd::AsFd,
+    sync::{Arc, mpsc},
+    time::Instant,
+};
+
+use netio::{PacketIo, Token, wake::Waker};
+use protocol::{
+    DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, NodeCounters, Request, Response, Status,
+    ToDataPlane,
+};
+
+use crate::{
+    connection::Connection,
+    fanout::{self, Merge},
+    listener::Listener,
+    shard::{Shard, ShardRequest, ShardResponse},
+    shared::Shared,
+};
+
+/// A request on its way to another shard, under a number its response carries back.
+pub type Ticketed = (u64, ShardRequest);
+
+/// What another shard tells.
+#[derive(Debug)]
+pub enum FromShard {
+    Response { ticket: u64, response: ShardResponse },
+    Event(Event),
+}
+
+/// The way to another shard.
+pub struct Peer {
+    pub requests: mpsc::Sender<Ticketed>,
+    pub waker: Waker,
+}
+
+pub struct Control {
+    listener: Listener,
+    shared: Arc<Shared>,
+    peers: Vec<Peer>,
+    connections: HashMap<Token, Connection>,
+    next_token: u32,
+    next_ticket: u64,
+    pending: HashMap<u64, Pending>,
+}
+
+/// A request that waits for responses of other shards.
+struct Pending {
+    connection: Token,
+    id: u64,
+    merge: Merge,
+    missing: usize,
+    parts: Vec<ShardResponse>,
+}
+
+impl Control {
+    pub fn new(listener: Listener, shared: Arc<Shared>, peers: Vec<Peer>) -> Self {
+        Self {
+            listener,
+            shared,
+            peers,
+            connections: HashMap::new(),
+            next_token: FIRST_CONNECTION,
+            next_ticket: 0,
+            pending: HashMap::new(),
+        }
+    }
+
+    pub fn start(&self, io: &mut impl PacketIo) -> io::Result<()> {
+        io.watch(LISTENER, self.listener.as_fd(), netio::Interest::Readable)
+    }
+
+    /// Does what a ready file asks for.
+    pub fn handle_ready<I: PacketIo>(&mut self, token: Token, shard: &mut Shard<I>) -> io::Result<()> {
+        if token == LISTENER {
+            return self.accept(shard.io());
+        }
+        let Some(connection) = self.connections.get_mut(&token) else { return Ok(()) };
+        connection.read();
+        while let Some(ToDataPlane { id, request }) =
+            self.connections.get_mut(&token).and_then(Connection::next_request)
+        {
+            self.handle_request(token, id, request, shard);
+        }
+        Ok(())
+    }
+
+    pub fn handle_peer(&mut self, message: FromShard) {
+        match message {
+            FromShard::Event(event) => self.report(event),
+            FromShard::Response { ticket, response } => {
+                let Some(pending) = self.pending.get_mut(&ticket) else { return };
+                pending.parts.push(response);
+                pending.missing -= 1;
+                if pending.missing == 0
+                    && let Some(pending) = self.pending.remove(&ticket)
+                {
+                    self.complete(pending);
+                }
+            }
+        }
+    }
+
+    /// Reports to the control plane, if there is one; otherwise it will see the state when it comes back.
+    pub fn report(&mut self, event: Event) {
+        if let Some(connection) = self.connections.values_mut().find(|connection| connection.is_greeted()) {
+            connection.report(event);
+        }
+    }
+
+    /// Sends what is due and drops connections that have ended. To be called at the end of each turn.
+    pub fn flush(&mut self, io: &mut impl PacketIo) -> io::Result<()> {
+        for (token, connection) in &mut self.connections {
+            connection.flush();
+            if connection.is_closed() {
+                io.unwatch(*token);
+            } else if let Some(interest) = connection.new_interest() {
+                io.watch(*token, connection.as_fd(), interest)?;
+            }
+        }
+        self.connections.retain(|_, connection| !connection.is_closed());
+        Ok(())
+    }
+
+    fn accept(&mut self, io: &mut impl PacketIo) -> io::Result<()> {
+        let Some(stream) = self.listener.accept() else { return Ok(()) };
+        if self.connections.len() >= MAX_CONNECTIONS {
+            tracing::warn!("too many control connections: refused one more");
+            return Ok(());
+        }
+        let token = Token(self.next_token);
+        self.next_token = self.next_token.wrapping_add(1).max(FIRST_CONNECTION);
+        let connection = Connection::new(stream)?;
+        io.watch(token, connection.as_fd(), netio::Interest::Readable)?;
+        self.connections.insert(token, connection);
+        Ok(())
+    }
+
+    fn handle_request<I: PacketIo>(&mut self, token: Token, id: u64, request: Request, shard: &mut Shard<I>) {
+        match request {
+            Request::Hello { fingerprint, node } => self.hello(token, id, &fingerprint, &node),
+            request if !self.connections.get(&token).is_some_and(Connection::is_greeted) => {
+                let reason = format!("{} before hello", name(&request));
+                self.end(token, id, ErrorCode::BadFrame { reason });
+            }
+            Request::Configure { configuration } => {
+                self.shared.configure(&configuration);
+                self.respond(token, id, Ok(Response::Configured));
+            }
+            request => self.dispatch(token, id, request, shard),
+        }
+    }
+
+    fn hello(&mut self, token: Token, id: u64, fingerprint: &str, node: &str) {
+        if fingerprint != FINGERPRINT {
+            tracing::error!(
+                ours = FINGERPRINT,
+                theirs = fingerprint,
+                "the control plane is of another build"
+            );
+            let (ours, theirs) = (FINGERPRINT.to_owned(), fingerprint.to_owned());
+            return self.end(token, id, ErrorCode::FingerprintMismatch { ours, theirs });
+        }
+        for (other, connection) in &mut self.connections {
+            if *other != token && connection.is_greeted() {
+                tracing::warn!("a newer control plane takes over");
+                connection.close();
+            }
+        }
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.greet();
+        }
+        tracing::info!(node, sessions = self.shared.sessions(), "control plane connected");
+        let hello = Response::Hello { boot: self.shared.boot.clone(), sessions: self.shared.sessions() };
+        self.respond(token, id, Ok(hello));
+    }
+
+    fn dispatch<I: PacketIo>(&mut self, token: Token, id: u64, request: Request, shard: &mut Shard<I>) {
+        let merge = Merge::of(&request);
+        let Some(requests) = fanout::split(request, 1 + self.peers.len()) else { return };
+        let mut pending =
+            Pending { connection: token, id, merge, missing: requests.len(), parts: Vec::new() };
+        self.next_ticket += 1;
+        for (index, request) in requests {
+            match index.checked_sub(1) {
+                None => {
+                    pending.parts.push(shard.execute(request));
+                    pending.missing -= 1;
+                }
+                Some(peer) => {
+                    let peer = &self.peers[peer];
+                    // The receiving thread ends only together with the process.
+                    let _ = peer.requests.send((self.next_ticket, request));
+                    peer.waker.wake();
+                }
+            }
+        }
+        if pending.missing == 0 {
+            self.complete(pending);
+        } else {
+            self.pending.insert(self.next_ticket, pending);
+        }
+    }
+
+    fn complete(&mut self, pending: Pending) {
+        let status = |counters| Response::Status { status: Box::new(self.status(counters)) };
+        let result = fanout::merge(pending.merge, pending.parts, status);
+        self.respond(pending.connection, pending.id, result);
+    }
+
+    fn status(&self, counters: NodeCounters) -> Status {
+        let pools = self.shared.pools.status(Instant::now());
+        let interfaces = pools.into_iter().map(|pool| InterfaceStatus {
+            name: pool.interface,
+            address: pool.address,
+            port_min: pool.first_port,
+            port_max: pool.last_port,
+            ports_used: pool.counts.used,
+            ports_resting: pool.counts.resting,
+            ports_free: pool.counts.free,
+        });
+        let DataPath { name, reason } = self.shared.data_path.clone();
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            boot: self.shared.boot.clone(),
+            sessions: self.shared.sessions(),
+            shards: 1 + self.peers.len() as u32,
+            data_path: DataPath { name, reason },
+            interfaces: interfaces.collect(),
+            counters,
+        }
+    }
+
+    fn respond(&mut self, token: Token, id: u64, result: Result<Response, ErrorCode>) {
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.respond(id, result);
+        }
+    }
+
+    fn end(&mut self, token: Token, id: u64, error: ErrorCode) {
+        if let Some(connection) = self.connections.get_mut(&token) {
+            connection.refuse_and_end(id, error);
+        }
+    }
+}
+
+fn name(request: &Request) -> &'static str {
+    match request {
+        Request::Hello { .. } => "hello",
+        Request::Configure { .. } => "configure",
+        Request::Apply { .. } => "apply",
+        Request::Release { .. } => "release",
+        Request::List { .. } => "list",
+        Request::Stats { .. } => "stats",
+        Request::Status => "status",
+    }
+}
+
+pub const LISTENER: Token = Token(0);
+pub const SIGNALS: Token = Token(1);
+pub const WAKER: Token = Token(2);
+const FIRST_CONNECTION: u32 = 8;
+/// One in use, and a few that are coming or going.
+const MAX_CONNECTIONS: usize = 8;

@@ -1,0 +1,39 @@
+//! Command line of the data plane.
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+/// Relays media as the control plane says.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "tandem-dataplane", version)]
+pub struct Options {
+    /// Unix socket to listen on for the control plane.
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// Packet threads; one less than there are cores if not given, at least one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub shards: Option<u16>,
+    /// How packets are moved.
+    #[arg(long, value_enum, default_value_t = IoChoice::Auto)]
+    pub io: IoChoice,
+    /// error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    pub log_level: tracing::Level,
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum IoChoice {
+    /// io_uring if it works here, else mmsg.
+    Auto,
+    Uring,
+    Mmsg,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}

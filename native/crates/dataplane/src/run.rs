@@ -1,0 +1,98 @@
+//! Puts the process together and runs it.
+
+use std::{
+    io, process,
+    sync::{Arc, mpsc},
+    thread,
+};
+
+use anyhow::Context;
+use netio::{
+    PacketIo,
+    mmsg::MmsgIo,
+    signals::{Signal, Signals},
+    wake::Waker,
+};
+use protocol::DataPath;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::{
+    control::{Control, Peer},
+    listener::Listener,
+    options::Options,
+    shard::Shard,
+    shared::Shared,
+    worker::{First, Other},
+};
+
+/// Runs until a signal asks to end.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    let signals = Signals::open(&[Signal::TERM, Signal::INT]).context("cannot receive signals")?;
+    let listener = Listener::open(&options.socket)?;
+    raise_open_files();
+    let data_path = DataPath { name: "mmsg".to_owned(), reason: "the only one yet".to_owned() };
+    let shards = options.shards.map_or_else(default_shards, usize::from);
+    tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
+
+    let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path));
+    let signal = serve(shards, shared, listener, signals, MmsgIo::new)?;
+    tracing::info!(signal = signal.as_raw(), "data plane ends");
+    Ok(())
+}
+
+fn serve<I: PacketIo + 'static>(
+    shards: usize,
+    shared: Arc<Shared>,
+    listener: Listener,
+    signals: Signals,
+    make_io: fn() -> io::Result<I>,
+) -> anyhow::Result<Signal> {
+    let waker = Waker::new()?;
+    let (reply_to, replies) = mpsc::channel();
+    let mut peers = Vec::new();
+    for index in 1..shards {
+        let (requests_to, requests) = mpsc::channel();
+        let own_waker = Waker::new()?;
+        peers.push(Peer { requests: requests_to, waker: own_waker.clone() });
+        let (shared, reply_to, first) = (shared.clone(), reply_to.clone(), waker.clone());
+        thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
+            // The ring of a shard belongs to the thread that makes it.
+            let run = || -> io::Result<()> {
+                let shard = Shard::new(make_io()?, shared);
+                Other { shard, waker: own_waker, requests, replies: reply_to, first }.run()
+            };
+            if let Err(error) = run() {
+                tracing::error!(%error, shard = index, "a shard cannot go on");
+                process::abort();
+            }
+        })?;
+    }
+    let shard = Shard::new(make_io().context("cannot set up packet input and output")?, shared.clone());
+    let control = Control::new(listener, shared, peers);
+    Ok(First { shard, control, signals, waker, replies }.run()?)
+}
+
+/// Each stream needs two descriptors; the soft limit is made for programs that use `select`.
+fn raise_open_files() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum
+        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
+    {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+    let limit = getrlimit(Resource::Nofile).current;
+    tracing::info!(limit = limit.unwrap_or(u64::MAX), "open files, of which an audio call takes four");
+}
+
+fn default_shards() -> usize {
+    thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))
+}
+
+fn seed() -> anyhow::Result<[u64; 2]> {
+    let mut bytes = [[0; 8]; 2];
+    for half in &mut bytes {
+        rustix::rand::getrandom(&mut half[..], rustix::rand::GetRandomFlags::empty())
+            .context("no random numbers")?;
+    }
+    Ok(bytes.map(u64::from_ne_bytes))
+}

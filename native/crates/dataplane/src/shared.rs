@@ -1,0 +1,71 @@
+//! What all shards share, apart from packets: ports and limits.
+
+use std::{
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use netio::pools::{Interface, PortPools};
+use protocol::{Configuration, DataPath, ErrorCode};
+
+pub struct Shared {
+    pub pools: PortPools,
+    pub data_path: DataPath,
+    /// Tells this start of the process from others.
+    pub boot: String,
+    sessions: AtomicU32,
+    max_sessions: AtomicU32,
+    incidents: AtomicU64,
+}
+
+impl Shared {
+    pub fn new(seed: [u64; 2], boot: String, data_path: DataPath) -> Self {
+        Self {
+            pools: PortPools::new(seed),
+            data_path,
+            boot,
+            sessions: AtomicU32::new(0),
+            max_sessions: AtomicU32::new(u32::MAX),
+            incidents: AtomicU64::new(0),
+        }
+    }
+
+    pub fn configure(&self, configuration: &Configuration) {
+        let interfaces: Vec<Interface> = configuration
+            .interfaces
+            .iter()
+            .map(|interface| Interface {
+                name: interface.name.clone(),
+                addresses: interface.addresses.clone(),
+                first_port: interface.port_min,
+                last_port: interface.port_max,
+                excluded: interface.excluded.clone(),
+            })
+            .collect();
+        self.pools.configure(&interfaces, Duration::from_millis(configuration.port_rest_ms));
+        self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
+    }
+
+    pub fn sessions(&self) -> u32 {
+        self.sessions.load(Ordering::Relaxed)
+    }
+
+    /// Keeps the number of sessions when those of one shard went from `before` to `after`.
+    pub fn count_sessions(&self, before: usize, after: usize) {
+        let grown = (after as u32).wrapping_sub(before as u32);
+        self.sessions.fetch_add(grown, Ordering::Relaxed);
+    }
+
+    /// Refuses one more session if the limit is reached.
+    pub fn admit(&self) -> Result<(), ErrorCode> {
+        let limit = self.max_sessions.load(Ordering::Relaxed);
+        if self.sessions() >= limit { Err(ErrorCode::TooManySessions { limit }) } else { Ok(()) }
+    }
+
+    /// Logs a defect or a failure of the host and names the log line in the error.
+    pub fn incident(&self, what: &str) -> ErrorCode {
+        let incident = format!("{}-{}", self.boot, self.incidents.fetch_add(1, Ordering::Relaxed));
+        tracing::error!(incident, "{what}");
+        ErrorCode::Internal { incident }
+    }
+}
