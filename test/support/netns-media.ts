@@ -50,6 +50,18 @@ export async function expectReportsArrived(stream: Stream, at: MediaEnd): Promis
   });
 }
 
+/** Each end heard the other one, RTP and RTCP, packet for packet. */
+export async function expectExchanged(
+  [fromOne, fromOther]: readonly [Stream, Stream],
+  one: MediaEnd,
+  other: MediaEnd,
+): Promise<void> {
+  await expectArrived(fromOne, other);
+  await expectArrived(fromOther, one);
+  await expectReportsArrived(fromOne, other);
+  await expectReportsArrived(fromOther, one);
+}
+
 export async function expectNothingOf(stream: Stream, at: MediaEnd): Promise<void> {
   expect(sourceOf(await at.agent.report(at.note.ownPort), stream.ssrc)).toBeUndefined();
 }

@@ -22,6 +22,8 @@ export type Site = AsyncDisposable & {
   readonly ng: NgClient;
   call(caller: EndOptions, callee: EndOptions): { caller: Sipp; callee: Sipp };
   start(end: EndOptions): Sipp;
+  /** Ends the scenarios that a failed test left running. */
+  reset(): Promise<void>;
   calls(): Promise<string[]>;
   /** Waits until the proxy has no call left. */
   settled(): Promise<void>;
@@ -33,6 +35,8 @@ export type EndOptions = {
   readonly family?: 'IP4' | 'IP6';
   readonly service?: string;
   readonly calls?: number;
+  /** Length of the scenario's own pauses. */
+  readonly pauseMs?: number;
   readonly rows: readonly (readonly (number | string)[])[];
 };
 
@@ -46,7 +50,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   const stack = new AsyncDisposableStackLike();
   try {
     const network = await createNetwork();
-    stack.defer(() => network[Symbol.asyncDispose]());
+    stack.defer(async () => network[Symbol.asyncDispose]());
     const program = await compileAgent(network);
     const agents = {
       core: startAgent(network.core, program),
@@ -77,7 +81,16 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       const reply = await ng.command({ command: 'list' });
       return isList(reply.calls) ? reply.calls.map(String) : [];
     };
-    const start = (end: EndOptions): Sipp => startEnd(network, end);
+    const sipps: Sipp[] = [];
+    const reset = async (): Promise<void> => {
+      await Promise.all(sipps.splice(0).map((sipp) => sipp.stop()));
+    };
+    stack.defer(reset);
+    const start = (end: EndOptions): Sipp => {
+      const sipp = startEnd(network, end);
+      sipps.push(sipp);
+      return sipp;
+    };
     return {
       network,
       agents,
@@ -85,6 +98,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       kamailio,
       ng,
       start,
+      reset,
       call: (caller, callee) => {
         const called = start(callee);
         return { callee: called, caller: start({ ...caller, service: caller.service ?? callee.party }) };
@@ -118,6 +132,7 @@ function startEnd(network: Network, end: EndOptions): Sipp {
     ...(calling ? { to: { address: core, port: 5060 }, service: end.service ?? 'bob' } : {}),
     calls: end.calls ?? 1,
     rows: end.rows,
+    pauseMs: end.pauseMs ?? 0,
   });
 }
 

@@ -22,6 +22,8 @@ export type SippOptions = {
   readonly to?: Target;
   readonly service?: string;
   readonly calls?: number;
+  /** Length of the pauses the scenario leaves open. */
+  readonly pauseMs?: number;
   /** Rows of the injection file, one per call: media ports in the first columns. */
   readonly rows: readonly (readonly (number | string)[])[];
 };
@@ -69,7 +71,7 @@ export function startSipp(network: Network, where: Namespace, options: SippOptio
         '-p',
         String(options.at.port),
       ],
-      ...['-s', options.service ?? 'nobody', '-nostdin'],
+      ...['-s', options.service ?? 'nobody', '-nostdin', '-d', String(options.pauseMs ?? 0)],
       ...['-trace_err', '-error_file', file('err')],
       ...(options.to === undefined ? [] : [`${bracketed(options.to.address)}:${options.to.port}`]),
     ],
