@@ -1,0 +1,55 @@
+/** Why a call ended. */
+export type EndReason =
+  | 'deleted'
+  | 'mediaTimeout'
+  | 'silentTimeout'
+  | 'offerTimeout'
+  | 'finalTimeout'
+  /** By an operator. */
+  | 'forced';
+
+/** What this process has counted since its start. */
+export type Counters = {
+  callsCreated: number;
+  callsAdopted: number;
+  callsRejected: number;
+  readonly callsEnded: Record<EndReason, number>;
+  callSecondsTotal: number;
+  callsEndedWithoutMedia: number;
+  callsEndedOneWay: number;
+  foreignSourceEvents: number;
+  foreignPackets: number;
+  noFirstPacketEvents: number;
+  dataPlaneLosses: number;
+  callsReapplied: number;
+  callsLost: number;
+  memosUnreadable: number;
+  commandsRefused: number;
+};
+
+export function newCounters(): Counters {
+  return {
+    callsCreated: 0,
+    callsAdopted: 0,
+    callsRejected: 0,
+    callsEnded: {
+      deleted: 0,
+      mediaTimeout: 0,
+      silentTimeout: 0,
+      offerTimeout: 0,
+      finalTimeout: 0,
+      forced: 0,
+    },
+    callSecondsTotal: 0,
+    callsEndedWithoutMedia: 0,
+    callsEndedOneWay: 0,
+    foreignSourceEvents: 0,
+    foreignPackets: 0,
+    noFirstPacketEvents: 0,
+    dataPlaneLosses: 0,
+    callsReapplied: 0,
+    callsLost: 0,
+    memosUnreadable: 0,
+    commandsRefused: 0,
+  };
+}

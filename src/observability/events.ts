@@ -1,0 +1,141 @@
+import type { Call } from '../call/call.js';
+import type { Command } from '../command/command.js';
+import type { CommandFailure } from '../command/reply.js';
+import type { Event, SessionStats } from '../dataplane/protocol.gen.js';
+import type { DataPlaneError } from '../service/ports.js';
+import type { Counters, EndReason } from './counters.js';
+import type { Logger } from './logger.js';
+
+export type Events = ReturnType<typeof createEvents>;
+
+/** What happens in this process and is worth a log line and a counter: one function for both, one per event. */
+export function createEvents(log: Logger, counters: Counters) {
+  return {
+    commandRefused(command: Command, { code, message }: CommandFailure): void {
+      counters.commandsRefused += 1;
+      const callId = 'callId' in command ? command.callId : undefined;
+      log.warn({ callId, command: command.kind, code, message }, 'command refused');
+    },
+
+    commandWarning(callId: string, warning: string): void {
+      log.warn({ callId, warning }, 'part of a command has no effect');
+    },
+
+    callCreated({ callId, createdFrom }: Call): void {
+      counters.callsCreated += 1;
+      log.info({ callId }, 'call created');
+      log.debug({ callId, client: createdFrom }, 'call created by');
+    },
+
+    callRejected(callId: string, reason: string): void {
+      counters.callsRejected += 1;
+      log.warn({ callId, reason }, 'call refused');
+    },
+
+    callEnded({ callId, createdMs }: Call, reason: EndReason, now: number, media: SessionStats | null): void {
+      const seconds = Math.max(0, (now - createdMs) / 1000);
+      counters.callsEnded[reason] += 1;
+      counters.callSecondsTotal += seconds;
+      const received = (media?.streams ?? []).map(({ rtp }) => rtp.receivedPackets);
+      const silent = received.filter((packets) => packets === 0).length;
+      if (silent > 0 && silent === received.length) counters.callsEndedWithoutMedia += 1;
+      else if (silent > 0) counters.callsEndedOneWay += 1;
+      log.info({ callId, reason, seconds: Math.round(seconds), packets: sum(received) }, 'call ended');
+    },
+
+    deletionScheduled({ callId, deleteAtMs }: Call, now: number): void {
+      log.debug(
+        { callId, inMs: deleteAtMs === undefined ? undefined : deleteAtMs - now },
+        'deletion scheduled',
+      );
+    },
+
+    remoteLearned({
+      session: callId,
+      stream,
+      component,
+      address,
+    }: Extract<Event, { kind: 'remoteLearned' }>): void {
+      log.debug({ callId, stream, component, address }, 'peer found');
+    },
+
+    foreignSource(event: Extract<Event, { kind: 'foreignSource' }>): void {
+      const { session: callId, stream, component, source, packets } = event;
+      counters.foreignSourceEvents += 1;
+      counters.foreignPackets += packets;
+      log.warn({ callId, stream, component, packets }, 'packets from a stranger dropped');
+      log.debug({ callId, stream, component, source }, 'the stranger');
+    },
+
+    noFirstPacket({ session: callId, stream }: Extract<Event, { kind: 'noFirstPacket' }>): void {
+      counters.noFirstPacketEvents += 1;
+      log.warn({ callId, stream }, 'no media from a party since its answer');
+    },
+
+    applyFailed(callId: string, { detail }: DataPlaneError): void {
+      const { code, ...rest } = detail;
+      // An address that is not ours, or a port somebody else has, is for the operator to mend.
+      const level =
+        code === 'addressNotLocal' || code === 'portBusy' || code === 'internal' ? 'error' : 'warn';
+      log[level]({ callId, code, ...rest }, 'data plane refused the call');
+    },
+
+    releaseFailed(callId: string, error: unknown): void {
+      log.warn(
+        { callId, error: textOf(error) },
+        'session not released; it will be when the data plane is back',
+      );
+    },
+
+    dataPlaneConnected(boot: string, sessions: number): void {
+      log.info({ boot, sessions }, 'data plane connected');
+    },
+
+    dataPlaneLost(reason: string): void {
+      counters.dataPlaneLosses += 1;
+      log.error({ reason }, 'data plane lost');
+    },
+
+    recoveryFailed(error: unknown): void {
+      log.error({ error: textOf(error) }, 'calls not recovered; trying again');
+    },
+
+    recovered(outcome: {
+      adopted: number;
+      reapplied: number;
+      released: number;
+      lost: number;
+      ms: number;
+    }): void {
+      counters.callsAdopted += outcome.adopted;
+      counters.callsReapplied += outcome.reapplied;
+      log.info(outcome, 'calls and data plane agree');
+    },
+
+    callLost(callId: string, error: unknown): void {
+      counters.callsLost += 1;
+      log.error({ callId, error: textOf(error) }, 'call could not be brought back');
+    },
+
+    memoUnreadable(callId: string): void {
+      counters.memosUnreadable += 1;
+      log.error({ callId }, 'record of a call cannot be read; its media goes on until it falls silent');
+    },
+
+    taskFailed(callId: string, error: unknown): void {
+      log.error({ callId, error: error instanceof Error ? error.stack : String(error) }, 'defect');
+    },
+
+    draining(on: boolean): void {
+      log.info({ draining: on }, 'draining');
+    },
+  };
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

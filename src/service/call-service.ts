@@ -1,0 +1,273 @@
+import type { Call } from '../call/call.js';
+import { withLearned } from '../call/learned.js';
+import { deleteParty, expire } from '../call/lifecycle.js';
+import { describeCall } from '../call/statistics.js';
+import type {
+  AnswerCommand,
+  Client,
+  Command,
+  DeleteCommand,
+  MediaControlCommand,
+  OfferCommand,
+  QueryCommand,
+} from '../command/command.js';
+import { failure, type Reply } from '../command/reply.js';
+import type { Event, SessionStats, TimeoutReason } from '../dataplane/protocol.gen.js';
+import { controlMedia } from '../negotiation/control.js';
+import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
+import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
+import type { Counters, EndReason } from '../observability/counters.js';
+import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
+import { Keeper, type KeeperParts } from './keeper.js';
+import { nodeStatistics } from './node-statistics.js';
+import { DataPlaneError, type Random } from './ports.js';
+
+export type CallServiceParts = KeeperParts & {
+  readonly counters: Counters;
+  readonly random: Random;
+  readonly interfaces: readonly InterfaceFacts[];
+  readonly defaults: CallDefaults;
+  readonly maxSessions: number | null;
+};
+
+/** Carries commands out: negotiation, data plane and registry meet here and nowhere else. */
+export class CallService {
+  readonly #parts: CallServiceParts;
+  readonly #keeper: Keeper;
+  readonly #startedMs: number;
+  /** Offers that are about to become calls. */
+  #arriving = 0;
+  #draining = false;
+
+  constructor(parts: CallServiceParts) {
+    this.#parts = parts;
+    this.#startedMs = parts.clock.now();
+    this.#keeper = new Keeper(parts, (callId) => this.#due(callId));
+  }
+
+  async handle(command: Command, client: Client): Promise<Reply> {
+    const reply = await this.#execute(command, client);
+    if (reply.kind === 'failure') this.#parts.events.commandRefused(command, reply);
+    return reply;
+  }
+
+  /** Takes in what the data plane reports, in turn with the call's commands. */
+  handleEvent(event: Event): void {
+    this.#inBackground(event.session, () => this.#executeEvent(event));
+  }
+
+  /** Refuses calls that do not exist yet; the others go on. */
+  drain(on: boolean): void {
+    this.#draining = on;
+    this.#parts.events.draining(on);
+  }
+
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  /** Takes over a call that was created before this process started. */
+  adopt(call: Call): void {
+    this.#keeper.store(call, undefined);
+  }
+
+  /** Ends a call at once, for an operator. */
+  end(callId: string): Promise<boolean> {
+    return this.#parts.registry.run(callId, async () => {
+      const call = this.#keeper.find(callId);
+      if (call !== undefined) await this.#keeper.end(call, 'forced');
+      return call !== undefined;
+    });
+  }
+
+  /** Forgets the timers. Calls stay in the data plane. */
+  close(): void {
+    this.#keeper.close();
+  }
+
+  #execute(command: Command, client: Client): Promise<Reply> | Reply {
+    const { registry } = this.#parts;
+    switch (command.kind) {
+      case 'ping':
+        return { kind: 'pong' };
+      case 'offer':
+      case 'answer':
+        return registry.run(command.callId, () => this.#negotiate(command, client));
+      case 'delete':
+        return registry.run(command.callId, () => this.#delete(command));
+      case 'query':
+        return registry.run(command.callId, () => this.#query(command));
+      case 'media control':
+        return registry.run(command.callId, () => this.#controlMedia(command));
+      case 'list':
+        return { kind: 'calls', callIds: first(registry.calls.keys(), command.limit) };
+      case 'statistics':
+        return this.#nodeStatistics();
+      case 'unsupported':
+        return failure('unsupported', `${command.name} is not supported`);
+    }
+  }
+
+  async #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> {
+    const before = this.#keeper.find(command.callId);
+    if (before !== undefined || command.kind === 'answer') return this.#renegotiate(command, client, before);
+    const refusal = this.#refusal(command);
+    if (refusal !== undefined) return refusal;
+    this.#arriving += 1;
+    try {
+      return await this.#renegotiate(command, client, undefined);
+    } finally {
+      this.#arriving -= 1;
+    }
+  }
+
+  async #renegotiate(
+    command: OfferCommand | AnswerCommand,
+    client: Client,
+    before: Call | undefined,
+  ): Promise<Reply> {
+    const negotiated =
+      command.kind === 'offer'
+        ? negotiateOffer(before, command, client, this.#facts())
+        : negotiateAnswer(before, command, client, this.#facts());
+    switch (negotiated.kind) {
+      case 'unchanged':
+        return { kind: 'sdp', sdp: negotiated.sdp };
+      case 'done':
+      case 'failure':
+        return negotiated;
+      case 'step':
+        return this.#carryOut(negotiated, before);
+    }
+  }
+
+  async #carryOut(step: Step, before: Call | undefined): Promise<Reply> {
+    const { events } = this.#parts;
+    const { callId } = step.call;
+    for (const warning of step.warnings) events.commandWarning(callId, warning);
+    const bound = await this.#keeper.apply(step.plan, before);
+    if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
+    const { call, sdp } = complete(step, bound);
+    this.#keeper.store(call, before);
+    if (before === undefined) events.callCreated(call);
+    return { kind: 'sdp', sdp };
+  }
+
+  async #controlMedia(command: MediaControlCommand): Promise<Reply> {
+    const before = this.#keeper.find(command.callId);
+    if (before === undefined) return failure('unknownCall', 'Unknown call-ID');
+    const changed = controlMedia(before, command);
+    if (changed.kind === 'failure') return changed;
+    const refused = await this.#keeper.change(changed.call, before);
+    return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
+  }
+
+  async #delete(command: DeleteCommand): Promise<Reply> {
+    const { clock, events } = this.#parts;
+    const call = this.#keeper.find(command.callId);
+    const deletion = call === undefined ? NOT_FOUND : deleteParty(call, command, clock.now());
+    if (call === undefined || deletion.kind === 'notFound') {
+      return command.fatal ? failure('unknownCall', UNMATCHED) : { kind: 'deleted', warning: UNMATCHED };
+    }
+    if (deletion.kind === 'call') {
+      return this.#deleted(call, command, await this.#keeper.end(call, 'deleted'));
+    }
+    // Asked for first: a party that goes takes its counters along.
+    const media = command.fast ? null : this.#keeper.stats(call.callId);
+    const refused = await this.#keeper.change(deletion.call, call);
+    if (refused !== undefined) this.#keeper.storeAhead(deletion.call, call);
+    if (deletion.kind === 'scheduled') events.deletionScheduled(deletion.call, clock.now());
+    return this.#deleted(call, command, await media);
+  }
+
+  async #query(command: QueryCommand): Promise<Reply> {
+    const call = this.#keeper.find(command.callId);
+    if (call === undefined) return failure('unknownCall', 'Unknown call-id');
+    const media = await this.#keeper.stats(command.callId);
+    return { kind: 'statistics', statistics: describeCall(call, media, command, this.#parts.clock.now()) };
+  }
+
+  async #executeEvent(event: Event): Promise<void> {
+    const { registry, events } = this.#parts;
+    const call = this.#keeper.find(event.session);
+    switch (event.kind) {
+      case 'remoteLearned':
+        if (call !== undefined) registry.set(withLearned(call, event));
+        return events.remoteLearned(event);
+      case 'foreignSource':
+        return events.foreignSource(event);
+      case 'noFirstPacket':
+        return events.noFirstPacket(event);
+      case 'mediaTimeout':
+        if (call === undefined) await this.#keeper.release(event.session);
+        // Signalling that came in since then has started the wait anew.
+        else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
+        return;
+    }
+  }
+
+  #due(callId: string): void {
+    this.#inBackground(callId, async () => {
+      const call = this.#keeper.find(callId);
+      if (call === undefined) return;
+      const expiry = expire(call, this.#parts.clock.now());
+      if (expiry.kind === 'call') await this.#keeper.end(call, expiry.reason);
+      if (expiry.kind !== 'party') return;
+      const refused = await this.#keeper.change(expiry.call, call);
+      if (refused !== undefined) this.#keeper.storeAhead(expiry.call, call);
+    });
+  }
+
+  #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {
+    if (fast) return { kind: 'deleted' };
+    return { kind: 'deleted', statistics: describeCall(call, media, null, this.#parts.clock.now()) };
+  }
+
+  #refusal(command: OfferCommand): Reply | undefined {
+    const { registry, maxSessions, events } = this.#parts;
+    const full = maxSessions !== null && registry.size + this.#arriving >= maxSessions;
+    if (!full && !this.#draining) return undefined;
+    events.callRejected(command.callId, full ? 'limit' : 'draining');
+    return command.supportsLoadLimit
+      ? { kind: 'loadLimit', message: SESSION_LIMIT }
+      : failure('limit', SESSION_LIMIT);
+  }
+
+  async #nodeStatistics(): Promise<Reply> {
+    const { dataPlane, registry, counters, clock } = this.#parts;
+    const status = await dataPlane.status().catch(() => undefined);
+    const uptimeSeconds = (clock.now() - this.#startedMs) / 1000;
+    const statistics = nodeStatistics(counters, { uptimeSeconds, sessions: registry.size, status });
+    return { kind: 'nodeStatistics', statistics };
+  }
+
+  #facts(): Facts {
+    const { clock, random, interfaces, defaults } = this.#parts;
+    return { now: clock.now(), random, interfaces, defaults };
+  }
+
+  /** For what nobody waits for: a defect in it must not end the process silently, nor the call's queue. */
+  #inBackground(callId: string, task: () => Promise<void>): void {
+    this.#parts.registry.run(callId, task).catch((error: unknown) => {
+      this.#parts.events.taskFailed(callId, error);
+    });
+  }
+}
+
+function first(callIds: Iterable<string>, limit: number): readonly string[] {
+  const found: string[] = [];
+  for (const callId of callIds) {
+    if (found.length >= limit) break;
+    found.push(callId);
+  }
+  return found;
+}
+
+const UNMATCHED = "Call-ID not found or tags didn't match";
+const NOT_FOUND = { kind: 'notFound' } as const;
+
+const TIMEOUTS: Record<TimeoutReason, EndReason> = {
+  media: 'mediaTimeout',
+  silent: 'silentTimeout',
+  offer: 'offerTimeout',
+};

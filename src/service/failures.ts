@@ -1,0 +1,41 @@
+import { type CommandFailure, failure } from '../command/reply.js';
+import type { DataPlaneError } from './ports.js';
+
+/** The text proxies know as: try the next node. */
+export const SESSION_LIMIT = 'Parallel session limit reached';
+
+/** The text proxies know as: try the next node. */
+export const OUT_OF_PORTS = 'Ran out of ports';
+
+/** What a client is told of a request the data plane did not carry out. Addresses stay out of it. */
+export function dataPlaneFailure({ detail }: DataPlaneError): CommandFailure {
+  switch (detail.code) {
+    case 'portRangeFull':
+      return failure('outOfPorts', OUT_OF_PORTS);
+    case 'tooManySessions':
+    case 'shuttingDown':
+      return failure('limit', SESSION_LIMIT);
+    case 'portBusy':
+      return failure('unavailable', `Port ${detail.port} is taken by another program`);
+    case 'addressNotLocal':
+      return failure('unavailable', 'Media address is not an address of this host');
+    case 'noSuchInterface':
+      return failure('unavailable', `No interface named ${detail.name}`);
+    case 'unsupported':
+      return failure('unsupported', `Not supported: ${detail.feature}`);
+    case 'disconnected':
+    case 'timeout':
+      return failure('unavailable', 'Media relay is not available');
+    case 'stalePlan':
+    case 'badPlan':
+    case 'badFrame':
+    case 'fingerprintMismatch':
+    case 'internal':
+      return failure('internal', 'Internal error');
+  }
+}
+
+/** True if the data plane may have carried the request out all the same. */
+export function outcomeUnknown({ detail }: DataPlaneError): boolean {
+  return detail.code === 'disconnected' || detail.code === 'timeout';
+}

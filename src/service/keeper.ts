@@ -1,0 +1,132 @@
+import type { Call } from '../call/call.js';
+import { nextDeadline } from '../call/lifecycle.js';
+import type { BoundLocal, SessionPlan, SessionStats } from '../dataplane/protocol.gen.js';
+import { planOf } from '../negotiation/plan.js';
+import type { EndReason } from '../observability/counters.js';
+import type { Events } from '../observability/events.js';
+import type { Attachment } from './attachment.js';
+import { Deadlines } from './deadlines.js';
+import { outcomeUnknown } from './failures.js';
+import { type Clock, type DataPlane, DataPlaneError } from './ports.js';
+import type { CallRegistry } from './registry.js';
+
+export type KeeperParts = {
+  readonly dataPlane: DataPlane;
+  readonly attachment: Attachment;
+  readonly registry: CallRegistry;
+  readonly events: Events;
+  readonly clock: Clock;
+};
+
+/** Keeps each call, its session in the data plane and its deadline in step. */
+export class Keeper {
+  readonly #parts: KeeperParts;
+  readonly #deadlines: Deadlines;
+
+  /** `due` is told when a call may have come to a deadline. */
+  constructor(parts: KeeperParts, due: (callId: string) => void) {
+    this.#parts = parts;
+    this.#deadlines = new Deadlines(parts.clock.now, due);
+  }
+
+  find(callId: string): Call | undefined {
+    return this.#parts.registry.find(callId);
+  }
+
+  /** Stores the call and watches its deadline. */
+  store(call: Call, before: Call | undefined): void {
+    this.#parts.registry.set(call);
+    const deadline = nextDeadline(call);
+    if (deadline === undefined || (before !== undefined && nextDeadline(before) === deadline)) return;
+    this.#deadlines.add(deadline, call.callId);
+  }
+
+  /**
+   * Stores a change the data plane did not take, for what must happen all the same: the end of something. The data
+   * plane learns of it with the next change, or when the connection comes back.
+   */
+  storeAhead(call: Call, before: Call): void {
+    const revision = Math.max(call.revision, this.find(call.callId)?.revision ?? 0);
+    this.store({ ...call, revision }, before);
+  }
+
+  /** Makes a change that opens no ports. If it is refused, everything stays as it was. */
+  async change(call: Call, before: Call): Promise<DataPlaneError | undefined> {
+    const applied = await this.apply(planOf(call), before);
+    if (applied instanceof DataPlaneError) return applied;
+    this.store(call, before);
+    return undefined;
+  }
+
+  /**
+   * Applies a plan once calls and data plane agree. A plan that was under way when the connection broke is sent once
+   * more: applying twice is the same as applying once.
+   */
+  async apply(plan: SessionPlan, before: Call | undefined): Promise<readonly BoundLocal[] | DataPlaneError> {
+    const { attachment, dataPlane, events } = this.#parts;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (!attachment.isReady) await attachment.ready(PATIENCE_MS);
+        return await dataPlane.apply(plan);
+      } catch (error) {
+        if (!(error instanceof DataPlaneError)) throw error;
+        if (error.detail.code === 'disconnected' && attempt === 1) continue;
+        events.applyFailed(plan.session, error);
+        if (outcomeUnknown(error)) this.#takeBack(plan, before);
+        else if (error.detail.code === 'stalePlan' && before !== undefined) {
+          this.store({ ...before, revision: error.detail.current }, before);
+        }
+        return error;
+      }
+    }
+  }
+
+  /** Forgets the call and ends its session. */
+  async end(call: Call, reason: EndReason): Promise<SessionStats | null> {
+    const { registry, events, clock } = this.#parts;
+    registry.remove(call.callId);
+    const media = await this.release(call.callId);
+    events.callEnded(call, reason, clock.now(), media);
+    return media;
+  }
+
+  async release(callId: string): Promise<SessionStats | null> {
+    try {
+      return await this.#parts.dataPlane.release(callId);
+    } catch (error) {
+      // When the connection is back, sessions nobody knows are released.
+      this.#parts.events.releaseFailed(callId, error);
+      return null;
+    }
+  }
+
+  /** `null` if the data plane does not answer, or has no such session. */
+  async stats(callId: string): Promise<SessionStats | null> {
+    try {
+      const [stats] = await this.#parts.dataPlane.stats([callId]);
+      return stats ?? null;
+    } catch (error) {
+      if (error instanceof DataPlaneError) return null;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#deadlines.close();
+  }
+
+  /** Undoes a plan that may have been carried out. Without a connection, attaching compares revisions instead. */
+  #takeBack(plan: SessionPlan, before: Call | undefined): void {
+    const { dataPlane, attachment } = this.#parts;
+    if (before !== undefined) {
+      const restored = { ...before, revision: plan.revision + 1 };
+      this.store(restored, before);
+      if (attachment.isReady) dataPlane.apply(planOf(restored)).catch(() => {});
+    } else if (attachment.isReady) {
+      dataPlane.release(plan.session).catch(() => {});
+    }
+  }
+}
+
+/** Less than the two seconds in which a SIP proxy repeats a command twice. */
+const PATIENCE_MS = 1_500;

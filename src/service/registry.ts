@@ -1,0 +1,40 @@
+import type { Call } from '../call/call.js';
+
+/** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
+export class CallRegistry {
+  readonly #calls = new Map<string, Call>();
+  /** The last task of each call that has any; a call at rest costs nothing here. */
+  readonly #tails = new Map<string, Promise<unknown>>();
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  get calls(): ReadonlyMap<string, Call> {
+    return this.#calls;
+  }
+
+  find(callId: string): Call | undefined {
+    return this.#calls.get(callId);
+  }
+
+  set(call: Call): void {
+    this.#calls.set(call.callId, call);
+  }
+
+  remove(callId: string): void {
+    this.#calls.delete(callId);
+  }
+
+  /** Runs `task` when all tasks of this call that came before have finished, whatever became of them. */
+  run<T>(callId: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(callId);
+    const current = before === undefined ? task() : before.then(task, task);
+    this.#tails.set(callId, current);
+    const finished = (): void => {
+      if (this.#tails.get(callId) === current) this.#tails.delete(callId);
+    };
+    current.then(finished, finished);
+    return current;
+  }
+}

@@ -1,0 +1,110 @@
+import type {
+  BoundLocal,
+  Configuration,
+  ErrorCode,
+  SessionPlan,
+  SessionStats,
+  Status,
+} from '../../src/dataplane/protocol.gen.js';
+import { type DataPlane, DataPlaneError } from '../../src/service/ports.js';
+
+/** A data plane without sockets: keeps plans and gives out ports, in memory. */
+export class FakeDataPlane implements DataPlane {
+  readonly plans = new Map<string, SessionPlan>();
+  readonly applied: SessionPlan[] = [];
+  readonly released: string[] = [];
+  configuration: Configuration | undefined;
+  /** Makes the next requests of a kind fail, in order; a plan that failed this way is not carried out. */
+  readonly refusals: { apply: (ErrorCode | { code: 'disconnected' } | { code: 'timeout' })[] } = {
+    apply: [],
+  };
+  /** What `stats` and `release` report, beyond the session's name. */
+  statsOf: (session: string) => Partial<SessionStats> = () => ({});
+  /** Replies wait for this, to see what happens meanwhile. */
+  hold: Promise<void> = Promise.resolve();
+  #nextPort = 30000;
+
+  async configure(configuration: Configuration): Promise<void> {
+    await this.hold;
+    this.configuration = configuration;
+  }
+
+  async apply(plan: SessionPlan): Promise<readonly BoundLocal[]> {
+    await this.hold;
+    const refusal = this.refusals.apply.shift();
+    if (refusal !== undefined) throw new DataPlaneError(refusal);
+    const current = this.plans.get(plan.session);
+    if (current !== undefined && plan.revision < current.revision) {
+      throw new DataPlaneError({ code: 'stalePlan', current: current.revision });
+    }
+    this.applied.push(plan);
+    const ports = new Map(
+      current === undefined ? [] : boundOf(current).map(({ local, port }) => [local, port]),
+    );
+    const streams = plan.streams.map((stream) => ({
+      ...stream,
+      locals: stream.locals.map((local) => ({
+        ...local,
+        port: local.port ?? ports.get(local.id) ?? this.#port(),
+      })),
+    }));
+    const kept = { ...plan, streams };
+    this.plans.set(plan.session, kept);
+    return boundOf(kept);
+  }
+
+  async release(session: string): Promise<SessionStats | null> {
+    await this.hold;
+    const plan = this.plans.get(session);
+    this.plans.delete(session);
+    this.released.push(session);
+    return plan === undefined ? null : this.#stats(plan);
+  }
+
+  async stats(sessions: readonly string[]): Promise<readonly SessionStats[]> {
+    await this.hold;
+    return sessions.flatMap((session) => {
+      const plan = this.plans.get(session);
+      return plan === undefined ? [] : [this.#stats(plan)];
+    });
+  }
+
+  async status(): Promise<Status> {
+    await this.hold;
+    return {
+      version: 'fake',
+      boot: 'fake',
+      sessions: this.plans.size,
+      shards: 1,
+      dataPath: { name: 'mmsg', reason: 'in memory' },
+      interfaces: [],
+      counters: {
+        receivedPackets: 0,
+        receivedBytes: 0,
+        sentPackets: 0,
+        sentBytes: 0,
+        droppedPackets: 0,
+        sendFailures: 0,
+      },
+    };
+  }
+
+  async list(): Promise<readonly SessionPlan[]> {
+    await this.hold;
+    return [...this.plans.values()];
+  }
+
+  #stats(plan: SessionPlan): SessionStats {
+    return { session: plan.session, revision: plan.revision, streams: [], ...this.statsOf(plan.session) };
+  }
+
+  #port(): number {
+    const port = this.#nextPort;
+    this.#nextPort += 2;
+    return port;
+  }
+}
+
+function boundOf(plan: SessionPlan): BoundLocal[] {
+  return plan.streams.flatMap(({ locals }) => locals.map(({ id, port }) => ({ local: id, port: port ?? 0 })));
+}

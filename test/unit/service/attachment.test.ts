@@ -1,0 +1,146 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import type { Call } from '../../../src/call/call.js';
+import type { SessionPlan } from '../../../src/dataplane/protocol.gen.js';
+import { newCounters } from '../../../src/observability/counters.js';
+import { createEvents } from '../../../src/observability/events.js';
+import { createLogger } from '../../../src/observability/logger.js';
+import { Attachment } from '../../../src/service/attachment.js';
+import { CallRegistry } from '../../../src/service/registry.js';
+import { FakeDataPlane } from '../../support/fake-data-plane.js';
+
+const CONFIGURATION = { interfaces: [], portRestMs: 0, maxSessions: null };
+
+let dataPlane: FakeDataPlane;
+let registry: CallRegistry;
+let attachment: Attachment;
+const counters = newCounters();
+const log: string[] = [];
+
+beforeEach(() => {
+  log.length = 0;
+  dataPlane = new FakeDataPlane();
+  registry = new CallRegistry();
+  const logger = createLogger({ level: 'info', format: 'text' }, { write: (line) => void log.push(line) });
+  attachment = new Attachment({
+    configuration: CONFIGURATION,
+    registry,
+    events: createEvents(logger, counters),
+    read: ({ session, revision, memo }) => (memo === '' ? undefined : call(session, revision)),
+    planOf,
+    adopt: (adopted) => registry.set(adopted),
+    onEvent: () => {},
+  });
+  attachment.use(dataPlane);
+});
+
+function call(callId: string, revision = 1): Call {
+  return {
+    callId,
+    revision,
+    createdMs: 0,
+    lastSignalMs: 0,
+    createdFrom: '',
+    tos: 0,
+    timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null, finalMs: null },
+    learning: { mode: 'heuristic', strict: true, handover: false },
+    deleteDelayMs: 0,
+    dropTraffic: false,
+    restrictions: [],
+    nextId: 1,
+    legs: [],
+    dialogues: [],
+  };
+}
+
+function planOf({ callId, revision }: Call): SessionPlan {
+  return {
+    session: callId,
+    revision,
+    memo: 'memo',
+    tos: 0,
+    timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
+    streams: [],
+    routes: [],
+  };
+}
+
+test('the data plane is configured and its calls are adopted before anybody may open ports', async () => {
+  dataPlane.plans.set('a', planOf(call('a', 4)));
+  attachment.connected('boot-1', 1);
+  expect(attachment.isReady).toBe(false);
+  await attachment.ready(1000);
+  expect(dataPlane.configuration).toEqual(CONFIGURATION);
+  expect(registry.find('a')).toEqual(call('a', 4));
+  expect(dataPlane.applied).toEqual([]);
+});
+
+test('a data plane that has started anew gets all calls back', async () => {
+  attachment.connected('boot-1', 0);
+  await attachment.ready(1000);
+  for (let index = 0; index < 600; index++) registry.set(call(`call-${index}`, 2));
+  attachment.disconnected('gone');
+  expect(attachment.isReady).toBe(false);
+  attachment.connected('boot-2', 0);
+  await attachment.ready(1000);
+  expect(dataPlane.plans.size).toBe(600);
+});
+
+test('a call that ended meanwhile is released', async () => {
+  attachment.connected('boot-1', 0);
+  await attachment.ready(1000);
+  dataPlane.plans.set('a', planOf(call('a')));
+  attachment.disconnected('gone');
+  attachment.connected('boot-1', 1);
+  await attachment.ready(1000);
+  expect(dataPlane.released).toEqual(['a']);
+});
+
+test('a call that cannot be brought back is lost alone', async () => {
+  attachment.connected('boot-1', 0);
+  await attachment.ready(1000);
+  registry.set(call('a'));
+  registry.set(call('b'));
+  dataPlane.refusals.apply.push({ code: 'portBusy', address: '127.0.0.1', port: 30000 });
+  attachment.connected('boot-2', 0);
+  await attachment.ready(1000);
+  expect([...registry.calls.keys()]).toEqual(['b']);
+  expect(log.join('')).toContain('call could not be brought back callId=a');
+});
+
+test('what fails for the connection is tried again', async () => {
+  registry.set(call('a'));
+  dataPlane.refusals.apply.push({ code: 'timeout' });
+  attachment.connected('boot-1', 0);
+  await attachment.ready(2000);
+  expect(dataPlane.plans.has('a')).toBe(true);
+  expect(log.join('')).toContain('trying again');
+});
+
+test('a record that cannot be read is reported and left alone', async () => {
+  dataPlane.plans.set('a', { ...planOf(call('a')), memo: '' });
+  attachment.connected('boot-1', 1);
+  await attachment.ready(1000);
+  expect(registry.size).toBe(0);
+  expect(dataPlane.released).toEqual([]);
+  expect(log.join('')).toContain('callId=a');
+});
+
+test('nobody waits for ever', async () => {
+  vi.useFakeTimers();
+  const outcome = expect(attachment.ready(1500)).rejects.toMatchObject({ detail: { code: 'disconnected' } });
+  await vi.advanceTimersByTimeAsync(1500);
+  await outcome;
+  vi.useRealTimers();
+});
+
+test('an attempt overtaken by a new connection has no say', async () => {
+  let release: () => void = () => {};
+  dataPlane.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  attachment.connected('boot-1', 0);
+  attachment.disconnected('gone');
+  release();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(attachment.isReady).toBe(false);
+});
