@@ -1,0 +1,248 @@
+/** An option of rtpengine's command line and configuration file. */
+export type OptionRule = {
+  readonly short?: string;
+  /** `flag` takes no value; `list` may be given several times. */
+  readonly takes: 'flag' | 'value' | 'list';
+  /**
+   * What becomes of it: used; harmless to leave out here (`noted` says why); or part of a feature that does not
+   * exist here yet, named so that the operator knows what to expect.
+   */
+  readonly fate: 'used' | { readonly noted: string } | { readonly missing: string };
+};
+
+const used = (takes: OptionRule['takes'], short?: string): OptionRule => ({
+  takes,
+  fate: 'used',
+  ...(short === undefined ? {} : { short }),
+});
+const noted = (takes: OptionRule['takes'], why: string, short?: string): OptionRule => ({
+  takes,
+  fate: { noted: why },
+  ...(short === undefined ? {} : { short }),
+});
+const missing = (takes: OptionRule['takes'], feature: string, short?: string): OptionRule => ({
+  takes,
+  fate: { missing: feature },
+  ...(short === undefined ? {} : { short }),
+});
+
+function all(rule: OptionRule, ...names: readonly string[]): [string, OptionRule][] {
+  return names.map((name) => [name, rule]);
+}
+
+const KERNEL = 'there is no kernel module';
+const THREADS = 'the data plane chooses its threads itself';
+const SYSLOG = 'logs go to standard error, or through logger(1) as a daemon';
+
+/** Options of 10.5 and of the 2026 line by their long names. */
+export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
+  ['config-file', used('value')],
+  ['config-section', used('value')],
+  ['interface', used('list', 'i')],
+  ['interfaces-config', used('value')],
+  ['save-interface-ports', noted('flag', 'a call opens ports on one address only', 'S')],
+  ['listen-ng', used('list', 'n')],
+  ['listen-tcp-ng', used('list', 'N')],
+  ['port-min', used('value', 'm')],
+  ['port-max', used('value', 'M')],
+  ['tos', used('value', 'T')],
+  ['control-tos', used('value')],
+  ['endpoint-learning', used('value')],
+  ['sip-source', used('flag')],
+  ['timeout', used('value', 'o')],
+  ['silent-timeout', used('value', 's')],
+  ['offer-timeout', used('value')],
+  ['final-timeout', used('value', 'a')],
+  ['delete-delay', used('value', 'd')],
+  ['max-sessions', used('value')],
+  ['num-threads', used('value')],
+  ['io-uring', noted('flag', 'io_uring is used whenever the host has it')],
+  ['foreground', used('flag', 'f')],
+  ['pidfile', used('value', 'p')],
+  ['version', used('flag', 'v')],
+  ['log-level', used('value', 'L')],
+  ['log-stderr', used('flag', 'E')],
+  ['templates', used('value')],
+  ['signalling-templates', used('value')],
+  ['table', used('value', 't')],
+  ['no-fallback', used('flag', 'F')],
+
+  ...all(
+    noted('value', 'one log level counts for everything'),
+    ...[
+      'core',
+      'spandsp',
+      'ffmpeg',
+      'transcoding',
+      'codec',
+      'rtcp',
+      'ice',
+      'crypto',
+      'srtp',
+      'internals',
+    ].map((subsystem) => `log-level-${subsystem}`),
+    'log-level-http',
+    'log-level-control',
+    'log-level-dtx',
+  ),
+  ...all(noted('value', SYSLOG), 'log-facility', 'log-name', 'log-format', 'max-log-line-length'),
+  ...all(noted('value', SYSLOG), 'log-mark-prefix', 'log-mark-suffix'),
+  ...all(noted('flag', SYSLOG), 'no-log-timestamps', 'split-logs'),
+  ...all(noted('value', THREADS), 'media-num-threads', 'codec-num-threads', 'thread-stack', 'poller-size'),
+  ...all(noted('value', THREADS), 'scheduling', 'priority', 'idle-scheduling', 'idle-priority'),
+  ...all(
+    noted('value', THREADS),
+    'socket-cpu-affinity',
+    'timer-accuracy',
+    'max-recv-iters',
+    'io-uring-buffers',
+  ),
+  ...all(noted('flag', THREADS), 'poller-per-thread'),
+  ...all(
+    noted('value', KERNEL),
+    'nftables-chain',
+    'nftables-base-chain',
+    'nftables-family',
+    'iptables-chain',
+  ),
+  ...all(
+    noted('value', KERNEL),
+    'kernel-num-threads',
+    'kernel-slots',
+    'kernel-player',
+    'kernel-player-media',
+  ),
+  ...all(noted('flag', KERNEL), 'nftables-append', 'xtables'),
+  ['control-pmtu', noted('value', 'path MTU discovery is left to the kernel')],
+  ['software-id', noted('value', 'no session name is made here')],
+  ['reject-invalid-sdp', noted('flag', 'an SDP that cannot be read is always refused')],
+
+  ['listen-cli', missing('list', 'the command line interface', 'c')],
+  ...all(missing('list', 'the HTTP interface'), 'listen-http', 'listen-https'),
+  ...all(missing('value', 'the HTTP interface'), 'https-cert', 'https-key', 'http-threads', 'http-buf-size'),
+  ['http-idle-timeout', missing('value', 'the HTTP interface')],
+  ['listen-udp', missing('list', 'the rtpproxy protocol', 'u')],
+  ['listen-tcp', missing('list', 'the rtpproxy protocol', 'l')],
+  ['janus-secret', missing('value', 'the Janus interface')],
+  ...all(missing('value', 'remote transcoding'), 'ng-client-timeout', 'ng-client-retries'),
+  ...all(missing('value', 'load limits other than max-sessions'), 'max-load', 'max-cpu', 'max-bandwidth'),
+  ['b2b-url', missing('value', 'timeout notices', 'b')],
+  ['xmlrpc-format', missing('value', 'timeout notices', 'x')],
+  ['redis', missing('value', 'replication', 'r')],
+  ['redis-write', missing('value', 'replication', 'w')],
+  ['redis-subscribe', missing('value', 'replication')],
+  ['subscribe-keyspace', missing('list', 'replication', 'k')],
+  ['no-redis-required', missing('flag', 'replication', 'q')],
+  ['redis-delete-async', missing('flag', 'replication', 'y')],
+  ...all(missing('flag', 'replication'), 'redis-resolve-on-reconnect', 'active-switchover'),
+  ...all(
+    missing('value', 'replication'),
+    ...[
+      'num-threads',
+      'expires',
+      'allowed-errors',
+      'disable-time',
+      'cmd-timeout',
+      'connect-timeout',
+      'format',
+    ].map((name) => `redis-${name}`),
+    'redis-tcp-keepalive-time',
+    'redis-tcp-keepalive-intvl',
+    'redis-tcp-keepalive-probes',
+    'redis-delete-async-interval',
+  ),
+  ...all(missing('value', 'recording'), 'recording-dir', 'recording-method', 'recording-format'),
+  ...all(missing('flag', 'recording'), 'record-egress', 'record-both'),
+  ...all(
+    missing('value', 'recording'),
+    ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].map(
+      (name) => `vsc-${name}-rec`,
+    ),
+  ),
+  ['dtls-passive', missing('flag', 'DTLS')],
+  ...all(missing('value', 'DTLS'), 'dtls-cert-cipher', 'dtls-rsa-key-size', 'dtls-mtu', 'dtls-ciphers'),
+  ['dtls-signature', missing('value', 'DTLS')],
+  ...all(missing('flag', 'SRTP debugging'), 'debug-srtp', 'log-srtp-keys'),
+  ...all(missing('value', 'DTMF events'), 'dtmf-log-dest', 'dtmf-digit-delay', 'log-facility-dtmf'),
+  ...all(missing('flag', 'DTMF events'), 'dtmf-log-ng-tcp', 'dtmf-no-suppress', 'dtmf-no-log-injects'),
+  ...all(missing('value', 'call records'), 'log-facility-cdr', 'log-facility-rtcp'),
+  ...all(missing('value', 'transcoding'), 'dtx-delay', 'max-dtx', 'dtx-buffer', 'dtx-lag', 'dtx-shift'),
+  ...all(
+    missing('value', 'transcoding'),
+    'dtx-cn-params',
+    'amr-dtx',
+    'evs-dtx',
+    'silence-detect',
+    'cn-payload',
+  ),
+  ...all(
+    missing('value', 'transcoding'),
+    'jitter-buffer',
+    'jb-adaptive-min',
+    'jb-adaptive-max',
+    'evs-lib-path',
+  ),
+  ...all(missing('flag', 'transcoding'), 'jb-clock-drift', 'jb-adaptive', 'codecs'),
+  ...all(missing('value', 'transcoding'), 'transcode-config', 'codec-chain-lib-path', 'codec-chain-runners'),
+  ...all(
+    missing('value', 'transcoding'),
+    'codec-chain-concurrency',
+    'codec-chain-async',
+    'codec-chain-interval',
+  ),
+  ...all(missing('value', 'transcoding'), 'codec-chain-opus-application', 'codec-chain-opus-complexity'),
+  ['codec-chain-nonblock', missing('flag', 'transcoding')],
+  ['mos', noted('list', 'measured and reported quality are both kept')],
+  ['measure-rtp', noted('flag', 'quality is always measured')],
+  ['ssrc-reporting', noted('value', 'statistics always name every source')],
+  ['rtcp-interval', missing('value', 'RTCP of our own')],
+  ...all(
+    missing('value', 'announcements'),
+    ...['host', 'port', 'user', 'pass', 'query'].map((name) => `mysql-${name}`),
+    'media-files-reload',
+    'media-files-expire',
+    'expiry-timer',
+    'preload-db-media',
+    'db-media-reload',
+    'db-media-expire',
+    'db-media-cache',
+    'preload-db-cache',
+    'db-cache-reload',
+    'db-cache-expire',
+    'audio-buffer-length',
+    'audio-buffer-delay',
+    'audio-player',
+    'moh-max-duration',
+    'moh-max-repeats',
+    'moh-attr-name',
+  ),
+  ['preload-media-files', missing('list', 'announcements')],
+  ...all(missing('flag', 'announcements'), 'player-cache', 'moh-prevent-double-hold'),
+  ['graphite', missing('value', 'Graphite', 'g')],
+  ['graphite-interval', missing('value', 'Graphite', 'G')],
+  ...all(missing('value', 'Graphite'), 'graphite-prefix', 'graphite-timeout'),
+  ...all(missing('value', 'Homer'), 'homer', 'homer-protocol', 'homer-id', 'homer-ng-capture-proto'),
+  ...all(missing('flag', 'Homer'), 'homer-disable-rtcp-stats', 'homer-enable-ng'),
+  ...all(
+    missing('value', 'MQTT'),
+    ...[
+      'host',
+      'port',
+      'id',
+      'user',
+      'pass',
+      'cafile',
+      'capath',
+      'certfile',
+      'keyfile',
+      'keepalive',
+      'tls-alpn',
+    ].map((name) => `mqtt-${name}`),
+    ...['qos', 'topic', 'interval', 'scope'].map((name) => `mqtt-publish-${name}`),
+  ),
+]);
+
+/** The long name of a short option. */
+export const SHORT_NAMES: ReadonlyMap<string, string> = new Map(
+  [...OPTIONS].flatMap(([name, rule]) => (rule.short === undefined ? [] : [[rule.short, name] as const])),
+);

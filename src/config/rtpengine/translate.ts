@@ -1,0 +1,244 @@
+import { familyOf } from '../addresses.js';
+import type { Mistake, Value } from '../value.js';
+import type { Given, GivenOptions } from './command-line.js';
+import type { IniFile } from './ini.js';
+import { OPTIONS } from './options.js';
+
+/** What translation has to know of the machine. */
+export type Surroundings = {
+  /** Addresses behind a device or host name; `any`: all but loopback. Empty if there is no such name. */
+  addressesOf(name: string): readonly string[];
+  /** Every address a wildcard listener stands for. */
+  readonly ownAddresses: readonly string[];
+  readonly cores: number;
+};
+
+export type Translated = {
+  /** The configuration as if it had been written in YAML; each value knows its option. */
+  readonly value: Value;
+  readonly warnings: readonly string[];
+  readonly mistakes: readonly Mistake[];
+};
+
+/** Says in Tandem's configuration what rtpengine's options say. */
+export function translate(options: GivenOptions, file: IniFile, around: Surroundings): Translated {
+  const mistakes: Mistake[] = [];
+  const warnings = [...options].flatMap(([name, given]) => describeFate(name, given));
+  const root = new Map<string, Value>();
+  const put = (
+    name: string,
+    key: string,
+    convert: (value: string) => number | string | boolean | null,
+  ): void => {
+    const given = options.get(name)?.at(-1);
+    if (given !== undefined) setAt(root, key.split('.'), scalar(given.where, convert(given.value)));
+  };
+
+  setAt(root, ['listen', 'ng'], listeners(options.get('listen-ng') ?? [], around, mistakes));
+  setAt(root, ['listen', 'ngTcp'], listeners(options.get('listen-tcp-ng') ?? [], around, mistakes));
+  root.set('interfaces', interfaces(options, file, around, mistakes));
+  put('port-min', 'portMin', number);
+  put('port-max', 'portMax', number);
+  put('tos', 'tos', number);
+  put('control-tos', 'controlTos', number);
+  put('endpoint-learning', 'endpointLearning', (value) => value);
+  put('sip-source', 'sipSource', (value) => value === 'true');
+  put('timeout', 'timeouts.mediaSeconds', number);
+  put('silent-timeout', 'timeouts.silentSeconds', number);
+  put('offer-timeout', 'timeouts.offerSeconds', number);
+  put('final-timeout', 'timeouts.finalSeconds', (value) => (value === '0' ? 'off' : number(value)));
+  put('delete-delay', 'deleteDelaySeconds', number);
+  put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
+  put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
+  put('log-level', 'log.level', logLevel);
+  for (const name of ['templates', 'signalling-templates']) {
+    const section = options.get(name)?.at(-1);
+    if (section === undefined) continue;
+    const entries = file.sections.get(section.value);
+    if (entries === undefined) mistakes.push(mistake(section, `there is no section [${section.value}]`));
+    for (const { key, value, line } of entries ?? [])
+      setAt(root, ['templates', key], scalar(`line ${line}`, value));
+  }
+  if (Number(options.get('table')?.at(-1)?.value ?? -1) >= 0) {
+    warnings.push(
+      '--table: there is no kernel module to use; the start-up lines say which data path is used',
+    );
+  }
+  return { value: { kind: 'map', where: 'rtpengine options', entries: root }, warnings, mistakes };
+}
+
+function describeFate(name: string, [given]: readonly Given[]): string[] {
+  const fate = OPTIONS.get(name)?.fate ?? 'used';
+  if (fate === 'used' || given === undefined) return [];
+  const because = 'noted' in fate ? fate.noted : `${fate.missing} does not exist here yet`;
+  return [`--${name} is accepted and has no effect: ${because}`];
+}
+
+/** Bare ports and wildcard addresses stand for each address of the host, so that replies leave from the right one. */
+function listeners(given: readonly Given[], around: Surroundings, mistakes: Mistake[]): Value {
+  const items = given.flatMap((one): Value[] => {
+    const written = /^(?:\[?(.*?)\]?:)?(\d+)$/.exec(one.value);
+    const port = written?.[2];
+    if (port === undefined || Number(port) < 1 || Number(port) > 65535) {
+      mistakes.push(mistake(one, `${one.value} is not [ADDRESS:]PORT`));
+      return [];
+    }
+    return addressesToListen(written?.[1] ?? '', around).map((address) =>
+      scalar(one.where, familyOf(address) === 'IP6' ? `[${address}]:${port}` : `${address}:${port}`),
+    );
+  });
+  return { kind: 'list', where: given[0]?.where ?? 'rtpengine options', items };
+}
+
+function addressesToListen(host: string, around: Surroundings): readonly string[] {
+  if (host === '') return around.ownAddresses;
+  if (host === '0.0.0.0') return around.ownAddresses.filter((address) => familyOf(address) === 'IP4');
+  if (host === '::') return around.ownAddresses.filter((address) => familyOf(address) === 'IP6');
+  return familyOf(host) === undefined ? around.addressesOf(host) : [host];
+}
+
+function interfaces(options: GivenOptions, file: IniFile, around: Surroundings, mistakes: Mistake[]): Value {
+  const given = options.get('interface') ?? [];
+  const items = given.flatMap((one) => legacyInterface(one, around, mistakes));
+  const prefix = options.get('interfaces-config')?.at(-1);
+  if (prefix !== undefined) items.push(...sectionInterfaces(prefix.value, file, around, mistakes));
+  return { kind: 'list', where: given[0]?.where ?? prefix?.where ?? 'rtpengine options', items };
+}
+
+/** `[NAME/]ADDR[!ADVERTISED]` or `ALIAS=NAME`; ADDR may be a device, a host name or `any`. */
+function legacyInterface(given: Given, around: Surroundings, mistakes: Mistake[]): Value[] {
+  const written = /^(?:([^/!]+)\/)?([^/!]+)(?:!([^/!]+))?$/.exec(given.value);
+  if (/^[^/!]+=[^/!]+$/.test(given.value) || written?.[2] === undefined)
+    return [scalar(given.where, given.value)];
+  const [, name = 'default', address, advertised] = written;
+  const found = familyOf(address) === undefined ? around.addressesOf(address) : [address];
+  if (found.length === 0) mistakes.push(mistake(given, `${address} is no address, device or host name`));
+  return found.map((one) => scalar(given.where, `${name}/${one}${advertisement(one, advertised)}`));
+}
+
+/** An advertised address belongs to the addresses of its family. */
+function advertisement(address: string, advertised: string | undefined): string {
+  const fits = advertised !== undefined && familyOf(advertised) === familyOf(address);
+  return fits || familyOf(advertised ?? '') === undefined ? (advertised ? `!${advertised}` : '') : '';
+}
+
+function sectionInterfaces(
+  prefix: string,
+  file: IniFile,
+  around: Surroundings,
+  mistakes: Mistake[],
+): Value[] {
+  const byName = new Map<string, Map<string, Value>>();
+  const aliases: Value[] = [];
+  for (const [section, entries] of file.sections) {
+    if (!section.startsWith(`${prefix}-`)) continue;
+    const suffix = section.slice(prefix.length + 1);
+    const key = (...names: string[]): Given | undefined => {
+      const entry = entries.findLast((one) => names.includes(one.key));
+      return entry === undefined
+        ? undefined
+        : { value: entry.value, where: `[${section}] line ${entry.line}` };
+    };
+    const where = `[${section}]`;
+    const name = key('name')?.value ?? suffix;
+    const alias = key('alias');
+    if (alias !== undefined) {
+      aliases.push(scalar(alias.where, `${name}=${alias.value}`));
+      continue;
+    }
+    const address = key('address');
+    if (address === undefined) {
+      mistakes.push({ where, path: '', text: 'address is missing' });
+      continue;
+    }
+    const advertised = key(
+      'advertised',
+      'advertised address',
+      'advertised-address',
+      'advertised_address',
+    )?.value;
+    const found = familyOf(address.value) === undefined ? around.addressesOf(address.value) : [address.value];
+    if (found.length === 0)
+      mistakes.push(mistake(address, `${address.value} is no address, device or host name`));
+    const member = byName.get(name) ?? new Map<string, Value>([['name', scalar(where, name)]]);
+    byName.set(name, member);
+    append(
+      member,
+      'addresses',
+      where,
+      found.map((one) => scalar(address.where, `${one}${advertisement(one, advertised)}`)),
+    );
+    for (const [from, to] of [
+      ['port-min', 'portMin'],
+      ['port-max', 'portMax'],
+    ] as const) {
+      const port = key(from);
+      if (port !== undefined) member.set(to, scalar(port.where, number(port.value)));
+    }
+    const excluded = key('exclude-ports');
+    if (excluded !== undefined) {
+      append(
+        member,
+        'excludePorts',
+        where,
+        splitList(excluded.value).map((port) => scalar(excluded.where, number(port))),
+      );
+    }
+  }
+  return [
+    ...[...byName].map(([name, entries]): Value => ({ kind: 'map', where: `[${prefix}-${name}]`, entries })),
+    ...aliases,
+  ];
+}
+
+/** A list in the file is separated by semicolons. */
+export function splitList(value: string): readonly string[] {
+  return value
+    .split(';')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+function append(entries: Map<string, Value>, key: string, where: string, items: readonly Value[]): void {
+  const before = entries.get(key);
+  entries.set(key, {
+    kind: 'list',
+    where,
+    items: [...(before?.kind === 'list' ? before.items : []), ...items],
+  });
+}
+
+function setAt(entries: Map<string, Value>, path: readonly string[], value: Value): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  if (rest.length === 0) {
+    entries.set(key, value);
+    return;
+  }
+  const below = entries.get(key);
+  const inner = new Map(below?.kind === 'map' ? below.entries : []);
+  setAt(inner, rest, value);
+  entries.set(key, { kind: 'map', where: value.where, entries: inner });
+}
+
+function scalar(where: string, value: string | number | boolean | null): Value {
+  return { kind: 'scalar', where, value };
+}
+
+function mistake(given: Given, text: string): Mistake {
+  return { where: given.where, path: '', text };
+}
+
+/** A number where it is one; otherwise the text, so that the mistake shows what was written. */
+function number(value: string): number | string {
+  return /^-?\d+$/.test(value) ? Number(value) : value;
+}
+
+/** Syslog levels 0 to 7. */
+function logLevel(value: string): string {
+  const level = Number(value);
+  if (!Number.isInteger(level) || level < 0) return value;
+  if (level <= 3) return 'error';
+  if (level === 4) return 'warn';
+  return level <= 6 ? 'info' : 'debug';
+}
