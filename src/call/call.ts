@@ -99,8 +99,8 @@ export type Stream = {
   readonly muxed: boolean;
   /** What the party gets for its `a=rtcp-mux`, whatever the other side says. Absent: what the other side says. */
   readonly muxAnswer?: boolean;
-  /** The party was told that it has to multiplex. */
-  readonly muxRequired: boolean;
+  /** What our last offer to the party said of multiplexing. */
+  readonly muxOffer: 'none' | 'optional' | 'required';
   /** Packetisation time to print in the answer to this party. */
   readonly ptimeMs?: number;
   /** Both sides once accepted the stream: a rejection keeps its ports. */
@@ -129,7 +129,11 @@ export type Signalled = {
 };
 
 /** Socket addresses as the data plane writes them: `192.0.2.1:4000`, `[2001:db8::1]:4000`. */
-export type Addresses = { readonly rtp?: string; readonly rtcp?: string };
+export type Addresses = {
+  readonly rtp?: string;
+  /** Absent: the port after that of RTP. */
+  readonly rtcp?: string;
+};
 
 /** A pair of local ports, or a single one. */
 export type Local = {
@@ -151,6 +155,8 @@ export type Dialogue = {
   readonly b: number;
   /** Revision of the last answer; 0 if there was none. Of several, the highest is what a party hears. */
   readonly answered: number;
+  /** The leg whose offer waits for its answer. */
+  readonly offeredBy?: number;
   /** A final (2xx) answer was seen. */
   readonly final: boolean;
   /** Positions of the streams of `a` and `b` that belong together, where they differ. */

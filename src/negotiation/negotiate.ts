@@ -1,8 +1,23 @@
 import type { Call } from '../call/call.js';
+import { replaceDialogue, replaceLeg } from '../call/legs.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
+import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
+import { withBoundPorts } from '../store/call-codec.js';
+import { awaitsAnswer, exchangeAnswer } from './answer.js';
+import { newCall, withCallFlags } from './call-flags.js';
 import type { Facts } from './facts.js';
+import { refusedIce } from './ice.js';
+import { type Ids, idsOf } from './ids.js';
+import { type Exchange, exchangeOffer } from './offer.js';
+import { answerParties, offerParties, type Parties } from './parties.js';
+import { withOffererFlags, withReceiverFlags, withSenderFlags } from './party-flags.js';
+import { planOf } from './plan.js';
+import { renderBody } from './render.js';
+import { type Body, readBody } from './signal.js';
+import { fillTemplate } from './template.js';
+import { ignoredFlags } from './warnings.js';
 
 /** A negotiation that waits for its ports: apply `plan`, then `complete`. */
 export type Step = {
@@ -23,27 +38,116 @@ export type Negotiated =
   | { readonly kind: 'done' }
   | CommandFailure;
 
+/** An SDP that asks for an answer: of a new call, a new branch, or within a call. */
 export function negotiateOffer(
   call: Call | undefined,
   command: OfferCommand,
   client: Client,
   facts: Facts,
 ): Negotiated {
-  void call, void command, void client, void facts;
-  return failure('unsupported', 'not yet');
+  const body = readBody(command.sdp);
+  if (body.kind === 'failure') return body;
+  const shortCut = withoutNegotiation(command, body, facts);
+  if (shortCut) return shortCut;
+
+  const { flags } = command;
+  const before = withCallFlags(call ?? newCall(command, client, facts), flags, facts);
+  const ids = idsOf(before);
+  const found = offerParties(before, command, facts.now, ids);
+  if (found.kind === 'failure') return found;
+  const { parties, warnings } = withOffererFlags(found, flags, facts);
+  return exchange('offer', parties, body, { flags, facts, ids, warnings });
 }
 
+/** An SDP that answers an offer. */
 export function negotiateAnswer(
   call: Call | undefined,
   command: AnswerCommand,
-  client: Client,
+  _client: Client,
   facts: Facts,
 ): Negotiated {
-  void call, void command, void client, void facts;
-  return failure('unsupported', 'not yet');
+  if (call === undefined) return failure('unknownCall', 'Unknown call-id');
+  const body = readBody(command.sdp);
+  if (body.kind === 'failure') return body;
+  const shortCut = withoutNegotiation(command, body, facts);
+  if (shortCut) return shortCut;
+
+  const { flags } = command;
+  const before = withCallFlags(call, flags, facts);
+  const ids = idsOf(before);
+  const parties = answerParties(before, command, facts.now, ids);
+  if (parties.kind === 'failure') return parties;
+  return exchange(awaitsAnswer(parties) ? 'answer' : 'offer', parties, body, {
+    flags,
+    facts,
+    ids,
+    warnings: [],
+  });
 }
 
-export function complete(step: Step, bound: readonly BoundLocal[]): { readonly call: Call; readonly sdp: string } {
-  void bound;
-  return { call: step.call, sdp: '' };
+/** Puts the ports that were bound into the call and into the SDP. */
+export function complete(
+  step: Step,
+  bound: readonly BoundLocal[],
+): { readonly call: Call; readonly sdp: string } {
+  const ports = new Map(bound.map(({ local, port }) => [local, port]));
+  const sdp = fillTemplate(step.receiver.template, (local) => {
+    const port = ports.get(local);
+    if (port === undefined) throw new Error(`local ${local} of the SDP was not bound`);
+    return port;
+  });
+  return { call: withBoundPorts(step.call, ports), sdp };
 }
+
+function withoutNegotiation(
+  command: OfferCommand | AnswerCommand,
+  body: Body,
+  facts: Facts,
+): Negotiated | undefined {
+  const { flags, sdp } = command;
+  const mark = `rtpengine:${facts.defaults.instanceId}`;
+  if (flags.loopProtect && body.session.other.some(({ value }) => value === mark)) {
+    return { kind: 'unchanged', sdp };
+  }
+  if (flags.fragment) return { kind: 'done' };
+  return refusedIce(flags);
+}
+
+type Context = {
+  readonly flags: MediaFlags;
+  readonly facts: Facts;
+  readonly ids: Ids;
+  readonly warnings: readonly string[];
+};
+
+function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context: Context): Negotiated {
+  const { flags, facts, ids } = context;
+  const parties: Parties = {
+    ...found,
+    sender: withSenderFlags(found.sender, body, flags),
+    receiver: withReceiverFlags(found.receiver),
+  };
+  const take = kind === 'offer' ? exchangeOffer : exchangeAnswer;
+  const exchanged: Exchange | CommandFailure = take(parties, body, flags, facts, ids);
+  if (exchanged.kind === 'failure') return exchanged;
+
+  const { sender, receiver, dialogue } = exchanged.parties;
+  const rendered = renderBody(body, exchanged.slots, receiver, flags, facts);
+  const exchangedCall = replaceDialogue(
+    replaceLeg(replaceLeg(exchanged.parties.call, sender), rendered.receiver),
+    dialogue,
+  );
+  const call: Call = { ...exchangedCall, revision: exchangedCall.revision + 1, nextId: ids.next() };
+  const plan = planOf(call);
+  if (plan.memo.length > MAX_MEMO_BYTES) return failure('limit', 'Too many branches or media in one call');
+  return {
+    kind: 'step',
+    call,
+    plan,
+    receiver: { template: rendered.template },
+    warnings: [...context.warnings, ...ignoredFlags(flags)],
+  };
+}
+
+/** The data plane keeps no longer memo. */
+const MAX_MEMO_BYTES = 16_000;

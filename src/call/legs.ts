@@ -1,0 +1,82 @@
+import type { Call, Dialogue, Leg } from './call.js';
+
+/** The party of a tag. Tags in use come before former ones. */
+export function legWithTag(call: Call, tag: string): Leg | undefined {
+  return call.legs.find((leg) => leg.tag === tag) ?? call.legs.find((leg) => leg.aliases.includes(tag));
+}
+
+export function legById(call: Call, id: number): Leg {
+  const leg = call.legs.find((candidate) => candidate.id === id);
+  if (leg === undefined) throw new Error(`a dialogue names leg ${id}, which does not exist`);
+  return leg;
+}
+
+export function replaceLeg(call: Call, leg: Leg): Call {
+  return { ...call, legs: call.legs.map((old) => (old.id === leg.id ? leg : old)) };
+}
+
+export function addLeg(call: Call, leg: Leg): Call {
+  return { ...call, legs: [...call.legs, leg] };
+}
+
+export function newLeg(id: number, createdMs: number): Leg {
+  return { id, aliases: [], createdMs, asymmetric: false, restrictions: [], told: {}, streams: [] };
+}
+
+export function dialoguesOf(call: Call, leg: number): Dialogue[] {
+  return call.dialogues.filter(({ a, b }) => a === leg || b === leg);
+}
+
+export function dialogueBetween(call: Call, one: number, other: number): Dialogue | undefined {
+  return call.dialogues.find(({ a, b }) => (a === one && b === other) || (a === other && b === one));
+}
+
+export function newDialogue(a: number, b: number): Dialogue {
+  return { a, b, answered: 0, final: false, restrictionsToA: [], restrictionsToB: [] };
+}
+
+export function addDialogue(call: Call, dialogue: Dialogue): Call {
+  return { ...call, dialogues: [...call.dialogues, dialogue] };
+}
+
+export function replaceDialogue(call: Call, dialogue: Dialogue): Call {
+  const same = (old: Dialogue) => old.a === dialogue.a && old.b === dialogue.b;
+  return { ...call, dialogues: call.dialogues.map((old) => (same(old) ? dialogue : old)) };
+}
+
+export function peerIn(dialogue: Dialogue, leg: number): number {
+  return dialogue.a === leg ? dialogue.b : dialogue.a;
+}
+
+/** The dialogue a party is in now: the one answered last, else the newest. */
+export function currentDialogue(call: Call, leg: number): Dialogue | undefined {
+  return heardDialogue(call, leg) ?? dialoguesOf(call, leg).at(-1);
+}
+
+/** The dialogue whose other side a party hears: the one answered last. */
+export function heardDialogue(call: Call, leg: number): Dialogue | undefined {
+  let heard: Dialogue | undefined;
+  for (const dialogue of call.dialogues) {
+    if (dialogue.a !== leg && dialogue.b !== leg) continue;
+    if (dialogue.answered > (heard?.answered ?? 0)) heard = dialogue;
+  }
+  return heard;
+}
+
+/** The party has completed an exchange: what it says next is an offer until it is answered. */
+export function isSettled(call: Call, leg: number): boolean {
+  return heardDialogue(call, leg) !== undefined;
+}
+
+/** Position of the stream of the other side that belongs to this one. */
+export function peerLine(dialogue: Dialogue, leg: number, line: number): number | undefined {
+  if (dialogue.lines === undefined) return line;
+  const isA = dialogue.a === leg;
+  const pair = dialogue.lines.find(([a, b]) => (isA ? a : b) === line);
+  return pair && (isA ? pair[1] : pair[0]);
+}
+
+/** How statistics and links name a party. */
+export function legName(leg: Leg): string {
+  return leg.tag ?? `<untagged ${leg.id}>`;
+}

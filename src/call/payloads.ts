@@ -1,0 +1,62 @@
+import { type RtpMap, staticFormat } from '../sdp/payloads.js';
+
+/**
+ * Writes a list of payload types as text: `0 8 101=telephone-event/8000`. Static assignments (RFC 3551) need no
+ * name. A call holds such lists for its whole life, hence one short string and not an object per codec.
+ */
+export function packPayloads(payloads: readonly RtpMap[]): string {
+  let text = '';
+  for (const payload of payloads.slice(0, MAX_PAYLOADS)) {
+    const { payloadType, encoding, clockRate, channels } = payload;
+    const isStatic = isAssigned(payload);
+    const channelText = channels === 1 ? '' : `/${channels}`;
+    const name = isStatic ? '' : `=${encoding.replaceAll(' ', '')}/${clockRate}${channelText}`;
+    text += `${text === '' ? '' : ' '}${payloadType}${name}`;
+  }
+  return text;
+}
+
+export function unpackPayloads(text: string): RtpMap[] {
+  const payloads: RtpMap[] = [];
+  if (text === '') return payloads;
+  for (const item of text.split(' ')) {
+    const equals = item.indexOf('=');
+    const payloadType = Number(equals < 0 ? item : item.slice(0, equals));
+    const known = equals < 0 ? staticFormat(payloadType) : undefined;
+    if (known) {
+      payloads.push({ payloadType, ...known });
+      continue;
+    }
+    const [encoding = '', clockRate, channels] = item.slice(equals + 1).split('/');
+    payloads.push({ payloadType, encoding, clockRate: Number(clockRate), channels: Number(channels ?? 1) });
+  }
+  return payloads;
+}
+
+/** The payload types of both sides whose codec the other side has too; those of `own` first. */
+export function commonPayloads(own: string, other: string): RtpMap[] {
+  const mine = unpackPayloads(own);
+  if (own === other) return mine;
+  const theirs = unpackPayloads(other);
+  const myCodecs = new Set(mine.map(codecKey));
+  const theirCodecs = new Set(theirs.map(codecKey));
+  const common = mine.filter((payload) => theirCodecs.has(codecKey(payload)));
+  const numbers = new Set(common.map(({ payloadType }) => payloadType));
+  for (const payload of theirs) {
+    if (myCodecs.has(codecKey(payload)) && !numbers.has(payload.payloadType)) common.push(payload);
+  }
+  return common;
+}
+
+function isAssigned({ payloadType, encoding, clockRate, channels }: RtpMap): boolean {
+  const known = staticFormat(payloadType);
+  if (known === undefined) return false;
+  return known.encoding === encoding && known.clockRate === clockRate && known.channels === channels;
+}
+
+function codecKey({ encoding, clockRate }: RtpMap): string {
+  return `${encoding.toLowerCase()}/${clockRate}`;
+}
+
+/** Browsers offer about fifty for video. */
+const MAX_PAYLOADS = 64;

@@ -1,0 +1,227 @@
+import type { Leg, Signalled, Stream } from '../call/call.js';
+import { peerLine } from '../call/legs.js';
+import { unpackPayloads } from '../call/payloads.js';
+import { kindOf, sameAddresses } from '../call/signalled.js';
+import { newStream, settle } from '../call/streams.js';
+import type { MediaFlags } from '../command/flags.js';
+import type { CommandFailure } from '../command/reply.js';
+import type { MediaView } from '../sdp/media-view.js';
+import { codecsOfAnswer } from './codecs.js';
+import type { Facts } from './facts.js';
+import type { Ids } from './ids.js';
+import { chooseLocal, useLocal } from './locals.js';
+import type { Exchange } from './offer.js';
+import type { Parties } from './parties.js';
+import { answererMuxes } from './rtcp-mux.js';
+import { refusedConversion } from './security.js';
+import { type Body, signalledBy } from './signal.js';
+import { rejectedSlot, type Slot } from './slots.js';
+import { siteTowards } from './transport.js';
+
+type Answering = {
+  readonly answerer: Leg;
+  readonly offerer: Leg;
+  /** An offer was waiting: what both sides said comes into force. Otherwise the answer repeats or corrects one. */
+  readonly isNew: boolean;
+  readonly flags: MediaFlags;
+  readonly facts: Facts;
+  readonly ids: Ids;
+};
+
+/** The offerer has said what it offers; otherwise there is nothing to answer. */
+export function awaitsAnswer(parties: Parties): boolean {
+  return parties.receiver.streams.some(
+    ({ offered, inForce }) => offered !== undefined || inForce !== undefined,
+  );
+}
+
+/** Brings an offer and its answer into force and decides what the offerer is told. */
+export function exchangeAnswer(
+  parties: Parties,
+  body: Body,
+  flags: MediaFlags,
+  facts: Facts,
+  ids: Ids,
+): Exchange | CommandFailure {
+  const { sender: answerer, receiver: offerer, dialogue, call } = parties;
+  const isNew = dialogue.offeredBy !== undefined || dialogue.answered === 0;
+  const answering = { answerer, offerer, isNew, flags, facts, ids };
+  const views = viewsByLine(answerer, body.medias);
+
+  const answererStreams = [...answerer.streams];
+  const offererStreams: Stream[] = [];
+  const slots: Slot[] = [];
+  for (const [line, stream] of offerer.streams.entries()) {
+    const partner = peerLine(dialogue, offerer.id, line);
+    const view = partner === undefined ? undefined : views.get(partner);
+    const known = partner === undefined ? undefined : answerer.streams[partner];
+    const result = view ? answerStream(view, stream, known, answering) : unanswered(stream, known);
+    if (result.kind === 'failure') return result;
+    offererStreams.push(result.own);
+    slots.push(result.slot);
+    if (partner !== undefined && result.stream) answererStreams[partner] = result.stream;
+  }
+
+  const { offeredBy: _, ...closed } = dialogue;
+  const isFinal = (flags.sipCode ?? 0) >= 200;
+  return {
+    kind: 'exchange',
+    slots,
+    parties: {
+      ...parties,
+      dialogue: { ...closed, answered: call.revision + 1, final: dialogue.final || isFinal },
+      sender: { ...answerer, streams: answererStreams },
+      receiver: { ...offerer, streams: offererStreams },
+    },
+  };
+}
+
+/** The sections of an answer by the stream they answer: by `a=mid` where it is known, else by position. */
+function viewsByLine(answerer: Leg, medias: readonly MediaView[]): Map<number, MediaView> {
+  const views = new Map<number, MediaView>();
+  for (const [position, view] of medias.entries()) {
+    const named = view.mid === undefined ? -1 : answerer.streams.findIndex(({ mid }) => mid === view.mid);
+    const line = named >= 0 ? named : position;
+    if (!views.has(line)) views.set(line, view);
+  }
+  return views;
+}
+
+type Result = {
+  readonly kind: 'answered';
+  /** The offerer's stream. */
+  readonly own: Stream;
+  /** The answerer's. */
+  readonly stream: Stream | undefined;
+  readonly slot: Slot;
+};
+
+function answerStream(
+  view: MediaView,
+  offering: Stream,
+  known: Stream | undefined,
+  answering: Answering,
+): Result | CommandFailure {
+  const { flags, facts, ids, isNew } = answering;
+  const asked = offering.offered ?? offering.inForce;
+  const said = signalledBy(view, known?.inForce, flags, facts);
+  const answerer = known ?? newStream(ids.take(), said);
+  if (asked === undefined || asked.rejected || said.rejected) {
+    return rejected(offering, { ...answerer, type: said.type }, said, view);
+  }
+  if (kindOf(asked.type, asked.protocol) === 'untouched') {
+    const slot = { kind: 'untouched', view } as const;
+    return { kind: 'answered', own: inForce(offering, asked), stream: inForce(answerer, said), slot };
+  }
+  const refused = refusedConversion(view, asked.protocol);
+  if (refused) return refused;
+  const payloads = answeredPayloads(view, asked, flags);
+  if (payloads === undefined) return rejected(offering, answerer, { ...said, rejected: true }, view);
+
+  const isRtp = kindOf(asked.type, asked.protocol) === 'rtp';
+  const answererMuxed = isRtp && answererMuxes(answerer.muxOffer, said.rtcpMux);
+  const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? (said.rtcpMux && answererMuxed));
+
+  const site = siteTowards(answering.offerer, view.address.family, flags, facts);
+  const wish = {
+    peer: said.addresses?.rtp ?? '',
+    interface: site.interface,
+    address: site.address.bind,
+    span: offererMuxed || !isRtp ? 'single' : 'pair',
+    latch: flags.portLatching ?? said.direction !== 'sendrecv',
+  } as const;
+  const { locals, local } = chooseLocal(offering, wish, ids);
+
+  const own: Stream = {
+    ...inForce(offering, asked),
+    locals: useLocal(locals, local.id),
+    muxed: offererMuxed,
+    used: true,
+    epoch: epochAfter(offering, asked, isNew),
+  };
+  const stream: Stream = {
+    ...withLocals(inForce(answerer, said), answerer, asked, answering),
+    muxed: answererMuxed,
+    used: true,
+    epoch: epochAfter(answerer, said, isNew),
+  };
+  const slot: Slot = {
+    kind: 'relayed',
+    view,
+    local,
+    printed: site.printed,
+    protocol: asked.protocol,
+    mid: offering.mid,
+    payloads,
+    rtcp: isRtp ? (offererMuxed ? 'rtp port' : 'own port') : 'none',
+    mux: offererMuxed,
+    ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
+  };
+  return { kind: 'answered', own, stream, slot };
+}
+
+/** The answerer's own ports: those it was told in the offer. */
+function withLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
+  if (before.nextLocal !== undefined) return { ...stream, locals: useLocal(before.locals, before.nextLocal) };
+  if (before.locals.length > 0) return stream;
+  const { answerer, flags, facts, ids } = answering;
+  const site = siteTowards(answerer, 'IP4', flags, facts);
+  const wish = {
+    peer: asked.addresses?.rtp ?? '',
+    interface: site.interface,
+    address: site.address.bind,
+    span: 'pair',
+    latch: false,
+  } as const;
+  return { ...stream, locals: chooseLocal(stream, wish, ids).locals };
+}
+
+/** A line one side does not want. Ports that were never used are given back. */
+function rejected(offering: Stream, answerer: Stream, said: Signalled, view: MediaView): Result {
+  const asked = offering.offered ?? offering.inForce;
+  const own = released(asked ? inForce(offering, asked) : settle(offering));
+  const stream = released(inForce(answerer, { ...said, rejected: true }));
+  const slot = rejectedSlot({ ...own, ...(asked && { type: asked.type, protocol: asked.protocol }) }, view);
+  return { kind: 'answered', own, stream, slot };
+}
+
+/** A line the answer does not have, or the answerer was not shown. */
+function unanswered(offering: Stream, answerer: Stream | undefined): Result {
+  const asked = offering.offered ?? offering.inForce;
+  const own = released(asked ? inForce(offering, { ...asked, rejected: true }) : settle(offering));
+  const said = answerer?.inForce;
+  const stream =
+    answerer && released(said ? inForce(answerer, { ...said, rejected: true }) : settle(answerer));
+  return { kind: 'answered', own, stream, slot: rejectedSlot(own) };
+}
+
+function released(stream: Stream): Stream {
+  return stream.used ? stream : { ...stream, locals: [] };
+}
+
+function inForce(stream: Stream, said: Signalled): Stream {
+  const settled = settle(stream);
+  const next = { ...settled, type: said.type, protocol: said.protocol, inForce: said };
+  if (sameAddresses(stream.inForce?.addresses, said.addresses)) return next;
+  const { learned: _, ...unlearned } = next;
+  return unlearned;
+}
+
+/** A new exchange or another address is a reason to learn again; a repeated answer is none. */
+function epochAfter(stream: Stream, said: Signalled, isNew: boolean): number {
+  const moved = stream.inForce !== undefined && !sameAddresses(stream.inForce.addresses, said.addresses);
+  return isNew || moved ? stream.epoch + 1 : stream.epoch;
+}
+
+/** `undefined`: none is left, and the client wants such a stream rejected. */
+function answeredPayloads(view: MediaView, asked: Signalled, flags: MediaFlags) {
+  if (view.profile === undefined) return [];
+  const acceptable = unpackPayloads(asked.payloads);
+  const { codec, singleCodec, allowNoCodecMedia } = flags;
+  const outcome = codecsOfAnswer(view.payloads, acceptable, { codec, singleCodec, allowNoCodecMedia });
+  return outcome.kind === 'payloads'
+    ? outcome.payloads
+    : outcome.kind === 'noCodec'
+      ? undefined
+      : view.payloads;
+}

@@ -1,0 +1,62 @@
+import type { Call, CallTimeouts } from '../call/call.js';
+import type { Client, OfferCommand } from '../command/command.js';
+import type { MediaFlags } from '../command/flags.js';
+import { detach } from '../sdp/detach.js';
+import type { CallDefaults, Facts } from './facts.js';
+
+export function newCall(command: OfferCommand, client: Client, facts: Facts): Call {
+  const { defaults, now } = facts;
+  return {
+    callId: detach(command.callId),
+    revision: 0,
+    createdMs: now,
+    lastSignalMs: now,
+    createdFrom: `${client.address}:${client.port}`,
+    tos: defaults.tos,
+    timeouts: timeoutsOf(defaults),
+    learning: { mode: defaults.endpointLearning, strict: defaults.strictSource, handover: false },
+    deleteDelayMs: defaults.deleteDelaySeconds * 1000,
+    dropTraffic: false,
+    restrictions: [],
+    nextId: 1,
+    legs: [],
+    dialogues: [],
+  };
+}
+
+/** What a message says of the call as a whole. It also calls off a scheduled deletion. */
+export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call {
+  const { deleteAtMs: _, ...kept } = call;
+  const { defaults } = facts;
+  return {
+    ...kept,
+    lastSignalMs: facts.now,
+    ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
+    ...(flags.xmlrpcCallback !== undefined && { xmlrpcCallback: detach(flags.xmlrpcCallback) }),
+    ...(flags.dtmfLogDestination !== undefined && { dtmfLogDestination: detach(flags.dtmfLogDestination) }),
+    tos: tosAfter(call, flags, defaults),
+    timeouts: timeoutsOf(defaults),
+    learning: {
+      mode: flags.endpointLearning ?? call.learning.mode,
+      strict: call.learning.strict || flags.strictSource,
+      handover: call.learning.handover || flags.mediaHandover,
+    },
+    dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
+  };
+}
+
+/** Below 0: as before. Absent or 256: an answer keeps it too, since only offers set it. */
+function tosAfter(call: Call, { tos }: MediaFlags, defaults: CallDefaults): number {
+  if (tos === undefined || tos < 0) return call.tos;
+  return tos > 255 ? defaults.tos : tos;
+}
+
+function timeoutsOf(defaults: CallDefaults): CallTimeouts {
+  return {
+    mediaMs: defaults.mediaTimeoutMs,
+    silentMs: defaults.silentTimeoutMs,
+    offerMs: defaults.offerTimeoutMs,
+    firstPacketMs: defaults.firstPacketTimeoutMs,
+    finalMs: defaults.finalTimeoutMs,
+  };
+}

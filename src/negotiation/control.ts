@@ -1,0 +1,118 @@
+import type { Call, Dialogue, Leg, Restriction } from '../call/call.js';
+import { dialogueBetween, dialoguesOf, legWithTag, replaceDialogue, replaceLeg } from '../call/legs.js';
+import type { MediaControlCommand } from '../command/command.js';
+import { type CommandFailure, failure } from '../command/reply.js';
+import { detach } from '../sdp/detach.js';
+import { selectParty } from './selection.js';
+
+export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
+
+/** Blocks or silences the media or digits of a call, of a party, or of what one party hears of another. */
+export function controlMedia(call: Call, command: MediaControlCommand): Controlled {
+  const change = changeOf(command);
+  if (change === undefined) return failure('unsupported', `${command.action} is not supported`);
+  const selected = selectParty(call, command.from);
+  if (selected.kind === 'failure') return selected;
+
+  if (selected.kind === 'call') {
+    const restricted = onCall(call, change, command.from.all === 'all');
+    return { kind: 'changed', call: changed(restricted) };
+  }
+  const labelled = command.setLabel === undefined ? selected.leg : withLabel(selected.leg, command.setLabel);
+  const before = replaceLeg(call, labelled);
+  if (command.to) return onFlow(before, labelled, command.to, change);
+  if (command.from.all !== undefined) return onFlows(before, labelled, command.from.all, change);
+  const leg = { ...labelled, restrictions: applied(labelled.restrictions, change) };
+  return { kind: 'changed', call: changed(replaceLeg(before, leg)) };
+}
+
+type Change = { readonly restriction: Restriction; readonly isOn: boolean };
+
+function changeOf({ action }: MediaControlCommand): Change | undefined {
+  switch (action) {
+    case 'block media':
+    case 'silence media':
+    case 'block DTMF':
+      return { restriction: action, isOn: true };
+    case 'unblock media':
+      return { restriction: 'block media', isOn: false };
+    case 'unsilence media':
+      return { restriction: 'silence media', isOn: false };
+    case 'unblock DTMF':
+      return { restriction: 'block DTMF', isOn: false };
+    case 'start forwarding':
+    case 'stop forwarding':
+      return undefined;
+  }
+}
+
+/** What holds for the whole call; the restrictions of parties and flows survive unless all are meant. */
+function onCall(call: Call, change: Change, everywhere: boolean): Call {
+  const restricted = { ...call, restrictions: applied(call.restrictions, change) };
+  if (change.isOn || !everywhere) return restricted;
+  return {
+    ...restricted,
+    legs: call.legs.map((leg) => ({ ...leg, restrictions: applied(leg.restrictions, change) })),
+    dialogues: call.dialogues.map((dialogue) => ({
+      ...dialogue,
+      restrictionsToA: applied(dialogue.restrictionsToA, change),
+      restrictionsToB: applied(dialogue.restrictionsToB, change),
+    })),
+  };
+}
+
+function onFlow(
+  call: Call,
+  from: Leg,
+  target: NonNullable<MediaControlCommand['to']>,
+  change: Change,
+): Controlled {
+  const to =
+    'tag' in target ? legWithTag(call, target.tag) : call.legs.find(({ label }) => label === target.label);
+  if (to === undefined) {
+    const name = 'tag' in target ? 'to-tag' : 'to-label';
+    return failure('unknownParty', `Media flow not found (${name} not found)`);
+  }
+  const dialogue = dialogueBetween(call, from.id, to.id);
+  if (dialogue === undefined) return failure('unknownParty', 'Media flow not found (to-tag not subscribed)');
+  return { kind: 'changed', call: changed(replaceDialogue(call, restrictedFlow(dialogue, from.id, change))) };
+}
+
+/** All flows that leave a party. There are none but those of offers and answers. */
+function onFlows(
+  call: Call,
+  from: Leg,
+  which: 'all' | 'flows' | 'offer-answer' | 'except-offer-answer',
+  change: Change,
+): Controlled {
+  const dialogues = which === 'except-offer-answer' ? [] : dialoguesOf(call, from.id);
+  if (dialogues.length === 0) return failure('unknownParty', 'No eligible media subscriptions found');
+  const restricted = dialogues.reduce(
+    (present, dialogue) => replaceDialogue(present, restrictedFlow(dialogue, from.id, change)),
+    call,
+  );
+  return { kind: 'changed', call: changed(restricted) };
+}
+
+function restrictedFlow(dialogue: Dialogue, from: number, change: Change): Dialogue {
+  if (dialogue.a === from) {
+    return { ...dialogue, restrictionsToB: applied(dialogue.restrictionsToB, change) };
+  }
+  return { ...dialogue, restrictionsToA: applied(dialogue.restrictionsToA, change) };
+}
+
+function applied(
+  restrictions: readonly Restriction[],
+  { restriction, isOn }: Change,
+): readonly Restriction[] {
+  const others = restrictions.filter((present) => present !== restriction);
+  return isOn ? [...others, restriction] : others;
+}
+
+function withLabel(leg: Leg, label: string): Leg {
+  return { ...leg, label: detach(label) };
+}
+
+function changed(call: Call): Call {
+  return { ...call, revision: call.revision + 1 };
+}

@@ -1,0 +1,222 @@
+import type { Call, Leg, Local, Signalled, Stream } from '../call/call.js';
+import { isSettled, peerLine } from '../call/legs.js';
+import { unpackPayloads } from '../call/payloads.js';
+import { kindOf, sameAddresses } from '../call/signalled.js';
+import { newStream, settle } from '../call/streams.js';
+import type { MediaFlags } from '../command/flags.js';
+import { type CommandFailure, failure } from '../command/reply.js';
+import { detach } from '../sdp/detach.js';
+import type { MediaView } from '../sdp/media-view.js';
+import type { PayloadFormat } from '../sdp/payloads.js';
+import { codecsOfOffer } from './codecs.js';
+import type { Facts } from './facts.js';
+import { usesIce } from './ice.js';
+import type { Ids } from './ids.js';
+import { pairLines } from './lines.js';
+import { chooseLocal, keepLocals, useLocal } from './locals.js';
+import type { Parties } from './parties.js';
+import { decideMux } from './rtcp-mux.js';
+import { refusedConversion } from './security.js';
+import { type Body, signalledBy } from './signal.js';
+import { rejectedSlot, type Slot } from './slots.js';
+import { protocolTowards, type Site, siteTowards } from './transport.js';
+
+export type Exchange = {
+  readonly kind: 'exchange';
+  readonly parties: Parties;
+  readonly slots: readonly Slot[];
+};
+
+type Offering = {
+  readonly call: Call;
+  readonly senderSettled: boolean;
+  readonly receiver: Leg;
+  readonly flags: MediaFlags;
+  readonly facts: Facts;
+  readonly ids: Ids;
+};
+
+/** Takes an offer into the call and decides, stream by stream, what the receiver is offered. */
+export function exchangeOffer(
+  parties: Parties,
+  body: Body,
+  flags: MediaFlags,
+  facts: Facts,
+  ids: Ids,
+): Exchange | CommandFailure {
+  const { call, sender, receiver } = parties;
+  const offering = { call, senderSettled: isSettled(call, sender.id), receiver, flags, facts, ids };
+  const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
+
+  const senderStreams: Stream[] = [];
+  const receiverStreams = [...receiver.streams];
+  const slots: Slot[] = [];
+  const lines = Math.max(body.medias.length, sender.streams.length);
+  for (let line = 0; line < lines; line += 1) {
+    const view = body.medias[line];
+    const before = sender.streams[line];
+    const own = view ? ownStream(before, view, offering) : withoutMedia(before);
+    if (own === undefined) continue;
+    senderStreams.push(own);
+    if (view === undefined || hidden.has(line)) continue;
+    const target = peerLine(dialogue, sender.id, line);
+    if (target === undefined) continue;
+    const sent = offerStream(view, own, { known: receiver.streams[target], line }, offering);
+    if (sent.kind === 'failure') return sent;
+    senderStreams[line] = sent.own;
+    receiverStreams[target] = sent.stream;
+    slots[target] = sent.slot;
+  }
+  // What the receiver knew before and the offer no longer shows keeps its place, rejected (RFC 3264 §8).
+  for (const [line, stream] of receiverStreams.entries()) slots[line] ??= rejectedSlot(stream);
+
+  return {
+    kind: 'exchange',
+    slots,
+    parties: {
+      ...parties,
+      dialogue: { ...dialogue, offeredBy: sender.id },
+      sender: { ...sender, streams: senderStreams },
+      receiver: { ...receiver, streams: receiverStreams },
+    },
+  };
+}
+
+/** The sender's stream: what it says waits for the answer, unless there is nothing yet it could disturb. */
+function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
+  const { flags, facts, ids } = offering;
+  const said = signalledBy(view, before?.inForce, flags, facts);
+  const { ptimeMs: _, mid: __, ...settled } = settle(before ?? newStream(ids.take(), said));
+  const stream: Stream = {
+    ...settled,
+    type: said.type,
+    protocol: said.protocol,
+    ...(view.mid !== undefined && { mid: detach(view.mid) }),
+    ...(flags.ptimeReverseMs !== undefined && { ptimeMs: flags.ptimeReverseMs }),
+  };
+  if (offering.senderSettled) return { ...stream, offered: said };
+  const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
+  return { ...stream, inForce: said, epoch: moved ? stream.epoch + 1 : stream.epoch };
+}
+
+/** A line that the sender's SDP no longer has counts as rejected by it. */
+function withoutMedia(before: Stream | undefined): Stream | undefined {
+  const said = before?.offered ?? before?.inForce;
+  return before && said && { ...before, offered: { ...said, rejected: true } };
+}
+
+type Sent = { readonly kind: 'sent'; readonly own: Stream; readonly stream: Stream; readonly slot: Slot };
+
+function offerStream(
+  view: MediaView,
+  own: Stream,
+  { known, line }: { readonly known: Stream | undefined; readonly line: number },
+  offering: Offering,
+): Sent | CommandFailure {
+  const { flags, ids, receiver, facts } = offering;
+  const said = own.offered ?? own.inForce;
+  if (said === undefined) throw new Error('an offered stream without what was offered');
+  const protocol = protocolTowards(view, known, flags);
+  const refused = refusedConversion(view, protocol);
+  if (refused) return refused;
+
+  const base = known ?? newStream(ids.take(), said);
+  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
+  const stream: Stream = {
+    ...settle(base),
+    type: said.type,
+    protocol: detach(protocol),
+    ...(mid !== undefined && { mid: detach(mid) }),
+  };
+  const kind = kindOf(said.type, protocol);
+  if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
+
+  const payloads = offeredPayloads(view, base, flags);
+  if (payloads.kind === 'failure') return payloads;
+  if (said.rejected || payloads.kind === 'none') {
+    return { kind: 'sent', own, stream, slot: rejectedSlot(stream, view) };
+  }
+  const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, flags.rtcpMux) : undefined;
+  const site = siteTowards(receiver, view.address.family, flags, facts);
+  const { stream: placed, local } = place(
+    stream,
+    said,
+    site,
+    mux?.offer === 'required' || kind === 'opaque',
+    {
+      ids,
+      latch: latches(view, said, flags),
+    },
+  );
+  const { muxAnswer: _, ...undecided } = own;
+  return {
+    kind: 'sent',
+    own: mux?.answer === undefined ? undecided : { ...own, muxAnswer: mux.answer },
+    stream: { ...placed, muxOffer: mux?.offer ?? 'none' },
+    slot: {
+      kind: 'relayed',
+      view,
+      local,
+      printed: site.printed,
+      protocol,
+      mid,
+      payloads: payloads.payloads,
+      rtcp: rtcpOfOffer(mux?.offer),
+      mux: mux !== undefined && mux.offer !== 'none',
+      ptimeMs: flags.ptimeMs ?? view.ptimeMs,
+    },
+  };
+}
+
+function rtcpOfOffer(offer: Stream['muxOffer'] | undefined): 'own port' | 'rtp port' | 'none' {
+  if (offer === undefined) return 'none';
+  return offer === 'required' ? 'rtp port' : 'own port';
+}
+
+/** The ports for the receiver: at once where nothing runs yet, else from its answer on. */
+function place(
+  stream: Stream,
+  said: Signalled,
+  site: Site,
+  single: boolean,
+  { ids, latch }: { readonly ids: Ids; readonly latch: boolean },
+): { stream: Stream; local: Local } {
+  const span = single ? 'single' : 'pair';
+  const wish = {
+    peer: said.addresses?.rtp ?? '',
+    interface: site.interface,
+    address: site.address.bind,
+    span,
+    latch,
+  } as const;
+  const { locals, local } = chooseLocal(stream, wish, ids);
+  const isRunning = stream.inForce !== undefined && !stream.inForce.rejected && stream.locals.length > 0;
+  if (!isRunning) return { stream: { ...stream, locals: useLocal(locals, local.id) }, local };
+  if (locals[0] === local) return { stream: { ...stream, locals }, local };
+  return { stream: { ...stream, locals: keepLocals(locals, local.id), nextLocal: local.id }, local };
+}
+
+/** The usual rule keeps ports for media that moves by itself (ICE) or does not flow (hold). */
+function latches(view: MediaView, said: Signalled, flags: MediaFlags): boolean {
+  return flags.portLatching ?? (usesIce(view) || said.direction !== 'sendrecv');
+}
+
+type OfferedPayloads =
+  | { readonly kind: 'some'; readonly payloads: readonly PayloadFormat[] }
+  | { readonly kind: 'none' }
+  | CommandFailure;
+
+function offeredPayloads(view: MediaView, before: Stream, flags: MediaFlags): OfferedPayloads {
+  if (view.profile === undefined || view.media.port === 0) return { kind: 'some', payloads: [] };
+  const { codec, allowNoCodecMedia } = flags;
+  const reuse = flags.reuseCodecs && before.inForce ? unpackPayloads(before.inForce.payloads) : undefined;
+  const outcome = codecsOfOffer(view.payloads, { codec, allowNoCodecMedia, ...(reuse && { reuse }) });
+  switch (outcome.kind) {
+    case 'payloads':
+      return { kind: 'some', payloads: outcome.payloads };
+    case 'noCodec':
+      return { kind: 'none' };
+    case 'needsTranscoding':
+      return failure('unsupported', `Transcoding to ${outcome.codecs.join(', ')} is not supported`);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Leg } from '../call/call.js';
+import type { MediaFlags } from '../command/flags.js';
+import { isUnspecified } from '../sdp/address.js';
+import { detach } from '../sdp/detach.js';
+import type { Facts } from './facts.js';
+import type { Parties } from './parties.js';
+import type { Body } from './signal.js';
+import { interfaceNamed } from './transport.js';
+
+/** Remembers the interfaces an offer names for its two parties. */
+export function withOffererFlags(
+  parties: Parties,
+  flags: MediaFlags,
+  facts: Facts,
+): { readonly parties: Parties; readonly warnings: readonly string[] } {
+  const warnings: string[] = [];
+  const placed = (leg: Leg, name: string | undefined): Leg => {
+    if (name === undefined) return leg;
+    const chosen = interfaceNamed(name, facts);
+    if (chosen.warning !== undefined) warnings.push(chosen.warning);
+    // A legacy name stays as it is: it also says the address family.
+    return { ...leg, interface: chosen.family === undefined ? chosen.interface.name : detach(name) };
+  };
+  const sender = placed(parties.sender, flags.fromInterface);
+  const receiver = placed(parties.receiver, flags.toInterface);
+  return { parties: { ...parties, sender, receiver }, warnings };
+}
+
+/** What a message says of the party that sent it. It also calls off a scheduled deletion. */
+export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags): Leg {
+  const { deleteAtMs: _, ...kept } = leg;
+  const spoken = body.medias.find(
+    ({ media, address }) => media.port !== 0 && !isUnspecified(address.address),
+  );
+  const family = spoken?.address.family ?? leg.family;
+  const label = flags.setLabel ?? flags.label;
+  const restrictions =
+    flags.blockDtmf && !leg.restrictions.includes('block DTMF')
+      ? [...leg.restrictions, 'block DTMF' as const]
+      : leg.restrictions;
+  return {
+    ...kept,
+    ...(family !== undefined && { family }),
+    ...(label !== undefined && { label: detach(label) }),
+    ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
+    asymmetric: leg.asymmetric || flags.asymmetric,
+    restrictions,
+  };
+}
+
+export function withReceiverFlags(leg: Leg): Leg {
+  const { deleteAtMs: _, ...kept } = leg;
+  return kept;
+}

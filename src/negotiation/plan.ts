@@ -1,0 +1,174 @@
+import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
+import { heardDialogue, legById, peerIn, peerLine } from '../call/legs.js';
+import { commonPayloads, unpackPayloads } from '../call/payloads.js';
+import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
+import type {
+  MediaAction,
+  PayloadPlan,
+  RemotePlan,
+  RoutePlan,
+  RtcpMode,
+  SessionPlan,
+  StreamPlan,
+} from '../dataplane/protocol.gen.js';
+import type { RtpMap } from '../sdp/payloads.js';
+import { encodeCall } from '../store/call-codec.js';
+
+/** The desired state of the data plane for a call: the only place that says it. */
+export function planOf(call: Call): SessionPlan {
+  const flows = flowsOf(call);
+  const { mediaMs, silentMs, offerMs, firstPacketMs } = call.timeouts;
+  return {
+    session: call.callId,
+    revision: call.revision,
+    memo: encodeCall(call),
+    tos: call.tos,
+    timeouts: { mediaMs, silentMs, offerMs, firstPacketMs },
+    streams: call.legs.flatMap((leg) =>
+      leg.streams.filter(isPlanned).map((stream) => streamPlan(call, leg, stream, flows)),
+    ),
+    routes: flows.map(({ plan }) => plan),
+  };
+}
+
+/** One way of media between two legs. */
+type Flow = {
+  readonly from: Stream;
+  readonly to: Stream;
+  readonly isAllowed: boolean;
+  readonly plan: RoutePlan;
+};
+
+/**
+ * Everybody hears the dialogue that was answered last. So in a fork the offerer is heard by every branch that has
+ * answered, and hears the latest; once an answer was final, the branches before it are no longer served.
+ */
+function flowsOf(call: Call): Flow[] {
+  const flows: Flow[] = [];
+  for (const listener of call.legs) {
+    const dialogue = heardDialogue(call, listener.id);
+    if (dialogue === undefined) continue;
+    const talker = legById(call, peerIn(dialogue, listener.id));
+    if (isOverruled(call, talker, dialogue)) continue;
+    for (const [line, to] of listener.streams.entries()) {
+      const partner = peerLine(dialogue, listener.id, line);
+      const from = partner === undefined ? undefined : talker.streams[partner];
+      if (from && isRouted(from) && isRouted(to)) flows.push(flow(call, dialogue, talker, from, to));
+    }
+  }
+  return flows;
+}
+
+/** The other side has a final answer from somebody else, later than this one. */
+function isOverruled(call: Call, leg: Leg, dialogue: Dialogue): boolean {
+  const heard = heardDialogue(call, leg.id);
+  return heard?.final === true && heard.answered > dialogue.answered;
+}
+
+function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Stream): Flow {
+  const isAllowed =
+    (from.inForce === undefined || sends(from.inForce)) && (to.inForce === undefined || receives(to.inForce));
+  const onDialogue = dialogue.a === talker.id ? dialogue.restrictionsToB : dialogue.restrictionsToA;
+  const restrictions = [...call.restrictions, ...talker.restrictions, ...onDialogue];
+  const plan: RoutePlan = {
+    from: from.id,
+    to: to.id,
+    media: call.dropTraffic ? 'drop' : mediaAction(restrictions),
+    telephoneEvents: call.dropTraffic || restrictions.includes('block DTMF') ? 'drop' : 'forward',
+  };
+  return { from, to, isAllowed, plan };
+}
+
+function mediaAction(restrictions: readonly Restriction[]): MediaAction {
+  if (restrictions.includes('block media')) return 'drop';
+  return restrictions.includes('silence media') ? 'silence' : 'forward';
+}
+
+function isPlanned(stream: Stream): boolean {
+  return stream.locals.length > 0;
+}
+
+function isRouted(stream: Stream): boolean {
+  return isPlanned(stream) && stream.inForce?.rejected !== true;
+}
+
+function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]): StreamPlan {
+  const rtcp = rtcpMode(stream);
+  const said = stream.inForce;
+  const outgoing = flows.filter(({ from }) => from === stream);
+  const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
+  return {
+    id: stream.id,
+    locals: stream.locals.map(({ id, interface: name, address, port, span }) => ({
+      id,
+      interface: name,
+      address,
+      port: port ?? null,
+      span,
+    })),
+    kind: streamKind(stream) === 'rtp' ? 'rtp' : 'opaque',
+    rtcp,
+    remote: remotePlan(said, rtcp),
+    pendingRemote: pendingRemote(stream, rtcp),
+    resume: resumePlan(stream, rtcp),
+    learning: {
+      mode: call.learning.mode,
+      strict: call.learning.strict,
+      handover: call.learning.handover,
+      asymmetric: leg.asymmetric,
+      epoch: stream.epoch,
+    },
+    receive: (said === undefined || sends(said)) && isHeard,
+    payloads: payloadPlans(stream, outgoing),
+  };
+}
+
+/** What the party multiplexes: as answered, or as our offer to it takes for granted. */
+function rtcpMode(stream: Stream): RtcpMode {
+  if (streamKind(stream) !== 'rtp') return 'none';
+  const isMuxed = stream.muxed || (stream.inForce === undefined && stream.muxOffer === 'required');
+  return isMuxed ? 'muxed' : 'separate';
+}
+
+function remotePlan(said: Signalled | undefined, rtcp: RtcpMode): RemotePlan | null {
+  if (said?.addresses === undefined) return null;
+  return {
+    rtp: said.addresses.rtp,
+    rtcp: rtcp === 'separate' ? (rtcpAddress(said.addresses) ?? null) : null,
+  };
+}
+
+function pendingRemote(stream: Stream, rtcp: RtcpMode): RemotePlan | null {
+  const pending = remotePlan(stream.offered, rtcp);
+  const present = remotePlan(stream.inForce, rtcp);
+  if (pending === null || stream.offered?.rejected) return null;
+  return pending.rtp === present?.rtp && pending.rtcp === present.rtcp ? null : pending;
+}
+
+function resumePlan(stream: Stream, rtcp: RtcpMode): RemotePlan | null {
+  const learned = stream.learned;
+  if (learned?.rtp === undefined) return null;
+  return { rtp: learned.rtp, rtcp: rtcp === 'separate' ? (learned.rtcp ?? null) : null };
+}
+
+/** What both sides speak; before the answer, what was offered. */
+function payloadPlans(stream: Stream, outgoing: readonly Flow[]): PayloadPlan[] {
+  const own = stream.inForce?.payloads ?? '';
+  const other = outgoing[0]?.to.inForce?.payloads;
+  const payloads = other === undefined ? unpackPayloads(own) : commonPayloads(own, other);
+  return payloads
+    .filter(isNamed)
+    .slice(0, MAX_PAYLOADS)
+    .map(({ payloadType, encoding, clockRate }) => ({
+      payloadType,
+      codec: encoding,
+      clockRate,
+    }));
+}
+
+function isNamed({ encoding, clockRate }: RtpMap): boolean {
+  return encoding !== '' && clockRate > 0;
+}
+
+/** The data plane takes no more per stream. */
+const MAX_PAYLOADS = 32;

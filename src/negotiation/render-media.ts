@@ -1,0 +1,117 @@
+import type { MediaFlags } from '../command/flags.js';
+import { formatConnection } from '../sdp/address.js';
+import { formatExtmap } from '../sdp/extmap.js';
+import type { MediaView } from '../sdp/media-view.js';
+import type { Line, SessionDescription } from '../sdp/model.js';
+import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
+import { securityLines } from './security.js';
+import { isHeldByAddress } from './signal.js';
+import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
+import { portMark } from './template.js';
+import { usesIce } from './ice.js';
+
+/** The lines of one `m=` section, `m=` first, with marks for ports. */
+export function renderMedia(slot: Slot, description: SessionDescription, flags: MediaFlags): string[] {
+  switch (slot.kind) {
+    case 'relayed':
+      return relayedLines(slot, description, flags);
+    case 'rejected':
+      return rejectedLines(slot);
+    case 'untouched':
+      return untouchedLines(slot.view);
+  }
+}
+
+/** The bandwidths a relay passes on; others speak of things between two hops. */
+export function bandwidthLines(lines: readonly Line[]): string[] {
+  return lines.filter(({ value }) => BANDWIDTHS.test(value)).map(({ value }) => `b=${value}`);
+}
+
+function relayedLines(slot: RelayedSlot, description: SessionDescription, flags: MediaFlags): string[] {
+  const { view, local, protocol, mid } = slot;
+  const formats = view.profile === undefined ? view.media.formats : slot.payloads.map((p) => p.payloadType);
+  const lines = [`m=${view.media.type} ${portMark(local.id, 0)} ${protocol} ${formats.join(' ')}`];
+  if (view.title) lines.push(`i=${view.title.value}`);
+  lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
+  if (mid !== undefined) lines.push(`a=mid:${mid}`);
+  if (view.label !== undefined) lines.push(`a=label:${view.label}`);
+  for (const payload of slot.payloads) pushPayload(lines, payload);
+  pushExtmaps(lines, view, flags);
+  for (const { value } of view.other) {
+    if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
+  }
+  pushDirection(lines, view, flags);
+  pushRtcp(lines, slot, flags);
+  for (const { value } of securityLines(view, description)) lines.push(`a=${value}`);
+  if (slot.ptimeMs !== undefined && view.profile !== undefined) lines.push(`a=ptime:${slot.ptimeMs}`);
+  if (view.maxPtimeMs !== undefined) lines.push(`a=maxptime:${view.maxPtimeMs}`);
+  return lines;
+}
+
+function rejectedLines({ type, protocol, formats, mid, view }: RejectedSlot): string[] {
+  const lines = [`m=${type} 0 ${protocol} ${formats}`];
+  if (view?.title) lines.push(`i=${view.title.value}`);
+  lines.push('c=IN IP4 0.0.0.0', ...bandwidthLines(view?.bandwidth ?? []));
+  if (mid !== undefined) lines.push(`a=mid:${mid}`);
+  if (view?.label !== undefined) lines.push(`a=label:${view.label}`);
+  return lines;
+}
+
+/** Media over TCP does not come by: its section stays, with the address it had from the session part. */
+function untouchedLines(view: MediaView): string[] {
+  const { type, port, portCount, protocol, formats } = view.media;
+  const count = portCount === undefined ? '' : `/${portCount}`;
+  const lines = [`m=${type} ${port}${count} ${protocol} ${formats.join(' ')}`];
+  for (const line of view.media.lines) if (line.type === 'i') lines.push(`i=${line.value}`);
+  if (!view.ownAddress) lines.push(`c=${formatConnection(view.address)}`);
+  for (const line of view.media.lines) if (line.type !== 'i') lines.push(`${line.type}=${line.value}`);
+  return lines;
+}
+
+function connection({ view, printed }: RelayedSlot, flags: MediaFlags): string {
+  const isZero = isHeldByAddress(view) && !usesIce(view) && !flags.replace.has('zero-address');
+  if (!isZero) return formatConnection(printed);
+  return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
+}
+
+function pushPayload(lines: string[], payload: PayloadFormat): void {
+  const { payloadType, encoding, fmtp, rtcpFeedback } = payload;
+  if (encoding !== '') lines.push(`a=rtpmap:${formatRtpMap(payload)}`);
+  for (const parameters of fmtp) lines.push(`a=fmtp:${payloadType} ${parameters}`);
+  for (const feedback of rtcpFeedback) lines.push(`a=rtcp-fb:${payloadType} ${feedback}`);
+}
+
+function pushExtmaps(lines: string[], view: MediaView, flags: MediaFlags): void {
+  const kept = view.extmaps.filter(({ uri }) => !isStrippedUri(uri, flags));
+  if (kept.length > 0 && view.extmapAllowMixed) lines.push('a=extmap-allow-mixed');
+  for (const extmap of kept) lines.push(`a=extmap:${formatExtmap(extmap)}`);
+}
+
+function isStrippedUri(uri: string, flags: MediaFlags): boolean {
+  const stripped = [...flags.extmapStrip, ...flags.extmapMask];
+  return flags.stripExtmap || stripped.includes('all') || stripped.includes(uri);
+}
+
+function isStrippedExtmap(attribute: string, flags: MediaFlags): boolean {
+  return attribute.startsWith('extmap:') && flags.stripExtmap;
+}
+
+function pushDirection(lines: string[], view: MediaView, flags: MediaFlags): void {
+  if (flags.originalSendrecv || view.profile === undefined) {
+    for (const { value } of view.directionLines) lines.push(`a=${value}`);
+    return;
+  }
+  if (!isHeldByAddress(view)) lines.push(`a=${view.direction}`);
+  else
+    lines.push(view.direction === 'sendrecv' || view.direction === 'sendonly' ? 'a=sendonly' : 'a=inactive');
+}
+
+function pushRtcp(lines: string[], slot: RelayedSlot, flags: MediaFlags): void {
+  if (slot.rtcp !== 'none' && flags.rtcpAttribute !== 'none') {
+    const port = portMark(slot.local.id, slot.rtcp === 'own port' ? 1 : 0);
+    lines.push(`a=rtcp:${port}${flags.rtcpAttribute === 'full' ? ` ${formatConnection(slot.printed)}` : ''}`);
+  }
+  if (slot.mux) lines.push('a=rtcp-mux');
+}
+
+const BANDWIDTHS = /^(?:AS|RR|RS|CT|TIAS):/;

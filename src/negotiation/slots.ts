@@ -1,0 +1,38 @@
+import type { Local, Stream } from '../call/call.js';
+import type { NetworkAddress } from '../sdp/address.js';
+import type { MediaView } from '../sdp/media-view.js';
+import type { PayloadFormat } from '../sdp/payloads.js';
+
+/** One `m=` section of the SDP for the receiver, decided but not written. */
+export type Slot = RelayedSlot | RejectedSlot | { readonly kind: 'untouched'; readonly view: MediaView };
+
+export type RelayedSlot = {
+  readonly kind: 'relayed';
+  /** Section of the sender's SDP this one is made from. */
+  readonly view: MediaView;
+  readonly local: Local;
+  readonly printed: NetworkAddress;
+  readonly protocol: string;
+  readonly mid: string | undefined;
+  readonly payloads: readonly PayloadFormat[];
+  readonly rtcp: 'own port' | 'rtp port' | 'none';
+  readonly mux: boolean;
+  readonly ptimeMs: number | undefined;
+};
+
+export type RejectedSlot = {
+  readonly kind: 'rejected';
+  readonly type: string;
+  readonly protocol: string;
+  readonly formats: string;
+  readonly mid: string | undefined;
+  readonly view: MediaView | undefined;
+};
+
+/** A section with port 0. Formats and protocol are those the receiver knows the stream with. */
+export function rejectedSlot(stream: Stream, view?: MediaView): RejectedSlot {
+  const said = stream.offered ?? stream.inForce;
+  const { type, protocol, mid } = stream;
+  const formats = view?.media.formats.join(' ') ?? said?.formats ?? '';
+  return { kind: 'rejected', type, protocol, formats: formats === '' ? '0' : formats, mid, view };
+}

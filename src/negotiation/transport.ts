@@ -1,0 +1,68 @@
+import type { Leg, Stream } from '../call/call.js';
+import { kindOf } from '../call/signalled.js';
+import type { AddressFamily, MediaFlags } from '../command/flags.js';
+import { type NetworkAddress, familyOf } from '../sdp/address.js';
+import { type MediaView, rtpProfile } from '../sdp/media-view.js';
+import type { Facts, InterfaceAddress, InterfaceFacts } from './facts.js';
+
+/** Where a party is met: one address of one of our interfaces, and how it is printed. */
+export type Site = {
+  readonly interface: string;
+  readonly address: InterfaceAddress;
+  readonly printed: NetworkAddress;
+};
+
+/** The configured interface a name stands for; the default one if there is no such. */
+export function interfaceNamed(
+  name: string | undefined,
+  facts: Facts,
+): { readonly interface: InterfaceFacts; readonly family?: AddressFamily; readonly warning?: string } {
+  const fallback = facts.interfaces[0];
+  if (fallback === undefined) throw new Error('there is no interface');
+  if (name === undefined || name === '') return { interface: fallback };
+  const found = facts.interfaces.find((candidate) => candidate.name === name);
+  if (found) return { interface: found };
+  // Names of old bridging set-ups between address families.
+  if (name === 'internal') return { interface: fallback, family: 'IP4' };
+  if (name === 'external') return { interface: fallback, family: 'IP6' };
+  return { interface: fallback, warning: `unknown interface ${name}, using ${fallback.name}` };
+}
+
+/**
+ * Our address towards a party. Its family: the one asked for, else that of the party's own SDP, else that of the
+ * SDP to be sent on. An interface that lacks the family serves with another.
+ */
+export function siteTowards(leg: Leg, source: AddressFamily, flags: MediaFlags, facts: Facts): Site {
+  const chosen = interfaceNamed(leg.interface, facts);
+  const family = flags.addressFamily ?? leg.family ?? chosen.family ?? source;
+  const { addresses } = chosen.interface;
+  const address = addresses.find((candidate) => candidate.family === family) ?? addresses[0];
+  if (address === undefined) throw new Error(`interface ${chosen.interface.name} has no address`);
+  return { interface: chosen.interface.name, address, printed: printedAddress(address, flags) };
+}
+
+function printedAddress(address: InterfaceAddress, flags: MediaFlags): NetworkAddress {
+  const family = flags.mediaAddress === undefined ? undefined : familyOf(flags.mediaAddress);
+  if (flags.mediaAddress !== undefined && family !== undefined)
+    return { family, address: flags.mediaAddress };
+  return { family: address.family, address: address.advertise };
+}
+
+/**
+ * The protocol of an `m=` line sent on: the one asked for; else the one this party used before if only the profile
+ * name differs; else that of the source.
+ */
+export function protocolTowards(view: MediaView, known: Stream | undefined, flags: MediaFlags): string {
+  const { protocol } = view.media;
+  if (view.profile === undefined) return protocol;
+  const asked = flags.transportProtocol === undefined ? undefined : rtpProfile(flags.transportProtocol);
+  if (asked) return asked;
+  if (known === undefined || kindOf(known.type, known.protocol) !== 'rtp') return protocol;
+  return securityName(known.protocol) === securityName(protocol) ? known.protocol : protocol;
+}
+
+/** The profile without its feedback suffix: `RTP/AVPF` and `RTP/AVP` differ by name only. */
+export function securityName(protocol: string): string {
+  const profile = protocol.toUpperCase();
+  return profile.endsWith('F') ? profile.slice(0, -1) : profile;
+}

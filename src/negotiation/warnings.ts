@@ -1,0 +1,25 @@
+import type { MediaFlags } from '../command/flags.js';
+
+/** Wishes that do not keep a call from working and that nobody here fulfils. */
+export function ignoredFlags(flags: MediaFlags): string[] {
+  const ignored: string[] = [];
+  const note = (isAsked: boolean, name: string) => {
+    if (isAsked) ignored.push(`${name} is not supported and was ignored`);
+  };
+  note(flags.ice === 'optional', 'ICE=optional');
+  note(flags.mediaEcho !== undefined, 'media-echo');
+  note(flags.t38.length > 0, 'T.38');
+  note(flags.osrtp.size > 0, 'OSRTP');
+  note(flags.recordCall === 'on', 'record-call');
+  note(flags.generateRtcp === true, 'generate RTCP');
+  note(flags.natWait, 'NAT-wait');
+  note(flags.pierceNat, 'pierce-NAT');
+  note(flags.passthrough === true, 'passthrough');
+  note(
+    [...flags.bundle].some((item) => item !== 'reject'),
+    'bundle',
+  );
+  note(flags.aliasKey !== undefined, 'alias-key');
+  note(flags.mediaAddress !== undefined && !/^[0-9a-fA-F:.]+$/.test(flags.mediaAddress), 'media address');
+  return ignored;
+}

@@ -1,0 +1,52 @@
+import type { Call } from '../call/call.js';
+import type { SessionPlan } from '../dataplane/protocol.gen.js';
+import { decodeCallRecord } from './call-record-decode.js';
+import { encodeCallRecord } from './call-record-encode.js';
+
+/**
+ * Calls as text: for the memo in the data plane and for other nodes. Readers ignore fields they do not know and
+ * refuse another major version; a change that older readers would misunderstand needs a new major.
+ */
+export function encodeCall(call: Call): string {
+  return JSON.stringify({ v: VERSION, ...encodeCallRecord(call) });
+}
+
+/** `undefined`: not a call, or of a version this build cannot read. */
+export function decodeCall(text: string): Call | undefined {
+  let record: unknown;
+  try {
+    record = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof record !== 'object' || record === null || !('v' in record)) return undefined;
+  if (typeof record.v !== 'string' || record.v.split('.')[0] !== MAJOR) return undefined;
+  return decodeCallRecord(record);
+}
+
+/** The call with the ports that a plan names, as the data plane lists it. */
+export function withPorts(call: Call, plan: SessionPlan): Call {
+  const ports = new Map<number, number>();
+  for (const { locals } of plan.streams) {
+    for (const { id, port } of locals) if (port !== null) ports.set(id, port);
+  }
+  return withBoundPorts(call, ports);
+}
+
+/** The call with ports by local. */
+export function withBoundPorts(call: Call, ports: ReadonlyMap<number, number>): Call {
+  const legs = call.legs.map((leg) => ({
+    ...leg,
+    streams: leg.streams.map((stream) => ({
+      ...stream,
+      locals: stream.locals.map((local) => {
+        const port = ports.get(local.id);
+        return port === undefined || port === local.port ? local : { ...local, port };
+      }),
+    })),
+  }));
+  return { ...call, legs };
+}
+
+const MAJOR = '1';
+const VERSION = `${MAJOR}.0`;

@@ -1,0 +1,233 @@
+import type {
+  Addresses,
+  Call,
+  Dialogue,
+  Leg,
+  Local,
+  Restriction,
+  Signalled,
+  Stream,
+  ToldOrigin,
+} from '../call/call.js';
+
+/** Reads a call record; `undefined` if something it needs is missing or of another kind. */
+export function decodeCallRecord(value: unknown): Call | undefined {
+  try {
+    return readCall(new Fields(value));
+  } catch (error) {
+    if (error instanceof NotARecord) return undefined;
+    throw error;
+  }
+}
+
+function readCall(f: Fields): Call {
+  const [mediaMs, silentMs, offerMs, firstPacketMs, finalMs] = f.list('to').map(numberOrNull);
+  return {
+    callId: f.text('id'),
+    revision: f.number('r'),
+    createdMs: f.number('c'),
+    lastSignalMs: f.number('s'),
+    createdFrom: f.text('f'),
+    ...f.optional('metadata', 'md', text),
+    ...f.optional('xmlrpcCallback', 'xc', text),
+    ...f.optional('dtmfLogDestination', 'dl', text),
+    tos: f.number('tos'),
+    timeouts: {
+      mediaMs: mediaMs ?? fail(),
+      silentMs: silentMs ?? fail(),
+      offerMs: offerMs ?? fail(),
+      firstPacketMs: firstPacketMs ?? null,
+      finalMs: finalMs ?? null,
+    },
+    learning: {
+      mode: oneOf(f.text('lm'), ['off', 'immediate', 'delayed', 'heuristic']),
+      strict: f.flag('ls'),
+      handover: f.flag('lh'),
+    },
+    deleteDelayMs: f.number('dd'),
+    ...f.optional('deleteAtMs', 'da', number),
+    dropTraffic: f.flag('dt'),
+    restrictions: f.list('re').map(restriction),
+    nextId: f.number('n'),
+    legs: f.list('legs').map((leg) => readLeg(new Fields(leg))),
+    dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
+  };
+}
+
+function readLeg(f: Fields): Leg {
+  return {
+    id: f.number('i'),
+    ...f.optional('tag', 't', text),
+    aliases: f.list('al').map(text),
+    ...f.optional('viaBranch', 'vb', text),
+    ...f.optional('label', 'lb', text),
+    ...f.optional('metadata', 'md', text),
+    createdMs: f.number('c'),
+    ...f.optional('interface', 'if', text),
+    ...f.optional('family', 'fa', (value) => oneOf(text(value), ['IP4', 'IP6'])),
+    asymmetric: f.flag('as'),
+    restrictions: f.list('re').map(restriction),
+    ...f.optional('deleteAtMs', 'da', number),
+    told: readTold(f.list('o')),
+    streams: f.list('st').map((stream) => readStream(new Fields(stream))),
+  };
+}
+
+function readTold(values: readonly unknown[]): ToldOrigin {
+  const [username, sessionId, version, address, sessionName, bodyHash] = values.map((value) =>
+    value === null ? undefined : text(value),
+  );
+  return {
+    ...(username !== undefined && { username }),
+    ...(sessionId !== undefined && { sessionId }),
+    ...(version !== undefined && { version }),
+    ...(address !== undefined && { address }),
+    ...(sessionName !== undefined && { sessionName }),
+    ...(bodyHash !== undefined && { bodyHash }),
+  };
+}
+
+function readStream(f: Fields): Stream {
+  const signalled = (value: unknown) => readSignalled(new Fields(value));
+  return {
+    id: f.number('i'),
+    type: f.text('t'),
+    protocol: f.text('p'),
+    ...f.optional('mid', 'm', text),
+    ...f.optional('inForce', 'f', signalled),
+    ...f.optional('offered', 'o', signalled),
+    locals: f.list('l').map(readLocal),
+    ...f.optional('nextLocal', 'nl', number),
+    muxed: f.flag('x'),
+    ...f.optional('muxAnswer', 'xa', (value) => value === true),
+    muxOffer: f.has('xo') ? oneOf(f.text('xo'), ['none', 'optional', 'required']) : 'none',
+    ...f.optional('ptimeMs', 'pt', number),
+    used: f.flag('u'),
+    epoch: f.number('e'),
+    ...f.optional('learned', 'lr', readAddresses),
+  };
+}
+
+function readSignalled(f: Fields): Signalled {
+  const direction = f.has('d') ? f.text('d') : 'sendrecv';
+  return {
+    type: f.text('t'),
+    protocol: f.text('p'),
+    formats: f.text('f'),
+    ...f.optional('addresses', 'a', readSignalledAddresses),
+    direction: oneOf(direction, ['sendrecv', 'sendonly', 'recvonly', 'inactive']),
+    rtcpMux: f.flag('x'),
+    rejected: f.flag('r'),
+    ...f.optional('ptimeMs', 'pt', number),
+    payloads: f.text('pl'),
+  };
+}
+
+function readAddresses(value: unknown): Addresses {
+  const [rtp, rtcp] = listOf(value).map(text);
+  return { ...(rtp !== undefined && rtp !== '' && { rtp }), ...(rtcp !== undefined && { rtcp }) };
+}
+
+function readSignalledAddresses(value: unknown): Addresses & { readonly rtp: string } {
+  const { rtp, rtcp } = readAddresses(value);
+  return { rtp: rtp ?? fail(), ...(rtcp !== undefined && { rtcp }) };
+}
+
+function readLocal(value: unknown): Local {
+  const [id, ports, port, name, address, peer] = listOf(value);
+  const bound = number(port);
+  return {
+    id: number(id),
+    peer: text(peer),
+    interface: text(name),
+    address: text(address),
+    ...(bound !== 0 && { port: bound }),
+    span: ports === 2 ? 'pair' : 'single',
+  };
+}
+
+function readDialogue(f: Fields): Dialogue {
+  return {
+    a: f.number('a'),
+    b: f.number('b'),
+    answered: f.number('an'),
+    ...f.optional('offeredBy', 'o', number),
+    final: f.flag('f'),
+    ...f.optional('lines', 'l', (value) => listOf(value).map(readLinePair)),
+    restrictionsToA: f.list('ra').map(restriction),
+    restrictionsToB: f.list('rb').map(restriction),
+  };
+}
+
+function readLinePair(value: unknown): readonly [number, number] {
+  const [a, b] = listOf(value);
+  return [number(a), number(b)];
+}
+
+/** The fields of one object of the record. */
+class Fields {
+  readonly #fields: ReadonlyMap<string, unknown>;
+
+  constructor(value: unknown) {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new NotARecord();
+    this.#fields = new Map(Object.entries(value));
+  }
+
+  has(name: string): boolean {
+    return this.#fields.get(name) !== undefined;
+  }
+
+  text(name: string): string {
+    return text(this.#fields.get(name));
+  }
+
+  number(name: string): number {
+    return number(this.#fields.get(name));
+  }
+
+  flag(name: string): boolean {
+    return this.#fields.get(name) === 1;
+  }
+
+  list(name: string): readonly unknown[] {
+    return this.has(name) ? listOf(this.#fields.get(name)) : [];
+  }
+
+  /** `{ key: value }` to be spread, or nothing. */
+  optional<K extends string, T>(key: K, name: string, read: (value: unknown) => T): { [P in K]?: T } {
+    if (!this.has(name)) return {};
+    const found: { [P in K]?: T } = {};
+    found[key] = read(this.#fields.get(name));
+    return found;
+  }
+}
+
+class NotARecord extends Error {}
+
+function fail(): never {
+  throw new NotARecord();
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : fail();
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : fail();
+}
+
+function numberOrNull(value: unknown): number | null {
+  return value === null ? null : number(value);
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : fail();
+}
+
+function oneOf<const T extends string>(value: string, allowed: readonly T[]): T {
+  return allowed.find((candidate) => candidate === value) ?? fail();
+}
+
+function restriction(value: unknown): Restriction {
+  return oneOf(text(value), ['block media', 'silence media', 'block DTMF']);
+}

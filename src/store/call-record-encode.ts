@@ -1,0 +1,125 @@
+import type { Addresses, Call, Dialogue, Leg, Local, Signalled, Stream, ToldOrigin } from '../call/call.js';
+import type {
+  CallRecord,
+  DialogueRecord,
+  LegRecord,
+  LocalRecord,
+  SignalledRecord,
+  StreamRecord,
+} from './call-record.js';
+
+export function encodeCallRecord(call: Call): CallRecord {
+  const { mediaMs, silentMs, offerMs, firstPacketMs, finalMs } = call.timeouts;
+  return {
+    id: call.callId,
+    r: call.revision,
+    c: call.createdMs,
+    s: call.lastSignalMs,
+    f: call.createdFrom,
+    md: call.metadata,
+    xc: call.xmlrpcCallback,
+    dl: call.dtmfLogDestination,
+    tos: call.tos,
+    to: [mediaMs, silentMs, offerMs, firstPacketMs, finalMs],
+    lm: call.learning.mode,
+    ls: flag(call.learning.strict),
+    lh: flag(call.learning.handover),
+    dd: call.deleteDelayMs,
+    da: call.deleteAtMs,
+    dt: flag(call.dropTraffic),
+    re: some(call.restrictions),
+    n: call.nextId,
+    legs: call.legs.map(encodeLeg),
+    dlg: call.dialogues.map(encodeDialogue),
+  };
+}
+
+function encodeLeg(leg: Leg): LegRecord {
+  return {
+    i: leg.id,
+    t: leg.tag,
+    al: some(leg.aliases),
+    vb: leg.viaBranch,
+    lb: leg.label,
+    md: leg.metadata,
+    c: leg.createdMs,
+    if: leg.interface,
+    fa: leg.family,
+    as: flag(leg.asymmetric),
+    re: some(leg.restrictions),
+    da: leg.deleteAtMs,
+    o: encodeTold(leg.told),
+    st: leg.streams.map(encodeStream),
+  };
+}
+
+function encodeTold(told: ToldOrigin): LegRecord['o'] {
+  const { username, sessionId, version, address, sessionName, bodyHash } = told;
+  const values = [username, sessionId, version, address, sessionName, bodyHash];
+  return values.some((value) => value !== undefined) ? values.map((value) => value ?? null) : undefined;
+}
+
+function encodeStream(stream: Stream): StreamRecord {
+  return {
+    i: stream.id,
+    t: stream.type,
+    p: stream.protocol,
+    m: stream.mid,
+    f: stream.inForce && encodeSignalled(stream.inForce),
+    o: stream.offered && encodeSignalled(stream.offered),
+    l: stream.locals.map(encodeLocal),
+    nl: stream.nextLocal,
+    x: flag(stream.muxed),
+    xa: stream.muxAnswer,
+    xo: stream.muxOffer === 'none' ? undefined : stream.muxOffer,
+    pt: stream.ptimeMs,
+    u: flag(stream.used),
+    e: stream.epoch,
+    lr: stream.learned && encodeAddresses(stream.learned),
+  };
+}
+
+function encodeSignalled(said: Signalled): SignalledRecord {
+  return {
+    t: said.type,
+    p: said.protocol,
+    f: said.formats,
+    a: said.addresses && encodeAddresses(said.addresses),
+    d: said.direction === 'sendrecv' ? undefined : said.direction,
+    x: flag(said.rtcpMux),
+    r: flag(said.rejected),
+    pt: said.ptimeMs,
+    pl: said.payloads,
+  };
+}
+
+function encodeAddresses(addresses: Addresses): SignalledRecord['a'] {
+  return addresses.rtcp === undefined ? [addresses.rtp ?? ''] : [addresses.rtp ?? '', addresses.rtcp];
+}
+
+function encodeLocal(local: Local): LocalRecord {
+  const span = local.span === 'pair' ? 2 : 1;
+  return [local.id, span, local.port ?? 0, local.interface, local.address, local.peer];
+}
+
+function encodeDialogue(dialogue: Dialogue): DialogueRecord {
+  return {
+    a: dialogue.a,
+    b: dialogue.b,
+    an: dialogue.answered,
+    o: dialogue.offeredBy,
+    f: flag(dialogue.final),
+    l: dialogue.lines,
+    ra: some(dialogue.restrictionsToA),
+    rb: some(dialogue.restrictionsToB),
+  };
+}
+
+/** What is false or empty is not written. */
+function flag(value: boolean): 1 | undefined {
+  return value ? 1 : undefined;
+}
+
+function some<T>(values: readonly T[]): readonly T[] | undefined {
+  return values.length > 0 ? values : undefined;
+}

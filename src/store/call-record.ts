@@ -1,0 +1,93 @@
+/** The written form of a call, version 1. Absent fields are false, empty or unknown. */
+export type CallRecord = {
+  readonly id: string;
+  readonly r: number;
+  readonly c: number;
+  readonly s: number;
+  readonly f: string;
+  readonly md: string | undefined;
+  readonly xc: string | undefined;
+  readonly dl: string | undefined;
+  readonly tos: number;
+  /** Media, silent, offer, first packet, final; in milliseconds. */
+  readonly to: readonly (number | null)[];
+  readonly lm: string;
+  readonly ls: 1 | undefined;
+  readonly lh: 1 | undefined;
+  readonly dd: number;
+  readonly da: number | undefined;
+  readonly dt: 1 | undefined;
+  readonly re: readonly string[] | undefined;
+  readonly n: number;
+  readonly legs: readonly LegRecord[];
+  readonly dlg: readonly DialogueRecord[];
+};
+
+export type LegRecord = {
+  readonly i: number;
+  readonly t: string | undefined;
+  readonly al: readonly string[] | undefined;
+  readonly vb: string | undefined;
+  readonly lb: string | undefined;
+  readonly md: string | undefined;
+  readonly c: number;
+  readonly if: string | undefined;
+  readonly fa: string | undefined;
+  readonly as: 1 | undefined;
+  readonly re: readonly string[] | undefined;
+  readonly da: number | undefined;
+  /** User name, session id, version, address, session name, hash of the body. */
+  readonly o: readonly (string | null)[] | undefined;
+  readonly st: readonly StreamRecord[];
+};
+
+export type StreamRecord = {
+  readonly i: number;
+  readonly t: string;
+  readonly p: string;
+  readonly m: string | undefined;
+  readonly f: SignalledRecord | undefined;
+  readonly o: SignalledRecord | undefined;
+  readonly l: readonly LocalRecord[];
+  readonly nl: number | undefined;
+  readonly x: 1 | undefined;
+  readonly xa: boolean | undefined;
+  readonly xo: string | undefined;
+  readonly pt: number | undefined;
+  readonly u: 1 | undefined;
+  readonly e: number;
+  readonly lr: readonly string[] | undefined;
+};
+
+export type SignalledRecord = {
+  readonly t: string;
+  readonly p: string;
+  readonly f: string;
+  /** RTP address, and that of RTCP where it is not the next port. */
+  readonly a: readonly string[] | undefined;
+  readonly d: string | undefined;
+  readonly x: 1 | undefined;
+  readonly r: 1 | undefined;
+  readonly pt: number | undefined;
+  readonly pl: string;
+};
+
+export type LocalRecord = readonly [
+  id: number,
+  ports: 1 | 2,
+  port: number,
+  interfaceName: string,
+  address: string,
+  peer: string,
+];
+
+export type DialogueRecord = {
+  readonly a: number;
+  readonly b: number;
+  readonly an: number;
+  readonly o: number | undefined;
+  readonly f: 1 | undefined;
+  readonly l: readonly (readonly [number, number])[] | undefined;
+  readonly ra: readonly string[] | undefined;
+  readonly rb: readonly string[] | undefined;
+};
