@@ -91,6 +91,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.info({ boot, sessions }, 'data plane connected');
     },
 
+    dataPlaneAwaited(reason: string): void {
+      log.info({ reason }, 'waiting for the data plane');
+    },
+
     dataPlaneLost(reason: string): void {
       counters.dataPlaneLosses += 1;
       log.error({ reason }, 'data plane lost');

@@ -73,7 +73,8 @@ export class Attachment implements DataPlaneListener {
     this.#connection += 1;
     clearTimeout(this.#retry);
     this.#close();
-    this.#options.events.dataPlaneLost(reason);
+    if (this.#boot === '') this.#options.events.dataPlaneAwaited(reason);
+    else this.#options.events.dataPlaneLost(reason);
   }
 
   event(event: Event): void {

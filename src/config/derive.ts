@@ -1,0 +1,53 @@
+import { createHash } from 'node:crypto';
+import type { Configuration } from '../dataplane/protocol.gen.js';
+import type { CallDefaults, InterfaceFacts } from '../negotiation/facts.js';
+import { showTransportAddress } from './addresses.js';
+import type { Config } from './schema.js';
+
+/** The part of the configuration the data plane works by. */
+export function dataPlaneConfiguration({ interfaces, portRestSeconds }: Config): Configuration {
+  return {
+    interfaces: interfaces.map(({ name, addresses, portMin, portMax, excludePorts }) => ({
+      name,
+      addresses: addresses.map(({ bind }) => bind),
+      portMin,
+      portMax,
+      excluded: [...excludePorts],
+    })),
+    portRestMs: portRestSeconds * 1000,
+    // Calls are counted here, where clients can be told in their own words.
+    maxSessions: null,
+  };
+}
+
+export function interfaceFacts({ interfaces }: Config): readonly InterfaceFacts[] {
+  return interfaces.map(({ name, addresses }) => ({ name, addresses }));
+}
+
+export function callDefaults(config: Config, hostname: string): CallDefaults {
+  const { timeouts } = config;
+  return {
+    mediaTimeoutMs: timeouts.mediaSeconds * 1000,
+    silentTimeoutMs: timeouts.silentSeconds * 1000,
+    offerTimeoutMs: timeouts.offerSeconds * 1000,
+    firstPacketTimeoutMs: inMs(timeouts.firstPacketSeconds),
+    finalTimeoutMs: inMs(timeouts.finalSeconds),
+    deleteDelaySeconds: config.deleteDelaySeconds,
+    tos: config.tos,
+    endpointLearning: config.endpointLearning,
+    strictSource: config.strictSource,
+    sipSource: config.sipSource,
+    instanceId: instanceId(config, hostname),
+  };
+}
+
+/** The same after a restart, so that our own SDP is still known as ours; different for every other node. */
+function instanceId({ listen, interfaces }: Config, hostname: string): string {
+  const binds = interfaces.flatMap(({ addresses }) => addresses.map(({ bind }) => bind));
+  const identity = [hostname, ...listen.ng.map(showTransportAddress), ...binds].join(' ');
+  return createHash('sha256').update(identity).digest('hex').slice(0, 12);
+}
+
+function inMs(seconds: number | null): number | null {
+  return seconds === null ? null : seconds * 1000;
+}

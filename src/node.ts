@@ -1,0 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { showTransportAddress } from './config/addresses.js';
+import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
+import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
+import type { Config, ListenAddress } from './config/schema.js';
+import { startNgServer } from './control/ng/server.js';
+import { ReplyCache } from './control/reply-cache.js';
+import { DataPlaneClient } from './dataplane/client.js';
+import type { Status } from './dataplane/protocol.gen.js';
+import { planOf } from './negotiation/plan.js';
+import { newCounters } from './observability/counters.js';
+import { createEvents } from './observability/events.js';
+import { greeting } from './observability/greeting.js';
+import { createLogger } from './observability/logger.js';
+import { Attachment } from './service/attachment.js';
+import { CallService } from './service/call-service.js';
+import { DataPlaneError } from './service/ports.js';
+import { CallRegistry } from './service/registry.js';
+import { decodeCall, withPorts } from './store/call-codec.js';
+
+/** Puts the parts together and runs them until a signal. Calls are not released: they live in the data plane. */
+export async function runNode(config: Config, program: { version: string; file: string }): Promise<void> {
+  const stopped = signalled();
+  const logger = createLogger(config.log);
+  const counters = newCounters();
+  const events = createEvents(logger, counters);
+  const registry = new CallRegistry();
+
+  const attachment: Attachment = new Attachment({
+    configuration: dataPlaneConfiguration(config),
+    registry,
+    events,
+    read: (plan) => {
+      const call = decodeCall(plan.memo);
+      return call === undefined ? undefined : withPorts(call, plan);
+    },
+    planOf,
+    adopt: (call) => service.adopt(call),
+    onEvent: (event) => service.handleEvent(event),
+  });
+  const dataPlane = new DataPlaneClient({
+    path: config.dataPlane.socket ?? DEFAULT_SOCKET,
+    node: hostname(),
+    listener: attachment,
+  });
+  attachment.use(dataPlane);
+  const service: CallService = new CallService({
+    dataPlane,
+    attachment,
+    registry,
+    events,
+    counters,
+    clock: { now: () => Date.now() },
+    random: { bytes: (length) => randomBytes(length) },
+    interfaces: interfaceFacts(config),
+    defaults: callDefaults(config, hostname()),
+    maxSessions: config.maxSessions,
+  });
+
+  // Control sockets open only when calls and data plane agree: no command meets an empty registry.
+  dataPlane.start();
+  const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
+  if (status === undefined) return;
+  const server = await startNgServer({
+    listen: withInherited(config.listen.ng, parseInheritedListeners(process.env.TANDEM_LISTEN_FDS)),
+    handler: (command, client) => service.handle(command, client),
+    cache: new ReplyCache(),
+    logger,
+    templates: config.templates,
+  });
+  process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
+
+  await stopped;
+  await server.close();
+  service.close();
+  dataPlane.close();
+}
+
+async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient): Promise<Status> {
+  for (;;) {
+    try {
+      await attachment.ready(60_000);
+      return await dataPlane.status();
+    } catch (error) {
+      if (!(error instanceof DataPlaneError)) throw error;
+    }
+  }
+}
+
+function withInherited(
+  configured: readonly ListenAddress[],
+  inherited: readonly InheritedListener[],
+): readonly (ListenAddress & { fd?: number })[] {
+  const fds = new Map(inherited.map((listener) => [showTransportAddress(listener), listener.fd]));
+  return configured.map((address) => {
+    const fd = fds.get(showTransportAddress(address));
+    return fd === undefined ? address : { ...address, fd };
+  });
+}
+
+function signalled(): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
+  });
+}
+
+const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

@@ -1,0 +1,40 @@
+import { showTransportAddress } from '../config/addresses.js';
+import type { Config, InterfaceConfig } from '../config/schema.js';
+import type { Status } from '../dataplane/protocol.gen.js';
+
+/** What an operator wants to see at start: what listens where, which way packets go. Ends with `ready`. */
+export function greeting(
+  config: Config,
+  node: { readonly version: string; readonly file: string; readonly status: Status; readonly calls: number },
+): string {
+  const { dataPath, shards } = node.status;
+  const lines = [
+    `tandem ${node.version}, configuration ${node.file}`,
+    ...config.listen.ng.map((address) => `ng over UDP on ${showTransportAddress(address)}`),
+    ...config.interfaces.flatMap(interfaceLines),
+    `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
+    ...(node.calls > 0 ? [`${count(node.calls, 'call')} found in the data plane`] : []),
+    'ready',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function interfaceLines({
+  name,
+  aliases,
+  addresses,
+  portMin,
+  portMax,
+  excludePorts,
+}: InterfaceConfig): string[] {
+  const names = [name, ...aliases].join(', ');
+  const except = excludePorts.length === 0 ? '' : ` except ${excludePorts.join(', ')}`;
+  return addresses.map(({ bind, advertise }) => {
+    const shown = bind === advertise ? bind : `${bind} → ${advertise}`;
+    return `interface ${names}: ${shown}, ports ${portMin}-${portMax}${except}`;
+  });
+}
+
+function count(number: number, thing: string): string {
+  return `${number} ${thing}${number === 1 ? '' : 's'}`;
+}
