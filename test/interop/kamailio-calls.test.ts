@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startCapture } from '../support/capture.js';
 import { countedPackets, expectProxied, freshPort, onPort, startCall } from '../support/netns-call.js';
 import {
+  expectArrived,
   expectExchanged,
   expectNothingOf,
   expectOnly,

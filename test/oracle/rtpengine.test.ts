@@ -1,0 +1,71 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeLocalPeers } from '../support/netns-peers.js';
+import { proxyUnderTest } from '../support/netns-proxy.js';
+import {
+  compare,
+  type Conversation,
+  converse,
+  type Difference,
+  type LocalProxy,
+  startLocalProxy,
+} from '../support/oracle.js';
+import { AUDIO_CONVERSATIONS } from './conversations/audio.js';
+import { CONTROL_CONVERSATIONS } from './conversations/control.js';
+import { DIALOGUE_CONVERSATIONS } from './conversations/dialogues.js';
+import { FLAG_CONVERSATIONS } from './conversations/flags.js';
+import { MEDIA_CONVERSATIONS } from './conversations/medias.js';
+import { RTCP_MUX_CONVERSATIONS } from './conversations/rtcp-mux.js';
+import { KNOWN_DIFFERENCES } from './differences.js';
+
+const GROUPS: Readonly<Record<string, readonly Conversation[]>> = {
+  audio: AUDIO_CONVERSATIONS,
+  'several and other medias': MEDIA_CONVERSATIONS,
+  flags: FLAG_CONVERSATIONS,
+  'rtcp-mux': RTCP_MUX_CONVERSATIONS,
+  dialogues: DIALOGUE_CONVERSATIONS,
+  control: CONTROL_CONVERSATIONS,
+};
+
+/** With rtpengine as the proxy under test as well, nothing may differ: this proves the comparison. */
+const subjectKind = proxyUnderTest();
+
+describeLocalPeers(['rtpengine'], 'the same commands to rtpengine 10.5', () => {
+  let oracle: LocalProxy;
+  let subject: LocalProxy;
+  beforeAll(async () => {
+    [oracle, subject] = await Promise.all([
+      startLocalProxy('rtpengine', 22231, 51000),
+      startLocalProxy(subjectKind, 22232, 52000),
+    ]);
+  });
+  afterAll(async () => {
+    await oracle?.[Symbol.asyncDispose]();
+    await subject?.[Symbol.asyncDispose]();
+  });
+
+  for (const [group, conversations] of Object.entries(GROUPS)) {
+    for (const conversation of conversations) {
+      it(`${group}: ${conversation.name}`, async () => {
+        const callId = `${group}/${conversation.name}`;
+        const [expected, actual] = await Promise.all([
+          converse(oracle.ng, conversation, callId),
+          converse(subject.ng, conversation, callId),
+        ]);
+        const differences = compare(conversation, expected, actual);
+        const known = subjectKind === 'tandem' ? (conversation.differs ?? []) : [];
+        expect(differences.filter((difference) => !known.some((name) => matches(name, difference)))).toEqual(
+          [],
+        );
+        expect(known.filter((name) => !differences.some((difference) => matches(name, difference)))).toEqual(
+          [],
+        );
+      });
+    }
+  }
+});
+
+function matches(name: string, difference: Difference): boolean {
+  const known = KNOWN_DIFFERENCES[name];
+  if (known === undefined) throw new Error(`no such known difference: ${name}`);
+  return known.matches(difference);
+}
