@@ -1,1 +1,10 @@
-//! To be filled.
+//! Packet formats as borrowed views: no state, no allocation, and no input that panics.
+
+#![forbid(unsafe_code)]
+
+pub mod demux;
+pub mod rtcp;
+pub mod rtp;
+pub mod telephone_event;
+
+pub use demux::{Kind, classify};
