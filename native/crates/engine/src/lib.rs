@@ -5,109 +5,192 @@
 
 #![forbid(unsafe_code)]
 
+mod check;
+mod half;
 mod io;
+mod latch;
+mod moment;
+mod payloads;
+mod pipeline;
+mod quality;
+mod report;
+mod rtcp;
+mod session;
+mod silence;
+mod source;
+mod stats;
+mod stream;
+mod timers;
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Bound,
+    sync::Arc,
+    time::Instant,
+};
 
 pub use io::{Applied, Arrival, BoundSockets, Outbox, Packet, Released, SocketId};
-use protocol::{BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, SessionId, SessionPlan, SessionStats};
+use moment::{Moment, TimeLine};
+use payloads::Pool;
+use pipeline::Passage;
+use protocol::{Component, ErrorCode, Event, LocalPlan, NodeCounters, SessionId, SessionPlan, SessionStats};
+use session::Session;
+use slab::Slab;
 
 #[derive(Debug)]
 pub struct Engine {
-    sessions: BTreeMap<SessionId, (SessionPlan, Vec<BoundSockets>)>,
+    time: TimeLine,
+    sessions: Slab<Session>,
+    by_id: BTreeMap<Arc<str>, usize>,
+    /// What each socket belongs to, by its number.
+    sockets: Vec<Option<Owner>>,
+    pool: Pool,
+    events: VecDeque<Event>,
+    counters: NodeCounters,
+    scratch: Vec<u8>,
+    next_sweep: Moment,
+}
+
+/// The stream a socket belongs to, by its place in its session.
+#[derive(Debug, Clone, Copy)]
+struct Owner {
+    session: u32,
+    stream: u16,
+    component: Component,
 }
 
 impl Engine {
-    pub fn new(_now: Instant) -> Self {
-        Self { sessions: BTreeMap::new() }
+    pub fn new(now: Instant) -> Self {
+        let time = TimeLine::new(now);
+        Engine {
+            time,
+            sessions: Slab::new(),
+            by_id: BTreeMap::new(),
+            sockets: Vec::new(),
+            pool: Pool::default(),
+            events: VecDeque::new(),
+            counters: NodeCounters::default(),
+            scratch: Vec::with_capacity(2048),
+            next_sweep: time.moment(now),
+        }
     }
 
     /// Checks plan and revision; returns the locals that have no sockets yet.
     pub fn missing_locals(&self, plan: &SessionPlan) -> Result<Vec<LocalPlan>, ErrorCode> {
-        let known = self.sessions.get(&plan.session);
-        if let Some((current, _)) = known
-            && plan.revision < current.revision
-        {
-            return Err(ErrorCode::StalePlan { current: current.revision });
-        }
-        let bound =
-            |local: &LocalPlan| known.is_some_and(|(_, sockets)| sockets.iter().any(|s| s.local == local.id));
-        Ok(plan.streams.iter().flat_map(|s| &s.locals).filter(|l| !bound(l)).cloned().collect())
+        check::check(plan, self.session(&plan.session))
     }
 
-    /// Makes the session look like the plan. On an error nothing has changed.
+    /// Makes the session look like the plan, with the sockets of just those locals `missing_locals` named. On an
+    /// error nothing has changed.
     pub fn apply(
         &mut self,
-        _now: Instant,
+        now: Instant,
         plan: SessionPlan,
         new: &[BoundSockets],
     ) -> Result<Applied, ErrorCode> {
-        let (before, mut sockets) = match self.sessions.remove(&plan.session) {
-            Some((plan, sockets)) => (Some(plan), sockets),
-            None => (None, Vec::new()),
-        };
-        sockets.extend_from_slice(new);
-        let named = |id| plan.streams.iter().flat_map(|s| &s.locals).any(|l| l.id == id);
-        let (kept, gone): (Vec<_>, Vec<_>) = sockets.into_iter().partition(|s| named(s.local));
-        let bound = kept.iter().map(|s| BoundLocal { local: s.local, port: s.port }).collect();
-        let tos_changed = before.map_or(0, |p| p.tos) != plan.tos;
-        self.sessions.insert(plan.session.clone(), (plan, kept));
-        let released = gone.iter().flat_map(|s| [Some(s.rtp), s.rtcp]).flatten().collect();
-        Ok(Applied { bound, released, tos_changed })
+        let missing = check::check(&plan, self.session(&plan.session))?;
+        check::check_sockets(&missing, new)?;
+        self.check_free(new)?;
+        let now = self.time.moment(now);
+        if self.sessions.is_empty() {
+            self.next_sweep = now.plus_ms(timers::SWEEP_MS);
+        }
+        let key = self.key_or_create(now, &plan);
+        let applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
+        self.disown(&applied.released);
+        self.own(key);
+        Ok(applied)
     }
 
     /// Ends a session.
-    pub fn release(&mut self, _now: Instant, session: &SessionId) -> Option<Released> {
-        let (plan, sockets) = self.sessions.remove(session)?;
-        let stats = SessionStats { session: plan.session, revision: plan.revision, streams: Vec::new() };
-        let sockets = sockets.iter().flat_map(|s| [Some(s.rtp), s.rtcp]).flatten().collect();
+    pub fn release(&mut self, now: Instant, session: &SessionId) -> Option<Released> {
+        let key = self.by_id.remove(session.0.as_str())?;
+        let session = self.sessions.remove(key);
+        let stats = session.stats(self.time.moment(now));
+        let sockets: Vec<SocketId> = session.sockets().collect();
+        self.disown(&sockets);
+        drop(session);
+        self.pool.session_released();
         Some(Released { stats, sockets })
     }
 
     /// Takes in one datagram; what has to be sent because of it goes to `out`.
+    #[inline]
     pub fn handle_datagram(
         &mut self,
-        _now: Instant,
-        _arrival: Arrival,
-        _packet: &mut Packet<'_>,
-        _out: &mut impl Outbox,
+        now: Instant,
+        arrival: Arrival,
+        packet: &mut Packet<'_>,
+        out: &mut impl Outbox,
     ) {
+        self.counters.received_packets += 1;
+        self.counters.received_bytes += packet.len as u64;
+        let owner = self.sockets.get(arrival.socket.0 as usize).copied().flatten();
+        let Some((owner, session)) =
+            owner.and_then(|o| Some((o, self.sessions.get_mut(o.session as usize)?)))
+        else {
+            self.counters.dropped_packets += 1;
+            return;
+        };
+        let passage = Passage {
+            session,
+            stream: owner.stream.into(),
+            socket: owner.component,
+            from: arrival.from,
+            now: self.time.moment(now),
+            events: &mut self.events,
+            scratch: &mut self.scratch,
+        };
+        let fate = passage.run(packet, out);
+        self.counters.sent_packets += fate.sent_packets;
+        self.counters.sent_bytes += fate.sent_bytes;
+        self.counters.dropped_packets += u64::from(fate.dropped);
     }
 
     /// Does what is due by time.
-    pub fn handle_timeout(&mut self, _now: Instant, _out: &mut impl Outbox) {}
+    pub fn handle_timeout(&mut self, now: Instant, _out: &mut impl Outbox) {
+        let now = self.time.moment(now);
+        if now < self.next_sweep {
+            return;
+        }
+        self.next_sweep = now.plus_ms(timers::SWEEP_MS);
+        for (_, session) in &mut self.sessions {
+            timers::sweep(session, now, &mut self.events);
+        }
+    }
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        (!self.sessions.is_empty()).then(|| self.time.instant(self.next_sweep))
     }
 
     /// The next thing that happened by itself.
     pub fn poll_event(&mut self) -> Option<Event> {
-        None
+        self.events.pop_front()
     }
 
     /// The statistics of a session.
-    pub fn stats(&self, _now: Instant, session: &SessionId) -> Option<SessionStats> {
-        let (plan, _) = self.sessions.get(session)?;
-        Some(SessionStats { session: session.clone(), revision: plan.revision, streams: Vec::new() })
+    pub fn stats(&self, now: Instant, session: &SessionId) -> Option<SessionStats> {
+        Some(self.session(session)?.stats(self.time.moment(now)))
     }
 
-    /// Plans with their ports filled in, in order of their id, after `after`, at most `limit`.
+    /// Plans with their ports filled in and what has been learned as `resume`, in order of their id, after
+    /// `after`, at most `limit`.
     pub fn plans(&self, after: Option<&SessionId>, limit: usize) -> Vec<SessionPlan> {
-        let later = self.sessions.iter().filter(|(id, _)| after.is_none_or(|after| *id > after));
-        later.take(limit).map(|(_, (plan, _))| plan.clone()).collect()
+        let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.0.as_str()));
+        let later = self.by_id.range::<str, _>((start, Bound::Unbounded));
+        later.take(limit).map(|(_, key)| self.sessions[*key].plan()).collect()
     }
 
     /// The sockets of a session.
     pub fn sockets(&self, session: &SessionId) -> Vec<SocketId> {
-        let sockets = self.sessions.get(session).map(|(_, sockets)| sockets.as_slice()).unwrap_or_default();
-        sockets.iter().flat_map(|s| [Some(s.rtp), s.rtcp]).flatten().collect()
+        self.session(session).map(|session| session.sockets().collect()).unwrap_or_default()
     }
 
-    /// Counters since the start; send failures are the caller's to add.
+    /// Counters since the start: every datagram is received, and some of them dropped. Send failures are the
+    /// caller's to add.
     pub fn counters(&self) -> NodeCounters {
-        NodeCounters::default()
+        self.counters
     }
 
     /// The number of sessions.
@@ -117,5 +200,55 @@ impl Engine {
 
     pub fn is_empty(&self) -> bool {
         self.sessions.is_empty()
+    }
+
+    fn session(&self, id: &SessionId) -> Option<&Session> {
+        self.by_id.get(id.0.as_str()).and_then(|key| self.sessions.get(*key))
+    }
+
+    fn key_or_create(&mut self, now: Moment, plan: &SessionPlan) -> usize {
+        if let Some(key) = self.by_id.get(plan.session.0.as_str()) {
+            return *key;
+        }
+        let id: Arc<str> = plan.session.0.as_str().into();
+        let key = self.sessions.insert(Session::new(now, id.clone(), plan.timeouts));
+        self.by_id.insert(id, key);
+        key
+    }
+
+    fn check_free(&self, new: &[BoundSockets]) -> Result<(), ErrorCode> {
+        for sockets in new {
+            for socket in [Some(sockets.rtp), sockets.rtcp].into_iter().flatten() {
+                if self.sockets.get(socket.0 as usize).is_some_and(Option::is_some) {
+                    let reason = format!("socket {} is in use", socket.0);
+                    return Err(ErrorCode::BadPlan { path: format!("local {}", sockets.local.0), reason });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn disown(&mut self, sockets: &[SocketId]) {
+        for socket in sockets {
+            if let Some(owner) = self.sockets.get_mut(socket.0 as usize) {
+                *owner = None;
+            }
+        }
+    }
+
+    fn own(&mut self, key: usize) {
+        for (at, stream) in self.sessions[key].streams.iter().enumerate() {
+            for local in &stream.locals {
+                for (socket, component) in [(Some(local.rtp), Component::Rtp), (local.rtcp, Component::Rtcp)]
+                {
+                    let Some(SocketId(number)) = socket else { continue };
+                    if self.sockets.len() <= number as usize {
+                        self.sockets.resize(number as usize + 1, None);
+                    }
+                    self.sockets[number as usize] =
+                        Some(Owner { session: key as u32, stream: at as u16, component });
+                }
+            }
+        }
     }
 }

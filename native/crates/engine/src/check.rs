@@ -1,0 +1,128 @@
+//! Whether a plan makes sense, by itself and after what there is already.
+
+use std::collections::BTreeSet;
+
+use protocol::{ErrorCode, LocalPlan, PortSpan, SessionPlan, StreamPlan};
+
+use crate::{io::BoundSockets, session::Session, stream::Local};
+
+/// Returns the locals that have no sockets yet.
+pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalPlan>, ErrorCode> {
+    if let Some(current) = current.map(|session| session.revision)
+        && plan.revision < current
+    {
+        return Err(ErrorCode::StalePlan { current });
+    }
+    if plan.memo.len() > MOST_MEMO {
+        return bad("memo", format!("{} bytes exceed {MOST_MEMO}", plan.memo.len()));
+    }
+    if plan.streams.len() > MOST_STREAMS {
+        return bad("streams", format!("{} streams exceed {MOST_STREAMS}", plan.streams.len()));
+    }
+    check_routes(plan)?;
+    let mut streams = BTreeSet::new();
+    let mut locals = BTreeSet::new();
+    let mut missing = Vec::new();
+    for (at, stream) in plan.streams.iter().enumerate() {
+        if !streams.insert(stream.id) {
+            return bad(format!("streams[{at}].id"), format!("{} is there already", stream.id.0));
+        }
+        check_stream(at, stream)?;
+        for (number, local) in stream.locals.iter().enumerate() {
+            let path = format!("streams[{at}].locals[{number}]");
+            if !locals.insert(local.id) {
+                return bad(format!("{path}.id"), format!("{} is there already", local.id.0));
+            }
+            match current.and_then(|session| session.local(local.id)) {
+                Some(bound) => check_unchanged(&path, local, bound)?,
+                None => {
+                    check_port(&path, local)?;
+                    missing.push(local.clone());
+                }
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Checks that the new sockets are those of the missing locals.
+pub fn check_sockets(missing: &[LocalPlan], new: &[BoundSockets]) -> Result<(), ErrorCode> {
+    for local in missing {
+        let path = format!("local {}", local.id.0);
+        let Some(sockets) = new.iter().find(|sockets| sockets.local == local.id) else {
+            return bad(path, "has no sockets");
+        };
+        if sockets.rtcp.is_some() != (local.span == PortSpan::Pair) {
+            return bad(path, "the number of sockets does not match the span");
+        }
+        if [Some(sockets.rtp), sockets.rtcp].iter().flatten().any(|socket| socket.0 > HIGHEST_SOCKET) {
+            return bad(path, "socket numbers are not dense");
+        }
+    }
+    match new.iter().find(|sockets| !missing.iter().any(|local| local.id == sockets.local)) {
+        Some(sockets) => bad(format!("local {}", sockets.local.0), "has sockets already or is not named"),
+        None => Ok(()),
+    }
+}
+
+fn check_routes(plan: &SessionPlan) -> Result<(), ErrorCode> {
+    let mut seen = BTreeSet::new();
+    for (at, route) in plan.routes.iter().enumerate() {
+        for (end, id) in [("from", route.from), ("to", route.to)] {
+            if !plan.streams.iter().any(|stream| stream.id == id) {
+                return bad(format!("routes[{at}].{end}"), format!("there is no stream {}", id.0));
+            }
+        }
+        if !seen.insert((route.from, route.to)) {
+            return bad(format!("routes[{at}]"), "is there already");
+        }
+    }
+    Ok(())
+}
+
+fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
+    if stream.locals.is_empty() {
+        return bad(format!("streams[{at}].locals"), "is empty");
+    }
+    if stream.payloads.len() > MOST_PAYLOADS {
+        let count = stream.payloads.len();
+        return bad(
+            format!("streams[{at}].payloads"),
+            format!("{count} payload types exceed {MOST_PAYLOADS}"),
+        );
+    }
+    match stream.payloads.iter().position(|payload| payload.payload_type > 127) {
+        Some(number) => bad(format!("streams[{at}].payloads[{number}].payloadType"), "exceeds 127"),
+        None => Ok(()),
+    }
+}
+
+fn check_unchanged(path: &str, plan: &LocalPlan, bound: &Local) -> Result<(), ErrorCode> {
+    if plan.port.is_some_and(|port| port != bound.port) {
+        return bad(format!("{path}.port"), format!("is bound to {} already", bound.port));
+    }
+    if plan.span != bound.span || plan.address != bound.address || plan.interface != *bound.interface {
+        return bad(path, "is bound already and cannot change");
+    }
+    Ok(())
+}
+
+fn check_port(path: &str, plan: &LocalPlan) -> Result<(), ErrorCode> {
+    match plan.port {
+        Some(0) => bad(format!("{path}.port"), "is no port"),
+        Some(port) if plan.span == PortSpan::Pair && port % 2 == 1 => {
+            bad(format!("{path}.port"), format!("{port} is odd and cannot begin a pair"))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn bad<T>(path: impl Into<String>, reason: impl Into<String>) -> Result<T, ErrorCode> {
+    Err(ErrorCode::BadPlan { path: path.into(), reason: reason.into() })
+}
+
+const MOST_MEMO: usize = 16 * 1024;
+const MOST_PAYLOADS: usize = 32;
+const MOST_STREAMS: usize = 256;
+/// The index over sockets grows with the highest number.
+const HIGHEST_SOCKET: u32 = 1 << 22;

@@ -1,0 +1,91 @@
+//! One half of a stream, RTP or RTCP: its latch and its counters.
+
+use std::net::SocketAddr;
+
+use protocol::{ComponentStats, RemoteState};
+
+use crate::{latch::Latch, moment::Moment};
+
+#[derive(Debug)]
+pub struct Half {
+    pub latch: Latch,
+    pub counters: Counters,
+    pub last_packet: Option<Moment>,
+    pub learned_event_at: Option<Moment>,
+    /// A learned address waits to be reported.
+    pub learned_event_due: bool,
+    foreign: Option<Box<Foreign>>,
+}
+
+#[derive(Debug, Default)]
+pub struct Counters {
+    pub received_packets: u64,
+    pub received_bytes: u64,
+    pub sent_packets: u64,
+    pub sent_bytes: u64,
+    pub malformed: u64,
+    pub blocked: u64,
+    pub unroutable: u64,
+    pub unknown_payload_type: u64,
+}
+
+/// Packets from somebody else.
+#[derive(Debug)]
+struct Foreign {
+    packets: u64,
+    last: SocketAddr,
+    reported_at: Moment,
+    unreported: u64,
+}
+
+impl Half {
+    pub fn new(now: Moment) -> Self {
+        Half {
+            latch: Latch::new(now),
+            counters: Counters::default(),
+            last_packet: None,
+            learned_event_at: None,
+            learned_event_due: false,
+            foreign: None,
+        }
+    }
+
+    /// Counts a foreign packet; returns how many to report, if it is time to.
+    pub fn count_foreign(&mut self, now: Moment, from: SocketAddr) -> Option<u64> {
+        let Some(foreign) = &mut self.foreign else {
+            self.foreign =
+                Some(Box::new(Foreign { packets: 1, last: from, reported_at: now, unreported: 0 }));
+            return Some(1);
+        };
+        foreign.packets += 1;
+        foreign.unreported += 1;
+        foreign.last = from;
+        if now.ms_since(foreign.reported_at) < FOREIGN_EVENT_MS {
+            return None;
+        }
+        foreign.reported_at = now;
+        Some(std::mem::take(&mut foreign.unreported))
+    }
+
+    pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
+        let foreign = self.foreign.as_deref();
+        ComponentStats {
+            received_packets: self.counters.received_packets,
+            received_bytes: self.counters.received_bytes,
+            sent_packets: self.counters.sent_packets,
+            sent_bytes: self.counters.sent_bytes,
+            malformed: self.counters.malformed,
+            foreign: foreign.map_or(0, |foreign| foreign.packets),
+            last_foreign: foreign.map(|foreign| foreign.last),
+            blocked: self.counters.blocked,
+            unroutable: self.counters.unroutable,
+            unknown_payload_type: self.counters.unknown_payload_type,
+            remote,
+            remote_state: state,
+            last_packet_ms_ago: self.last_packet.map(|at| now.ms_since(at)),
+        }
+    }
+}
+
+/// At most one event in this time.
+const FOREIGN_EVENT_MS: u64 = 10_000;

@@ -1,0 +1,288 @@
+//! The way of one packet, top to bottom: classify, admit, observe, and for each route transform and emit.
+
+use std::{collections::VecDeque, net::SocketAddr};
+
+use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind};
+use wire::{Kind, rtp::Header};
+
+use crate::{
+    io::{Outbox, Packet, SocketId},
+    latch::{Candidate, Verdict},
+    moment::Moment,
+    payloads::Class,
+    rtcp,
+    session::Session,
+    silence,
+    source::{Egress, Ingress},
+    timers,
+};
+
+/// A packet on its way through a session.
+pub struct Passage<'a> {
+    pub session: &'a mut Session,
+    /// Index of the stream it arrived on.
+    pub stream: usize,
+    /// Which of the stream's sockets it arrived on.
+    pub socket: Component,
+    pub from: SocketAddr,
+    pub now: Moment,
+    pub events: &'a mut VecDeque<Event>,
+    /// Room for a changed copy.
+    pub scratch: &'a mut Vec<u8>,
+}
+
+/// What became of a packet, for the counters of the process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fate {
+    pub sent_packets: u64,
+    pub sent_bytes: u64,
+    pub dropped: bool,
+}
+
+/// What a packet is.
+#[derive(Debug, Clone, Copy)]
+enum Content {
+    Rtp { header: Header, class: Class, clock_rate: u32, negotiated: bool },
+    Rtcp,
+    Opaque,
+}
+
+impl Passage<'_> {
+    pub fn run(mut self, packet: &Packet<'_>, out: &mut impl Outbox) -> Fate {
+        let Some(datagram) = packet.buffer.get(..packet.len) else {
+            return DROPPED;
+        };
+        let Some(content) = self.classify(datagram) else {
+            self.session.streams[self.stream].half_mut(self.socket).counters.malformed += 1;
+            return DROPPED;
+        };
+        if !self.admit(&content) || self.is_held(&content) {
+            return DROPPED;
+        }
+        self.observe(&content, datagram);
+        self.relay(&content, datagram, out)
+    }
+
+    fn classify(&self, datagram: &[u8]) -> Option<Content> {
+        let stream = &self.session.streams[self.stream];
+        if stream.kind == StreamKind::Opaque {
+            return Some(Content::Opaque);
+        }
+        match (wire::classify(datagram), self.socket) {
+            (Kind::Rtp, Component::Rtp) => {
+                let header = Header::parse(datagram)?;
+                let (class, clock_rate) = stream.payloads.facts(header.payload_type);
+                let known = stream.payloads.find(header.payload_type).is_some();
+                let negotiated = known || stream.payloads.is_empty();
+                Some(Content::Rtp { header, class, clock_rate, negotiated })
+            }
+            (Kind::Rtcp, _) if wire::rtcp::begins_well(datagram) => Some(Content::Rtcp),
+            _ => None,
+        }
+    }
+
+    /// Drops what does not come from the peer, and learns where the peer is.
+    fn admit(&mut self, content: &Content) -> bool {
+        let plausible = match content {
+            Content::Rtp { negotiated, .. } => *negotiated,
+            // RTCP on an RTP port never says where RTP comes from.
+            Content::Rtcp => self.socket == Component::Rtcp,
+            Content::Opaque => true,
+        };
+        match self.judge(plausible) {
+            Verdict::Accepted => {}
+            Verdict::Learned => {
+                timers::note_learned(self.session, self.stream, self.socket, self.now, self.events);
+            }
+            Verdict::Foreign => {
+                self.count_foreign(content);
+                return false;
+            }
+            Verdict::Closed => {
+                self.half(content).counters.unroutable += 1;
+                return false;
+            }
+        }
+        let now = self.now;
+        self.half(content).last_packet = Some(now);
+        true
+    }
+
+    fn judge(&mut self, plausible: bool) -> Verdict {
+        let (from, now, socket) = (self.from, self.now, self.socket);
+        let known_source = self.session.streams[self.stream].half_mut(socket).latch.source() == Some(from);
+        if !known_source && self.session.is_own(from) {
+            return Verdict::Foreign;
+        }
+        if plausible && self.session.streams[self.stream].is_pending_at(from, socket) {
+            let own = self.session.own_addresses();
+            self.session.streams[self.stream].move_to_pending(now, &own);
+        }
+        let stream = &mut self.session.streams[self.stream];
+        let known_host = match socket {
+            Component::Rtp => None,
+            Component::Rtcp => stream.rtp.latch.confirmed().map(|at| at.ip()),
+        };
+        let rules = stream.learning;
+        stream.half_mut(socket).latch.admit(now, Candidate { from, plausible, known_host }, &rules)
+    }
+
+    fn count_foreign(&mut self, content: &Content) {
+        let (source, now) = (self.from, self.now);
+        let Some(packets) = self.half(content).count_foreign(now, source) else {
+            return;
+        };
+        self.events.push_back(Event::ForeignSource {
+            session: self.session.session_id(),
+            revision: self.session.revision,
+            stream: self.session.streams[self.stream].id,
+            component: component(content, self.socket),
+            source,
+            packets,
+        });
+    }
+
+    /// On hold media is dropped; RTCP goes on.
+    fn is_held(&mut self, content: &Content) -> bool {
+        let held = !self.session.streams[self.stream].receive && !matches!(content, Content::Rtcp);
+        if held {
+            self.half(content).counters.blocked += 1;
+        }
+        held
+    }
+
+    fn observe(&mut self, content: &Content, datagram: &[u8]) {
+        let now = self.now;
+        match content {
+            Content::Rtp { header, class, clock_rate, negotiated } => {
+                let stream = &mut self.session.streams[self.stream];
+                if class.is_media() {
+                    stream.last_payload_in = Some(header.payload_type);
+                }
+                if !negotiated {
+                    stream.rtp.counters.unknown_payload_type += 1;
+                }
+                let source = stream.ingress.entry(header.ssrc, || Ingress::new(now, header));
+                source.count(now, header, datagram.len(), *clock_rate, class.is_media());
+            }
+            Content::Rtcp => rtcp::observe(self.session, self.stream, now, datagram),
+            Content::Opaque => {}
+        }
+    }
+
+    fn relay(&mut self, content: &Content, datagram: &[u8], out: &mut impl Outbox) -> Fate {
+        let mut fate = Fate::default();
+        let mut blocked = false;
+        let mut consumed = false;
+        for at in 0..self.session.streams[self.stream].targets.len() {
+            let target = self.session.streams[self.stream].targets[at];
+            let action = match content {
+                Content::Rtp { class: Class::TelephoneEvent, .. } => target.telephone_events,
+                Content::Rtp { .. } | Content::Opaque => target.media,
+                Content::Rtcp if target.media == MediaAction::Drop => MediaAction::Drop,
+                Content::Rtcp => MediaAction::Forward,
+            };
+            let altered = match action {
+                MediaAction::Forward => false,
+                MediaAction::Silence if self.silence(content, datagram) => true,
+                MediaAction::Silence | MediaAction::Drop => {
+                    blocked = true;
+                    continue;
+                }
+            };
+            match self.exit(content, target.to) {
+                Exit::Towards(socket, to) => {
+                    if altered {
+                        out.send(socket, to, self.scratch);
+                    } else {
+                        out.forward(socket, to, datagram.len());
+                    }
+                    self.count_sent(content, target.to, datagram.len());
+                    fate.sent_packets += 1;
+                    fate.sent_bytes += datagram.len() as u64;
+                }
+                Exit::NotWanted => consumed = true,
+                Exit::Unknown => {}
+            }
+        }
+        let counters = &mut self.half(content).counters;
+        if fate.sent_packets > 0 || consumed {
+            counters.received_packets += 1;
+            counters.received_bytes += datagram.len() as u64;
+        } else if blocked {
+            counters.blocked += 1;
+            fate.dropped = true;
+        } else {
+            counters.unroutable += 1;
+            fate.dropped = true;
+        }
+        fate
+    }
+
+    /// Puts a copy with a silent payload into `scratch`; false if the codec's silence is not known.
+    fn silence(&mut self, content: &Content, datagram: &[u8]) -> bool {
+        let Content::Rtp { header, class, .. } = content else {
+            return false;
+        };
+        self.scratch.clear();
+        self.scratch.extend_from_slice(datagram);
+        silence::fill(*class, &mut self.scratch[header.payload(datagram.len())])
+    }
+
+    fn exit(&self, content: &Content, to: usize) -> Exit {
+        let sink = &self.session.streams[to];
+        let separate = match (content, sink.kind, sink.rtcp_mode) {
+            (Content::Rtcp, StreamKind::Opaque, _) | (Content::Rtcp, _, RtcpMode::None) => {
+                return Exit::NotWanted;
+            }
+            (Content::Rtcp, StreamKind::Rtp, RtcpMode::Separate) => true,
+            _ => false,
+        };
+        let latch = if separate { &sink.rtcp.latch } else { &sink.rtp.latch };
+        let leaves = latch.destination().and_then(|to| {
+            let local = sink.exit(to)?;
+            Some((if separate { local.rtcp? } else { local.rtp }, to))
+        });
+        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(socket, to))
+    }
+
+    fn count_sent(&mut self, content: &Content, to: usize, len: usize) {
+        let (now, origin) = (self.now, self.session.streams[self.stream].id);
+        let sink = &mut self.session.streams[to];
+        let counters = &mut sink.half_mut(component(content, self.socket)).counters;
+        counters.sent_packets += 1;
+        counters.sent_bytes += len as u64;
+        if let Content::Rtp { header, class, clock_rate, .. } = content {
+            if class.is_media() {
+                sink.last_payload_out = Some(header.payload_type);
+            }
+            let source = sink.egress.entry(header.ssrc, || Egress::new(now, header.ssrc, origin));
+            source.count(now, header, len, *clock_rate, class.is_media());
+        }
+    }
+
+    /// The half that counts this packet: RTCP is counted as RTCP on whichever port it arrives.
+    fn half(&mut self, content: &Content) -> &mut crate::half::Half {
+        let component = component(content, self.socket);
+        self.session.streams[self.stream].half_mut(component)
+    }
+}
+
+/// Where a packet leaves.
+enum Exit {
+    Towards(SocketId, SocketAddr),
+    /// The peer has no use for it.
+    NotWanted,
+    /// There is no way to the peer yet.
+    Unknown,
+}
+
+fn component(content: &Content, socket: Component) -> Component {
+    match content {
+        Content::Rtcp => Component::Rtcp,
+        Content::Rtp { .. } => Component::Rtp,
+        Content::Opaque => socket,
+    }
+}
+
+const DROPPED: Fate = Fate { sent_packets: 0, sent_bytes: 0, dropped: true };

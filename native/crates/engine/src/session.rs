@@ -1,0 +1,167 @@
+//! One session: makes its streams and routes look like a plan.
+//!
+//! What a new plan resets: nothing but what it names differently. Statistics live as long as their stream,
+//! learned addresses until [`crate::latch`] says otherwise, sockets as long as their local is named.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use protocol::{BoundLocal, LocalId, RoutePlan, SessionId, SessionPlan, StreamPlan, TimeoutPlan};
+
+use crate::{
+    io::{Applied, BoundSockets, SocketId},
+    moment::Moment,
+    payloads::Pool,
+    stream::{Local, Stream, Target},
+};
+
+#[derive(Debug)]
+pub struct Session {
+    pub id: Arc<str>,
+    pub revision: u64,
+    pub streams: Vec<Stream>,
+    pub timeouts: TimeoutPlan,
+    /// Nothing is due before.
+    pub next_check: Moment,
+    pub timeout_reported_at: Option<Moment>,
+    memo: Box<str>,
+    routes: Box<[RoutePlan]>,
+    tos: u8,
+}
+
+impl Session {
+    pub fn new(now: Moment, id: Arc<str>, timeouts: TimeoutPlan) -> Self {
+        Session {
+            id,
+            revision: 0,
+            streams: Vec::new(),
+            timeouts,
+            next_check: now,
+            timeout_reported_at: None,
+            memo: Box::default(),
+            routes: Box::default(),
+            tos: 0,
+        }
+    }
+
+    /// Follows a plan that was checked, with the sockets of the locals that are new in it.
+    pub fn follow(
+        &mut self,
+        now: Moment,
+        plan: SessionPlan,
+        new: &[BoundSockets],
+        pool: &mut Pool,
+    ) -> Applied {
+        let tos_changed = plan.tos != self.tos;
+        if plan.revision > self.revision {
+            self.timeout_reported_at = None;
+        }
+        self.tos = plan.tos;
+        self.revision = plan.revision;
+        self.memo = plan.memo.into_boxed_str();
+        self.timeouts = plan.timeouts;
+        self.next_check = now;
+
+        let mut before = std::mem::take(&mut self.streams);
+        let mut locals: Vec<Local> =
+            before.iter_mut().flat_map(|stream| std::mem::take(&mut stream.locals)).collect();
+        let mut streams: Vec<Stream> = Vec::with_capacity(plan.streams.len());
+        for stream in &plan.streams {
+            let known = before.iter().position(|known| known.id == stream.id);
+            let table = pool.table(&stream.payloads);
+            let mut next = match known {
+                Some(at) => before.swap_remove(at),
+                None => Stream::new(now, stream, table.clone()),
+            };
+            next.payloads = table;
+            next.locals = take_locals(stream, &mut locals, new, pool);
+            streams.push(next);
+        }
+        self.streams = streams;
+        let own = self.own_addresses();
+        for (stream, plan) in self.streams.iter_mut().zip(&plan.streams) {
+            stream.follow(now, plan, &own);
+        }
+        self.routes = plan.routes.into_boxed_slice();
+        self.compile_routes();
+        Applied {
+            bound: self.bound(),
+            released: locals.iter().flat_map(Local::sockets).collect(),
+            tos_changed,
+        }
+    }
+
+    pub fn local(&self, id: LocalId) -> Option<&Local> {
+        self.locals().find(|local| local.id == id)
+    }
+
+    pub fn sockets(&self) -> impl Iterator<Item = SocketId> {
+        self.locals().flat_map(Local::sockets)
+    }
+
+    /// True if this is an address of one of the session's own ports.
+    pub fn is_own(&self, address: SocketAddr) -> bool {
+        self.locals().any(|local| local.is_at(address))
+    }
+
+    pub fn own_addresses(&self) -> Vec<SocketAddr> {
+        let ports = |local: &Local| [Some(local.port), local.rtcp.map(|_| local.port.wrapping_add(1))];
+        let addresses = |local: &Local| {
+            let address = local.address;
+            ports(local).into_iter().flatten().map(move |port| SocketAddr::new(address, port))
+        };
+        self.locals().flat_map(addresses).collect()
+    }
+
+    pub fn session_id(&self) -> SessionId {
+        SessionId(self.id.to_string())
+    }
+
+    /// The plan as it was applied, with the ports filled in and what has been learned as `resume`.
+    pub fn plan(&self) -> SessionPlan {
+        SessionPlan {
+            session: self.session_id(),
+            revision: self.revision,
+            memo: self.memo.to_string(),
+            tos: self.tos,
+            timeouts: self.timeouts,
+            streams: self.streams.iter().map(Stream::plan).collect(),
+            routes: self.routes.to_vec(),
+        }
+    }
+
+    fn locals(&self) -> impl Iterator<Item = &Local> {
+        self.streams.iter().flat_map(|stream| &stream.locals)
+    }
+
+    fn bound(&self) -> Vec<BoundLocal> {
+        self.locals().map(|local| BoundLocal { local: local.id, port: local.port }).collect()
+    }
+
+    fn compile_routes(&mut self) {
+        for at in 0..self.streams.len() {
+            let from = self.streams[at].id;
+            let targets = self.routes.iter().filter(|route| route.from == from).filter_map(|route| {
+                let to = self.streams.iter().position(|stream| stream.id == route.to)?;
+                Some(Target { to, media: route.media, telephone_events: route.telephone_events })
+            });
+            self.streams[at].targets = targets.collect();
+        }
+    }
+}
+
+fn take_locals(
+    stream: &StreamPlan,
+    known: &mut Vec<Local>,
+    new: &[BoundSockets],
+    pool: &mut Pool,
+) -> Box<[Local]> {
+    let mut locals = Vec::with_capacity(stream.locals.len());
+    for plan in &stream.locals {
+        if let Some(at) = known.iter().position(|local| local.id == plan.id) {
+            locals.push(known.swap_remove(at));
+        } else if let Some(sockets) = new.iter().find(|sockets| sockets.local == plan.id) {
+            locals.push(Local::new(plan, sockets, pool));
+        }
+    }
+    locals.into_boxed_slice()
+}

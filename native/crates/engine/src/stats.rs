@@ -1,0 +1,91 @@
+//! The statistics of a session in the words of the protocol.
+
+use protocol::{Component, ComponentStats, MeasuredQuality, SessionStats, SsrcStats, StreamStats};
+
+use crate::{
+    moment::Moment,
+    session::Session,
+    source::{Egress, Ingress},
+    stream::Stream,
+};
+
+impl Session {
+    pub fn stats(&self, now: Moment) -> SessionStats {
+        SessionStats {
+            session: self.session_id(),
+            revision: self.revision,
+            streams: self.streams.iter().map(|stream| self.stream_stats(now, stream)).collect(),
+        }
+    }
+
+    fn stream_stats(&self, now: Moment, stream: &Stream) -> StreamStats {
+        let codec = |payload_type: Option<u8>| payload_type.and_then(|pt| self.codec(stream, pt));
+        StreamStats {
+            stream: stream.id,
+            rtp: component_stats(now, stream, Component::Rtp),
+            rtcp: component_stats(now, stream, Component::Rtcp),
+            codec_in: codec(stream.last_payload_in),
+            codec_out: codec(stream.last_payload_out),
+            ingress: stream.ingress.iter().map(|source| self.ingress_stats(now, stream, source)).collect(),
+            egress: stream.egress.iter().map(|source| self.egress_stats(now, source)).collect(),
+            ssrcs_forgotten: stream.ingress.forgotten,
+        }
+    }
+
+    fn ingress_stats(&self, now: Moment, stream: &Stream, source: &Ingress) -> SsrcStats {
+        let reports = stream.targets.iter().filter_map(|target| {
+            let sent = self.streams.get(target.to)?.egress.find(source.ssrc)?;
+            sent.reported.as_ref()?.quality(now)
+        });
+        SsrcStats {
+            ssrc: source.ssrc,
+            packets: source.packets,
+            bytes: source.bytes,
+            payload_type: source.payload_type,
+            codec: self.codec(stream, source.payload_type),
+            last_sequence: source.highest,
+            last_timestamp: source.last_timestamp,
+            measured: source.measured(),
+            reported: reports.into_iter().next(),
+        }
+    }
+
+    fn egress_stats(&self, now: Moment, source: &Egress) -> SsrcStats {
+        let origin = self.streams.iter().find(|stream| stream.id == source.origin);
+        let arrived = origin.and_then(|origin| origin.ingress.find(source.ssrc));
+        SsrcStats {
+            ssrc: source.ssrc,
+            packets: source.packets,
+            bytes: source.bytes,
+            payload_type: source.payload_type,
+            codec: origin.and_then(|origin| self.codec(origin, source.payload_type)),
+            last_sequence: source.last_sequence,
+            last_timestamp: source.last_timestamp,
+            measured: arrived.map_or(MeasuredQuality::default(), Ingress::measured),
+            reported: source.reported.as_ref().and_then(|reported| reported.quality(now)),
+        }
+    }
+
+    /// The codec of a payload type: by this stream's table, else by that of a stream it is connected with.
+    fn codec(&self, stream: &Stream, payload_type: u8) -> Option<String> {
+        let connected = self.streams.iter().filter(|other| {
+            let leads_here = |target: &crate::stream::Target| {
+                self.streams.get(target.to).is_some_and(|to| to.id == stream.id)
+            };
+            other.targets.iter().any(leads_here)
+        });
+        let tables = std::iter::once(stream).chain(connected).map(|stream| &stream.payloads);
+        let found = tables.into_iter().find_map(|table| table.codec(payload_type));
+        found.map(str::to_owned)
+    }
+}
+
+fn component_stats(now: Moment, stream: &Stream, component: Component) -> ComponentStats {
+    let half = match component {
+        Component::Rtp => &stream.rtp,
+        Component::Rtcp => &stream.rtcp,
+    };
+    let shares_rtp = component == Component::Rtcp && stream.rtcp_mode == protocol::RtcpMode::Muxed;
+    let latch = if shares_rtp { &stream.rtp.latch } else { &half.latch };
+    half.stats(now, latch.destination(), latch.state())
+}
