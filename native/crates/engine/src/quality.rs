@@ -5,6 +5,8 @@ pub fn mos(round_trip_ms: f64, jitter_ms: f64, loss_percent: f64) -> f64 {
     let delay = round_trip_ms / 2.0 + jitter_ms;
     let delay_impairment = 0.024 * delay + 0.11 * (delay - 177.3).max(0.0);
     let r = transmission_rating(loss_percent.clamp(0.0, 100.0)) - delay_impairment;
+    // G.107 B.4: below 0 everything is bad.
+    let r = r.max(0.0);
     (1.0 + 0.035 * r + 7e-6 * r * (r - 60.0) * (100.0 - r)).clamp(1.0, 4.5)
 }
 

@@ -115,7 +115,7 @@ impl Ingress {
             last_timestamp: header.timestamp,
             cycles: 0,
             base: header.sequence,
-            highest: header.sequence.wrapping_sub(1),
+            highest: header.sequence,
             seen: 0,
             received: 0,
             duplicates: 0,
@@ -148,6 +148,10 @@ impl Ingress {
 
     /// RFC 3550 A.1, except that the first packet counts at once.
     fn follow_sequence(&mut self, sequence: u16) {
+        if self.received == 0 {
+            (self.received, self.seen) = (1, 1);
+            return;
+        }
         let ahead = sequence.wrapping_sub(self.highest);
         if ahead == 0 || ahead > u16::MAX - MOST_MISORDERED {
             self.jumped_to = None;
