@@ -79,7 +79,8 @@ export type SdpAttributeEdit = {
 
 export type MediaFlags = {
   // Addresses and sockets
-  readonly trustAddress: boolean;
+  /** Addresses in SDP count; false: the source of the SIP message does. Absent: as configured. */
+  readonly trustAddress?: boolean;
   /** Source address of the SIP message, without port. */
   readonly receivedFrom?: string;
   /** Address to print instead of the interface's advertised one. */
@@ -192,7 +193,6 @@ const SDES_DEFAULT: SdesFlags = {
 
 /** What holds for a message that sets no flag at all. */
 export const DEFAULT_FLAGS: MediaFlags = {
-  trustAddress: true,
   replace: new Set(),
   asymmetric: false,
   strictSource: false,
