@@ -12,7 +12,6 @@ import type { Ids } from './ids.js';
 import { chooseLocal, useLocal } from './locals.js';
 import type { Exchange } from './offer.js';
 import type { Parties } from './parties.js';
-import { answererMuxes } from './rtcp-mux.js';
 import { refusedConversion } from './security.js';
 import { type Body, signalledBy } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
@@ -119,8 +118,8 @@ function answerStream(
   if (payloads === undefined) return rejected(offering, answerer, { ...said, rejected: true }, view);
 
   const isRtp = kindOf(asked.type, asked.protocol) === 'rtp';
-  const answererMuxed = isRtp && answererMuxes(answerer.muxOffer, said.rtcpMux);
-  const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? (said.rtcpMux && answererMuxed));
+  const answererMuxed = isRtp && answerer.muxOffer !== 'none' && said.rtcpMux;
+  const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed);
 
   const site = siteTowards(answering.offerer, view.address.family, flags, facts);
   const wish = {
@@ -164,8 +163,8 @@ function answerStream(
 function withLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
   if (before.nextLocal !== undefined) return { ...stream, locals: useLocal(before.locals, before.nextLocal) };
   if (before.locals.length > 0) return stream;
-  const { answerer, flags, facts, ids } = answering;
-  const site = siteTowards(answerer, 'IP4', flags, facts);
+  const { answerer, facts, ids } = answering;
+  const site = siteTowards(answerer, 'IP4', {}, facts);
   const wish = {
     peer: asked.addresses?.rtp ?? '',
     interface: site.interface,

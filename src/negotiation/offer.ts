@@ -1,4 +1,4 @@
-import type { Call, Leg, Local, Signalled, Stream } from '../call/call.js';
+import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
@@ -28,7 +28,7 @@ export type Exchange = {
 };
 
 type Offering = {
-  readonly call: Call;
+  readonly sender: Leg;
   readonly senderSettled: boolean;
   readonly receiver: Leg;
   readonly flags: MediaFlags;
@@ -45,7 +45,7 @@ export function exchangeOffer(
   ids: Ids,
 ): Exchange | CommandFailure {
   const { call, sender, receiver } = parties;
-  const offering = { call, senderSettled: isSettled(call, sender.id), receiver, flags, facts, ids };
+  const offering = { sender, senderSettled: isSettled(call, sender.id), receiver, flags, facts, ids };
   const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
 
   const senderStreams: Stream[] = [];
@@ -63,7 +63,7 @@ export function exchangeOffer(
     if (target === undefined) continue;
     const sent = offerStream(view, own, { known: receiver.streams[target], line }, offering);
     if (sent.kind === 'failure') return sent;
-    senderStreams[line] = sent.own;
+    senderStreams[line] = withOwnLocal(sent.own, view, offering);
     receiverStreams[target] = sent.stream;
     slots[target] = sent.slot;
   }
@@ -97,6 +97,26 @@ function ownStream(before: Stream | undefined, view: MediaView, offering: Offeri
   if (offering.senderSettled) return { ...stream, offered: said };
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
   return { ...stream, inForce: said, epoch: moved ? stream.epoch + 1 : stream.epoch };
+}
+
+/**
+ * Ports for the sender, although only the answer will name them: media may come before the answer does, and a node
+ * without ports left can still be replaced by another one now.
+ */
+function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream {
+  const kind = kindOf(own.type, own.protocol);
+  if (own.locals.length > 0 || kind === 'untouched' || view.media.port === 0) return own;
+  const { sender, facts, ids } = offering;
+  const site = siteTowards(sender, view.address.family, {}, facts);
+  const isSingle = kind === 'opaque' || own.muxAnswer === true;
+  const wish = {
+    peer: '',
+    interface: site.interface,
+    address: site.address.bind,
+    span: isSingle ? 'single' : 'pair',
+    latch: false,
+  } as const;
+  return { ...own, locals: chooseLocal(own, wish, ids).locals };
 }
 
 /** A line that the sender's SDP no longer has counts as rejected by it. */

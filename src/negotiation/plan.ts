@@ -1,5 +1,5 @@
 import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
-import { heardDialogue, legById, peerIn, peerLine } from '../call/legs.js';
+import { currentDialogue, heardDialogue, legById, peerIn, peerLine } from '../call/legs.js';
 import { commonPayloads, unpackPayloads } from '../call/payloads.js';
 import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
 import type {
@@ -40,13 +40,13 @@ type Flow = {
 };
 
 /**
- * Everybody hears the dialogue that was answered last. So in a fork the offerer is heard by every branch that has
- * answered, and hears the latest; once an answer was final, the branches before it are no longer served.
+ * Everybody hears the dialogue that was answered last; before any answer, the newest. So in a fork the offerer is
+ * heard by every branch, and hears the one that answered last; once an answer was final, no other branch is served.
  */
 function flowsOf(call: Call): Flow[] {
   const flows: Flow[] = [];
   for (const listener of call.legs) {
-    const dialogue = heardDialogue(call, listener.id);
+    const dialogue = currentDialogue(call, listener.id);
     if (dialogue === undefined) continue;
     const talker = legById(call, peerIn(dialogue, listener.id));
     if (isOverruled(call, talker, dialogue)) continue;

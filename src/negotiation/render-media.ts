@@ -83,7 +83,7 @@ function pushPayload(lines: string[], payload: PayloadFormat): void {
 
 function pushExtmaps(lines: string[], view: MediaView, flags: MediaFlags): void {
   const kept = view.extmaps.filter(({ uri }) => !isStrippedUri(uri, flags));
-  if (kept.length > 0 && view.extmapAllowMixed) lines.push('a=extmap-allow-mixed');
+  if (kept.length > 0) lines.push('a=extmap-allow-mixed');
   for (const extmap of kept) lines.push(`a=extmap:${formatExtmap(extmap)}`);
 }
 

@@ -34,8 +34,3 @@ function muxOffer(
   if (asked.has('offer')) return 'optional';
   return offered && !asked.has('demux') ? 'optional' : 'none';
 }
-
-/** The answerer multiplexes: it says so, or was told that there is no other way. */
-export function answererMuxes(offer: Stream['muxOffer'], said: boolean): boolean {
-  return offer === 'required' || (offer === 'optional' && said);
-}

@@ -32,7 +32,7 @@ export function interfaceNamed(
  * Our address towards a party. Its family: the one asked for, else that of the party's own SDP, else that of the
  * SDP to be sent on. An interface that lacks the family serves with another.
  */
-export function siteTowards(leg: Leg, source: AddressFamily, flags: MediaFlags, facts: Facts): Site {
+export function siteTowards(leg: Leg, source: AddressFamily, flags: AddressFlags, facts: Facts): Site {
   const chosen = interfaceNamed(leg.interface, facts);
   const family = flags.addressFamily ?? leg.family ?? chosen.family ?? source;
   const { addresses } = chosen.interface;
@@ -41,7 +41,9 @@ export function siteTowards(leg: Leg, source: AddressFamily, flags: MediaFlags, 
   return { interface: chosen.interface.name, address, printed: printedAddress(address, flags) };
 }
 
-function printedAddress(address: InterfaceAddress, flags: MediaFlags): NetworkAddress {
+type AddressFlags = Pick<MediaFlags, 'addressFamily' | 'mediaAddress'>;
+
+function printedAddress(address: InterfaceAddress, flags: AddressFlags): NetworkAddress {
   const family = flags.mediaAddress === undefined ? undefined : familyOf(flags.mediaAddress);
   if (flags.mediaAddress !== undefined && family !== undefined)
     return { family, address: flags.mediaAddress };
