@@ -145,7 +145,7 @@ impl Control {
     fn handle_request<I: PacketIo>(&mut self, token: Token, id: u64, request: Request, shard: &mut Shard<I>) {
         match request {
             Request::Hello { fingerprint, node } => self.hello(token, id, &fingerprint, &node),
-            request if !self.connections.get(&token).is_some_and(Connection::is_greeted) => {
+            _ if !self.connections.get(&token).is_some_and(Connection::is_greeted) => {
                 let reason = format!("{} before hello", name(&request));
                 self.end(token, id, ErrorCode::BadFrame { reason });
             }
@@ -153,7 +153,11 @@ impl Control {
                 self.shared.configure(&configuration);
                 self.respond(token, id, Ok(Response::Configured));
             }
-            request => self.dispatch(token, id, request, shard),
+            Request::Apply { .. }
+            | Request::Release { .. }
+            | Request::List { .. }
+            | Request::Stats { .. }
+            | Request::Status => self.dispatch(token, id, request, shard),
         }
     }
 

@@ -10,7 +10,9 @@ use anyhow::Context;
 use netio::{
     PacketIo,
     mmsg::MmsgIo,
+    probe::{self, Backend, Preference},
     signals::{Signal, Signals},
+    uring::UringIo,
     wake::Waker,
 };
 use protocol::DataPath;
@@ -19,7 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::{
     control::{Control, Peer},
     listener::Listener,
-    options::Options,
+    options::{IoChoice, Options},
     shard::Shard,
     shared::Shared,
     worker::{First, Other},
@@ -30,12 +32,25 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
     let signals = Signals::open(&[Signal::TERM, Signal::INT]).context("cannot receive signals")?;
     let listener = Listener::open(&options.socket)?;
     raise_open_files();
-    let data_path = DataPath { name: "mmsg".to_owned(), reason: "the only one yet".to_owned() };
+    let selection = probe::select(match options.io {
+        IoChoice::Auto => Preference::Auto,
+        IoChoice::Uring => Preference::Uring,
+        IoChoice::Mmsg => Preference::Mmsg,
+    })
+    .context("io_uring does not work here")?;
+    let name = match selection.backend {
+        Backend::Uring => "io_uring",
+        Backend::Mmsg => "mmsg",
+    };
+    let data_path = DataPath { name: name.to_owned(), reason: selection.reason };
     let shards = options.shards.map_or_else(default_shards, usize::from);
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
     let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path));
-    let signal = serve(shards, shared, listener, signals, MmsgIo::new)?;
+    let signal = match selection.backend {
+        Backend::Uring => serve(shards, shared, listener, signals, UringIo::new)?,
+        Backend::Mmsg => serve(shards, shared, listener, signals, MmsgIo::new)?,
+    };
     tracing::info!(signal = signal.as_raw(), "data plane ends");
     Ok(())
 }

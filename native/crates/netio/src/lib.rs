@@ -5,8 +5,10 @@
 pub mod mmsg;
 pub mod pools;
 pub mod ports;
+pub mod probe;
 pub mod signals;
 pub mod socket;
+pub mod uring;
 pub mod wake;
 
 use std::{
