@@ -1,0 +1,93 @@
+/** One row of the result: what was measured, and the bound it should keep; a proxy that was left out has no value. */
+export type Figure = {
+  readonly what: string;
+  readonly unit: string;
+  readonly tandem: number | undefined;
+  readonly rtpengine: number | undefined;
+  readonly bound: Bound;
+  readonly note?: string;
+};
+
+export type Bound =
+  /** Tandem's value divided by rtpengine's is at most this. */
+  | { readonly kind: 'ratio'; readonly atMost: number }
+  /** Tandem's value itself is at most this. */
+  | { readonly kind: 'value'; readonly atMost: number }
+  /** Only shown. */
+  | { readonly kind: 'none' };
+
+export type Verdict = 'ok' | 'MISSED' | '';
+
+export function ratio(figure: Figure): number | undefined {
+  const { tandem, rtpengine } = figure;
+  return tandem === undefined || rtpengine === undefined ? undefined : tandem / rtpengine;
+}
+
+export function verdict(figure: Figure): Verdict {
+  if (figure.tandem === undefined) return '';
+  switch (figure.bound.kind) {
+    case 'none':
+      return '';
+    case 'value':
+      return figure.tandem <= figure.bound.atMost ? 'ok' : 'MISSED';
+    case 'ratio':
+      return figure.rtpengine === undefined
+        ? ''
+        : (ratio(figure) ?? Number.NaN) <= figure.bound.atMost
+          ? 'ok'
+          : 'MISSED';
+  }
+}
+
+export function renderTable(figures: readonly Figure[]): string {
+  const header = ['figure', 'unit', 'tandem', 'rtpengine', 'ratio', 'bound', ''];
+  const rows = figures.map((figure) => [
+    figure.what,
+    figure.unit,
+    number(figure.tandem),
+    number(figure.rtpengine),
+    number(ratio(figure)),
+    boundText(figure.bound),
+    verdict(figure),
+  ]);
+  const table = [header, ...rows];
+  const widths = header.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return table
+    .map((row) =>
+      row
+        .map((cell, column) => pad(cell, widths[column] ?? 0, column))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function pad(cell: string, width: number, column: number): string {
+  return column < 2 || column > 5 ? cell.padEnd(width) : cell.padStart(width);
+}
+
+function boundText(bound: Bound): string {
+  switch (bound.kind) {
+    case 'none':
+      return '';
+    case 'value':
+      return `<= ${number(bound.atMost)}`;
+    case 'ratio':
+      return `<= ${number(bound.atMost)} x`;
+  }
+}
+
+function number(value: number | undefined): string {
+  if (value === undefined) return '';
+  if (Number.isInteger(value)) return `${value}`;
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+/** The middle value; nothing if there is none. */
+export function median(values: readonly number[]): number | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = [...values].sort((one, other) => one - other);
+  const middle = Math.floor(sorted.length / 2);
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
+}

@@ -1,0 +1,99 @@
+import { execFile } from 'node:child_process';
+import type { Lab } from './lab.js';
+import { generatorCore, prefer, proxyCore } from './process.js';
+
+/** The generator, built by scripts/bench. */
+const program = process.env.TANDEM_LOADGEN ?? 'native/target/release/tandem-loadgen';
+
+export type CallsRequest = {
+  readonly ng: string;
+  readonly calls: number;
+  readonly concurrency: number;
+  readonly delete: boolean;
+  readonly prefix: string;
+  readonly watch: readonly number[];
+};
+
+export type CallsReport = {
+  readonly calls: number;
+  readonly failed: number;
+  readonly failure: string | null;
+  readonly seconds: number;
+  readonly commandP50Us: number;
+  readonly commandP99Us: number;
+  readonly cpu: Cpu;
+};
+
+/** CPU time of the watched processes, together and each. */
+export type Cpu = { readonly totalNs: number; readonly perProcessNs: readonly number[] };
+
+export type Phase = { readonly rate: number; readonly seconds: number };
+
+export type PhaseReport = {
+  readonly seconds: number;
+  readonly sent: number;
+  readonly received: number;
+  readonly reordered: number;
+  readonly duplicated: number;
+  readonly streams: number;
+  readonly streamsAlive: number;
+  readonly slowestFirstMs: number;
+  readonly latencyP50Us: number;
+  readonly latencyP99Us: number;
+  readonly cpu: Cpu;
+  readonly coreBusyNs: number;
+};
+
+export type StreamReport = { readonly phases: readonly PhaseReport[]; readonly sinkOverrun: number };
+
+/** Makes calls; `text` is the generator's whole report, which holds the routes of the streams. */
+export async function makeCalls(
+  lab: Lab,
+  request: CallsRequest,
+): Promise<CallsReport & { readonly text: string }> {
+  const words = [
+    ...['ip', 'netns', 'exec', lab.proxyNamespace, program, 'calls', '--ng', request.ng],
+    ...['--calls', `${request.calls}`, '--concurrency', `${request.concurrency}`, '--prefix', request.prefix],
+    ...['--caller', lab.callers, '--callee', lab.callees, '--core', `${generatorCore}`],
+    ...request.watch.flatMap((process) => ['--watch', `${process}`]),
+    ...(request.delete ? ['--delete'] : []),
+  ];
+  const text = await run(words);
+  return { ...decode<CallsReport>(text), text };
+}
+
+/** Sends RTP over the routes in the file, one phase after the other. */
+export async function sendStreams(
+  lab: Lab,
+  routesFile: string,
+  phases: readonly Phase[],
+  watch: readonly number[],
+): Promise<StreamReport> {
+  const words = [
+    ...[program, 'stream', '--routes', routesFile, '--core', `${generatorCore}`],
+    ...['--watch-core', `${proxyCore}`],
+    ...['--source-namespace', lab.source.namespace, '--source-interface', lab.source.interface],
+    ...['--source-mac', lab.source.mac, '--proxy-mac', lab.proxyMac],
+    ...['--sink-namespace', lab.sink.namespace, '--sink-interface', lab.sink.interface],
+    ...watch.flatMap((process) => ['--watch', `${process}`]),
+    ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
+  ];
+  return decode<StreamReport>(await run(words));
+}
+
+// Both ends are built from one tree; a field that is missing shows up as NaN in the table, not as a wrong figure.
+function decode<T>(text: string): T {
+  return JSON.parse(text) as T;
+}
+
+function run(words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const [command = '', ...rest] = words;
+    const options = { maxBuffer: 64 << 20, env: { ...process.env, RUST_BACKTRACE: '0' }, detached: true };
+    const child = execFile(command, rest, options, (error, stdout, stderr) => {
+      if (error) reject(new Error(`${words.join(' ')}: ${stderr || error.message}`));
+      else resolve(stdout);
+    });
+    prefer(child.pid);
+  });
+}

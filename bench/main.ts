@@ -1,0 +1,87 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { Bench } from './bench.js';
+import { type Figure, renderTable, verdict } from './figures.js';
+import { describeMachine, openLab } from './lab.js';
+import { measureFlood } from './measure/flood.js';
+import { measureLoss } from './measure/loss.js';
+import { measureMemory } from './measure/memory.js';
+import { measureRelay } from './measure/relay.js';
+import { measureScaling } from './measure/scaling.js';
+import { measureSetup } from './measure/setup.js';
+
+const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
+  relay: measureRelay,
+  setup: measureSetup,
+  memory: measureMemory,
+  flood: measureFlood,
+  loss: measureLoss,
+  scaling: measureScaling,
+};
+
+const usage = `usage: npm run bench -- [${Object.keys(measurements).join('|')}|all]… [--quick] [--enforce]
+  [--io auto|io_uring|mmsg] [--rate PACKETS_PER_SECOND] [--only tandem|rtpengine] [--config FILE]`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    enforce: { type: 'boolean', default: false },
+    io: { type: 'string', default: 'auto' },
+    rate: { type: 'string', default: '50000' },
+    only: { type: 'string' },
+    config: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const wanted =
+  positionals.length === 0 || positionals.includes('all') ? Object.keys(measurements) : positionals;
+const unknown = wanted.find((name) => measurements[name] === undefined);
+if (values.help || unknown !== undefined) {
+  console.error(unknown === undefined ? usage : `no such measurement: ${unknown}\n${usage}`);
+  process.exit(unknown === undefined ? 0 : 2);
+}
+if (process.getuid?.() !== 0) {
+  console.error('the benchmark makes network namespaces: run it as root');
+  process.exit(2);
+}
+
+const lab = openLab();
+const figures: Figure[] = [];
+const bench: Bench = {
+  lab,
+  quick: values.quick,
+  rate: Number(values.rate),
+  proxies: values.only === 'tandem' || values.only === 'rtpengine' ? [values.only] : ['tandem', 'rtpengine'],
+  tandem: { io: values.io, config: values.config },
+  say: (line) => console.error(`  ${line}`),
+};
+let failed = false;
+try {
+  for (const name of wanted) {
+    console.error(`${name}:`);
+    figures.push(...((await measurements[name]?.(bench)) ?? []));
+  }
+} catch (error) {
+  failed = true;
+  console.error(error instanceof Error ? error.message : error);
+} finally {
+  lab.close();
+}
+
+console.log(renderTable(figures));
+const missed = figures.filter((figure) => verdict(figure) === 'MISSED');
+const result = {
+  at: new Date().toISOString(),
+  machine: describeMachine(),
+  quick: bench.quick,
+  rate: bench.rate,
+  figures,
+};
+mkdirSync('bench/results', { recursive: true });
+const file = `bench/results/${result.at.replaceAll(':', '-')}.json`;
+writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+const summary = missed.length === 0 ? 'no bound missed' : `bounds missed: ${missed.length}`;
+console.log(`\n${summary}${failed ? ', but not everything was measured' : ''}; results in ${file}`);
+process.exit(failed || (values.enforce && missed.length > 0) ? 1 : 0);

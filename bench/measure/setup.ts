@@ -1,0 +1,68 @@
+import { type Bench, interleave, refuseFailures, withProxy } from '../bench.js';
+import { type Figure, median } from '../figures.js';
+import { makeCalls } from '../loadgen.js';
+import { processName } from '../process.js';
+import type { ProxyName } from '../proxy.js';
+
+type SetupRound = {
+  readonly usPerCall: number;
+  readonly commandP50Us: number;
+  readonly perProcess: Record<string, number>;
+};
+
+/** CPU time of all processes of a proxy per call: offer, answer and delete. */
+export async function measureSetup(bench: Bench): Promise<readonly Figure[]> {
+  const rounds = await interleave(bench, bench.quick ? 2 : 5, (name) => setupRound(bench, name));
+  const of = (name: ProxyName, field: (round: SetupRound) => number): number | undefined =>
+    median(rounds[name].map(field));
+  const parts = Object.keys(rounds.tandem[0]?.perProcess ?? {});
+  return [
+    {
+      what: 'CPU per call set-up (offer, answer, delete)',
+      unit: 'µs',
+      tandem: of('tandem', (round) => round.usPerCall),
+      rtpengine: of('rtpengine', (round) => round.usPerCall),
+      bound: { kind: 'ratio', atMost: 0.5 },
+    },
+    ...parts.map(
+      (part): Figure => ({
+        what: `  of it ${part}`,
+        unit: 'µs',
+        tandem: of('tandem', (round) => round.perProcess[part] ?? Number.NaN),
+        rtpengine: undefined,
+        bound: { kind: 'none' },
+      }),
+    ),
+    {
+      what: '  time to reply, median',
+      unit: 'µs',
+      tandem: of('tandem', (round) => round.commandP50Us),
+      rtpengine: of('rtpengine', (round) => round.commandP50Us),
+      bound: { kind: 'none' },
+    },
+  ];
+}
+
+async function setupRound(bench: Bench, name: ProxyName): Promise<SetupRound> {
+  return await withProxy(bench, name, async (proxy) => {
+    const request = { ng: proxy.ng, concurrency: 8, delete: true, watch: proxy.processes };
+    // Lets Node compile what runs often, as in a proxy that has been up for a minute.
+    refuseFailures(proxy, await makeCalls(bench.lab, { ...request, calls: 1_500, prefix: 'warm' }));
+    const report = await makeCalls(bench.lab, {
+      ...request,
+      calls: bench.quick ? 1_500 : 3_000,
+      prefix: 'timed',
+    });
+    refuseFailures(proxy, report);
+    const perCall = (ns: number): number => ns / report.calls / 1000;
+    const names = proxy.processes.map(processName);
+    const perProcess = Object.fromEntries(
+      names.map((part, at) => [part, perCall(report.cpu.perProcessNs[at] ?? 0)]),
+    );
+    const usPerCall = perCall(report.cpu.totalNs);
+    bench.say(
+      `${name}: ${usPerCall.toFixed(0)} µs CPU a call, ${(report.calls / report.seconds).toFixed(0)} calls/s`,
+    );
+    return { usPerCall, commandP50Us: report.commandP50Us, perProcess };
+  });
+}

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Lab } from './lab.js';
+import { makeCalls } from './loadgen.js';
+import { family, prefer, proxyCore } from './process.js';
+
+export type ProxyName = 'tandem' | 'rtpengine';
+
+/** A media proxy running in the middle namespace, pinned to the proxy core. */
+export type RunningProxy = {
+  readonly name: ProxyName;
+  readonly ng: string;
+  /** All its processes, the one that relays last. */
+  readonly processes: readonly number[];
+  readonly stop: () => Promise<void>;
+};
+
+export type TandemOptions = { readonly io: string; readonly config: string | undefined };
+
+const ports = { tandem: { min: 10_000, max: 31_999 }, rtpengine: { min: 32_000, max: 59_999 } };
+const startTimeoutMs = 20_000;
+
+export async function startProxy(lab: Lab, name: ProxyName, options: TandemOptions): Promise<RunningProxy> {
+  const directory = mkdtempSync(join(tmpdir(), `tandem-bench-${name}-`));
+  const ng = name === 'tandem' ? '127.0.0.1:2223' : '127.0.0.1:22222';
+  const words = name === 'tandem' ? tandem(lab, ng, directory, options) : rtpengine(lab, ng);
+  const pinned = ['ip', 'netns', 'exec', lab.proxyNamespace, 'taskset', '-c', `${proxyCore}`, ...words];
+  const log = join(directory, 'log');
+  const child = spawnFirst(pinned, log);
+  await answers(lab, ng, child, log);
+  const processes = family(child.pid ?? 0);
+  const stop = async (): Promise<void> => {
+    await end(child);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { name, ng, processes, stop };
+}
+
+/** Starts a program in a session of its own that the scheduler prefers to whatever else the machine does. */
+function spawnFirst(words: readonly string[], log: string): ChildProcess {
+  const file = openSync(log, 'w');
+  const [program = '', ...rest] = words;
+  const child = spawn(program, rest, { detached: true, stdio: ['ignore', file, file] });
+  prefer(child.pid);
+  return child;
+}
+
+function rtpengine(lab: Lab, ng: string): readonly string[] {
+  const { min, max } = ports.rtpengine;
+  return [
+    'rtpengine',
+    '--foreground',
+    '--log-stderr',
+    '--log-level=3',
+    '--config-file=none',
+    '--table=-1',
+    '--num-threads=1',
+    `--interface=${lab.proxyAddress}`,
+    `--listen-ng=${ng}`,
+    `--port-min=${min}`,
+    `--port-max=${max}`,
+    '--delete-delay=0',
+    '--timeout=3600',
+    '--silent-timeout=3600',
+  ];
+}
+
+function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions): readonly string[] {
+  const { min, max } = ports.tandem;
+  const config = options.config ?? join(directory, 'tandem.yaml');
+  if (options.config === undefined) {
+    const lines = [
+      `listen: { ng: ["${ng}"] }`,
+      `interfaces: [{ name: default, addresses: [{ bind: ${lab.proxyAddress} }] }]`,
+      `portMin: ${min}`,
+      `portMax: ${max}`,
+      'portRestSeconds: 1',
+      'timeouts: { mediaSeconds: 3600, silentSeconds: 3600 }',
+      'log: { level: warn }',
+      `dataPlane: { io: ${options.io}, shards: 1 }`,
+    ];
+    writeFileSync(config, `${lines.join('\n')}\n`);
+  }
+  return ['bin/tandem', '--config', config];
+}
+
+async function answers(lab: Lab, ng: string, child: ChildProcess, log: string): Promise<void> {
+  const deadline = Date.now() + startTimeoutMs;
+  const probe = { ng, calls: 1, concurrency: 1, delete: true, prefix: 'probe', watch: [] };
+  for (;;) {
+    const reply = await makeCalls(lab, probe).catch((error: Error) => ({
+      failed: 1,
+      failure: error.message,
+    }));
+    if (reply.failed === 0) return;
+    if (child.exitCode !== null || Date.now() > deadline) {
+      await end(child);
+      throw new Error(`proxy does not answer at ${ng} (${reply.failure}):\n${readFileSync(log, 'utf8')}`);
+    }
+    await pause(100);
+  }
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const forced = setTimeout(() => child.kill('SIGKILL'), 8_000);
+  await gone;
+  clearTimeout(forced);
+}
