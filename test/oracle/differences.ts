@@ -6,4 +6,72 @@ export type KnownDifference = {
   readonly matches: (difference: Difference) => boolean;
 };
 
-export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {};
+export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
+  'no session address': {
+    reason:
+      'each m-line has its own c= line, so none is needed for the session; 10.5 lets the original one through',
+    matches: ({ fact, subject }) => fact === 'session.connection' && subject === undefined,
+  },
+  'time is always said': {
+    reason: 'RFC 8866 requires t=; it is added where the phone left it out',
+    matches: ({ fact, oracle, subject }) =>
+      fact === 'session.time' && oracle === undefined && subject === '0 0',
+  },
+  'unknown payload types stay unexplained': {
+    reason: '10.5 writes "a=rtpmap:96 /0" for a payload type it was told nothing about',
+    matches: ({ fact, oracle }) => fact === 'm1.codecs' && oracle?.includes('=/0') === true,
+  },
+  'payload numbers of the answer are kept': {
+    reason:
+      'RFC 3264 §6.1 lets an answer use its own numbers, and packets pass as they are; 10.5 answers without formats',
+    matches: ({ fact, oracle }) => (fact === 'm1.formats' || fact === 'm1.codecs') && oracle === '',
+  },
+  'a codec that was not offered is told as answered': {
+    reason:
+      'packets are not transcoded, so naming the offered codec instead, as 10.5 does, would promise what never comes',
+    matches: ({ fact, subject }) =>
+      fact === 'm1.formats' || (fact === 'm1.codecs' && subject?.includes('pcma') === true),
+  },
+  'one pair of ports per m-line': {
+    reason: 'a port count is answered with one pair, as newer versions do',
+    matches: ({ fact, oracle, subject }) => fact === 'm1.count' && oracle === '2' && subject === undefined,
+  },
+  'missing m-lines are rejected': {
+    reason:
+      'an answer must have as many m-lines as the offer (RFC 3264 §6); those left out are filled in with port 0',
+    matches: ({ fact, subject }) => (fact === 'medias' && subject === '2') || fact.startsWith('m2.'),
+  },
+  'an answer chooses no interface': {
+    reason:
+      'the interfaces of a call are chosen by its offers, as in newer versions; an answer does not move a leg',
+    matches: ({ command, fact }) => command === 'answer' && fact === 'm1.address',
+  },
+  'an answer has the profile of the offer': {
+    reason: 'an answer repeats the profile it was offered (RFC 3264 §6), as in newer versions',
+    matches: ({ command, fact }) => command === 'answer' && fact === 'm1.profile',
+  },
+  'telephone events alone are no codec': {
+    reason:
+      '10.5 writes an m-line without any format when only telephone events are left; the list is restored instead',
+    matches: ({ fact }) => ['m1.formats', 'm1.codecs', 'm1.fmtp'].includes(fact),
+  },
+  'telephone events follow the codec': {
+    reason: 'telephone events of a clock rate that no remaining codec has are left out',
+    matches: ({ fact }) => ['m1.formats', 'm1.codecs', 'm1.fmtp'].includes(fact),
+  },
+  'a held leg keeps its port': {
+    reason:
+      'a party on hold may name another port without the other side seeing a new one, as in newer versions',
+    matches: ({ fact, subject }) => fact === 'm1.port' && subject === 'port 1',
+  },
+  'ports open with the answer': {
+    reason:
+      'the ports towards the offerer are opened when its answer needs them, so an unanswered offer takes half as many',
+    matches: ({ command, fact, subject }) =>
+      command === 'query' && fact.endsWith('endpoints') && subject === '',
+  },
+  'an offer without media is passed on': {
+    reason: 'RFC 3264 §5 allows an offer without m-lines, to add media later; 10.5 refuses it',
+    matches: ({ step }) => step === 1,
+  },
+};

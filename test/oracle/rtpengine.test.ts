@@ -69,3 +69,7 @@ function matches(name: string, difference: Difference): boolean {
   if (known === undefined) throw new Error(`no such known difference: ${name}`);
   return known.matches(difference);
 }
+
+function inWords({ step, command, fact, oracle, subject }: Difference): string {
+  return `step ${step} ${command}: ${fact} is ${oracle ?? 'absent'} at rtpengine and ${subject ?? 'absent'} here`;
+}

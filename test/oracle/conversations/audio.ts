@@ -53,6 +53,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'connection in the session and another in the media section',
+    differs: ['no session address'],
     steps: [
       offer(body({ address: '198.51.100.99', media: [['m=audio 4000 RTP/AVP 0', `c=IN IP4 ${A}`]] })),
       answer(),
@@ -76,6 +77,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   { name: 'last line without its end', steps: [offer(AUDIO.trimEnd()), answer()] },
   {
     name: 'no s= and no t= line',
+    differs: ['time is always said'],
     steps: [offer(AUDIO.replace('s=call\r\n', '').replace('t=0 0\r\n', '')), answer()],
   },
   {
@@ -157,6 +159,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'a dynamic payload type nobody explains',
+    differs: ['unknown payload types stay unexplained'],
     steps: [offer(body({ media: [['m=audio 4000 RTP/AVP 0 96', 'a=rtpmap:0 PCMU/8000']] })), answer()],
   },
   {
@@ -168,6 +171,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'answer with other payload numbers for the same codec',
+    differs: ['payload numbers of the answer are kept'],
     steps: [
       offer(
         body({
@@ -188,6 +192,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'answer with a codec that was not offered',
+    differs: ['a codec that was not offered is told as answered'],
     steps: [
       offer(body({ media: [['m=audio 4000 RTP/AVP 0']] })),
       answer(body({ address: B, media: [['m=audio 5000 RTP/AVP 8']] })),
@@ -213,6 +218,7 @@ export const AUDIO_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'media with a port count',
+    differs: ['one pair of ports per m-line'],
     steps: [offer(body({ media: [['m=audio 4000/2 RTP/AVP 0']] })), answer()],
   },
   {

@@ -92,6 +92,7 @@ export const DIALOGUE_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'the offerer holds from another port',
+    differs: ['a held leg keeps its port'],
     steps: [offer(AUDIO), answer(), reoffer(body({ media: [audio(4010, 'a=sendonly')] })), answer(HOLD_B)],
   },
   {

@@ -30,6 +30,10 @@ function both(name: string, keys: NgDictionary, sdp = AUDIO, answered = AUDIO_B)
   return { name, steps: [offer(sdp, keys), answer(answered, keys)] };
 }
 
+function offered(name: string, keys: NgDictionary, sdp = AUDIO): Conversation {
+  return { name, steps: [offer(sdp, keys), answer()] };
+}
+
 /** What can be asked of one offer and its answer. */
 export const FLAG_CONVERSATIONS: readonly Conversation[] = [
   both('replace origin', { replace: ['origin'] }),
@@ -46,8 +50,12 @@ export const FLAG_CONVERSATIONS: readonly Conversation[] = [
     ],
   },
   both('media address', { 'media address': '192.0.2.77' }),
-  both('interfaces by name', { direction: ['inner', 'outer'] }),
-  both('interfaces by name, the other way', { direction: ['outer', 'inner'] }),
+  offered('interfaces by name', { direction: ['inner', 'outer'] }),
+  offered('interfaces by name, the other way', { direction: ['outer', 'inner'] }),
+  {
+    ...both('interfaces by name, in the answer as well', { direction: ['inner', 'outer'] }),
+    differs: ['an answer chooses no interface'],
+  },
   both('an interface nobody configured', { direction: ['inner', 'nowhere'] }),
   both('source address of the SIP message', {
     flags: ['SIP-source-address'],
@@ -75,8 +83,20 @@ export const FLAG_CONVERSATIONS: readonly Conversation[] = [
   ),
   both('original sendrecv', { flags: ['original-sendrecv'] }, body({ media: [audio(4000, 'a=sendonly')] })),
   both('original sendrecv without a direction', { flags: ['original-sendrecv'] }),
-  both('transport with feedback', { 'transport-protocol': 'RTP/AVPF' }),
-  both('feedback taken away', { 'transport-protocol': 'RTP/AVP' }, AUDIO.replace('RTP/AVP ', 'RTP/AVPF ')),
+  offered('transport with feedback', { 'transport-protocol': 'RTP/AVPF' }),
+  {
+    ...both('transport with feedback, in the answer as well', { 'transport-protocol': 'RTP/AVPF' }),
+    differs: ['an answer has the profile of the offer'],
+  },
+  offered('feedback taken away', { 'transport-protocol': 'RTP/AVP' }, AUDIO.replace('RTP/AVP ', 'RTP/AVPF ')),
+  {
+    ...both(
+      'feedback taken away, in the answer as well',
+      { 'transport-protocol': 'RTP/AVP' },
+      AUDIO.replace('RTP/AVP ', 'RTP/AVPF '),
+    ),
+    differs: ['an answer has the profile of the offer'],
+  },
   both('strip one codec', { codec: { strip: ['PCMA'] } }, CODECS, CODECS_B),
   both('strip a codec by clock rate', { codec: { strip: ['opus/48000/2'] } }, CODECS, CODECS_B),
   both('strip all but one', { codec: { strip: ['all'], except: ['PCMU'] } }, CODECS, CODECS_B),
@@ -93,12 +113,15 @@ export const FLAG_CONVERSATIONS: readonly Conversation[] = [
     CODECS_B,
   ),
   both('strip what is not there', { codec: { strip: ['G729'] } }, CODECS, CODECS_B),
-  both(
-    'strip leaves only telephone events',
-    { codec: { strip: ['opus', 'PCMU', 'PCMA'] } },
-    CODECS,
-    CODECS_B,
-  ),
+  {
+    ...both(
+      'strip leaves only telephone events',
+      { codec: { strip: ['opus', 'PCMU', 'PCMA'] } },
+      CODECS,
+      CODECS_B,
+    ),
+    differs: ['telephone events alone are no codec'],
+  },
   both('codec names in lower case', { codec: { strip: ['pcma', 'OPUS'] } }, CODECS, CODECS_B),
   both(
     'codec flags in the list of flags',
@@ -106,7 +129,27 @@ export const FLAG_CONVERSATIONS: readonly Conversation[] = [
     CODECS,
     CODECS_B,
   ),
-  both('single codec', { flags: ['single-codec'] }, CODECS, CODECS),
+  both(
+    'strip leaves telephone events of another clock rate',
+    { codec: { strip: ['PCMU', 'PCMA'] } },
+    CODECS,
+    CODECS,
+  ),
+  both(
+    'single codec',
+    { flags: ['single-codec'] },
+    CODECS_B.replace('RTP/AVP 0 101', 'RTP/AVP 0 8 101'),
+    CODECS_B.replace('RTP/AVP 0 101', 'RTP/AVP 0 8 101'),
+  ),
+  {
+    ...both(
+      'single codec, telephone events of another clock rate',
+      { flags: ['single-codec'] },
+      CODECS,
+      CODECS,
+    ),
+    differs: ['telephone events follow the codec'],
+  },
   both('TOS and label', { TOS: 184, label: 'left' }),
   both('numbers as strings', { TOS: '184', 'delete delay': '3' }),
   both('spellings with blanks', {

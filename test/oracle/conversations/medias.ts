@@ -32,14 +32,20 @@ export const MEDIA_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'answer with fewer m-lines',
+    differs: ['missing m-lines are rejected'],
     steps: [
       offer(body({ media: [audio(4000), video(4002)] })),
       answer(body({ address: B, media: [audio(5000)] })),
     ],
   },
-  { name: 'all m-lines rejected in the offer', steps: [offer(body({ media: [['m=audio 0 RTP/AVP 0']] }))] },
+  {
+    name: 'all m-lines rejected in the offer',
+    differs: ['no session address'],
+    steps: [offer(body({ media: [['m=audio 0 RTP/AVP 0']] }))],
+  },
   {
     name: 'all m-lines rejected in the answer',
+    differs: ['no session address'],
     steps: [
       offer(body({ media: [audio(4000)] })),
       answer(body({ address: B, media: [['m=audio 0 RTP/AVP 0']] })),
