@@ -29,10 +29,11 @@ const PATHS: readonly string[] = [
 
 /** `timeouts.mediaSeconds` → `TANDEM_TIMEOUTS_MEDIA_SECONDS`. */
 export function variableOf(path: string): string {
-  return `TANDEM_${path
+  const words = path
+    .replace('dataPlane', 'dataplane')
     .replaceAll('.', '_')
-    .replaceAll(/([A-Z])/g, '_$1')
-    .toUpperCase()}`;
+    .replaceAll(/([A-Z])/g, '_$1');
+  return `TANDEM_${words.toUpperCase()}`;
 }
 
 export const VARIABLES: ReadonlyMap<string, string> = new Map(PATHS.map((path) => [variableOf(path), path]));

@@ -30,13 +30,17 @@ export function readableLine(line: string): string {
 }
 
 function fieldText(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return /^[\x21-\x7e]+$/.test(text) && !text.includes('"') ? text : JSON.stringify(text);
+  if (typeof value !== 'string') return printable(JSON.stringify(value));
+  return /^[\x21-\x7e]+$/.test(value) && !value.includes('"') ? value : printable(JSON.stringify(value));
 }
 
 /** Text from the network must not be able to forge lines of its own or move the cursor. */
 function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, (character) => JSON.stringify(character).slice(1, -1));
+  return text.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, escaped);
+}
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 const LEVELS: ReadonlyMap<number, string> = new Map([

@@ -59,18 +59,19 @@ export class Keeper {
   }
 
   /**
-   * Applies a plan once calls and data plane agree. A plan that was under way when the connection broke is sent once
-   * more: applying twice is the same as applying once.
+   * Applies a plan once calls and data plane agree. A plan that was under way when the connection broke is sent
+   * again: applying twice is the same as applying once.
    */
   async apply(plan: SessionPlan, before: Call | undefined): Promise<readonly BoundLocal[] | DataPlaneError> {
     const { attachment, dataPlane, events } = this.#parts;
-    for (let attempt = 1; ; attempt++) {
+    const patienceEndsMs = performance.now() + PATIENCE_MS;
+    for (;;) {
       try {
-        if (!attachment.isReady) await attachment.ready(PATIENCE_MS);
+        if (!attachment.isReady) await attachment.ready(patienceEndsMs - performance.now());
         return await dataPlane.apply(plan);
       } catch (error) {
         if (!(error instanceof DataPlaneError)) throw error;
-        if (error.detail.code === 'disconnected' && attempt === 1) continue;
+        if (error.detail.code === 'disconnected' && performance.now() < patienceEndsMs) continue;
         events.applyFailed(plan.session, error);
         if (outcomeUnknown(error)) this.#takeBack(plan, before);
         else if (error.detail.code === 'stalePlan' && before !== undefined) {

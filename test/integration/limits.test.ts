@@ -1,0 +1,64 @@
+import { createSocket } from 'node:dgram';
+import { expect, onTestFinished, test } from 'vitest';
+import { at, LoopbackCall, sdpOf } from '../support/loopback-call.js';
+import { mediaAddress } from '../support/rtp-peer.js';
+import { Tandem } from '../support/tandem.js';
+
+const SDP =
+  'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
+
+function offer(callId: string) {
+  return { command: 'offer', 'call-id': callId, 'from-tag': 'a', sdp: SDP, flags: [] };
+}
+
+test('calls beyond the limit are refused in words that make proxies try the next node', async () => {
+  const tandem = await Tandem.start({ settings: ['maxSessions=1'] });
+  const call = await LoopbackCall.setUp(tandem.ng, 'first');
+  expect(await tandem.ng.command(offer('second'))).toMatchObject({
+    result: 'error',
+    'error-reason': 'Parallel session limit reached',
+  });
+  expect(await tandem.ng.command({ ...offer('second'), supports: ['load limit'] })).toEqual({
+    result: 'load limit',
+    message: 'Parallel session limit reached',
+  });
+  await call.negotiate();
+  await call.delete();
+  expect((await tandem.ng.command(offer('second'))).result).toBe('ok');
+  const statistics = await tandem.ng.command({ command: 'statistics' });
+  expect(at(statistics, 'statistics', 'totalstatistics', 'rejectedsessions')).toBe(2);
+});
+
+test('without a free port the words are "Ran out of ports", and calls that have theirs go on', async () => {
+  const tandem = await Tandem.start({ settings: ['portMin=30000', 'portMax=30003'] });
+  const call = await LoopbackCall.setUp(tandem.ng, 'first');
+  expect(await tandem.ng.command(offer('second'))).toMatchObject({
+    result: 'error',
+    'error-reason': 'Ran out of ports',
+  });
+  await call.talks();
+  expect(await tandem.ng.command({ command: 'list' })).toMatchObject({ calls: ['first'] });
+});
+
+test('a released port rests before it is given out again', async () => {
+  const tandem = await Tandem.start({ settings: ['portMin=30000', 'portMax=30003', 'portRestSeconds=1'] });
+  const call = await LoopbackCall.setUp(tandem.ng, 'first');
+  await call.delete();
+  expect(await tandem.ng.command(offer('second'))).toMatchObject({ 'error-reason': 'Ran out of ports' });
+  await expect
+    .poll(async () => (await tandem.ng.command(offer('third'))).result, { timeout: 3_000, interval: 100 })
+    .toBe('ok');
+});
+
+test('a port somebody else holds is passed over', async () => {
+  const tandem = await Tandem.start({ settings: ['portMin=30000', 'portMax=30007', 'portRestSeconds=0'] });
+  const squatter = createSocket('udp4');
+  onTestFinished(() => void squatter.close());
+  await new Promise<void>((resolve) => squatter.bind(30002, tandem.address, resolve));
+  const ports: number[] = [];
+  for (const callId of ['a', 'b', 'c']) {
+    ports.push(mediaAddress(await sdpOf(tandem.ng, offer(callId))).port);
+    await tandem.ng.command({ command: 'delete', 'call-id': callId, 'delete-delay': 0 });
+  }
+  expect(ports).not.toContain(30002);
+});
