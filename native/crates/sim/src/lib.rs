@@ -1,1 +1,21 @@
-//! To be filled.
+//! Test only: a virtual network with NATs, loss and RTP peers around the real engine, in virtual time.
+//!
+//! Everything is decided by the seed; nothing sleeps.
+
+#![forbid(unsafe_code)]
+
+mod nat;
+mod network;
+pub mod packets;
+mod peer;
+pub mod plans;
+mod proxy;
+mod random;
+mod scene;
+
+pub use nat::{Behaviour, NatId};
+pub use network::{Link, Network};
+pub use peer::{PeerId, Received};
+pub use proxy::{PROXY_IPV4, PROXY_IPV6};
+pub use random::Random;
+pub use scene::{ALICE, BOB, MALLORY, Scene};

@@ -1,0 +1,273 @@
+//! The network: carries datagrams between peers, NATs and the proxy while virtual time goes on.
+
+use std::{
+    cmp::Reverse,
+    collections::BinaryHeap,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use engine::{Applied, Engine, Released};
+use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionStats};
+
+use crate::{
+    nat::{Behaviour, Nat, NatId},
+    peer::{Peer, PeerId, Received},
+    proxy::{Proxy, Sent},
+    random::Random,
+};
+
+/// What the way between any two hosts is like.
+#[derive(Debug, Clone, Copy)]
+pub struct Link {
+    pub delay: Duration,
+    /// Added to the delay at random, so packets may overtake each other.
+    pub variation: Duration,
+    pub loss_per_mille: u32,
+}
+
+impl Default for Link {
+    fn default() -> Self {
+        Link { delay: Duration::from_millis(5), variation: Duration::ZERO, loss_per_mille: 0 }
+    }
+}
+
+#[derive(Debug)]
+pub struct Network {
+    pub link: Link,
+    origin: Instant,
+    now: Duration,
+    random: Random,
+    peers: Vec<Peer>,
+    nats: Vec<Nat>,
+    proxy: Proxy,
+    in_flight: BinaryHeap<Reverse<Flight>>,
+    launched: u64,
+    events: Vec<Event>,
+}
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Flight {
+    arrives: Duration,
+    /// Keeps the order of what arrives at the same time.
+    number: u64,
+    from: SocketAddr,
+    to: SocketAddr,
+    payload: Vec<u8>,
+}
+
+impl Network {
+    pub fn seeded(seed: u64) -> Self {
+        let origin = Instant::now();
+        Network {
+            link: Link::default(),
+            origin,
+            now: Duration::ZERO,
+            random: Random::seeded(seed),
+            peers: Vec::new(),
+            nats: Vec::new(),
+            proxy: Proxy::new(origin),
+            in_flight: BinaryHeap::new(),
+            launched: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// A host at a public address; RTCP is on the next port.
+    pub fn peer(&mut self, address: &str) -> PeerId {
+        self.add_peer(address, None)
+    }
+
+    /// A host with a private address behind a NAT.
+    pub fn peer_behind(&mut self, nat: NatId, address: &str) -> PeerId {
+        self.add_peer(address, Some(nat))
+    }
+
+    pub fn nat(&mut self, public: &str, mapping: Behaviour, filtering: Behaviour) -> NatId {
+        let Ok(public) = public.parse::<IpAddr>() else { panic!("{public} is no address") };
+        self.nats.push(Nat::new(public, mapping, filtering));
+        NatId(self.nats.len() - 1)
+    }
+
+    pub fn rebind(&mut self, nat: NatId) {
+        self.nats[nat.0].rebind();
+    }
+
+    /// The address as the peer itself knows it and puts it into its SDP.
+    pub fn address(&self, peer: PeerId) -> SocketAddr {
+        self.peers[peer.0].address
+    }
+
+    pub fn ssrc(&self, peer: PeerId) -> u32 {
+        self.peers[peer.0].ssrc
+    }
+
+    pub fn set_payload_type(&mut self, peer: PeerId, payload_type: u8) {
+        self.peers[peer.0].payload_type = payload_type;
+    }
+
+    pub fn apply(&mut self, plan: &SessionPlan) -> Result<Applied, ErrorCode> {
+        self.proxy.apply(self.instant(), plan.clone())
+    }
+
+    pub fn release(&mut self, session: &SessionId) -> Option<Released> {
+        self.proxy.release(self.instant(), session)
+    }
+
+    pub fn stats(&self, session: &SessionId) -> SessionStats {
+        let stats = self.proxy.engine.stats(self.instant(), session);
+        stats.unwrap_or_else(|| panic!("there is no session {}", session.0))
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.proxy.engine
+    }
+
+    /// RTP address of a local.
+    pub fn local(&self, session: &SessionId, local: u32) -> SocketAddr {
+        let address = self.proxy.local(session, local);
+        address.unwrap_or_else(|| panic!("local {local} of {} was never bound", session.0))
+    }
+
+    /// The proxy dies and comes back empty.
+    pub fn restart_proxy(&mut self) {
+        self.proxy = Proxy::new(self.instant());
+    }
+
+    /// Events since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// What arrived at a peer since the last call.
+    pub fn take_received(&mut self, peer: PeerId) -> Vec<Received> {
+        std::mem::take(&mut self.peers[peer.0].inbox)
+    }
+
+    /// Sends 20 ms of sound.
+    pub fn speak(&mut self, peer: PeerId, to: SocketAddr) {
+        let packet = self.peers[peer.0].next_packet();
+        self.send(peer, to, packet);
+    }
+
+    /// Sends from the peer's RTP port.
+    pub fn send(&mut self, peer: PeerId, to: SocketAddr, payload: Vec<u8>) {
+        self.send_from(peer, self.peers[peer.0].address, to, payload);
+    }
+
+    /// Sends from the peer's RTCP port.
+    pub fn send_rtcp(&mut self, peer: PeerId, to: SocketAddr, payload: Vec<u8>) {
+        self.send_from(peer, next_port(self.peers[peer.0].address), to, payload);
+    }
+
+    /// Peers speak every 20 ms, all at the same time, each to its address.
+    pub fn talk(&mut self, speakers: &[(PeerId, SocketAddr)], time: Duration) {
+        let end = self.now + time;
+        while self.now < end {
+            for (peer, to) in speakers {
+                self.speak(*peer, *to);
+            }
+            self.run(Duration::from_millis(20).min(end - self.now));
+        }
+    }
+
+    /// Lets time go on.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let arrival = self.in_flight.peek().map(|Reverse(flight)| flight.arrives);
+            let timeout =
+                self.proxy.engine.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
+            let due = [arrival, timeout].into_iter().flatten().min().filter(|due| *due <= end);
+            let Some(due) = due else {
+                break;
+            };
+            self.now = self.now.max(due);
+            if timeout == Some(due) {
+                let sent = self.proxy.handle_timeout(self.instant());
+                self.carry(sent);
+            } else if let Some(Reverse(flight)) = self.in_flight.pop() {
+                self.deliver(flight);
+            }
+            self.collect_events();
+        }
+        self.now = end;
+    }
+
+    /// Waits until nothing is under way any more.
+    pub fn settle(&mut self) {
+        self.run(self.link.delay * 4 + self.link.variation * 4);
+    }
+
+    fn add_peer(&mut self, address: &str, nat: Option<NatId>) -> PeerId {
+        let Ok(address) = address.parse::<SocketAddr>() else { panic!("{address} is no address") };
+        let ssrc = self.random.number() as u32;
+        self.peers.push(Peer::new(address, nat, ssrc));
+        PeerId(self.peers.len() - 1)
+    }
+
+    fn send_from(&mut self, peer: PeerId, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
+        let from = match self.peers[peer.0].nat {
+            Some(nat) => self.nats[nat.0].translate(from, to),
+            None => from,
+        };
+        self.launch(from, to, payload);
+    }
+
+    fn carry(&mut self, sent: Vec<Sent>) {
+        for Sent { from, to, payload } in sent {
+            self.launch(from, to, payload);
+        }
+    }
+
+    fn launch(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
+        if self.random.chance(self.link.loss_per_mille) {
+            return;
+        }
+        let variation_us = self.random.below(self.link.variation.as_micros() as u64 + 1);
+        let arrives = self.now + self.link.delay + Duration::from_micros(variation_us);
+        self.launched += 1;
+        self.in_flight.push(Reverse(Flight { arrives, number: self.launched, from, to, payload }));
+    }
+
+    fn deliver(&mut self, flight: Flight) {
+        let Flight { from, to, payload, .. } = flight;
+        if self.proxy.is_bound(to) {
+            let sent = self.proxy.receive(self.instant(), from, to, &payload);
+            self.carry(sent);
+            return;
+        }
+        let Some((to, nat)) = self.behind_nat(from, to) else {
+            return;
+        };
+        let at = self.now;
+        for peer in &mut self.peers {
+            let on_rtcp_port = next_port(peer.address) == to;
+            if peer.nat == nat && (peer.address == to || on_rtcp_port) {
+                peer.inbox.push(Received { at, from, on_rtcp_port, payload: payload.clone() });
+            }
+        }
+    }
+
+    /// The address a packet is for behind the NAT it is addressed to; `None` if that NAT filters it.
+    fn behind_nat(&self, from: SocketAddr, to: SocketAddr) -> Option<(SocketAddr, Option<NatId>)> {
+        match self.nats.iter().position(|nat| nat.public() == to.ip()) {
+            Some(nat) => Some((self.nats[nat].inside(to.port(), from)?, Some(NatId(nat)))),
+            None => Some((to, None)),
+        }
+    }
+
+    fn collect_events(&mut self) {
+        while let Some(event) = self.proxy.engine.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    fn instant(&self) -> Instant {
+        self.origin + self.now
+    }
+}
+
+fn next_port(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip(), address.port().wrapping_add(1))
+}

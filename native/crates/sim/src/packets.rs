@@ -1,0 +1,50 @@
+//! Bytes to send.
+
+/// RTP with 160 bytes of payload.
+pub fn rtp(payload_type: u8, sequence: u16, timestamp: u32, ssrc: u32) -> Vec<u8> {
+    let mut packet = vec![0x55; 172];
+    packet[0] = 0x80;
+    packet[1] = payload_type & 0x7f;
+    wire::rtp::set_sequence(&mut packet, sequence);
+    wire::rtp::set_timestamp(&mut packet, timestamp);
+    wire::rtp::set_ssrc(&mut packet, ssrc);
+    packet
+}
+
+/// An RTCP sender report, with report blocks as `(ssrc, fraction lost, cumulative lost, jitter, LSR, DLSR)`.
+pub fn sender_report(ssrc: u32, ntp: u64, blocks: &[Block]) -> Vec<u8> {
+    let mut words = vec![ssrc, (ntp >> 32) as u32, ntp as u32, 160, 1, 160];
+    words.extend(blocks.iter().flat_map(|block| block.words()));
+    rtcp(200, blocks.len(), &words)
+}
+
+pub fn receiver_report(ssrc: u32, blocks: &[Block]) -> Vec<u8> {
+    let mut words = vec![ssrc];
+    words.extend(blocks.iter().flat_map(|block| block.words()));
+    rtcp(201, blocks.len(), &words)
+}
+
+/// A report block.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Block {
+    pub ssrc: u32,
+    pub fraction_lost: u8,
+    pub lost: u32,
+    pub jitter: u32,
+    pub last_sender_report: u32,
+    pub delay: u32,
+}
+
+impl Block {
+    fn words(&self) -> [u32; 6] {
+        let loss = u32::from(self.fraction_lost) << 24 | (self.lost & 0x00ff_ffff);
+        [self.ssrc, loss, 0, self.jitter, self.last_sender_report, self.delay]
+    }
+}
+
+fn rtcp(kind: u8, count: usize, words: &[u32]) -> Vec<u8> {
+    let mut packet = vec![0x80 | count as u8, kind];
+    packet.extend((words.len() as u16).to_be_bytes());
+    packet.extend(words.iter().flat_map(|word| word.to_be_bytes()));
+    packet
+}

@@ -1,0 +1,54 @@
+//! Virtual endpoints: an address, a stream of RTP, and an inbox.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{nat::NatId, packets};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PeerId(pub(crate) usize);
+
+/// A datagram in a peer's inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    pub at: Duration,
+    pub from: SocketAddr,
+    /// On the peer's RTCP port instead of its RTP port.
+    pub on_rtcp_port: bool,
+    pub payload: Vec<u8>,
+}
+
+impl Received {
+    /// SSRC of an RTP packet.
+    pub fn ssrc(&self) -> Option<u32> {
+        wire::rtp::Header::parse(&self.payload).map(|header| header.ssrc)
+    }
+
+    pub fn is_rtcp(&self) -> bool {
+        wire::classify(&self.payload) == wire::Kind::Rtcp
+    }
+}
+
+#[derive(Debug)]
+pub struct Peer {
+    pub address: SocketAddr,
+    pub nat: Option<NatId>,
+    pub ssrc: u32,
+    pub payload_type: u8,
+    pub sequence: u16,
+    pub timestamp: u32,
+    pub inbox: Vec<Received>,
+}
+
+impl Peer {
+    pub fn new(address: SocketAddr, nat: Option<NatId>, ssrc: u32) -> Self {
+        Peer { address, nat, ssrc, payload_type: 0, sequence: 1, timestamp: 0, inbox: Vec::new() }
+    }
+
+    /// The next 20 ms of sound.
+    pub fn next_packet(&mut self) -> Vec<u8> {
+        let packet = packets::rtp(self.payload_type, self.sequence, self.timestamp, self.ssrc);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.timestamp = self.timestamp.wrapping_add(160);
+        packet
+    }
+}
