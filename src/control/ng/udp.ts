@@ -47,13 +47,15 @@ async function open(
 ): Promise<Socket> {
   const ipv6 = isIPv6(listen.address);
   const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', reuseAddr, ipv6Only: ipv6 });
+  // An adopted socket is listening before `bind` returns.
+  const listening = once(socket, 'listening');
   try {
     socket.bind(
       listen.fd === undefined
         ? { address: listen.address, port: listen.port, exclusive: true }
         : { fd: listen.fd },
     );
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     socket.close();
     throw error;

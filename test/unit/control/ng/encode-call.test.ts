@@ -1,0 +1,244 @@
+import { describe, expect, test } from 'vitest';
+import type { CallStatistics } from '../../../../src/command/reply.js';
+import { encodeNg } from '../../../../src/control/ng/encode.js';
+import { encodeJson } from '../../../../src/control/ng/json.js';
+import type { ComponentStats, MosSample, SsrcStats } from '../../../../src/dataplane/protocol.gen.js';
+
+const AT_MS = 1_700_000_010_000;
+
+const component = (fields: Partial<ComponentStats>): ComponentStats => ({
+  receivedPackets: 0,
+  receivedBytes: 0,
+  sentPackets: 0,
+  sentBytes: 0,
+  malformed: 0,
+  foreign: 0,
+  lastForeign: null,
+  blocked: 0,
+  unroutable: 0,
+  unknownPayloadType: 0,
+  remote: null,
+  remoteState: 'unknown',
+  lastPacketMsAgo: null,
+  ...fields,
+});
+
+const sample = (fields: Partial<MosSample>): MosSample => ({
+  mos: 4.18,
+  jitterMs: 3.4,
+  lossPercent: 1.2,
+  roundTripUs: 41_000,
+  roundTripLegUs: 20_500,
+  msAgo: 5_000,
+  ...fields,
+});
+
+const source: SsrcStats = {
+  ssrc: 3735928559,
+  packets: 500,
+  bytes: 86_000,
+  payloadType: 0,
+  codec: 'PCMU',
+  lastSequence: 17,
+  lastTimestamp: 8000,
+  measured: { lost: 5, duplicates: 1, reordered: 2, jitterMs: 2.6, mos: 4.3 },
+  reported: {
+    reports: 3,
+    lost: 6,
+    lossPercent: 1,
+    jitterMs: 3,
+    roundTripLegUs: 20_500,
+    roundTripUs: 41_000,
+    average: sample({}),
+    lowest: sample({ mos: 3.9, roundTripUs: 99_999_999_999 }),
+    highest: sample({ mos: 4.3 }),
+    samples: 3,
+  },
+};
+
+const CALL: CallStatistics = {
+  callId: 'call',
+  createdMs: 1_700_000_000_123,
+  lastSignalMs: 1_700_000_001_999,
+  metadata: 'who:me',
+  atMs: AT_MS,
+  parties: [
+    {
+      tag: 'a',
+      tagAliases: ['old'],
+      viaBranch: 'z9',
+      label: 'caller',
+      createdMs: 1_700_000_000_123,
+      subscriptions: [{ tag: 'b', type: 'offer/answer' }],
+      subscribers: [{ tag: 'b', type: 'offer/answer' }],
+      medias: [
+        {
+          index: 1,
+          type: 'audio',
+          protocol: 'RTP/AVP',
+          codec: 'PCMU/8000',
+          flags: ['initialized', 'send', 'recv'],
+          stream: 7,
+          local: { address: '192.0.2.10', rtpPort: 30000, rtcpPort: 30001 },
+          advertised: { rtp: '198.51.100.1:4000', rtcp: '198.51.100.1:4001' },
+        },
+        { index: 2, type: 'video', protocol: 'RTP/AVP', flags: [] },
+      ],
+    },
+    { tagAliases: [], createdMs: 1_700_000_000_500, subscriptions: [], subscribers: [], medias: [] },
+  ],
+  media: {
+    session: 'call',
+    revision: 2,
+    streams: [
+      {
+        stream: 7,
+        rtp: component({
+          receivedPackets: 500,
+          receivedBytes: 86_000,
+          sentPackets: 480,
+          sentBytes: 82_560,
+          malformed: 1,
+          foreign: 2,
+          unknownPayloadType: 4,
+          remote: '[2001:db8::5]:4010',
+          remoteState: 'confirmed',
+          lastPacketMsAgo: 1_500,
+        }),
+        rtcp: component({ receivedPackets: 3, receivedBytes: 300, remote: '198.51.100.1:4001' }),
+        codecIn: 'PCMU',
+        codecOut: 'PCMU',
+        ingress: [source],
+        egress: [],
+        ssrcsForgotten: 0,
+      },
+    ],
+  },
+};
+
+type Json = { readonly [key: string]: Json } & readonly Json[] & (string | number);
+
+const reply = (call: CallStatistics): Json =>
+  JSON.parse(encodeJson(encodeNg({ kind: 'statistics', statistics: call })));
+
+describe('statistics of a call', () => {
+  const shown = reply(CALL);
+
+  test('times: seconds, microseconds of the second, microseconds since the epoch', () => {
+    expect(shown).toMatchObject({
+      created: 1_700_000_000,
+      created_us: 123_000,
+      created_ts: 1_700_000_000_123_000,
+      'last signal': 1_700_000_001,
+      'last redis update': 0,
+      metadata: 'who:me',
+      result: 'ok',
+    });
+  });
+
+  test('parties by tag, a party without tag by its number', () => {
+    expect(Object.keys(shown.tags ?? {})).toEqual(['a', '<untagged 1>']);
+    expect(shown.tags?.a).toMatchObject({
+      tag: 'a',
+      'via-branch': 'z9',
+      'tag-aliases': ['old'],
+      label: 'caller',
+      created: 1_700_000_000,
+      subscriptions: [{ tag: 'b', type: 'offer/answer' }],
+      subscribers: [{ tag: 'b', type: 'offer/answer' }],
+    });
+  });
+
+  test('a media with its RTP and RTCP stream', () => {
+    const media = shown.tags?.a?.medias?.[0];
+    expect(media).toMatchObject({ index: 1, type: 'audio', protocol: 'RTP/AVP', codec: 'PCMU/8000' });
+    expect(media?.streams).toMatchObject([
+      {
+        'local port': 30000,
+        'local address': '192.0.2.10',
+        family: 'IPv4',
+        endpoint: { family: 'IPv6', address: '2001:db8::5', port: 4010 },
+        'advertised endpoint': { family: 'IPv4', address: '198.51.100.1', port: 4000 },
+        'last packet': 1_700_000_008,
+        'last user packet': 1_700_000_008,
+        SSRC: 3735928559,
+        flags: ['RTP', 'filled', 'confirmed'],
+        stats: { packets: 500, bytes: 86_000, errors: 7 },
+        stats_out: { packets: 480, bytes: 82_560, errors: 0 },
+      },
+      { 'local port': 30001, flags: ['RTCP', 'filled'], stats: { packets: 3, bytes: 300, errors: 0 } },
+    ]);
+    expect(media?.['ingress SSRCs']).toMatchObject([{ SSRC: 3735928559, packets: 500 }]);
+  });
+
+  test('a rejected media has no streams', () => {
+    expect(shown.tags?.a?.medias?.[1]).toMatchObject({ index: 2, streams: [], 'ingress SSRCs': [] });
+  });
+
+  test('quality of a source: MOS in tenths, times in microseconds, whole numbers', () => {
+    expect(shown.SSRC?.['3735928559']).toMatchObject({
+      packets: 500,
+      bytes: 86_000,
+      'last RTP timestamp': 8000,
+      'last RTP seq': 17,
+      'cumulative loss': 6,
+      'average MOS': {
+        MOS: 42,
+        'round-trip time': 41_000,
+        'round-trip time leg': 20_500,
+        jitter: 3,
+        'packet loss': 1,
+        samples: 3,
+      },
+      'lowest MOS': { MOS: 39, 'reported at': 1_700_000_005 },
+      'highest MOS': { MOS: 43 },
+      measured: { 'packets lost': 5, duplicates: 1, reordered: 2, jitter: 3, MOS: 43 },
+    });
+  });
+
+  test('a round trip fits into the seven digits that Kamailio prints', () => {
+    expect(shown.SSRC?.['3735928559']?.['lowest MOS']?.['round-trip time']).toBe(9_999_999);
+  });
+
+  test('totals of what came in', () => {
+    expect(shown.totals).toEqual({
+      RTP: { packets: 500, bytes: 86_000, errors: 7 },
+      RTCP: { packets: 3, bytes: 300, errors: 0 },
+    });
+  });
+
+  test('all numbers are integers', () => {
+    const numbers: number[] = [];
+    JSON.stringify(shown, (_key, value: unknown) => {
+      if (typeof value === 'number') numbers.push(value);
+      return value;
+    });
+    expect(numbers.filter((number) => !Number.isInteger(number))).toEqual([]);
+  });
+
+  test('a call without media counters is shown with zeros', () => {
+    const { media: _, ...without } = CALL;
+    const bare = reply(without);
+    expect(bare.totals?.RTP).toEqual({ packets: 0, bytes: 0, errors: 0 });
+    expect(bare.tags?.a?.medias?.[0]?.streams?.[0]).toMatchObject({
+      'local port': 30000,
+      endpoint: { address: '198.51.100.1', port: 4000 },
+      'last packet': 0,
+    });
+  });
+
+  test('with rtcp-mux, RTCP is shown on the RTP port', () => {
+    const [party] = CALL.parties;
+    const [media] = party?.medias ?? [];
+    if (party === undefined || media === undefined) throw new Error('the fixture has a media');
+    const muxed = {
+      ...media,
+      flags: ['rtcp-mux'],
+      local: { address: '192.0.2.10', rtpPort: 30000 },
+      advertised: { rtp: '198.51.100.1:4000' },
+    };
+    const streams = reply({ ...CALL, parties: [{ ...party, medias: [muxed] }] }).tags?.a?.medias?.[0]
+      ?.streams;
+    expect(streams?.[1]).toMatchObject({ 'local port': 30000, flags: ['RTCP', 'filled'] });
+  });
+});
