@@ -40,8 +40,14 @@ export function addDialogue(call: Call, dialogue: Dialogue): Call {
 }
 
 export function replaceDialogue(call: Call, dialogue: Dialogue): Call {
-  const same = (old: Dialogue) => old.a === dialogue.a && old.b === dialogue.b;
-  return { ...call, dialogues: call.dialogues.map((old) => (same(old) ? dialogue : old)) };
+  return {
+    ...call,
+    dialogues: call.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old)),
+  };
+}
+
+export function isSameDialogue(one: Dialogue, other: Dialogue): boolean {
+  return one.a === other.a && one.b === other.b;
 }
 
 export function peerIn(dialogue: Dialogue, leg: number): number {

@@ -16,7 +16,17 @@ export function packPayloads(payloads: readonly RtpMap[]): string {
   return text;
 }
 
-export function unpackPayloads(text: string): RtpMap[] {
+/** Calls share few lists: the last ones read are kept. */
+export function unpackPayloads(text: string): readonly RtpMap[] {
+  const known = unpacked.get(text);
+  if (known) return known;
+  const payloads = readPayloads(text);
+  if (unpacked.size >= MAX_UNPACKED) unpacked.clear();
+  unpacked.set(text, payloads);
+  return payloads;
+}
+
+function readPayloads(text: string): readonly RtpMap[] {
   const payloads: RtpMap[] = [];
   if (text === '') return payloads;
   for (const item of text.split(' ')) {
@@ -34,7 +44,7 @@ export function unpackPayloads(text: string): RtpMap[] {
 }
 
 /** The payload types of both sides whose codec the other side has too; those of `own` first. */
-export function commonPayloads(own: string, other: string): RtpMap[] {
+export function commonPayloads(own: string, other: string): readonly RtpMap[] {
   const mine = unpackPayloads(own);
   if (own === other) return mine;
   const theirs = unpackPayloads(other);
@@ -57,6 +67,9 @@ function isAssigned({ payloadType, encoding, clockRate, channels }: RtpMap): boo
 function codecKey({ encoding, clockRate }: RtpMap): string {
   return `${encoding.toLowerCase()}/${clockRate}`;
 }
+
+const unpacked = new Map<string, readonly RtpMap[]>();
+const MAX_UNPACKED = 256;
 
 /** Browsers offer about fifty for video. */
 const MAX_PAYLOADS = 64;

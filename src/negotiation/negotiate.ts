@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.js';
-import { replaceDialogue, replaceLeg } from '../call/legs.js';
+import { isSameDialogue } from '../call/legs.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
@@ -133,13 +133,19 @@ function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context:
 
   const { sender, receiver, dialogue } = exchanged.parties;
   const rendered = renderBody(body, exchanged.slots, receiver, flags, facts);
-  const exchangedCall = replaceDialogue(
-    replaceLeg(replaceLeg(exchanged.parties.call, sender), rendered.receiver),
-    dialogue,
-  );
-  const call: Call = { ...exchangedCall, revision: exchangedCall.revision + 1, nextId: ids.next() };
+  const before = exchanged.parties.call;
+  const call: Call = {
+    ...before,
+    revision: before.revision + 1,
+    nextId: ids.next(),
+    legs: before.legs.map((leg) =>
+      leg.id === sender.id ? sender : leg.id === receiver.id ? rendered.receiver : leg,
+    ),
+    dialogues: before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old)),
+  };
   const plan = planOf(call);
-  if (plan.memo.length > MAX_MEMO_BYTES) return failure('limit', 'Too many branches or media in one call');
+  if (byteLength(plan.memo) > MAX_MEMO_BYTES)
+    return failure('limit', 'Too many branches or media in one call');
   return {
     kind: 'step',
     call,
@@ -147,6 +153,11 @@ function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context:
     receiver: { template: rendered.template },
     warnings: [...context.warnings, ...ignoredFlags(flags)],
   };
+}
+
+/** Length in UTF-8, as the data plane counts it. Text from SIP has a byte in each character. */
+function byteLength(text: string): number {
+  return text.length * 2 <= MAX_MEMO_BYTES ? text.length : Buffer.byteLength(text);
 }
 
 /** The data plane keeps no longer memo. */

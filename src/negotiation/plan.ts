@@ -40,8 +40,8 @@ type Flow = {
 };
 
 /**
- * Everybody hears the dialogue that was answered last; before any answer, the newest. So in a fork the offerer is
- * heard by every branch, and hears the one that answered last; once an answer was final, no other branch is served.
+ * Everybody hears the dialogue that was answered last; before any answer, the newest. So in a fork the offerer talks
+ * with the branch that answered last and with no other: most proxies do not say which answer is the final one.
  */
 function flowsOf(call: Call): Flow[] {
   const flows: Flow[] = [];
@@ -59,10 +59,10 @@ function flowsOf(call: Call): Flow[] {
   return flows;
 }
 
-/** The other side has a final answer from somebody else, later than this one. */
+/** The other side was answered by somebody else, later than by this one. */
 function isOverruled(call: Call, leg: Leg, dialogue: Dialogue): boolean {
   const heard = heardDialogue(call, leg.id);
-  return heard?.final === true && heard.answered > dialogue.answered;
+  return heard !== undefined && heard.answered > dialogue.answered;
 }
 
 function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Stream): Flow {

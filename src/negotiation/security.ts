@@ -12,10 +12,7 @@ type Protection = 'none' | 'sdes' | 'dtls';
  */
 export function refusedConversion(view: MediaView, protocol: string): CommandFailure | undefined {
   if (view.profile === undefined || view.media.port === 0) return undefined;
-  const protections = protectionsOf(view);
-  const wanted = protectionOf(protocol);
-  // RFC 8643: keys in a plain profile are an offer that may be left unused.
-  if (wanted === protectionOf(view.media.protocol) || protections.includes(wanted)) return undefined;
+  if (protections(view).includes(protectionOf(protocol))) return undefined;
   return failure('unsupported', `Conversion of ${view.media.protocol} to ${protocol} is not supported`);
 }
 
@@ -31,18 +28,17 @@ export function securityLines(view: MediaView, description: SessionDescription):
 
 function protectionOf(protocol: string): Protection {
   const profile = protocol.toUpperCase();
+  // RFC 8643: keys in a plain profile are an offer that may be left unused; the profile stays plain.
   if (profile.startsWith('UDP/TLS/')) return 'dtls';
   return profile.startsWith('RTP/S') ? 'sdes' : 'none';
 }
 
-function protectionsOf(view: MediaView): Protection[] {
-  const protections: Protection[] = [];
-  if (view.crypto.length > 0) protections.push('sdes');
-  if (view.fingerprint !== undefined) protections.push('dtls');
-  // RTP/SAVP with a fingerprint is DTLS-SRTP in an older spelling (RFC 5764 §8).
-  if (view.fingerprint !== undefined && protectionOf(view.media.protocol) !== 'none')
-    protections.push('sdes');
-  return protections;
+/** What the source can be called. RTP/SAVP with a fingerprint is DTLS-SRTP in an older spelling (RFC 5764 §8). */
+function protections({ media, fingerprint, crypto }: MediaView): readonly Protection[] {
+  const named = protectionOf(media.protocol);
+  if (named === 'sdes' && fingerprint !== undefined) return ['sdes', 'dtls'];
+  if (named === 'dtls' && crypto.length > 0) return ['dtls', 'sdes'];
+  return [named];
 }
 
 function isSecurityLine(line: Line): boolean {

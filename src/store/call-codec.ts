@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.js';
 import type { SessionPlan } from '../dataplane/protocol.gen.js';
+import { RECORD_VERSION } from './call-record.js';
 import { decodeCallRecord } from './call-record-decode.js';
 import { encodeCallRecord } from './call-record-encode.js';
 
@@ -8,7 +9,7 @@ import { encodeCallRecord } from './call-record-encode.js';
  * refuse another major version; a change that older readers would misunderstand needs a new major.
  */
 export function encodeCall(call: Call): string {
-  return JSON.stringify({ v: VERSION, ...encodeCallRecord(call) });
+  return JSON.stringify(encodeCallRecord(call));
 }
 
 /** `undefined`: not a call, or of a version this build cannot read. */
@@ -48,5 +49,4 @@ export function withBoundPorts(call: Call, ports: ReadonlyMap<number, number>): 
   return { ...call, legs };
 }
 
-const MAJOR = '1';
-const VERSION = `${MAJOR}.0`;
+const [MAJOR] = RECORD_VERSION.split('.');

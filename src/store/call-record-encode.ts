@@ -1,16 +1,18 @@
 import type { Addresses, Call, Dialogue, Leg, Local, Signalled, Stream, ToldOrigin } from '../call/call.js';
-import type {
-  CallRecord,
-  DialogueRecord,
-  LegRecord,
-  LocalRecord,
-  SignalledRecord,
-  StreamRecord,
+import {
+  type CallRecord,
+  type DialogueRecord,
+  type LegRecord,
+  type LocalRecord,
+  RECORD_VERSION,
+  type SignalledRecord,
+  type StreamRecord,
 } from './call-record.js';
 
 export function encodeCallRecord(call: Call): CallRecord {
   const { mediaMs, silentMs, offerMs, firstPacketMs, finalMs } = call.timeouts;
   return {
+    v: RECORD_VERSION,
     id: call.callId,
     r: call.revision,
     c: call.createdMs,

@@ -1,5 +1,9 @@
-/** The written form of a call, version 1. Absent fields are false, empty or unknown. */
+/** Major and minor version of the written form. */
+export const RECORD_VERSION = '1.0';
+
+/** The written form of a call. Absent fields are false, empty or unknown. */
 export type CallRecord = {
+  readonly v: string;
   readonly id: string;
   readonly r: number;
   readonly c: number;
