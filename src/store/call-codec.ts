@@ -25,6 +25,12 @@ export function decodeCall(text: string): Call | undefined {
   return decodeCallRecord(record);
 }
 
+/** The call of a listed plan, with its ports; `undefined` if the memo cannot be read. */
+export function readCall(plan: SessionPlan): Call | undefined {
+  const call = decodeCall(plan.memo);
+  return call && withPorts(call, plan);
+}
+
 /** The call with the ports that a plan names, as the data plane lists it. */
 export function withPorts(call: Call, plan: SessionPlan): Call {
   const ports = new Map<number, number>();

@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../../src/call/call.js';
+import { describeCall } from '../../../src/call/statistics.js';
+import { audio, Conversation, FACTS } from '../negotiation/sample.js';
+
+function callAfter(play: (conversation: Conversation) => void): Call {
+  const conversation = new Conversation();
+  play(conversation);
+  if (conversation.call === undefined) throw new Error('there is no call');
+  return conversation.call;
+}
+
+const QUERY = { kind: 'query', callId: 'call@example' } as const;
+
+describe('what a query shows', () => {
+  const call = callAfter((conversation) => {
+    conversation.offer(audio(10, 4000), { label: 'caller', metadata: 'x:1' }, { branch: 'br1' });
+    conversation.answer(audio(20, 5000), {}, { branch: 'br1' });
+  });
+
+  test('is who hears whom, and where', () => {
+    const shown = describeCall(call, null, null, FACTS.now + 1);
+    expect(shown).toMatchObject({ callId: 'call@example', createdMs: FACTS.now, metadata: 'x:1' });
+    expect(shown.parties[0]).toMatchObject({
+      tag: 'alice',
+      label: 'caller',
+      subscriptions: [{ tag: 'bob', type: 'offer/answer' }],
+      subscribers: [{ tag: 'bob', type: 'offer/answer' }],
+      medias: [
+        {
+          index: 1,
+          type: 'audio',
+          protocol: 'RTP/AVP',
+          codec: 'PCMU/8000',
+          flags: ['initialized', 'send', 'recv'],
+          local: { address: '10.0.0.5', rtpPort: 30_000, rtcpPort: 30_001 },
+          advertised: { rtp: '198.51.100.10:4000', rtcp: '198.51.100.10:4001' },
+        },
+      ],
+    });
+    expect(shown.parties[1]).toMatchObject({ tag: 'bob', viaBranch: 'br1' });
+  });
+
+  test('is limited to a party and whom it hears', () => {
+    expect(describeCall(call, null, { ...QUERY, fromTag: 'eve' }, 0).parties).toEqual([]);
+    expect(describeCall(call, null, { ...QUERY, fromTag: 'alice' }, 0).parties).toHaveLength(2);
+  });
+
+  test('names parties without a tag by number, and says what is held', () => {
+    const held = callAfter((conversation) => {
+      conversation.offer(audio(10, 4000, 'a=sendonly'), {}, { branch: 'br1' });
+    });
+    const [alice, peer] = describeCall(held, null, null, 0).parties;
+    expect(alice?.medias[0]?.flags).toEqual(['initialized', 'recv']);
+    expect(peer?.tag).toBeUndefined();
+    expect(peer?.medias[0]?.advertised).toBeUndefined();
+  });
+});

@@ -1,0 +1,83 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeNg } from '../../../src/control/ng/decode.js';
+import { parseSdp } from '../../../src/sdp/parse.js';
+import { CallDriver, type Outcome } from '../../support/case/call-driver.js';
+import { factsOf } from '../../support/case/proxy-facts.js';
+import { sdpCorpus } from '../../support/sdp-corpus.js';
+
+const CORPUS = sdpCorpus();
+
+describe('negotiating SDP of the field', () => {
+  it.each(CORPUS)('$name: offered and answered with itself, it comes out as SDP', ({ text }) => {
+    const driver = new CallDriver(factsOf(''));
+    for (const outcome of [offer(driver, text, 'ICE=remove'), answer(driver, text, 'ICE=remove')]) {
+      if (outcome.kind === 'refused') expect(outcome.message).not.toBe('');
+      else expect(parseSdp(outcome.sdp ?? '')).toMatchObject({ ok: true });
+    }
+  });
+
+  it.each(CORPUS)('$name: no address of the sender is left where packets could go', ({ text }) => {
+    const outcome = offer(new CallDriver(factsOf('')), text, 'ICE=remove replace=origin');
+    if (outcome.kind === 'refused') return;
+    const parsed = parseSdp(outcome.sdp ?? '');
+    if (!parsed.ok) throw new Error(parsed.reason);
+    for (const media of parsed.description.medias) {
+      // Media over TCP goes its own way, by agreement.
+      if (media.protocol.startsWith('TCP/')) continue;
+      const lines = media.lines.filter(
+        ({ type, value }) => type === 'c' || /^(?:rtcp|candidate):/.test(value),
+      );
+      for (const { value } of lines)
+        expect(value).toMatch(/203\.0\.113\.5|2001:db8::5|0\.0\.0\.0|::$|^rtcp:\d+$/);
+    }
+  });
+
+  it('never throws, whatever order offers and answers come in', () => {
+    const step = fc.record({
+      kind: fc.constantFrom('offer' as const, 'answer' as const),
+      entry: fc.constantFrom(...CORPUS),
+      tags: fc.constantFrom('a-', 'ab', 'ba', 'ac', 'ca', 'aa'),
+      branch: fc.constantFrom('', ' via-branch=br1', ' via-branch=br2'),
+      flags: fc.constantFrom(
+        '',
+        'ICE=remove',
+        'rtcp-mux=demux',
+        'codec-strip-all codec-offer-PCMA',
+        'port-latching replace=[origin SDP-version]',
+        'direction=[priv pub]',
+        'address-family=IP6 transport-protocol=RTP/AVP',
+      ),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 1, maxLength: 8 }), (steps) => {
+        const driver = new CallDriver(factsOf(''));
+        for (const { kind, entry, tags, branch, flags } of steps) {
+          const [from = 'a', to = '-'] = tags;
+          driver.execute(command(kind, entry.text, flags + branch, from, to === '-' ? undefined : to));
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+function offer(driver: CallDriver, sdp: string, flags: string): Outcome {
+  return driver.execute(command('offer', sdp, flags, 'alice', undefined));
+}
+
+function answer(driver: CallDriver, sdp: string, flags: string): Outcome {
+  return driver.execute(command('answer', sdp, flags, 'alice', 'bob'));
+}
+
+function command(kind: 'offer' | 'answer', sdp: string, flags: string, from: string, to: string | undefined) {
+  const entries: [string, string][] = [
+    ['command', kind],
+    ['call-id', 'call@example.org'],
+    ['from-tag', from],
+    ['sdp', sdp],
+    ['rtpp-flags', flags],
+  ];
+  if (to !== undefined) entries.push(['to-tag', to]);
+  return decodeNg(new Map(entries)).command;
+}

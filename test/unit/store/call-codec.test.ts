@@ -1,0 +1,73 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { Call } from '../../../src/call/call.js';
+import { decodeCall, encodeCall, withPorts } from '../../../src/store/call-codec.js';
+import { audio, Conversation } from '../negotiation/sample.js';
+
+function sample(): Conversation {
+  const conversation = new Conversation();
+  conversation.offer(
+    audio(10, 4000, 'a=rtcp-mux'),
+    { label: 'caller', replace: new Set(['origin-full']) },
+    { branch: 'br' },
+  );
+  conversation.answer(audio(20, 5000, 'a=rtcp-mux'), { sipCode: 200 }, { branch: 'br' });
+  conversation.offer(audio(10, 4444, 'a=sendonly'), { blockDtmf: true }, { to: 'bob' });
+  return conversation;
+}
+
+function callOf(conversation: Conversation): Call {
+  if (conversation.call === undefined) throw new Error('there is no call');
+  return conversation.call;
+}
+
+describe('the record of a call', () => {
+  test('brings the call back as it was', () => {
+    const call = callOf(sample());
+    expect(decodeCall(encodeCall(call))).toEqual(call);
+  });
+
+  test('gets its ports from the plan it lies in', () => {
+    const conversation = sample();
+    const { plan } = conversation;
+    if (plan === undefined) throw new Error('there is no plan');
+    const ports = new Map(conversation.bind(plan).map(({ local, port }) => [local, port]));
+    const streams = plan.streams.map((stream) => ({
+      ...stream,
+      locals: stream.locals.map((local) => ({ ...local, port: ports.get(local.id) ?? null })),
+    }));
+    const read = decodeCall(plan.memo);
+    expect(read && withPorts(read, { ...plan, streams })).toEqual(callOf(conversation));
+  });
+
+  test('may have fields this build does not know', () => {
+    const call = callOf(sample());
+    const record: { legs: object[] } = JSON.parse(encodeCall(call));
+    const newer = {
+      ...record,
+      v: '1.7',
+      future: { x: 1 },
+      legs: record.legs.map((leg) => ({ ...leg, more: true })),
+    };
+    expect(decodeCall(JSON.stringify(newer))).toEqual(call);
+  });
+
+  test.each(['', 'null', '7', '[]', '{}', '{"v":1}', '{"v":"1.0"}'])('is not %j', (text) => {
+    expect(decodeCall(text)).toBeUndefined();
+  });
+
+  test('of another major version is not read', () => {
+    const record: object = JSON.parse(encodeCall(callOf(sample())));
+    expect(decodeCall(JSON.stringify({ ...record, v: '2.0' }))).toBeUndefined();
+  });
+
+  test('that is damaged is refused or read, but never breaks the reader', () => {
+    const text = encodeCall(callOf(sample()));
+    fc.assert(
+      fc.property(fc.nat(text.length - 1), fc.constantFrom('0', '"', '}', 'x', 'null'), (at, junk) => {
+        const damaged = text.slice(0, at) + junk + text.slice(at + 1);
+        expect(() => decodeCall(damaged)).not.toThrow();
+      }),
+    );
+  });
+});
