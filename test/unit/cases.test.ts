@@ -13,12 +13,21 @@ describe('offer and answer', () => {
     .sort();
 
   it.each(names.map((name) => [name, read(name)] as const))('%s', (name, text) => {
-    const outcomes = runCase(parseCase(text));
+    const outcomes = runCase(parseCase(text), { restart: false });
     if (UPDATE) writeFileSync(new URL(name, DIRECTORY), updatedCase(text, outcomes));
     for (const { step, expected, actual } of outcomes) {
       expect(actual, `line ${step.line}: ${step.command} ${step.flags}`).toEqual(expected);
     }
   });
+
+  it.each(names.map((name) => [name, read(name)] as const))(
+    '%s, restarted between the steps',
+    (_name, text) => {
+      for (const { step, expected, actual } of runCase(parseCase(text), { restart: true })) {
+        expect(actual, `line ${step.line}: ${step.command} ${step.flags}`).toEqual(expected);
+      }
+    },
+  );
 
   it('has one title per behaviour', () => {
     const titles = names.map((name) => parseCase(read(name)).title);

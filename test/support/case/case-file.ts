@@ -64,7 +64,7 @@ export type SectionName = (typeof SECTION_NAMES)[number];
 export function parseCase(text: string): CaseFile {
   const lines = text.split('\n');
   const title = lines[0]?.trim() ?? '';
-  if (title === '' || title.startsWith('---') || commandOf(title)) throw new CaseError(1, 'no title');
+  if (title === '' || title.startsWith('---')) throw new CaseError(1, 'no title');
 
   const notes: string[] = [];
   const steps: (CaseStep & { sections: Map<SectionName, CaseSection> })[] = [];

@@ -1,0 +1,50 @@
+import type { CallDefaults, Facts } from '../../../src/negotiation/facts.js';
+import type { Random } from '../../../src/service/ports.js';
+
+/** The proxy of the cases: interfaces `pub` (both families), `priv` (IPv4), `six` (IPv6); `config:` changes settings. */
+export function factsOf(config: string): Facts {
+  const settings = new Map(
+    config.split(' ').map((word): [string, string] => {
+      const [key = '', value = ''] = word.split('=');
+      return [key, value];
+    }),
+  );
+  const defaults: CallDefaults = {
+    mediaTimeoutMs: 60_000,
+    silentTimeoutMs: 3_600_000,
+    offerTimeoutMs: 3_600_000,
+    firstPacketTimeoutMs: null,
+    finalTimeoutMs: null,
+    deleteDelaySeconds: 30,
+    tos: Number(settings.get('tos') ?? 184),
+    endpointLearning: 'heuristic',
+    strictSource: false,
+    sipSource: settings.get('sip-source') === 'yes',
+    instanceId: 'aabbccddeeff',
+  };
+  return {
+    now: Date.UTC(2026, 0, 1),
+    random: countingRandom(),
+    interfaces: [
+      {
+        name: 'pub',
+        addresses: [
+          { bind: '10.0.0.5', advertise: '203.0.113.5', family: 'IP4' },
+          { bind: '2001:db8::5', advertise: '2001:db8::5', family: 'IP6' },
+        ],
+      },
+      { name: 'priv', addresses: [{ bind: '192.168.0.5', advertise: '192.168.0.5', family: 'IP4' }] },
+      { name: 'six', addresses: [{ bind: '2001:db8:6::5', advertise: '2001:db8:6::5', family: 'IP6' }] },
+    ],
+    defaults,
+  };
+}
+
+function countingRandom(): Random {
+  let drawn = 0;
+  const next = () => {
+    drawn += 37;
+    return drawn % 256;
+  };
+  return { bytes: (count) => Uint8Array.from({ length: count }, next) };
+}
