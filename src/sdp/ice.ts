@@ -46,8 +46,8 @@ export function iceAttributes(lines: readonly Line[], session: IceAttributes): I
         lite = true;
         break;
       case 'candidate': {
-        const candidate = parseCandidate(value);
-        if (candidate && candidates.length < MAX_CANDIDATES) candidates.push(candidate);
+        const candidate = candidates.length < MAX_CANDIDATES ? parseCandidate(value) : undefined;
+        if (candidate) candidates.push(candidate);
         break;
       }
       case 'remote-candidates':

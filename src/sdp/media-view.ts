@@ -262,8 +262,8 @@ function readRtp(draft: Draft, name: string, value: string, line: Line): boolean
 function readSecurity(draft: Draft, name: string, value: string): boolean {
   switch (name) {
     case 'crypto': {
-      const crypto = parseCrypto(value);
-      if (crypto && draft.crypto.length < MAX_CRYPTO_LINES) draft.crypto.push(crypto);
+      const crypto = draft.crypto.length < MAX_CRYPTO_LINES ? parseCrypto(value) : undefined;
+      if (crypto) draft.crypto.push(crypto);
       return true;
     }
     case 'fingerprint':
