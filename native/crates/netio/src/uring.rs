@@ -11,6 +11,7 @@ mod ring;
 mod tag;
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd},
@@ -23,7 +24,7 @@ use io_uring::{
 };
 
 use self::{
-    buffers::{Buffers, GROUP, message_header},
+    buffers::{Buffers, COUNT, GROUP, message_header},
     outgoing::{Outgoing, UringOutbox},
     pace::Pace,
     ring::{Ring, Wait},
@@ -42,12 +43,13 @@ pub struct UringIo {
     closing: usize,
     watches: Vec<Watch>,
     generation: u32,
-    /// Completions taken from the ring and not handled yet.
-    inbox: Vec<cqueue::Entry>,
+    /// Packets taken from the ring and not handled yet.
+    inbox: VecDeque<Arrived>,
+    ready: Vec<Token>,
     /// Buffers of handled packets, whose sends have not been submitted yet.
     spent: Vec<u16>,
     /// Sockets whose receiving has stopped, mostly for lack of buffers.
-    stopped: Vec<u32>,
+    stopped: VecDeque<u32>,
     forwards: Vec<(SocketIndex, SocketAddr, usize)>,
     pace: Pace,
     counters: IoCounters,
@@ -64,6 +66,15 @@ struct Slot {
 
 impl Slot {
     const EMPTY: Self = Self { socket: None, generation: 0, receiving: false, closing: false };
+}
+
+/// A packet in a buffer.
+#[derive(Debug, Clone, Copy)]
+struct Arrived {
+    index: u32,
+    generation: u32,
+    buffer: u16,
+    written: usize,
 }
 
 struct Watch {
@@ -88,9 +99,10 @@ impl UringIo {
             closing: 0,
             watches: Vec::new(),
             generation: 0,
-            inbox: Vec::new(),
+            inbox: VecDeque::new(),
+            ready: Vec::new(),
             spent: Vec::new(),
-            stopped: Vec::new(),
+            stopped: VecDeque::new(),
             forwards: Vec::with_capacity(8),
             pace: Pace::default(),
             counters: IoCounters::default(),
@@ -133,40 +145,65 @@ impl UringIo {
         self.buffers.give(self.spent.drain(..));
     }
 
-    /// Moves completions into the inbox; takes note of sockets that no longer receive.
+    /// Takes what the ring has: packets into the inbox, and the state of everything else.
     fn take_completions(&mut self) {
         for completion in self.ring.uring.completion() {
-            if let (Some(Tag::Packet), generation, index) = Tag::parse(completion.user_data())
-                && !cqueue::more(completion.flags())
-                && let Some(slot) = self.sockets.get_mut(index as usize)
-                && slot.generation == generation
-            {
-                slot.receiving = false;
-                if slot.closing {
-                    // Packets of it that are still in the inbox are told by their generation.
-                    *slot = Slot::EMPTY;
-                    self.free.push(index);
-                    self.closing -= 1;
-                } else {
-                    self.stopped.push(index);
+            let (tag, generation, index) = Tag::parse(completion.user_data());
+            match tag {
+                Some(Tag::Packet) => {
+                    if let Some(buffer) = cqueue::buffer_select(completion.flags()) {
+                        let written = usize::try_from(completion.result()).unwrap_or(0);
+                        self.inbox.push_back(Arrived { index, generation, buffer, written });
+                    }
+                    let slot = self.sockets.get_mut(index as usize);
+                    if !cqueue::more(completion.flags())
+                        && let Some(slot) = slot.filter(|slot| slot.generation == generation)
+                    {
+                        slot.receiving = false;
+                        if slot.closing {
+                            // Its packets that are still in the inbox are told by their generation.
+                            *slot = Slot::EMPTY;
+                            self.free.push(index);
+                            self.closing -= 1;
+                        } else {
+                            self.stopped.push_back(index);
+                        }
+                    }
                 }
+                // Successful sends are silent.
+                Some(Tag::Send) => self.counters.send_failures += 1,
+                Some(Tag::File) => {
+                    let watch = self.watches.iter_mut().find(|watch| watch.generation == generation);
+                    if let Some(watch) = watch {
+                        watch.armed = false;
+                        self.ready.push(watch.token);
+                    }
+                }
+                Some(Tag::Cancel) | None => {}
             }
-            self.inbox.push(completion);
         }
     }
 
-    /// Handles a completion of receiving; `false` if there was no packet for us in it.
-    fn handle_packet(
-        &mut self,
-        completion: &cqueue::Entry,
-        (generation, index): (u32, u32),
-        handler: &mut impl Handler,
-    ) -> io::Result<bool> {
-        let Some(buffer) = cqueue::buffer_select(completion.flags()) else { return Ok(false) };
+    /// Goes on receiving where it has stopped, on as many sockets as there are buffers for.
+    fn resume_stopped(&mut self) -> io::Result<()> {
+        if self.stopped.is_empty() {
+            return Ok(());
+        }
+        // Sends hold buffers, too.
+        self.flush()?;
+        let sockets = (COUNT - self.inbox.len()) / PACKETS_AT_ONCE;
+        for _ in 0..sockets {
+            let Some(index) = self.stopped.pop_front() else { break };
+            self.arm(index, 0)?;
+        }
+        Ok(())
+    }
+
+    fn handle_packet(&mut self, arrived: Arrived, handler: &mut impl Handler) -> io::Result<bool> {
+        let Arrived { index, generation, buffer, written } = arrived;
         let slot = self.sockets.get(index as usize);
         let current = slot.is_some_and(|slot| slot.generation == generation && !slot.closing);
         if current {
-            let written = usize::try_from(completion.result()).unwrap_or(0);
             self.relay(SocketIndex(index), buffer, written, handler)?;
         }
         self.spent.push(buffer);
@@ -310,7 +347,7 @@ impl PacketIo for UringIo {
             if self.closing == 0 {
                 break;
             }
-            self.ring.enter(Wait::One { timeout: Some(Duration::from_millis(1)) })?;
+            self.ring.wait(Wait { timeout: Some(Duration::from_millis(1)), gather: None })?;
             self.submitted();
             self.take_completions();
         }
@@ -342,48 +379,32 @@ impl PacketIo for UringIo {
     }
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        if !self.stopped.is_empty() {
-            // Receiving may have stopped for lack of buffers, and sends hold some.
-            self.flush()?;
-            for index in std::mem::take(&mut self.stopped) {
-                self.arm(index, 0)?;
-            }
-        }
         self.arm_watches()?;
-        let wait = match self.pace.gather() {
-            _ if !self.inbox.is_empty() || !self.ring.uring.completion().is_empty() => Wait::No,
-            Some(gather) if self.ring.can_gather() => Wait::Gather { timeout, gather },
-            _ => Wait::One { timeout },
-        };
-        self.ring.enter(wait)?;
+        if self.inbox.is_empty() {
+            self.resume_stopped()?;
+            let gather = if self.ring.can_gather() { self.pace.gather() } else { None };
+            self.ring.wait(match self.stopped.is_empty() {
+                true => Wait { timeout, gather },
+                false => Wait { timeout: Some(Duration::ZERO), gather: None },
+            })?;
+        } else {
+            // Only sends: to receive more now would use up the buffers.
+            self.ring.flush()?;
+        }
         self.submitted();
         Ok(())
     }
 
     fn receive(&mut self, handler: &mut impl Handler, ready: &mut Vec<Token>) -> io::Result<()> {
-        self.take_completions();
-        let mut packets = 0;
-        let mut inbox = std::mem::take(&mut self.inbox);
-        let turn = inbox.len().min(PACKETS_PER_TURN);
-        for completion in inbox.drain(..turn) {
-            let (tag, generation, index) = Tag::parse(completion.user_data());
-            match tag {
-                Some(Tag::Packet) => {
-                    packets += usize::from(self.handle_packet(&completion, (generation, index), handler)?);
-                }
-                // Successful sends are silent.
-                Some(Tag::Send) => self.counters.send_failures += 1,
-                Some(Tag::File) => {
-                    let watch = self.watches.iter_mut().find(|watch| watch.generation == generation);
-                    if let Some(watch) = watch {
-                        watch.armed = false;
-                        ready.push(watch.token);
-                    }
-                }
-                Some(Tag::Cancel) | None => {}
-            }
+        if self.inbox.is_empty() {
+            self.take_completions();
         }
-        self.inbox = inbox;
+        ready.append(&mut self.ready);
+        let mut packets = 0;
+        for _ in 0..PACKETS_PER_TURN {
+            let Some(arrived) = self.inbox.pop_front() else { break };
+            packets += usize::from(self.handle_packet(arrived, handler)?);
+        }
         self.pace.note(Instant::now(), packets);
         Ok(())
     }
@@ -410,4 +431,6 @@ impl Drop for UringIo {
 const POLL_FIRST: u16 = 1;
 /// Commands and time get their turn after so many packets.
 const PACKETS_PER_TURN: usize = 256;
+/// How many the kernel takes from one socket before it looks at the next.
+const PACKETS_AT_ONCE: usize = 32;
 const SETTLE_TRIES: usize = 100;

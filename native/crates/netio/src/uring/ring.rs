@@ -32,14 +32,20 @@ impl Ring {
         self.min_wait
     }
 
-    /// Submits everything, without waiting.
+    /// Submits everything, and does not ask for completions: nothing is received meanwhile.
     pub fn flush(&mut self) -> io::Result<()> {
-        self.enter(Wait::No)
+        if self.uring.submission().is_empty() {
+            return Ok(());
+        }
+        self.enter(None)
     }
 
     /// Submits everything and waits.
-    pub fn enter(&mut self, wait: Wait) -> io::Result<()> {
-        let mut wait = wait;
+    pub fn wait(&mut self, wait: Wait) -> io::Result<()> {
+        self.enter(Some(wait))
+    }
+
+    fn enter(&mut self, mut wait: Option<Wait>) -> io::Result<()> {
         for _ in 0..MAX_TRIES {
             self.uring.submission().sync();
             match self.enter_once(wait) {
@@ -53,16 +59,14 @@ impl Ring {
             if self.uring.submission().is_empty() {
                 return Ok(());
             }
-            wait = Wait::No;
+            wait = None;
         }
         Err(io::Error::other("the ring does not take submissions"))
     }
 
-    fn enter_once(&mut self, wait: Wait) -> io::Result<()> {
-        let (want, timeout, gather) = match wait {
-            Wait::No => (0, Some(Duration::ZERO), None),
-            Wait::One { timeout } => (1, timeout, None),
-            Wait::Gather { timeout, gather } => (GATHERED, timeout, Some(gather)),
+    fn enter_once(&mut self, wait: Option<Wait>) -> io::Result<()> {
+        let Some(Wait { timeout, gather }) = wait else {
+            return self.uring.submit().map(drop);
         };
         let timeout =
             timeout.map(|time| types::Timespec::new().sec(time.as_secs()).nsec(time.subsec_nanos()));
@@ -70,8 +74,10 @@ impl Ring {
         if let Some(timeout) = &timeout {
             args = args.timespec(timeout);
         }
+        let mut want = 1;
         if let Some(gather) = gather {
             args = args.min_wait_usec(gather.as_micros() as u32);
+            want = GATHERED;
         }
         let submissions = self.uring.submission().len();
         // SAFETY: with EXT_ARG the argument is an `io_uring_getevents_arg`, which `SubmitArgs` is transparently.
@@ -82,23 +88,17 @@ impl Ring {
     }
 }
 
+/// Waits for anything, at most for `timeout`; during the time `gather` only for several things.
 #[derive(Debug, Clone, Copy)]
-pub enum Wait {
-    No,
-    /// For anything.
-    One {
-        timeout: Option<Duration>,
-    },
-    /// For several things; after the time `gather` for anything.
-    Gather {
-        timeout: Option<Duration>,
-        gather: Duration,
-    },
+pub struct Wait {
+    pub timeout: Option<Duration>,
+    pub gather: Option<Duration>,
 }
 
 pub const SUBMISSIONS: u32 = 512;
 /// More than there are packet buffers, each of which makes one completion.
 const COMPLETIONS: u32 = 4096;
-/// So many packets are worth an early wake-up.
-const GATHERED: u32 = 64;
+/// So many sockets with packets are worth an early wake-up. The kernel takes up to 32 packets from each of them:
+/// as many as there are buffers.
+const GATHERED: u32 = (super::buffers::COUNT / 32) as u32;
 const MAX_TRIES: usize = 1000;
