@@ -64,12 +64,6 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
       'a party on hold may name another port without the other side seeing a new one, as in newer versions',
     matches: ({ fact, subject }) => fact === 'm1.port' && subject === 'port 1',
   },
-  'ports open with the answer': {
-    reason:
-      'the ports towards the offerer are opened when its answer needs them, so an unanswered offer takes half as many',
-    matches: ({ command, fact, subject }) =>
-      command === 'query' && fact.endsWith('endpoints') && subject === '',
-  },
   'an offer without media is passed on': {
     reason: 'RFC 3264 §5 allows an offer without m-lines, to add media later; 10.5 refuses it',
     matches: ({ step }) => step === 1,

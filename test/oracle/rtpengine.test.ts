@@ -53,9 +53,8 @@ describeLocalPeers(['rtpengine'], 'the same commands to rtpengine 10.5', () => {
         ]);
         const differences = compare(conversation, expected, actual);
         const known = subjectKind === 'tandem' ? (conversation.differs ?? []) : [];
-        expect(differences.filter((difference) => !known.some((name) => matches(name, difference)))).toEqual(
-          [],
-        );
+        const unexplained = differences.filter((each) => !known.some((name) => matches(name, each)));
+        expect(unexplained.map(inWords)).toEqual([]);
         expect(known.filter((name) => !differences.some((difference) => matches(name, difference)))).toEqual(
           [],
         );

@@ -22,7 +22,7 @@ export type Site = AsyncDisposable & {
   readonly ng: NgClient;
   call(caller: EndOptions, callee: EndOptions): { caller: Sipp; callee: Sipp };
   start(end: EndOptions): Sipp;
-  /** Ends the scenarios that a failed test left running. */
+  /** Ends the scenarios and calls that a failed test left behind. */
   reset(): Promise<void>;
   calls(): Promise<string[]>;
   /** Waits until the proxy has no call left. */
@@ -98,7 +98,12 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       kamailio,
       ng,
       start,
-      reset,
+      reset: async () => {
+        await reset();
+        for (const callId of await calls()) {
+          await ng.command({ command: 'delete', 'call-id': callId, 'delete delay': 0 });
+        }
+      },
       call: (caller, callee) => {
         const called = start(callee);
         return { callee: called, caller: start({ ...caller, service: caller.service ?? callee.party }) };
