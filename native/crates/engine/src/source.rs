@@ -157,6 +157,7 @@ impl Ingress {
             self.jumped_to = None;
             self.received += 1;
             self.place_late(self.highest.wrapping_sub(sequence));
+            self.begin_at(sequence);
         } else if ahead < MOST_DROPPED {
             self.jumped_to = None;
             self.received += 1;
@@ -185,6 +186,18 @@ impl Ingress {
             }
             None => self.reordered += 1,
         }
+    }
+
+    /// A packet overtaken by the very first one began the sequence.
+    fn begin_at(&mut self, sequence: u16) {
+        let before_base = self.base.wrapping_sub(sequence);
+        if before_base == 0 || before_base > MOST_MISORDERED || self.expected() > u64::from(MOST_MISORDERED) {
+            return;
+        }
+        if sequence > self.base {
+            self.cycles += 1;
+        }
+        self.base = sequence;
     }
 
     fn measure_jitter(&mut self, now: Moment, timestamp: u32) {

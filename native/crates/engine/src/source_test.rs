@@ -58,6 +58,12 @@ fn a_late_packet_is_reordered_and_not_lost() {
 }
 
 #[test]
+fn packets_overtaken_by_the_first_one_are_not_lost_either() {
+    let measured = Line::new().packets([1, 0, 65_535, 2, 3]);
+    assert_eq!((measured.lost, measured.reordered, measured.duplicates), (0, 2, 0));
+}
+
+#[test]
 fn a_packet_seen_twice_is_a_duplicate() {
     let measured = Line::new().packets([1, 2, 2, 3, 1]);
     assert_eq!((measured.lost, measured.duplicates, measured.reordered), (-2, 2, 0));

@@ -29,16 +29,16 @@ fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDequ
     let watched = session.streams.iter().filter(|stream| stream.receive == any_receives);
     let ends = watched.map(|stream| {
         let (limit_ms, reason) = limit(session, stream);
-        (stream.last_activity().plus_ms(limit_ms), reason)
+        (stream.last_activity().plus_ms(limit_ms), stream.last_activity(), reason)
     });
-    let (deadline, reason) = ends.max_by_key(|(deadline, _)| *deadline)?;
+    let (deadline, activity, reason) = ends.max_by_key(|(deadline, ..)| *deadline)?;
     if now < deadline {
         session.timeout_reported_at = None;
         return Some(deadline);
     }
     let last_packet =
         session.streams.iter().flat_map(|stream| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
-    if session.timeout_reported_at.is_none_or(|reported| last_packet > Some(reported)) {
+    if session.timeout_reported_at.is_none_or(|reported| activity > reported) {
         session.timeout_reported_at = Some(now);
         let last_packet_ms_ago = last_packet.map(|at| now.ms_since(at));
         let (session, revision) = (session.session_id(), session.revision);
