@@ -69,6 +69,12 @@ export function heardDialogue(call: Call, leg: number): Dialogue | undefined {
   return heard;
 }
 
+/** Somebody else answered this party later: it no longer talks in this dialogue. */
+export function isOverruled(call: Call, leg: number, dialogue: Dialogue): boolean {
+  const heard = heardDialogue(call, leg);
+  return heard !== undefined && heard.answered > dialogue.answered;
+}
+
 /** The party has completed an exchange: what it says next is an offer until it is answered. */
 export function isSettled(call: Call, leg: number): boolean {
   return heardDialogue(call, leg) !== undefined;

@@ -2,7 +2,7 @@ import type { QueryCommand } from '../command/command.js';
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../command/reply.js';
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
-import { heardDialogue, legById, legName, legWithTag, peerIn } from './legs.js';
+import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from './legs.js';
 import { unpackPayloads } from './payloads.js';
 import { receives, rtcpAddress, sends, streamKind } from './signalled.js';
 
@@ -52,7 +52,9 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
 
 function heardBy(call: Call, leg: Leg): Leg | undefined {
   const dialogue = heardDialogue(call, leg.id);
-  return dialogue && legById(call, peerIn(dialogue, leg.id));
+  if (dialogue === undefined) return undefined;
+  const talker = peerIn(dialogue, leg.id);
+  return isOverruled(call, talker, dialogue) ? undefined : legById(call, talker);
 }
 
 function linkTo(leg: Leg): PartyLink {

@@ -1,5 +1,5 @@
 import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
-import { currentDialogue, heardDialogue, legById, peerIn, peerLine } from '../call/legs.js';
+import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
 import { commonPayloads, unpackPayloads } from '../call/payloads.js';
 import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
 import type {
@@ -49,7 +49,7 @@ function flowsOf(call: Call): Flow[] {
     const dialogue = currentDialogue(call, listener.id);
     if (dialogue === undefined) continue;
     const talker = legById(call, peerIn(dialogue, listener.id));
-    if (isOverruled(call, talker, dialogue)) continue;
+    if (isOverruled(call, talker.id, dialogue)) continue;
     for (const [line, to] of listener.streams.entries()) {
       const partner = peerLine(dialogue, listener.id, line);
       const from = partner === undefined ? undefined : talker.streams[partner];
@@ -57,12 +57,6 @@ function flowsOf(call: Call): Flow[] {
     }
   }
   return flows;
-}
-
-/** The other side was answered by somebody else, later than by this one. */
-function isOverruled(call: Call, leg: Leg, dialogue: Dialogue): boolean {
-  const heard = heardDialogue(call, leg.id);
-  return heard !== undefined && heard.answered > dialogue.answered;
 }
 
 function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Stream): Flow {

@@ -75,11 +75,11 @@ export class Conversation {
   }
 
   offer(body: string, flags: Partial<MediaFlags> = {}, who: Who = {}): string {
-    return this.#finish(this.tryOffer(body, flags, who));
+    return this.accept(this.tryOffer(body, flags, who));
   }
 
   answer(body: string, flags: Partial<MediaFlags> = {}, who: Who = {}): string {
-    return this.#finish(this.tryAnswer(body, flags, who));
+    return this.accept(this.tryAnswer(body, flags, who));
   }
 
   tryOffer(body: string, flags: Partial<MediaFlags> = {}, who: Who = {}): Negotiated {
@@ -123,7 +123,8 @@ export class Conversation {
     return bound;
   }
 
-  #finish(result: Negotiated): string {
+  /** Binds the ports of a step and returns the SDP for the receiver. */
+  accept(result: Negotiated): string {
     if (result.kind !== 'step') throw new Error(`not negotiated: ${JSON.stringify(result)}`);
     const { call, sdp: text } = complete(result, this.bind(result.plan));
     this.call = call;
