@@ -8,7 +8,7 @@ const codec = (fields: Partial<CodecFlags>) => ({ codec: { ...DEFAULT_FLAGS.code
 
 /** Every entry of `flags` in each of its spellings; blanks in place of hyphens are tried for all of them. */
 const FLAGS: readonly (readonly [spellings: string, meaning: Partial<MediaFlags>])[] = [
-  ['trust-address', {}],
+  ['trust-address', { trustAddress: true }],
   ['SIP-source-address|sip-source-address', { trustAddress: false }],
   ['symmetric|asymmetric-codecs|symmetric-codecs|reorder-codecs', {}],
   ['asymmetric', { asymmetric: true }],
