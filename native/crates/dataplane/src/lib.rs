@@ -1,8 +1,10 @@
 //! The data plane process: a Unix socket for the control plane, and threads that relay packets.
 
+pub mod child;
 pub mod connection;
 pub mod control;
 pub mod fanout;
+pub mod inherited;
 pub mod listener;
 pub mod options;
 pub mod run;

@@ -1,26 +1,30 @@
 //! `tandem-dataplane`: relays media as the control plane says.
 
-use std::{io, panic, process};
+use std::{
+    panic,
+    process::{self, ExitCode},
+};
 
 use clap::Parser;
 use dataplane::{
-    options::{LogFormat, Options},
-    run,
+    options::Options,
+    run::{self, Failure},
 };
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let options = Options::parse();
-    start_logging(&options);
+    options.log.start();
     end_with_any_thread();
-    run::run(&options)
-}
-
-/// Logs to standard error: standard output may be somebody's pipe.
-fn start_logging(options: &Options) {
-    let builder = tracing_subscriber::fmt().with_max_level(options.log_level).with_writer(io::stderr);
-    match options.log_format {
-        LogFormat::Text => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+    match run::run(&options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Setting(error)) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(WRONG_USAGE)
+        }
+        Err(Failure::Running(error)) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -32,3 +36,6 @@ fn end_with_any_thread() {
         process::abort();
     }));
 }
+
+/// The same as for a mistake on the command line: starting again would not help.
+const WRONG_USAGE: u8 = 2;

@@ -27,23 +27,34 @@ use crate::{
     worker::{First, Other},
 };
 
+/// Why the process ends other than by a signal.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What was asked for cannot be done here.
+    #[error(transparent)]
+    Setting(anyhow::Error),
+    #[error(transparent)]
+    Running(#[from] anyhow::Error),
+}
+
 /// Runs until a signal asks to end.
-pub fn run(options: &Options) -> anyhow::Result<()> {
+pub fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::open(&[Signal::TERM, Signal::INT]).context("cannot receive signals")?;
-    let listener = Listener::open(&options.socket)?;
+    let listener = Listener::open(&options.socket).map_err(Failure::Setting)?;
     raise_open_files();
-    let selection = probe::select(match options.io {
+    let selection = probe::select(match options.relay.io {
         IoChoice::Auto => Preference::Auto,
         IoChoice::Uring => Preference::Uring,
         IoChoice::Mmsg => Preference::Mmsg,
     })
-    .context("io_uring does not work here")?;
+    .context("io_uring does not work here")
+    .map_err(Failure::Setting)?;
     let name = match selection.backend {
         Backend::Uring => "io_uring",
         Backend::Mmsg => "mmsg",
     };
     let data_path = DataPath { name: name.to_owned(), reason: selection.reason };
-    let shards = options.shards.map_or_else(default_shards, usize::from);
+    let shards = options.relay.shards.map_or_else(default_shards, usize::from);
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
     let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path));

@@ -6,6 +6,7 @@ pub mod mmsg;
 pub mod pools;
 pub mod ports;
 pub mod probe;
+pub mod process;
 pub mod signals;
 pub mod socket;
 pub mod uring;

@@ -1,0 +1,228 @@
+//! `tandem-supervisor`: runs the data plane and the control plane, and starts again what dies.
+//!
+//! It holds nothing but their processes and the control plane's listening sockets, and has nothing that can fail.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::{Parser, ValueEnum};
+use dataplane::{
+    child::{Program, Supervised},
+    inherited::{self, Listening, Transport},
+    options::{LogOptions, RelayOptions},
+};
+use netio::signals::{Signal, Signals};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// Runs the data plane and the control plane, and starts again what dies.
+#[derive(Debug, Parser)]
+#[command(name = "tandem-supervisor", version)]
+struct Options {
+    /// Program of the data plane; beside this one if not given.
+    #[arg(long, value_name = "PATH")]
+    data_plane: Option<PathBuf>,
+    /// Unix socket between the two; in a private directory if not given.
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    #[command(flatten)]
+    relay: RelayOptions,
+    #[command(flatten)]
+    log: LogOptions,
+    /// UDP address to hold for the control plane; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen_udp: Vec<SocketAddr>,
+    /// TCP address to hold for the control plane; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen_tcp: Vec<SocketAddr>,
+    /// The control plane with its arguments.
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    control_plane: Vec<OsString>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    options.log.start();
+    match start(&options) {
+        Ok(mut running) => running.supervise(),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+struct Running {
+    signals: Signals,
+    data_plane: Supervised,
+    control_plane: Supervised,
+    /// Kept open for the control plane's next life.
+    _listening: Vec<Listening>,
+    _directory: Option<PrivateDirectory>,
+}
+
+fn start(options: &Options) -> anyhow::Result<Running> {
+    let signals = Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::CHILD])?;
+    let listening = listen(options)?;
+    let directory = options.socket.is_none().then(PrivateDirectory::create).transpose()?;
+    let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
+    let socket = options.socket.clone().or(in_directory).context("no socket")?;
+    Ok(Running {
+        data_plane: run(data_plane(options, &socket)?)?,
+        control_plane: run(control_plane(options, &socket, &listening)?)?,
+        signals,
+        _listening: listening,
+        _directory: directory,
+    })
+}
+
+fn listen(options: &Options) -> anyhow::Result<Vec<Listening>> {
+    let udp = options.listen_udp.iter().map(|address| (Transport::Udp, "UDP", *address));
+    let tcp = options.listen_tcp.iter().map(|address| (Transport::Tcp, "TCP", *address));
+    udp.chain(tcp)
+        .map(|(transport, name, address)| {
+            Listening::open(transport, address).with_context(|| format!("cannot listen on {name} {address}"))
+        })
+        .collect()
+}
+
+fn data_plane(options: &Options, socket: &Path) -> anyhow::Result<Program> {
+    let path = match &options.data_plane {
+        Some(path) => path.clone(),
+        None => env::current_exe()?.with_file_name("tandem-dataplane"),
+    };
+    let RelayOptions { shards, io } = &options.relay;
+    let LogOptions { log_level, log_format } = &options.log;
+    let mut arguments: Vec<OsString> = vec!["--socket".into(), socket.into()];
+    let mut option = |name: &str, value: String| arguments.extend([name.into(), value.into()]);
+    option("--io", name_of(*io));
+    option("--log-level", log_level.to_string().to_lowercase());
+    option("--log-format", name_of(*log_format));
+    if let Some(shards) = shards {
+        option("--shards", shards.to_string());
+    }
+    Ok(Program { name: "data plane", path, arguments, environment: vec![], inherited: vec![] })
+}
+
+fn control_plane(options: &Options, socket: &Path, listening: &[Listening]) -> anyhow::Result<Program> {
+    let (path, arguments) = options.control_plane.split_first().context("no control plane given")?;
+    Ok(Program {
+        name: "control plane",
+        path: path.into(),
+        arguments: arguments.to_vec(),
+        environment: vec![
+            ("TANDEM_DATAPLANE_SOCKET", socket.into()),
+            ("TANDEM_LISTEN_FDS", inherited::describe(listening).into()),
+        ],
+        inherited: listening.iter().map(Listening::descriptor).collect(),
+    })
+}
+
+fn run(program: Program) -> anyhow::Result<Supervised> {
+    let path = program.path.display().to_string();
+    Supervised::start(program, Instant::now()).with_context(|| format!("cannot start {path}"))
+}
+
+fn name_of(value: impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+impl Running {
+    /// Returns when told to end, or when starting again would not help.
+    fn supervise(&mut self) -> ExitCode {
+        loop {
+            let restarts = [self.data_plane.restart_at(), self.control_plane.restart_at()];
+            self.wait_until(restarts.into_iter().flatten().min());
+            while let Some(signal) = self.signals.next() {
+                match signal {
+                    Signal::TERM | Signal::INT => {
+                        self.shut_down();
+                        return ExitCode::SUCCESS;
+                    }
+                    Signal::HUP => self.control_plane.signal(Signal::HUP),
+                    _ => {}
+                }
+            }
+            let now = Instant::now();
+            if self.reap(now).contains(&Some(i32::from(WRONG_USAGE))) {
+                self.shut_down();
+                return ExitCode::from(WRONG_USAGE);
+            }
+            self.data_plane.restart_if_due(now);
+            self.control_plane.restart_if_due(now);
+        }
+    }
+
+    /// Exit codes of those that have died.
+    fn reap(&mut self, now: Instant) -> [Option<i32>; 2] {
+        [&mut self.data_plane, &mut self.control_plane].map(|child| child.reap(now)?.code())
+    }
+
+    /// Ends the control plane, then the data plane; by force what has not ended in time.
+    fn shut_down(&mut self) {
+        let start = Instant::now();
+        self.control_plane.end();
+        while self.control_plane.is_running() && start.elapsed() < CONTROL_PLANE_TIME {
+            self.wait_until(Some(start + CONTROL_PLANE_TIME));
+            while self.signals.next().is_some() {}
+            self.reap(Instant::now());
+        }
+        self.data_plane.end();
+        while (self.control_plane.is_running() || self.data_plane.is_running())
+            && start.elapsed() < TIME_TO_END
+        {
+            self.wait_until(Some(start + TIME_TO_END));
+            while self.signals.next().is_some() {}
+            self.reap(Instant::now());
+        }
+        self.control_plane.kill();
+        self.data_plane.kill();
+    }
+
+    /// Waits for a signal.
+    fn wait_until(&self, deadline: Option<Instant>) {
+        let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let _ = poll(&mut [PollFd::new(&self.signals, PollFlags::IN)], timeout.as_ref());
+    }
+}
+
+/// A directory only we can enter; removed with what is in it at the end.
+struct PrivateDirectory(PathBuf);
+
+impl PrivateDirectory {
+    fn create() -> anyhow::Result<Self> {
+        let mut random = [0; 8];
+        rustix::rand::getrandom(&mut random[..], rustix::rand::GetRandomFlags::empty())?;
+        let name = format!("tandem-{:016x}", u64::from_ne_bytes(random));
+        let create = |parent: PathBuf| {
+            let path = parent.join(&name);
+            fs::DirBuilder::new().mode(0o700).create(&path).map(|()| Self(path))
+        };
+        // The run-time directory may be named without being there, in containers for example.
+        let preferred = env::var_os("XDG_RUNTIME_DIR").and_then(|parent| create(parent.into()).ok());
+        match preferred {
+            Some(directory) => Ok(directory),
+            None => create(env::temp_dir()).context("cannot create a directory for the socket"),
+        }
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Exit code of a program that cannot do what it was told; starting it again would not help.
+const WRONG_USAGE: u8 = 2;
+const CONTROL_PLANE_TIME: Duration = Duration::from_millis(500);
+const TIME_TO_END: Duration = Duration::from_millis(800);

@@ -1,0 +1,35 @@
+//! Child processes that end with us.
+
+use std::{
+    io,
+    os::{fd::RawFd, unix::process::CommandExt},
+    process::Command,
+};
+
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+
+/// Prepares a command: the child gets `SIGTERM` when the calling thread's process dies, has no signals blocked, is
+/// not reached by signals of the terminal, and inherits exactly these files besides the standard ones.
+pub fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
+    let parent = Pid::from_raw(std::process::id() as i32);
+    command.process_group(0);
+    let set_up = move || -> io::Result<()> {
+        set_parent_process_death_signal(Some(Signal::TERM))?;
+        if getppid() != parent {
+            // It died before it could be watched.
+            return Err(io::Error::from_raw_os_error(libc::ESRCH));
+        }
+        let none = crate::signals::set_of(&[]);
+        // SAFETY: `none` is a valid signal set; the previous mask is not asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+        for fd in &inherited {
+            // SAFETY: changes a flag of a descriptor that the caller keeps open; it affects the child only.
+            if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } < 0 {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
+    unsafe { command.pre_exec(set_up) };
+}
