@@ -19,3 +19,13 @@ export function settle(stream: Stream): Stream {
   const { nextLocal: _, offered: __, ...settled } = stream;
   return settled;
 }
+
+/** The stream without anything that belongs to an earlier offer of its party. */
+export function beforeOffer(stream: Stream): Stream {
+  const settled = settle(stream);
+  // Rest properties are slow; in a new call there is nothing to leave out.
+  const { ptimeMs, mid, muxAnswer } = settled;
+  if (ptimeMs === undefined && mid === undefined && muxAnswer === undefined) return settled;
+  const { ptimeMs: _, mid: __, muxAnswer: ___, ...rest } = settled;
+  return rest;
+}

@@ -26,10 +26,9 @@ export function newCall(command: OfferCommand, client: Client, facts: Facts): Ca
 
 /** What a message says of the call as a whole. It also calls off a scheduled deletion. */
 export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call {
-  const { deleteAtMs: _, ...kept } = call;
   const { defaults } = facts;
   return {
-    ...kept,
+    ...withoutDeletion(call),
     lastSignalMs: facts.now,
     ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
     ...(flags.xmlrpcCallback !== undefined && { xmlrpcCallback: detach(flags.xmlrpcCallback) }),
@@ -43,6 +42,12 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
     },
     dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
   };
+}
+
+function withoutDeletion(call: Call): Call {
+  if (call.deleteAtMs === undefined) return call;
+  const { deleteAtMs: _, ...kept } = call;
+  return kept;
 }
 
 /** Below 0: as before. Absent or 256: an answer keeps it too, since only offers set it. */

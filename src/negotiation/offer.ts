@@ -2,7 +2,7 @@ import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
-import { newStream, settle } from '../call/streams.js';
+import { beforeOffer, newStream, settle } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
@@ -86,9 +86,8 @@ export function exchangeOffer(
 function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
   const { flags, facts, ids } = offering;
   const said = signalledBy(view, before?.inForce, flags, facts);
-  const { ptimeMs: _, mid: __, ...settled } = settle(before ?? newStream(ids.take(), said));
   const stream: Stream = {
-    ...settled,
+    ...beforeOffer(before ?? newStream(ids.take(), said)),
     type: said.type,
     protocol: said.protocol,
     ...(view.mid !== undefined && { mid: detach(view.mid) }),
@@ -168,10 +167,9 @@ function offerStream(
       latch: latches(view, said, flags),
     },
   );
-  const { muxAnswer: _, ...undecided } = own;
   return {
     kind: 'sent',
-    own: mux?.answer === undefined ? undecided : { ...own, muxAnswer: mux.answer },
+    own: mux?.answer === undefined ? own : { ...own, muxAnswer: mux.answer },
     stream: { ...placed, muxOffer: mux?.offer ?? 'none' },
     slot: {
       kind: 'relayed',
