@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { Lab } from './lab.js';
 import { generatorCore, prefer, proxyCore } from './process.js';
 
@@ -89,11 +89,16 @@ function decode<T>(text: string): T {
 function run(words: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const [command = '', ...rest] = words;
-    const options = { maxBuffer: 64 << 20, env: { ...process.env, RUST_BACKTRACE: '0' }, detached: true };
-    const child = execFile(command, rest, options, (error, stdout, stderr) => {
-      if (error) reject(new Error(`${words.join(' ')}: ${stderr || error.message}`));
-      else resolve(stdout);
-    });
+    const env = { ...process.env, RUST_BACKTRACE: '0' };
+    const child = spawn(command, rest, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     prefer(child.pid);
+    const [output, complaints]: [Buffer[], Buffer[]] = [[], []];
+    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));
+    child.once('error', reject);
+    child.once('close', (code) => {
+      if (code === 0) resolve(Buffer.concat(output).toString());
+      else reject(new Error(`${words.join(' ')}: ${Buffer.concat(complaints).toString()}`));
+    });
   });
 }

@@ -80,7 +80,7 @@ function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions)
       'portRestSeconds: 1',
       'timeouts: { mediaSeconds: 3600, silentSeconds: 3600 }',
       'log: { level: warn }',
-      `dataPlane: { io: ${options.io}, shards: 1 }`,
+      `dataPlane: { io: ${options.io}, shards: 1, socket: ${join(directory, 'dataplane.sock')} }`,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
   }
