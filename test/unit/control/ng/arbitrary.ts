@@ -22,20 +22,3 @@ const { value } = fc.letrec<{ value: Value; dictionary: Dictionary }>((tie) => (
 export const dictionary: fc.Arbitrary<Dictionary> = fc
   .array(fc.tuple(byteString, value), { maxLength: 6 })
   .map((entries) => new Map(entries));
-
-/** Shorthand: objects and lists as dictionaries and lists. */
-export function dictionaryOf(entries: Readonly<Record<string, Plain>>): Dictionary {
-  return new Map(Object.entries(entries).map(([key, member]) => [key, plainValue(member)]));
-}
-
-export type Plain = string | number | readonly Plain[] | { readonly [key: string]: Plain };
-
-function plainValue(plain: Plain): Value {
-  if (typeof plain === 'string' || typeof plain === 'number') return plain;
-  if (isList(plain)) return plain.map(plainValue);
-  return dictionaryOf(plain);
-}
-
-function isList(plain: Plain): plain is readonly Plain[] {
-  return Array.isArray(plain);
-}

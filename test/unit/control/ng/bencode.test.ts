@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeBencode, encodeBencode } from '../../../../src/control/ng/bencode.js';
-import { dictionary, dictionaryOf } from './arbitrary.js';
+import { toDictionary } from '../../../support/ng-client.js';
+import { dictionary } from './arbitrary.js';
 
 const decode = (text: string) => decodeBencode(Buffer.from(text, 'latin1'));
 
@@ -37,7 +38,7 @@ describe('bencode', () => {
       { a: -Number.MAX_SAFE_INTEGER },
     ],
   ])('%s: accepted', (_what, text, expected) => {
-    expect(decode(text)).toEqual(dictionaryOf(expected));
+    expect(decode(text)).toEqual(toDictionary(expected));
   });
 
   test.each([

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeNg } from '../../../../src/control/ng/decode.js';
 import type { Value } from '../../../../src/control/ng/value.js';
-import { dictionary, dictionaryOf, type Plain } from './arbitrary.js';
+import { type NgField, toDictionary } from '../../../support/ng-client.js';
+import { dictionary } from './arbitrary.js';
 import { changes, decode, decodeOffer, flagsOf } from './decoding.js';
 
 describe('commands', () => {
@@ -28,14 +29,14 @@ describe('commands', () => {
     expect(decodeOffer({ 'to-tag': '' }).command).not.toHaveProperty('toTag');
   });
 
-  test.each<[string, string, Plain[]]>([
+  test.each<[string, string, NgField[]]>([
     ['call-id', 'callId', ['call-id', 'call-ID', 'call id', 'call ID']],
     ['from-tag', 'fromTag', ['from-tag', 'from tag']],
     ['to-tag', 'toTag', ['to-tag', 'to tag', 'to_tag']],
     ['sdp', 'sdp', ['sdp', 'SDP']],
   ])('the spellings of %s', (canonical, field, spellings) => {
     for (const spelling of spellings) {
-      const entries: Record<string, Plain> = { 'call-id': 'c', 'from-tag': 'f', 'to-tag': 't', sdp: 's' };
+      const entries: Record<string, NgField> = { 'call-id': 'c', 'from-tag': 'f', 'to-tag': 't', sdp: 's' };
       delete entries[canonical];
       const { command } = decode({ command: 'answer', ...entries, [String(spelling)]: 'here' });
       expect(command).toMatchObject({ kind: 'answer', [field]: 'here' });
@@ -56,7 +57,7 @@ describe('commands', () => {
     });
   });
 
-  test.each<[Plain | undefined, Plain | undefined, object]>([
+  test.each<[NgField | undefined, NgField | undefined, object]>([
     [undefined, undefined, {}],
     [5, undefined, { delaySeconds: 5 }],
     ['0', '0', { delaySeconds: 0 }],
@@ -89,7 +90,7 @@ describe('commands', () => {
     expect(decode({ command: 'list', limit: '0' }).command).toEqual({ kind: 'list', limit: 0 });
   });
 
-  test.each<[string, Record<string, Plain>, object]>([
+  test.each<[string, Record<string, NgField>, object]>([
     ['the whole call, though a from-tag is there', { 'from-tag': 'f', 'to-tag': 't' }, { from: {} }],
     ['one party', { 'from-tag': 'f', flags: ['directional'] }, { from: { tag: 'f' } }],
     ['one party by label', { label: 'a', 'from-tag': 'f' }, { from: { label: 'a' } }],
@@ -127,7 +128,7 @@ describe('commands', () => {
 
 describe('refusals', () => {
   const all = { sdp: 's', 'call-id': 'c', 'from-tag': 'f', 'to-tag': 't' };
-  test.each<[string, Record<string, Plain>]>([
+  test.each<[string, Record<string, NgField>]>([
     ['Dictionary contains no key "command"', {}],
     ['Dictionary contains no key "command"', { command: 5 }],
     ['Unrecognized command', { command: 'Ping' }],
@@ -181,6 +182,6 @@ describe('any dictionary', () => {
         decodeNg(new Map<string, Value>([['command', name], ...lists]));
       }),
     );
-    expect(decodeNg(dictionaryOf({})).command.kind).toBe('failure');
+    expect(decodeNg(toDictionary({})).command.kind).toBe('failure');
   });
 });

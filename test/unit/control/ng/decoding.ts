@@ -2,20 +2,18 @@ import type { MediaFlags } from '../../../../src/command/flags.js';
 import { DEFAULT_FLAGS } from '../../../../src/command/flags.js';
 import { type DecodedNg, decodeNg } from '../../../../src/control/ng/decode.js';
 import { compileTemplates } from '../../../../src/control/ng/evaluate.js';
-import { dictionaryOf, type Plain } from './arbitrary.js';
-
-type Entries = Readonly<Record<string, Plain>>;
+import { type NgMessage, toDictionary } from '../../../support/ng-client.js';
 
 /** Decodes an offer that has all it needs, with these keys in addition. */
-export function decodeOffer(entries: Entries, templates: Readonly<Record<string, string>> = {}): DecodedNg {
+export function decodeOffer(entries: NgMessage, templates: Readonly<Record<string, string>> = {}): DecodedNg {
   return decode(
     { command: 'offer', 'call-id': 'call', 'from-tag': 'from', sdp: 'v=0\r\n', ...entries },
     templates,
   );
 }
 
-export function decode(entries: Entries, templates: Readonly<Record<string, string>> = {}): DecodedNg {
-  return decodeNg(dictionaryOf(entries), compileTemplates(new Map(Object.entries(templates))));
+export function decode(entries: NgMessage, templates: Readonly<Record<string, string>> = {}): DecodedNg {
+  return decodeNg(toDictionary(entries), compileTemplates(new Map(Object.entries(templates))));
 }
 
 export function flagsOf({ command }: DecodedNg): MediaFlags {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeJson, encodeJson } from '../../../../src/control/ng/json.js';
-import { dictionaryOf } from './arbitrary.js';
+import { toDictionary } from '../../../support/ng-client.js';
 
 const decode = (text: string) => decodeJson(Buffer.from(text, 'utf8'));
 
@@ -19,7 +19,7 @@ describe('JSON', () => {
 
   test('true and false are 1 and 0, null is not there', () => {
     expect(decode('{"a":true,"b":false,"c":null,"d":[null,1,true]}')).toEqual(
-      dictionaryOf({ a: 1, b: 0, d: [1, 1] }),
+      toDictionary({ a: 1, b: 0, d: [1, 1] }),
     );
   });
 

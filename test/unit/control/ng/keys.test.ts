@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { CodecFlags, MediaFlags, SdesFlags } from '../../../../src/command/flags.js';
 import { DEFAULT_FLAGS } from '../../../../src/command/flags.js';
-import type { Plain } from './arbitrary.js';
+import type { NgField } from '../../../support/ng-client.js';
 import { changes, decodeOffer } from './decoding.js';
 
 const sdes = (fields: Partial<SdesFlags>) => ({ sdes: { ...DEFAULT_FLAGS.sdes, ...fields } });
 const codec = (fields: Partial<CodecFlags>) => ({ codec: { ...DEFAULT_FLAGS.codec, ...fields } });
 
 /** Every key of an offer in each of its spellings, and what it means. */
-const KEYS: readonly (readonly [spellings: string, value: Plain, meaning: Partial<MediaFlags>])[] = [
+const KEYS: readonly (readonly [spellings: string, value: NgField, meaning: Partial<MediaFlags>])[] = [
   ['replace', ['origin', 'session-connection'], { replace: new Set(['origin', 'session-connection']) }],
   [
     'replace',
