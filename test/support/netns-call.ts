@@ -35,7 +35,7 @@ export type CallOptions = {
   readonly calleeFamily?: 'IP4' | 'IP6';
   readonly service?: string;
   /** More columns of the caller's row. */
-  readonly callerColumns?: readonly number[];
+  readonly callerColumns?: (ownPort: number) => readonly number[];
   readonly answerAfterMs?: number;
 };
 
@@ -55,7 +55,7 @@ export async function startCall(site: Site, options: CallOptions): Promise<Call>
     party: 'alice',
     scenario: options.uac,
     service: options.service ?? 'bob',
-    rows: [[ports.alice, ...(options.callerColumns ?? [])]],
+    rows: [[ports.alice, ...(options.callerColumns?.(ports.alice) ?? [])]],
   };
   const sipp = site.call(caller, callee);
   const known: { callId?: string } = {};
@@ -80,6 +80,38 @@ export async function startCall(site: Site, options: CallOptions): Promise<Call>
     },
     async over() {
       await Promise.all([sipp.caller.finished(), sipp.callee.finished()]);
+      await site.settled();
+    },
+  };
+}
+
+export type Pair = { readonly alice: MediaEnd; readonly bob: MediaEnd };
+
+/** Many plain calls at once. */
+export type Calls = { readonly pairs: readonly Pair[]; hangUp(): Promise<void> };
+
+export async function startCalls(site: Site, count: number): Promise<Calls> {
+  const ports = {
+    alice: Array.from({ length: count }, freshPort),
+    bob: Array.from({ length: count }, freshPort),
+  };
+  await openPorts(site.agents.alice, 'alice', ports.alice);
+  await openPorts(site.agents.bob, 'bob', ports.bob);
+  const { caller, callee } = site.call(
+    { party: 'alice', scenario: 'uac-call.xml', calls: count, rows: ports.alice.map((port) => [port]) },
+    { party: 'bob', scenario: 'uas-call.xml', calls: count, rows: ports.bob.map((port) => [port]) },
+  );
+  const invited = await callee.notes('invited');
+  const pairs = (await caller.notes('answered')).map((note) => {
+    const other = invited.find((each) => each.callId === note.callId);
+    if (other === undefined) throw new Error(`${note.callId} did not reach bob`);
+    return { alice: { agent: site.agents.alice, note }, bob: { agent: site.agents.bob, note: other } };
+  });
+  return {
+    pairs,
+    async hangUp() {
+      for (const { alice } of pairs) await caller.nudge(site.agents.alice, alice.note.callId);
+      await Promise.all([caller.finished(), callee.finished()]);
       await site.settled();
     },
   };

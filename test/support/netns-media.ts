@@ -66,6 +66,18 @@ export async function expectNothingOf(stream: Stream, at: MediaEnd): Promise<voi
   expect(sourceOf(await at.agent.report(at.note.ownPort), stream.ssrc)).toBeUndefined();
 }
 
+/** True once an end has received that many packets (of one SSRC, if given); undefined until then. */
+export async function heard(
+  end: MediaEnd | undefined,
+  packets: number,
+  ssrc?: number,
+): Promise<true | undefined> {
+  if (end === undefined) throw new Error('there is no such end');
+  const { rtp } = await end.agent.report(end.note.ownPort);
+  const counted = rtp.filter((source) => ssrc === undefined || source.ssrc === ssrc);
+  return counted.some((source) => source.packets >= packets) ? true : undefined;
+}
+
 /** Nothing but the streams named has reached this end. */
 export async function expectOnly(streams: readonly Stream[], at: MediaEnd): Promise<void> {
   const report = await at.agent.report(at.note.ownPort);

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Running } from './netns.js';
 import type { Target } from './netns-agent.js';
+import { until } from './netns-until.js';
 
 /** The proxies a scenario can run against; the second one is what is known to work. */
 export type ProxyKind = 'tandem' | 'rtpengine';
@@ -82,4 +83,45 @@ function writeTandemConfig(options: ProxyOptions): string {
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(config, null, 2));
   return file;
+}
+
+/** Kills one of Tandem's two processes without warning, and returns when it is gone. */
+export async function killHalf(proxy: RunningProxy, half: 'control' | 'dataplane'): Promise<void> {
+  const pid = await until(`the ${half} process`, () => childOf(proxy.running.pid, half));
+  process.kill(pid, 'SIGKILL');
+  await until(`the ${half} process to end`, () => (isAlive(pid) ? undefined : true));
+}
+
+/** Process id of the control plane; another one after a restart. */
+export function controlPid(proxy: RunningProxy): number {
+  return childOf(proxy.running.pid, 'control') ?? 0;
+}
+
+/** Resident memory of a process. */
+export function residentMegabytes(pid: number): number {
+  const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return Number(kilobytes) / 1024;
+}
+
+function childOf(parent: number, half: 'control' | 'dataplane'): number | undefined {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
+    .split(' ')
+    .filter((each) => each !== '');
+  return children.map(Number).find((pid) => {
+    const isControl = commandLine(pid).includes('main.js');
+    return half === 'control' ? isControl : commandLine(pid).includes('tandem-dataplane');
+  });
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+  } catch {
+    return '';
+  }
+}
+
+/** Neither gone nor a zombie that waits for its parent. */
+function isAlive(pid: number): boolean {
+  return commandLine(pid) !== '';
 }
