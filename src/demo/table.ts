@@ -33,7 +33,7 @@ const COLUMNS: readonly Column[] = [
   { heading: 'party', cell: ({ name }) => name },
   { heading: 'signalled', cell: ({ signalled }) => signalled ?? UNKNOWN },
   { heading: 'packets go to', cell: sentTo },
-  { heading: 'codec', cell: ({ codec }) => codec ?? UNKNOWN },
+  { heading: 'codec', cell: ({ codec }) => codec?.split('/')[0] ?? UNKNOWN },
   { heading: 'in', cell: ({ packetsIn }) => String(packetsIn), right: true },
   { heading: 'out', cell: ({ packetsOut }) => String(packetsOut), right: true },
   { heading: 'lost', cell: ({ lost, lossPercent }) => `${lost} (${lossPercent.toFixed(1)} %)`, right: true },

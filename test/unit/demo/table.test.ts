@@ -35,9 +35,9 @@ const SILENT: Party = {
 describe('the table of a call', () => {
   test('columns line up, numbers to the right, dashes for what is not known', () => {
     expect(table([ALICE, SILENT])).toEqual([
-      'party  signalled           packets go to             codec       in  out       lost  jitter     RTT  MOS',
-      'Alice  192.168.77.20:4000  127.0.0.1:4000 (learned)  PCMU/8000  396  400  4 (1.0 %)    6 ms  1.3 ms  4.2',
-      'Bob    -                   -                         -            0    0  0 (0.0 %)       -       -    -',
+      'party  signalled           packets go to             codec   in  out       lost  jitter     RTT  MOS',
+      'Alice  192.168.77.20:4000  127.0.0.1:4000 (learned)  PCMU   396  400  4 (1.0 %)    6 ms  1.3 ms  4.2',
+      'Bob    -                   -                         -        0    0  0 (0.0 %)       -       -    -',
     ]);
   });
 
