@@ -14,6 +14,7 @@ use crate::{
     session::Session,
     silence,
     source::{Egress, Ingress},
+    stream::is_usable,
     timers,
 };
 
@@ -111,7 +112,7 @@ impl Passage<'_> {
     fn judge(&mut self, plausible: bool) -> Verdict {
         let (from, now, socket) = (self.from, self.now, self.socket);
         let known_source = self.session.streams[self.stream].half_mut(socket).latch.source() == Some(from);
-        if !known_source && self.session.is_own(from) {
+        if !known_source && (!is_usable(from) || self.session.is_own(from)) {
             return Verdict::Foreign;
         }
         if plausible && self.session.streams[self.stream].is_pending_at(from, socket) {

@@ -235,7 +235,7 @@ impl Stream {
     fn signal(&mut self, now: Moment, place: Option<RemotePlan>, reopen: bool, own: &[SocketAddr]) {
         let signal = |address: Option<SocketAddr>| Signal {
             address,
-            sendable: address.is_some_and(|address| is_sendable(address, own)),
+            sendable: address.is_some_and(|address| is_usable(address) && !own.contains(&address)),
             reopen,
         };
         let rtcp = place.as_ref().map(rtcp_address).filter(|_| self.has_rtcp_half());
@@ -247,18 +247,20 @@ impl Stream {
         let Some(resume) = self.resume.as_deref().copied() else {
             return;
         };
-        self.rtp.latch.resume(now, resume.rtp, &self.learning);
-        if let Some(rtcp) = resume.rtcp {
+        if is_usable(resume.rtp) {
+            self.rtp.latch.resume(now, resume.rtp, &self.learning);
+        }
+        if let Some(rtcp) = resume.rtcp.filter(|rtcp| is_usable(*rtcp)) {
             self.rtcp.latch.resume(now, rtcp, &self.learning);
         }
     }
 }
 
-/// Nothing is ever sent to an address that cannot be a peer's, nor to ourselves.
-fn is_sendable(address: SocketAddr, own: &[SocketAddr]) -> bool {
+/// True if a peer can be at this address: nothing is ever sent to another one, nor learned from there.
+pub fn is_usable(address: SocketAddr) -> bool {
     let ip = address.ip();
     let broadcast = ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast && !own.contains(&address)
+    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
 }
 
 /// RFC 3550 §11: RTCP is on the next port unless said otherwise.

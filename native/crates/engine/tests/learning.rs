@@ -325,3 +325,17 @@ fn a_sprayer_during_a_refresh_does_not_displace_a_peer_that_talks_or_listens() {
         assert_eq!((injected(&mut scene, mallory), bled(&mut scene, mallory)), (0, 0));
     }
 }
+
+#[test]
+fn a_source_nobody_can_answer_is_foreign() {
+    let mut scene = Scene::audio();
+    for spoofed in ["192.88.99.66:0", "0.0.0.0:4000", "224.0.0.9:4000"] {
+        let mallory = scene.net.peer(spoofed);
+        scene.net.speak(mallory, scene.local(1));
+    }
+    let own = scene.local(2);
+    let mirror = scene.net.peer(&own.to_string());
+    scene.net.speak(mirror, scene.local(1));
+    scene.net.settle();
+    assert_eq!((scene.rtp(1).foreign, scene.rtp(1).remote_state), (4, RemoteState::Signalled));
+}

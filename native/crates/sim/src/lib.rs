@@ -4,8 +4,11 @@
 
 #![forbid(unsafe_code)]
 
+pub mod inputs;
 mod nat;
 mod network;
+#[expect(clippy::expect_used, reason = "a broken expectation is what it looks for")]
+pub mod ops;
 pub mod packets;
 mod peer;
 pub mod plans;

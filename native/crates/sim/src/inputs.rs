@@ -1,0 +1,49 @@
+//! What the fuzz targets do with their bytes. `tests/corpus.rs` does the same with the committed corpus.
+
+use std::time::Instant;
+
+use wire::{rtcp, rtp, telephone_event::TelephoneEvent};
+
+pub fn rtp(bytes: &[u8]) {
+    let _ = wire::classify(bytes);
+    let Some(header) = rtp::Header::parse(bytes) else {
+        return;
+    };
+    let payload = header.payload(bytes.len());
+    assert!(payload.start <= payload.end && payload.end + usize::from(header.padding()) <= bytes.len());
+    assert!(header.csrcs(bytes).count() <= 15);
+    for (_, element) in header.extension_elements(bytes) {
+        assert!(element.len() <= 255);
+    }
+    let _ = TelephoneEvent::parse(&bytes[payload]);
+    let mut copy = bytes.to_vec();
+    rtp::set_payload_type(&mut copy, header.payload_type);
+    rtp::set_marker(&mut copy, header.marker);
+    rtp::set_sequence(&mut copy, header.sequence);
+    rtp::set_timestamp(&mut copy, header.timestamp);
+    rtp::set_ssrc(&mut copy, header.ssrc);
+    assert_eq!(copy, bytes, "setting what is there changes nothing");
+}
+
+pub fn rtcp(bytes: &[u8]) {
+    let whole = rtcp::is_whole(bytes);
+    assert!(!whole || rtcp::begins_well(bytes));
+    for packet in rtcp::packets(bytes) {
+        match packet.content() {
+            rtcp::Content::SenderReport(_, reports) | rtcp::Content::ReceiverReport { reports, .. } => {
+                assert!(reports.iter().count() <= 31);
+            }
+            rtcp::Content::SourceDescription(chunks) => chunks.for_each(|chunk| chunk.items().for_each(drop)),
+            rtcp::Content::Bye(bye) => {
+                assert!(bye.ssrcs().count() <= 31);
+                let _ = bye.reason();
+            }
+            rtcp::Content::ExtendedReport { blocks, .. } => blocks.for_each(drop),
+            rtcp::Content::Application { .. } | rtcp::Content::Feedback(_) | rtcp::Content::Other => {}
+        }
+    }
+}
+
+pub fn engine_ops(bytes: &[u8]) {
+    crate::ops::replay(Instant::now(), bytes);
+}

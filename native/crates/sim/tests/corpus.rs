@@ -1,0 +1,29 @@
+//! Replays the committed fuzzing corpus, so that it is tested without a fuzzer.
+
+use std::{fs, path::Path};
+
+#[expect(clippy::unwrap_used, reason = "a missing corpus fails the test")]
+fn replay(target: &str, function: fn(&[u8])) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let mut count = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        function(&fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count > 0, "{} is empty", folder.display());
+}
+
+#[test]
+fn the_rtp_corpus_passes() {
+    replay("rtp", sim::inputs::rtp);
+}
+
+#[test]
+fn the_rtcp_corpus_passes() {
+    replay("rtcp", sim::inputs::rtcp);
+}
+
+#[test]
+fn the_engine_corpus_passes() {
+    replay("engine_ops", sim::inputs::engine_ops);
+}
