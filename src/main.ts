@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { HELP, parseArguments } from './config/arguments.js';
 import { launchArguments } from './config/launch.js';
 import { loadConfig } from './config/load.js';
 import { describeMistake } from './config/value.js';
+import { version } from './version.js';
 
 const WRONG_USAGE = 2;
 
@@ -46,12 +46,6 @@ async function main(words: readonly string[]): Promise<number> {
       return 0;
     }
   }
-}
-
-function version(): string {
-  const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
-  if (typeof parsed === 'object' && parsed !== null && 'version' in parsed) return String(parsed.version);
-  throw new Error('package.json has no version');
 }
 
 function defaultFile(): string {

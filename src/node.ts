@@ -62,8 +62,10 @@ export async function runNode(config: Config, program: { version: string; file: 
   dataPlane.start();
   const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
   if (status === undefined) return;
+  const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const server = await startNgServer({
-    listen: withInherited(config.listen.ng, parseInheritedListeners(process.env.TANDEM_LISTEN_FDS)),
+    listen: withInherited('udp', config.listen.ng, inherited),
+    listenTcp: withInherited('tcp', config.listen.ngTcp, inherited),
     handler: (command, client) => service.handle(command, client),
     cache: new ReplyCache(),
     logger,
@@ -89,10 +91,12 @@ async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient)
 }
 
 function withInherited(
+  protocol: string,
   configured: readonly ListenAddress[],
   inherited: readonly InheritedListener[],
 ): readonly (ListenAddress & { fd?: number })[] {
-  const fds = new Map(inherited.map((listener) => [showTransportAddress(listener), listener.fd]));
+  const ofProtocol = inherited.filter((listener) => listener.protocol === protocol);
+  const fds = new Map(ofProtocol.map((listener) => [showTransportAddress(listener), listener.fd]));
   return configured.map((address) => {
     const fd = fds.get(showTransportAddress(address));
     return fd === undefined ? address : { ...address, fd };

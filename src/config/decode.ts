@@ -28,9 +28,13 @@ export function decodeConfig(
   const log = subsection(top, 'log');
   const dataPlane = subsection(top, 'dataPlane');
 
+  const ngTcp = listenAddresses(listen, 'ngTcp', []);
   const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
+  if (ng.length + ngTcp.length === 0 && listen.mistakes.length === 0) {
+    mistake(listen, 'ng', 'at least one address is needed');
+  }
   const config: Config = {
-    listen: { ng },
+    listen: { ng, ngTcp },
     interfaces: decodeInterfaces(top, ng, host),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
@@ -85,7 +89,6 @@ function listenAddresses(
 ): readonly ListenAddress[] {
   const items = list(listen, key);
   if (items === undefined) return fallback;
-  if (items.length === 0) mistake(listen, key, 'at least one address is needed');
   const addresses = new Map<string, ListenAddress>();
   for (const { value, path } of items) {
     const address = value.kind === 'scalar' ? parseListenAddress(String(value.value)) : undefined;

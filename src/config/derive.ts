@@ -21,7 +21,7 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds }: Config):
 }
 
 export function interfaceFacts({ interfaces }: Config): readonly InterfaceFacts[] {
-  return interfaces.map(({ name, addresses }) => ({ name, addresses }));
+  return interfaces.map(({ name, aliases, addresses }) => ({ name, aliases, addresses }));
 }
 
 export function callDefaults(config: Config, hostname: string): CallDefaults {
@@ -44,7 +44,9 @@ export function callDefaults(config: Config, hostname: string): CallDefaults {
 /** The same after a restart, so that our own SDP is still known as ours; different for every other node. */
 function instanceId({ listen, interfaces }: Config, hostname: string): string {
   const binds = interfaces.flatMap(({ addresses }) => addresses.map(({ bind }) => bind));
-  const identity = [hostname, ...listen.ng.map(showTransportAddress), ...binds].join(' ');
+  const identity = [hostname, ...[...listen.ng, ...listen.ngTcp].map(showTransportAddress), ...binds].join(
+    ' ',
+  );
   return createHash('sha256').update(identity).digest('hex').slice(0, 12);
 }
 

@@ -2,7 +2,7 @@ import { showTransportAddress } from './addresses.js';
 import type { Config, ListenAddress } from './schema.js';
 
 /** The supervisor's options: what has to be known before this process runs, and stays when it is restarted. */
-export function launchArguments({ dataPlane, listen, log }: Config): readonly string[] {
+export function launchArguments({ controlTos, dataPlane, listen, log }: Config): readonly string[] {
   const { socket, io, shards } = dataPlane;
   return [
     ...(socket === null ? [] : ['--socket', socket]),
@@ -10,7 +10,9 @@ export function launchArguments({ dataPlane, listen, log }: Config): readonly st
     ...(shards === null ? [] : ['--shards', String(shards)]),
     ...(log.level === 'info' ? [] : ['--log-level', log.level]),
     ...(log.format === 'text' ? [] : ['--log-format', log.format]),
+    ...(controlTos === 0 ? [] : ['--control-tos', String(controlTos)]),
     ...listen.ng.flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
+    ...listen.ngTcp.flatMap((address) => ['--listen-tcp', showTransportAddress(address)]),
   ];
 }
 

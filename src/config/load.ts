@@ -47,7 +47,8 @@ function readText(
   }
 }
 
-function thisHost(): Host {
+/** What this machine says of itself. */
+export function thisHost(): Host {
   const addresses = new Set<string>();
   for (const entries of Object.values(networkInterfaces())) {
     for (const { address } of entries ?? []) addresses.add(canonical(address));

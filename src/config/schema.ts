@@ -2,7 +2,7 @@ import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
 export type Config = {
-  readonly listen: { readonly ng: readonly ListenAddress[] };
+  readonly listen: { readonly ng: readonly ListenAddress[]; readonly ngTcp: readonly ListenAddress[] };
   /** The first one is used for calls that name none. */
   readonly interfaces: readonly InterfaceConfig[];
   readonly portRestSeconds: number;

@@ -8,10 +8,17 @@ export type Facts = {
   readonly random: Random;
   /** The first one is the default. Never empty. */
   readonly interfaces: readonly InterfaceFacts[];
+  /** Grows with every call: interfaces named `BASE:SUFFIX` take turns by it. */
+  readonly turn: number;
   readonly defaults: CallDefaults;
 };
 
-export type InterfaceFacts = { readonly name: string; readonly addresses: readonly InterfaceAddress[] };
+export type InterfaceFacts = {
+  readonly name: string;
+  /** Other names it is asked for by. */
+  readonly aliases: readonly string[];
+  readonly addresses: readonly InterfaceAddress[];
+};
 
 export type InterfaceAddress = {
   readonly bind: string;

@@ -5,7 +5,7 @@ import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import type { Parties } from './parties.js';
 import type { Body } from './signal.js';
-import { interfaceNamed } from './transport.js';
+import { defaultFamily, interfaceNamed } from './transport.js';
 
 /** Remembers the interfaces an offer names for its two parties. */
 export function withOffererFlags(
@@ -14,7 +14,8 @@ export function withOffererFlags(
   facts: Facts,
 ): { readonly parties: Parties; readonly warnings: readonly string[] } {
   const warnings: string[] = [];
-  const placed = (leg: Leg, name: string | undefined): Leg => {
+  const placed = (leg: Leg, asked: string | undefined): Leg => {
+    const name = asked ?? (leg.interface === undefined ? defaultFamily(facts) : undefined);
     if (name === undefined) return leg;
     const chosen = interfaceNamed(name, facts);
     if (chosen.warning !== undefined) warnings.push(chosen.warning);

@@ -20,12 +20,28 @@ export function interfaceNamed(
   const fallback = facts.interfaces[0];
   if (fallback === undefined) throw new Error('there is no interface');
   if (name === undefined || name === '') return { interface: fallback };
-  const found = facts.interfaces.find((candidate) => candidate.name === name);
+  const found = facts.interfaces.find(
+    (candidate) => candidate.name === name || candidate.aliases.includes(name),
+  );
   if (found) return { interface: found };
+  const member = memberOf(name, facts);
+  if (member) return { interface: member };
   // Names of old bridging set-ups between address families.
   if (name === 'internal') return { interface: fallback, family: 'IP4' };
   if (name === 'external') return { interface: fallback, family: 'IP6' };
   return { interface: fallback, warning: `unknown interface ${name}, using ${fallback.name}` };
+}
+
+/** Interfaces named `BASE:SUFFIX` are a family: who asks for `BASE` gets the next one in turn. */
+function memberOf(base: string, { interfaces, turn }: Facts): InterfaceFacts | undefined {
+  const members = interfaces.filter(({ name }) => name.startsWith(`${base}:`));
+  return members[turn % Math.max(members.length, 1)];
+}
+
+/** The family that takes turns when nobody asks for an interface: that of the first one, if it has one. */
+export function defaultFamily({ interfaces }: Facts): string | undefined {
+  const [base, suffix] = interfaces[0]?.name.split(':', 2) ?? [];
+  return suffix === undefined ? undefined : base;
 }
 
 /**

@@ -11,6 +11,7 @@ export function greeting(
   const lines = [
     `tandem ${node.version}, configuration ${node.file}`,
     ...config.listen.ng.map((address) => `ng over UDP on ${showTransportAddress(address)}`),
+    ...config.listen.ngTcp.map((address) => `ng over TCP on ${showTransportAddress(address)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
     ...(node.calls > 0 ? [`${count(node.calls, 'call')} found in the data plane`] : []),

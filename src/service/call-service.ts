@@ -242,8 +242,8 @@ export class CallService {
   }
 
   #facts(): Facts {
-    const { clock, random, interfaces, defaults } = this.#parts;
-    return { now: clock.now(), random, interfaces, defaults };
+    const { clock, random, interfaces, defaults, counters } = this.#parts;
+    return { now: clock.now(), random, interfaces, turn: counters.callsCreated, defaults };
   }
 
   /** For what nobody waits for: a defect in it must not end the process silently, nor the call's queue. */

@@ -14,7 +14,7 @@ import { type Surroundings, splitList, translate } from './translate.js';
 export type Daemon = { readonly foreground: boolean; readonly pidfile: string | null };
 
 export type RtpengineLoaded =
-  | { readonly kind: 'version' }
+  | { readonly kind: 'version' | 'help' }
   | { readonly kind: 'mistakes'; readonly mistakes: readonly Mistake[] }
   | {
       readonly kind: 'config';
@@ -29,6 +29,7 @@ const DEFAULT_FILE = '/etc/rtpengine/rtpengine.conf';
 export async function loadRtpengine(words: readonly string[], host: Host): Promise<RtpengineLoaded> {
   const given = parseCommandLine(words);
   if (given.options.has('version')) return { kind: 'version' };
+  if (given.options.has('help')) return { kind: 'help' };
   const file = readIni(given.options.get('config-file')?.at(-1));
   const section = given.options.get('config-section')?.at(-1)?.value ?? 'rtpengine';
   const fromFile = fileOptions(file.ini, section);

@@ -60,6 +60,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['foreground', used('flag', 'f')],
   ['pidfile', used('value', 'p')],
   ['version', used('flag', 'v')],
+  ['help', used('flag', 'h')],
   ['log-level', used('value', 'L')],
   ['log-stderr', used('flag', 'E')],
   ['templates', used('value')],

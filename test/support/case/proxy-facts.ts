@@ -28,14 +28,24 @@ export function factsOf(config: string): Facts {
     interfaces: [
       {
         name: 'pub',
+        aliases: ['public'],
         addresses: [
           { bind: '10.0.0.5', advertise: '203.0.113.5', family: 'IP4' },
           { bind: '2001:db8::5', advertise: '2001:db8::5', family: 'IP6' },
         ],
       },
-      { name: 'priv', addresses: [{ bind: '192.168.0.5', advertise: '192.168.0.5', family: 'IP4' }] },
-      { name: 'six', addresses: [{ bind: '2001:db8:6::5', advertise: '2001:db8:6::5', family: 'IP6' }] },
+      {
+        name: 'priv',
+        aliases: [],
+        addresses: [{ bind: '192.168.0.5', advertise: '192.168.0.5', family: 'IP4' }],
+      },
+      {
+        name: 'six',
+        aliases: [],
+        addresses: [{ bind: '2001:db8:6::5', advertise: '2001:db8:6::5', family: 'IP6' }],
+      },
     ],
+    turn: 0,
     defaults,
   };
 }

@@ -16,13 +16,19 @@ export const FACTS: Facts = {
   interfaces: [
     {
       name: 'default',
+      aliases: [],
       addresses: [
         { bind: '10.0.0.5', advertise: '203.0.113.5', family: 'IP4' },
         { bind: '2001:db8::5', advertise: '2001:db8::5', family: 'IP6' },
       ],
     },
-    { name: 'inside', addresses: [{ bind: '192.168.7.5', advertise: '192.168.7.5', family: 'IP4' }] },
+    {
+      name: 'inside',
+      aliases: [],
+      addresses: [{ bind: '192.168.7.5', advertise: '192.168.7.5', family: 'IP4' }],
+    },
   ],
+  turn: 0,
   defaults: {
     mediaTimeoutMs: 60_000,
     silentTimeoutMs: 3_600_000,

@@ -22,7 +22,7 @@ pub struct Listening {
 }
 
 impl Listening {
-    pub fn open(transport: Transport, address: SocketAddr) -> io::Result<Self> {
+    pub fn open(transport: Transport, address: SocketAddr, tos: u8) -> io::Result<Self> {
         let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
         let (kind, protocol) = match transport {
             Transport::Udp => (SocketType::DGRAM, ipproto::UDP),
@@ -32,6 +32,12 @@ impl Listening {
         if address.is_ipv6() {
             // So that the same port can be listened on for IPv4, too.
             sockopt::set_ipv6_v6only(&socket, true)?;
+        }
+        if tos != 0 {
+            match address {
+                SocketAddr::V4(_) => sockopt::set_ip_tos(&socket, tos)?,
+                SocketAddr::V6(_) => sockopt::set_ipv6_tclass(&socket, u32::from(tos))?,
+            }
         }
         match transport {
             Transport::Udp => {

@@ -43,6 +43,9 @@ struct Options {
     /// TCP address to hold for the control plane; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen_tcp: Vec<SocketAddr>,
+    /// Type-of-service byte of what is sent from these addresses.
+    #[arg(long, value_name = "BYTE", default_value_t = 0)]
+    control_tos: u8,
     /// The control plane with its arguments.
     #[arg(last = true, required = true, value_name = "COMMAND")]
     control_plane: Vec<OsString>,
@@ -89,7 +92,8 @@ fn listen(options: &Options) -> anyhow::Result<Vec<Listening>> {
     let tcp = options.listen_tcp.iter().map(|address| (Transport::Tcp, "TCP", *address));
     udp.chain(tcp)
         .map(|(transport, name, address)| {
-            Listening::open(transport, address).with_context(|| format!("cannot listen on {name} {address}"))
+            Listening::open(transport, address, options.control_tos)
+                .with_context(|| format!("cannot listen on {name} {address}"))
         })
         .collect()
 }
