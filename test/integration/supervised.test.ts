@@ -1,0 +1,85 @@
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { LoopbackCall } from '../support/loopback-call.js';
+import { until } from '../support/netns-until.js';
+import { nativeProgram, Process, ROOT } from '../support/process.js';
+import { mediaAddress } from '../support/rtp-peer.js';
+import { childrenOf, SupervisedTandem } from '../support/supervised.js';
+
+test('one command starts everything, from wherever it is linked to', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'tandem-test-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  symlinkSync(join(ROOT, 'bin/tandem'), join(directory, 'link'));
+  const started = performance.now();
+  const tandem = await SupervisedTandem.start([], join(directory, 'link'));
+  expect(performance.now() - started).toBeLessThan(3_000);
+  const call = await LoopbackCall.setUp(tandem.ng, 'whole');
+  await call.talks();
+});
+
+test('the control plane crashes: no packet is lost and its clients notice nothing', async () => {
+  const tandem = await SupervisedTandem.start();
+  const call = await LoopbackCall.setUp(tandem.ng, 'control');
+  const { offered, answered } = call;
+  call.caller.talk();
+  call.callee.talk();
+  await call.callee.hears(10);
+  tandem.crash('main.js');
+  // Sent while nobody reads: it waits in the socket the supervisor holds.
+  await call.negotiate();
+  expect(mediaAddress(call.offered)).toEqual(mediaAddress(offered));
+  expect(mediaAddress(call.answered)).toEqual(mediaAddress(answered));
+  call.caller.stopTalking();
+  call.callee.stopTalking();
+  await call.callee.hears(call.caller.sent);
+  await call.caller.hears(call.callee.sent);
+  expect((await call.query()).result).toBe('ok');
+  expect((await call.delete()).result).toBe('ok');
+});
+
+test('the data plane crashes: the same ports, and media flows again', async () => {
+  const tandem = await SupervisedTandem.start();
+  const call = await LoopbackCall.setUp(tandem.ng, 'data');
+  await call.talks();
+  const pid = tandem.crash('tandem-dataplane');
+  await tandem.restarted('tandem-dataplane', pid);
+  await tandem.process.printed(/calls and data plane agree .*reapplied=1 /);
+  await call.talks();
+  const { offered } = call;
+  await call.negotiate();
+  expect(mediaAddress(call.offered)).toEqual(mediaAddress(offered));
+});
+
+test('SIGTERM ends everything and leaves nothing', async () => {
+  const tandem = await SupervisedTandem.start();
+  await LoopbackCall.setUp(tandem.ng, 'last');
+  const children = childrenOf(tandem.process.pid);
+  expect(children).toHaveLength(2);
+  const socket = /tandem-dataplane\0--socket\0([^\0]+)/.exec(tandem.commandOf('tandem-dataplane'))?.[1] ?? '';
+  expect(existsSync(socket)).toBe(true);
+  tandem.process.signal('SIGTERM');
+  expect(await tandem.process.exited(2_000)).toEqual({ code: 0, signal: null });
+  for (const pid of children)
+    await until(`the end of ${pid}`, () => (existsSync(`/proc/${pid}`) ? undefined : true));
+  expect(existsSync(socket)).toBe(false);
+});
+
+test('an address that is taken ends the start with its name', async () => {
+  const tandem = await SupervisedTandem.start();
+  const taken = `${tandem.address}:${tandem.port}`;
+  const second = new Process('second', ['bin/tandem', '--set', `listen.ng=${taken}`], {
+    TANDEM_SUPERVISOR: nativeProgram('tandem-supervisor'),
+  });
+  expect(await second.exited()).toEqual({ code: 2, signal: null });
+  expect(second.stderr).toContain(taken);
+});
+
+test('a wrong configuration starts nothing', async () => {
+  const refused = new Process('tandem', ['bin/tandem', '--set', 'portMax=1'], {
+    TANDEM_SUPERVISOR: nativeProgram('tandem-supervisor'),
+  });
+  expect(await refused.exited()).toEqual({ code: 2, signal: null });
+  expect(refused.stderr).toContain('--set portMax: portMax: the range 30000-1 is too small');
+});
