@@ -1,5 +1,7 @@
 //! The memory a call costs, and that relaying allocates nothing.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,

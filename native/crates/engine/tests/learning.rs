@@ -6,9 +6,9 @@ use protocol::{Component, Event, LearningMode, RemoteState};
 use sim::{MALLORY, PeerId, Scene, packets};
 
 fn learned(events: &[Event]) -> Vec<(u32, Component, SocketAddr)> {
-    let one = |event: &Event| match event {
-        Event::RemoteLearned { stream, component, address, .. } => Some((stream.0, *component, *address)),
-        _ => None,
+    let one = |event: &Event| {
+        let Event::RemoteLearned { stream, component, address, .. } = event else { return None };
+        Some((stream.0, *component, *address))
     };
     events.iter().filter_map(one).collect()
 }

@@ -10,12 +10,10 @@ fn refused(change: impl FnOnce(&mut SessionPlan)) -> String {
     let mut plan = scene.plan.clone();
     plan.revision += 1;
     change(&mut plan);
-    let error = scene.net.apply(&plan).unwrap_err();
+    let applied = scene.net.apply(&plan);
     assert_eq!(scene.net.engine().plans(None, 10), before, "a refused plan changes nothing");
-    match error {
-        ErrorCode::BadPlan { path, .. } => path,
-        other => panic!("{other}"),
-    }
+    let Err(ErrorCode::BadPlan { path, .. }) = applied else { panic!("{applied:?}") };
+    path
 }
 
 #[test]

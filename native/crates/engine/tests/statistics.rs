@@ -1,5 +1,7 @@
 //! What is counted, measured and reported.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
 use protocol::ReportedQuality;
 use sim::{Link, Scene, packets, packets::Block};
 

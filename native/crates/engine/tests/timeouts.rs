@@ -7,9 +7,9 @@ const LIMITS: TimeoutPlan =
     TimeoutPlan { media_ms: 10_000, silent_ms: 60_000, offer_ms: 30_000, first_packet_ms: None };
 
 fn timeouts(scene: &mut Scene) -> Vec<(TimeoutReason, Option<u64>)> {
-    let one = |event: &Event| match event {
-        Event::MediaTimeout { reason, last_packet_ms_ago, .. } => Some((*reason, *last_packet_ms_ago)),
-        _ => None,
+    let one = |event: &Event| {
+        let Event::MediaTimeout { reason, last_packet_ms_ago, .. } = event else { return None };
+        Some((*reason, *last_packet_ms_ago))
     };
     scene.net.take_events().iter().filter_map(one).collect()
 }
@@ -135,14 +135,11 @@ fn a_missing_first_packet_is_reported_once_per_stream() {
     let mut scene =
         Scene::audio_with(|plan| plan.timeouts = TimeoutPlan { first_packet_ms: Some(5_000), ..LIMITS });
     scene.alice_talks(20_000);
-    let events = scene.net.take_events();
-    let missing: Vec<u32> = events
-        .iter()
-        .filter_map(|event| match event {
-            Event::NoFirstPacket { stream, .. } => Some(stream.0),
-            _ => None,
-        })
-        .collect();
+    let one = |event: &Event| {
+        let Event::NoFirstPacket { stream, .. } = event else { return None };
+        Some(stream.0)
+    };
+    let missing: Vec<u32> = scene.net.take_events().iter().filter_map(one).collect();
     assert_eq!(missing, [2]);
 }
 
