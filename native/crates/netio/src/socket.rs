@@ -27,7 +27,7 @@ pub fn open(address: SocketAddr, tos: u8) -> io::Result<OwnedFd> {
         let _ = sockopt::set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
     }
     if tos != 0 {
-        set_tos(&socket, tos)?;
+        set_tos_of(&socket, family, tos)?;
     }
     clear_dont_fragment(&socket, address)?;
     bind(&socket, &address)?;
@@ -36,7 +36,11 @@ pub fn open(address: SocketAddr, tos: u8) -> io::Result<OwnedFd> {
 
 /// Sets the type-of-service byte (IPv4) or traffic class (IPv6) of packets sent.
 pub fn set_tos(socket: &impl AsFd, tos: u8) -> io::Result<()> {
-    if sockopt::socket_domain(socket)? == AddressFamily::INET {
+    set_tos_of(socket, sockopt::socket_domain(socket)?, tos)
+}
+
+fn set_tos_of(socket: &impl AsFd, family: AddressFamily, tos: u8) -> io::Result<()> {
+    if family == AddressFamily::INET {
         sockopt::set_ip_tos(socket, tos)?;
     } else {
         sockopt::set_ipv6_tclass(socket, u32::from(tos))?;
