@@ -2,7 +2,7 @@
 # Host networking is the intended layout: the media port range is large and addresses must be real.
 FROM debian:12 AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      ca-certificates curl gcc libc6-dev nodejs npm && rm -rf /var/lib/apt/lists/*
+      ca-certificates curl gcc libc6-dev libssl-dev nodejs npm pkg-config && rm -rf /var/lib/apt/lists/*
 RUN curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
 ENV PATH=/root/.cargo/bin:$PATH
 WORKDIR /build
@@ -10,7 +10,7 @@ COPY . .
 RUN npm ci && npm run build && npm prune --omit=dev
 
 FROM debian:12-slim
-RUN apt-get update && apt-get install -y --no-install-recommends nodejs && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libssl3 nodejs && rm -rf /var/lib/apt/lists/* \
  && useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin tandem
 WORKDIR /opt/tandem
 COPY --from=build /build/native/target/release/tandem-supervisor native/target/release/
