@@ -45,6 +45,7 @@ export class DataPlaneClient implements DataPlane {
   #socket: Socket | undefined;
   #nextId = 1;
   #lastSeq: number | undefined;
+  #corked = false;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -117,11 +118,26 @@ export class DataPlaneClient implements DataPlane {
     pending.deadline = now() + this.#timing.responseMs;
     this.#pending.set(id, pending);
     try {
-      this.#socket?.write(encodeFrame({ id, request }));
+      this.#write(encodeFrame({ id, request }));
     } catch (error) {
       this.#pending.delete(id);
       pending.reject(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  /** What one round of the event loop writes goes out at once: a wake-up of the other side costs more than a frame. */
+  #write(frame: Buffer): void {
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    if (!this.#corked) {
+      this.#corked = true;
+      socket.cork();
+      setImmediate(() => {
+        if (socket === this.#socket) this.#corked = false;
+        socket.uncork();
+      });
+    }
+    socket.write(frame);
   }
 
   #connect(): void {
@@ -129,6 +145,7 @@ export class DataPlaneClient implements DataPlane {
     const decoder = new FrameDecoder();
     const socket = createConnection({ path: this.#options.path });
     this.#socket = socket;
+    this.#corked = false;
     this.#lastSeq = undefined;
     let reason = 'closed by the data plane';
     socket.on('connect', () => this.#hello());
