@@ -1,39 +1,48 @@
 //! The Unix socket the control plane connects to.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     os::{
         fd::{AsFd, BorrowedFd},
-        unix::net::{UnixListener, UnixStream},
+        unix::{
+            fs::OpenOptionsExt,
+            net::{UnixListener, UnixStream},
+        },
     },
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, bail};
-use rustix::{fs::Mode, net::sockopt::socket_peercred, process};
+use rustix::{
+    fs::{FlockOperation, Mode, flock},
+    net::sockopt::socket_peercred,
+    process,
+};
 
 /// Removes its socket file when it goes.
 pub struct Listener {
     listener: UnixListener,
     path: PathBuf,
+    /// Locked as long as we live. Whether somebody answers on the socket says less: with io_uring a killed process's
+    /// socket goes on answering for a moment.
+    _lock: File,
 }
 
 impl Listener {
     /// Listens at this path; a file left behind by a process that is gone is replaced.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let listener = match bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                if UnixStream::connect(path).is_ok() {
-                    bail!("another process listens on {}", path.display());
-                }
-                fs::remove_file(path).with_context(|| format!("cannot replace {}", path.display()))?;
-                bind(path)
-            }
-            result => result,
-        };
-        let listener = listener.with_context(|| format!("cannot listen on {}", path.display()))?;
+        let mut lock_path = path.as_os_str().to_owned();
+        lock_path.push(".lock");
+        let lock = File::options().create(true).append(true).mode(0o600).open(&lock_path);
+        let lock = lock.with_context(|| format!("cannot write beside {}", path.display()))?;
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+            bail!("another process listens on {}", path.display());
+        }
+        let _ = fs::remove_file(path);
+        let listener = bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener, path: path.to_owned() })
+        Ok(Self { listener, path: path.to_owned(), _lock: lock })
     }
 
     /// The next connection, if it is of our own user or root; others are closed at once.

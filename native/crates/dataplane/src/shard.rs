@@ -1,11 +1,15 @@
 //! One shard: an engine, the sockets of its sessions, and what the control plane may ask of them.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use engine::{BoundSockets, Engine, SocketId};
 use netio::{
     PacketIo, SocketIndex, Token,
-    pools::{BindError, Lease, Wanted},
+    pools::{BindError, Bound, Lease, Wanted},
     ports::Span,
 };
 use protocol::{
@@ -40,11 +44,13 @@ pub struct Shard<I> {
     shared: Arc<Shared>,
     /// Which port each socket holds, by socket number.
     leases: Vec<Option<Lease>>,
+    started: Instant,
 }
 
 impl<I: PacketIo> Shard<I> {
     pub fn new(io: I, shared: Arc<Shared>) -> Self {
-        Self { engine: Engine::new(Instant::now()), io, shared, leases: Vec::new() }
+        let started = Instant::now();
+        Self { engine: Engine::new(started), io, shared, leases: Vec::new(), started }
     }
 
     pub fn io(&mut self) -> &mut I {
@@ -149,7 +155,7 @@ impl<I: PacketIo> Shard<I> {
         }
         let wanted =
             Wanted { interface: &local.interface, address: local.address, port: local.port, span, tos };
-        let bound = self.shared.pools.bind(now, wanted).map_err(|error| self.refusal(error, local))?;
+        let bound = self.bind_patiently(now, wanted).map_err(|error| self.refusal(error, local))?;
         let port = bound.port;
         let rtcp_lease = bound.rtcp.as_ref().map(|(lease, _)| *lease);
         let rtp = match self.attach(now, bound.rtp) {
@@ -167,6 +173,19 @@ impl<I: PacketIo> Shard<I> {
             }
         };
         Ok(BoundSockets { local: local.id, port, rtp, rtcp })
+    }
+
+    /// Waits a little for ports of a process before us that was killed: with io_uring its sockets stay open for some
+    /// ten milliseconds longer than itself.
+    fn bind_patiently(&self, now: Instant, wanted: Wanted<'_>) -> Result<Bound, BindError> {
+        loop {
+            match self.shared.pools.bind(now, wanted) {
+                Err(BindError::PortBusy { .. }) if self.started.elapsed() < AFTER_A_CRASH => {
+                    thread::sleep(Duration::from_millis(2));
+                }
+                result => return result,
+            }
+        }
     }
 
     fn attach(
@@ -269,3 +288,6 @@ impl<I: PacketIo> engine::Outbox for TimerOutbox<'_, I> {
         self.0.send(SocketIndex(socket.0), to, payload);
     }
 }
+
+/// How long after our start ports may still be held by the process before us.
+const AFTER_A_CRASH: Duration = Duration::from_millis(500);
