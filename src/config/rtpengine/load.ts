@@ -5,6 +5,7 @@ import { decodeConfig } from '../decode.js';
 import type { Host } from '../interfaces.js';
 import type { Config } from '../schema.js';
 import type { Mistake } from '../value.js';
+import { withEnvironment } from '../variables.js';
 import { type Given, type GivenOptions, parseCommandLine } from './command-line.js';
 import { type IniFile, parseIni } from './ini.js';
 import { OPTIONS } from './options.js';
@@ -35,8 +36,15 @@ export async function loadRtpengine(words: readonly string[], host: Host): Promi
   const fromFile = fileOptions(file.ini, section);
   const options: GivenOptions = new Map([...fromFile.options, ...given.options]);
   const translated = translate(options, file.ini, await surroundings(options, file.ini));
-  const decoded = decodeConfig(translated.value, host);
-  const mistakes = [...given.mistakes, ...file.mistakes, ...missingParts(options), ...translated.mistakes];
+  const withVariables = withEnvironment(translated.value, process.env);
+  const decoded = decodeConfig(withVariables.value, host);
+  const mistakes = [
+    ...given.mistakes,
+    ...file.mistakes,
+    ...missingParts(options),
+    ...translated.mistakes,
+    ...withVariables.mistakes,
+  ];
   // Mistakes made before decoding would only be repeated by it in other words.
   const all = mistakes.length > 0 ? mistakes : decoded.mistakes;
   if (all.length > 0) return { kind: 'mistakes', mistakes: all };
