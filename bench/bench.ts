@@ -1,5 +1,4 @@
 import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Lab } from './lab.js';
 import { type CallsReport, makeCalls } from './loadgen.js';
@@ -40,7 +39,7 @@ export async function establish(
   const request = { ng: proxy.ng, calls, concurrency: 8, delete: false, prefix, watch: [] };
   const report = await makeCalls(bench.lab, request);
   refuseFailures(proxy, report);
-  const file = join(tmpdir(), `tandem-bench-${process.pid}-${proxy.name}-${prefix}.json`);
+  const file = join(proxy.directory, `${prefix}.json`);
   writeFileSync(file, report.text);
   return file;
 }

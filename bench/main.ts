@@ -9,6 +9,7 @@ import { measureMemory } from './measure/memory.js';
 import { measureRelay } from './measure/relay.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSetup } from './measure/setup.js';
+import { killProxies } from './proxy.js';
 
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
   relay: measureRelay,
@@ -48,6 +49,13 @@ if (process.getuid?.() !== 0) {
 }
 
 const lab = openLab();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    killProxies();
+    lab.close();
+    process.exit(1);
+  });
+}
 const figures: Figure[] = [];
 const bench: Bench = {
   lab,

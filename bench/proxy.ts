@@ -15,6 +15,8 @@ export type RunningProxy = {
   readonly ng: string;
   /** All its processes, the one that relays last. */
   readonly processes: readonly number[];
+  /** Goes when the proxy stops. */
+  readonly directory: string;
   readonly stop: () => Promise<void>;
 };
 
@@ -36,7 +38,7 @@ export async function startProxy(lab: Lab, name: ProxyName, options: TandemOptio
     await end(child);
     rmSync(directory, { recursive: true, force: true });
   };
-  return { name, ng, processes, stop };
+  return { name, ng, processes, directory, stop };
 }
 
 /** Starts a program in a session of its own that the scheduler prefers to whatever else the machine does. */
@@ -45,6 +47,7 @@ function spawnFirst(words: readonly string[], log: string): ChildProcess {
   const [program = '', ...rest] = words;
   const child = spawn(program, rest, { detached: true, stdio: ['ignore', file, file] });
   prefer(child.pid);
+  running.add(child);
   return child;
 }
 
@@ -105,10 +108,24 @@ async function answers(lab: Lab, ng: string, child: ChildProcess, log: string): 
 }
 
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) {
+    running.delete(child);
+    return;
+  }
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   const forced = setTimeout(() => child.kill('SIGKILL'), 8_000);
   await gone;
   clearTimeout(forced);
+  running.delete(child);
 }
+
+/** For when the benchmark itself is told to end. */
+export function killProxies(): void {
+  for (const child of running) {
+    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  }
+}
+
+/** Each leads a process group of its own. */
+const running = new Set<ChildProcess>();

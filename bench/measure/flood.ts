@@ -8,7 +8,12 @@ const streams = 500;
 const calmRate = 20_000;
 const floodSeconds = 5;
 
-type Recovery = { readonly dead: number; readonly slowestMs: number };
+type Recovery = {
+  readonly dead: number;
+  readonly slowestMs: number;
+  /** The flood as it came about, in multiples of what the proxy carries. */
+  readonly excess: number;
+};
 
 /** Whether every stream relays again after five seconds at three times what the proxy can carry. */
 export async function measureFlood(bench: Bench): Promise<readonly Figure[]> {
@@ -28,16 +33,23 @@ export async function measureFlood(bench: Bench): Promise<readonly Figure[]> {
       rtpengine: rtpengine?.dead === 0 ? rtpengine.slowestMs : undefined,
       bound: { kind: 'value', atMost: 1_000 },
     },
+    {
+      what: '  flood, times what the proxy carries',
+      unit: 'x',
+      tandem: tandem?.excess,
+      rtpengine: rtpengine?.excess,
+      bound: { kind: 'none' },
+    },
   ];
 }
 
 async function recovery(bench: Bench, name: ProxyName): Promise<Recovery> {
-  const rate = 3 * (await capacity(bench, name));
+  const carried = await capacity(bench, name);
   return await withProxy(bench, name, async (proxy) => {
     const routes = await establish(bench, proxy, streams);
     const phases = [
       { rate: calmRate, seconds: 1 },
-      { rate, seconds: floodSeconds },
+      { rate: 3 * carried, seconds: floodSeconds },
       { rate: calmRate, seconds: 3 },
     ];
     const [, flood, after] = (await sendStreams(bench.lab, routes, phases, proxy.processes)).phases;
@@ -47,7 +59,11 @@ async function recovery(bench: Bench, name: ProxyName): Promise<Recovery> {
     bench.say(
       `${name}: ${through}; afterwards ${alive}, the slowest after ${after.slowestFirstMs.toFixed(0)} ms`,
     );
-    return { dead: after.streams - after.streamsAlive, slowestMs: after.slowestFirstMs };
+    return {
+      dead: after.streams - after.streamsAlive,
+      slowestMs: after.slowestFirstMs,
+      excess: flood.sent / flood.seconds / carried,
+    };
   });
 }
 
