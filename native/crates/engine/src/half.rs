@@ -7,10 +7,11 @@ use protocol::{ComponentStats, RemoteState};
 use crate::{latch::Latch, moment::Moment};
 
 #[derive(Debug)]
+#[repr(C)]
 pub struct Half {
-    pub latch: Latch,
     pub counters: Counters,
     pub last_packet: Option<Moment>,
+    pub latch: Latch,
     pub learned_event_at: Option<Moment>,
     /// A learned address waits to be reported.
     pub learned_event_due: bool,
@@ -18,15 +19,16 @@ pub struct Half {
 }
 
 #[derive(Debug, Default)]
+#[repr(C)]
 pub struct Counters {
-    pub received_packets: u64,
-    pub received_bytes: u64,
-    pub sent_packets: u64,
-    pub sent_bytes: u64,
     pub malformed: u64,
     pub blocked: u64,
     pub unroutable: u64,
     pub unknown_payload_type: u64,
+    pub received_packets: u64,
+    pub received_bytes: u64,
+    pub sent_packets: u64,
+    pub sent_bytes: u64,
 }
 
 /// Packets from somebody else.
@@ -41,9 +43,9 @@ struct Foreign {
 impl Half {
     pub fn new(now: Moment) -> Self {
         Half {
-            latch: Latch::new(now),
             counters: Counters::default(),
             last_packet: None,
+            latch: Latch::new(now),
             learned_event_at: None,
             learned_event_due: false,
             foreign: None,

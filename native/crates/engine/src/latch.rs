@@ -34,21 +34,22 @@ pub const LIVE_MS: u64 = 500;
 const ESTABLISHED: u8 = 3;
 
 #[derive(Debug)]
+#[repr(C)]
 pub struct Latch {
-    signalled: Option<SocketAddr>,
-    destination: Option<SocketAddr>,
+    phase: Phase,
+    /// The signalled address is one nothing may be sent to.
+    held: bool,
+    heard: Option<Moment>,
     /// Where packets come from: provisional or confirmed.
     source: Option<SocketAddr>,
+    destination: Option<SocketAddr>,
+    window_ends: Moment,
+    signalled: Option<SocketAddr>,
     /// What was signalled when `source` was learned.
     basis: Option<SocketAddr>,
     /// What the last event said.
     reported: Option<SocketAddr>,
     former: Option<Box<Former>>,
-    heard: Option<Moment>,
-    window_ends: Moment,
-    phase: Phase,
-    /// The signalled address is one nothing may be sent to.
-    held: bool,
 }
 
 /// What was learned before.

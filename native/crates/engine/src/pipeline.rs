@@ -175,8 +175,10 @@ impl Passage<'_> {
         let mut fate = Fate::default();
         let mut blocked = false;
         let mut consumed = false;
-        for at in 0..self.session.streams[self.stream].targets.len() {
-            let target = self.session.streams[self.stream].targets[at];
+        let mut at = 0;
+        while let Some(target) = self.session.streams[self.stream].targets.get(at) {
+            at += 1;
+            let sink = usize::from(target.to);
             let action = match content {
                 Content::Rtp { class: Class::TelephoneEvent, .. } => target.telephone_events,
                 Content::Rtp { .. } | Content::Opaque => target.media,
@@ -191,14 +193,14 @@ impl Passage<'_> {
                     continue;
                 }
             };
-            match self.exit(content, target.to) {
+            match self.exit(content, sink) {
                 Exit::Towards(socket, to) => {
                     if altered {
                         out.send(socket, to, self.scratch);
                     } else {
                         out.forward(socket, to, datagram.len());
                     }
-                    self.count_sent(content, target.to, datagram.len());
+                    self.count_sent(content, sink, datagram.len());
                     fate.sent_packets += 1;
                     fate.sent_bytes += datagram.len() as u64;
                 }
@@ -241,8 +243,8 @@ impl Passage<'_> {
         };
         let latch = if separate { &sink.rtcp.latch } else { &sink.rtp.latch };
         let leaves = latch.destination().and_then(|to| {
-            let local = sink.exit(to)?;
-            Some((if separate { local.rtcp? } else { local.rtp }, to))
+            let way_out = sink.way_out(to)?;
+            Some((if separate { way_out.rtcp? } else { way_out.rtp }, to))
         });
         leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(socket, to))
     }

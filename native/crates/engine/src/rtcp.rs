@@ -28,9 +28,10 @@ pub fn observe(session: &mut Session, from: usize, now: Moment, datagram: &[u8])
 
 /// Only reports of sources whose media was seen: others would let a peer fill our memory.
 fn remember(session: &mut Session, from: usize, now: Moment, report: &SenderReport) {
-    for at in 0..session.streams[from].targets.len() {
-        let to = session.streams[from].targets[at].to;
-        if let Some(source) = session.streams[to].egress.find_mut(report.ssrc) {
+    let mut at = 0;
+    while let Some(target) = session.streams[from].targets.get(at) {
+        at += 1;
+        if let Some(source) = session.streams[usize::from(target.to)].egress.find_mut(report.ssrc) {
             source.reported.get_or_insert_default().remember(now, report.ntp_middle());
         }
     }

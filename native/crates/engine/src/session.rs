@@ -11,7 +11,7 @@ use crate::{
     io::{Applied, BoundSockets, SocketId},
     moment::Moment,
     payloads::Pool,
-    stream::{Local, Stream, Target},
+    stream::{Local, Stream, Target, Targets},
 };
 
 #[derive(Debug)]
@@ -73,7 +73,7 @@ impl Session {
                 None => Stream::new(now, stream, table.clone()),
             };
             next.payloads = table;
-            next.locals = take_locals(stream, &mut locals, new, pool);
+            next.set_locals(take_locals(stream, &mut locals, new, pool));
             streams.push(next);
         }
         self.streams = streams;
@@ -142,9 +142,10 @@ impl Session {
             let from = self.streams[at].id;
             let targets = self.routes.iter().filter(|route| route.from == from).filter_map(|route| {
                 let to = self.streams.iter().position(|stream| stream.id == route.to)?;
+                let to = u16::try_from(to).ok()?;
                 Some(Target { to, media: route.media, telephone_events: route.telephone_events })
             });
-            self.streams[at].targets = targets.collect();
+            self.streams[at].targets = Targets::new(targets);
         }
     }
 }

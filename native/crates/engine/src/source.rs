@@ -7,12 +7,12 @@ use crate::{moment::Moment, quality, report::Reported};
 
 pub const MOST_SOURCES: usize = 8;
 
-/// The sources of one direction, found by SSRC.
+/// The sources of one direction, found by SSRC. The one used last lies beside its stream: it costs no way
+/// through memory.
 #[derive(Debug)]
 pub struct Sources<T> {
-    list: Vec<T>,
-    /// The one used last.
-    current: usize,
+    current: Option<T>,
+    others: Vec<T>,
     pub forgotten: u64,
 }
 
@@ -23,43 +23,46 @@ pub trait Source {
 
 impl<T: Source> Sources<T> {
     pub fn new() -> Self {
-        Sources { list: Vec::new(), current: 0, forgotten: 0 }
+        Sources { current: None, others: Vec::new(), forgotten: 0 }
     }
 
+    /// The one used last comes first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.list.iter()
+        self.current.iter().chain(&self.others)
     }
 
     pub fn find(&self, ssrc: u32) -> Option<&T> {
-        self.list.iter().find(|source| source.ssrc() == ssrc)
+        self.iter().find(|source| source.ssrc() == ssrc)
     }
 
     pub fn find_mut(&mut self, ssrc: u32) -> Option<&mut T> {
-        self.list.iter_mut().find(|source| source.ssrc() == ssrc)
+        self.current.iter_mut().chain(&mut self.others).find(|source| source.ssrc() == ssrc)
     }
 
     /// The source of this SSRC; a new one if it is not known, in place of the idlest if there are too many.
     #[inline]
     pub fn entry(&mut self, ssrc: u32, new: impl FnOnce() -> T) -> &mut T {
-        if self.list.get(self.current).is_none_or(|source| source.ssrc() != ssrc) {
-            self.current = self.place(ssrc, new);
+        if self.current.as_ref().is_none_or(|source| source.ssrc() != ssrc) {
+            self.set_aside(ssrc);
         }
-        &mut self.list[self.current]
+        self.current.get_or_insert_with(new)
     }
 
-    fn place(&mut self, ssrc: u32, new: impl FnOnce() -> T) -> usize {
-        if let Some(at) = self.list.iter().position(|source| source.ssrc() == ssrc) {
-            return at;
+    /// Makes the source of this SSRC the current one; none if it is not known.
+    fn set_aside(&mut self, ssrc: u32) {
+        let known = self.others.iter().position(|source| source.ssrc() == ssrc);
+        let next = known.map(|at| self.others.swap_remove(at));
+        let Some(before) = std::mem::replace(&mut self.current, next) else {
+            return;
+        };
+        if self.others.len() == MOST_SOURCES - 1 {
+            self.forgotten += 1;
+            let idlest = (0..self.others.len()).min_by_key(|at| self.others[*at].last()).unwrap_or(0);
+            self.others[idlest] = before;
+        } else {
+            self.others.reserve_exact(1);
+            self.others.push(before);
         }
-        if self.list.len() < MOST_SOURCES {
-            self.list.reserve_exact(1);
-            self.list.push(new());
-            return self.list.len() - 1;
-        }
-        self.forgotten += 1;
-        let idlest = (0..self.list.len()).min_by_key(|at| self.list[*at].last()).unwrap_or(0);
-        self.list[idlest] = new();
-        idlest
     }
 }
 

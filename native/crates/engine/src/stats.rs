@@ -34,7 +34,7 @@ impl Session {
 
     fn ingress_stats(&self, now: Moment, stream: &Stream, source: &Ingress) -> SsrcStats {
         let reports = stream.targets.iter().filter_map(|target| {
-            let sent = self.streams.get(target.to)?.egress.find(source.ssrc)?;
+            let sent = self.streams.get(usize::from(target.to))?.egress.find(source.ssrc)?;
             sent.reported.as_ref()?.quality(now)
         });
         SsrcStats {
@@ -69,10 +69,9 @@ impl Session {
     /// The codec of a payload type: by this stream's table, else by that of a stream it is connected with.
     fn codec(&self, stream: &Stream, payload_type: u8) -> Option<String> {
         let connected = self.streams.iter().filter(|other| {
-            let leads_here = |target: &crate::stream::Target| {
-                self.streams.get(target.to).is_some_and(|to| to.id == stream.id)
-            };
-            other.targets.iter().any(leads_here)
+            let mut sinks =
+                other.targets.iter().filter_map(|target| self.streams.get(usize::from(target.to)));
+            sinks.any(|sink| sink.id == stream.id)
         });
         let tables = std::iter::once(stream).chain(connected).map(|stream| &stream.payloads);
         let found = tables.into_iter().find_map(|table| table.codec(payload_type));

@@ -19,33 +19,36 @@ use crate::{
     source::{Egress, Ingress, Sources},
 };
 
+/// In the order of use by a packet: with thousands of calls its way through memory is what a packet costs.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Stream {
+    pub targets: Targets,
+    way_out: Option<WayOut>,
     pub id: StreamId,
+    pub learning: LearningPlan,
     pub kind: StreamKind,
     pub rtcp_mode: RtcpMode,
     /// The peer may send to us.
     pub receive: bool,
-    pub learning: LearningPlan,
-    pub locals: Box<[Local]>,
-    pub targets: Box<[Target]>,
-    pub payloads: Arc<PayloadTable>,
-    pub rtp: Half,
-    pub rtcp: Half,
-    pub ingress: Sources<Ingress>,
-    pub egress: Sources<Egress>,
+    /// A packet came from the pending address, so that is where the peer is.
+    moved: bool,
     pub last_payload_in: Option<u8>,
     pub last_payload_out: Option<u8>,
+    pub payloads: Arc<PayloadTable>,
+    pending: Option<Box<RemotePlan>>,
+    pub ingress: Sources<Ingress>,
+    pub rtp: Half,
+    pub egress: Sources<Egress>,
+    pub rtcp: Half,
+    pub locals: Box<[Local]>,
     /// Round trip between here and the peer in microseconds.
     pub round_trip_us: Option<u32>,
     /// Signalling that counts as activity: creation, answer, hold and its end.
     pub active_since: Moment,
     pub no_first_packet_reported: bool,
     remote: Option<RemotePlan>,
-    pending: Option<Box<RemotePlan>>,
     resume: Option<Box<RemotePlan>>,
-    /// A packet came from the pending address, so that is where the peer is.
-    moved: bool,
 }
 
 /// A pair of local ports with its sockets.
@@ -63,9 +66,39 @@ pub struct Local {
 /// A route seen from its source: the index of the stream it leads to, and what happens on the way.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    pub to: usize,
+    pub to: u16,
     pub media: MediaAction,
     pub telephone_events: MediaAction,
+}
+
+/// Most streams have one target.
+#[derive(Debug, Default)]
+pub struct Targets {
+    first: Option<Target>,
+    others: Box<[Target]>,
+}
+
+impl Targets {
+    pub fn new(mut targets: impl Iterator<Item = Target>) -> Self {
+        Targets { first: targets.next(), others: targets.collect() }
+    }
+
+    #[inline]
+    pub fn get(&self, at: usize) -> Option<Target> {
+        if at == 0 { self.first } else { self.others.get(at - 1).copied() }
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Target> {
+        self.first.into_iter().chain(self.others.iter().copied())
+    }
+}
+
+/// The sockets packets to the peer leave from.
+#[derive(Debug, Clone, Copy)]
+pub struct WayOut {
+    pub rtp: SocketId,
+    pub rtcp: Option<SocketId>,
+    ipv4: bool,
 }
 
 impl Local {
@@ -79,6 +112,10 @@ impl Local {
             rtp: sockets.rtp,
             rtcp: sockets.rtcp,
         }
+    }
+
+    fn way_out(&self) -> WayOut {
+        WayOut { rtp: self.rtp, rtcp: self.rtcp, ipv4: self.address.is_ipv4() }
     }
 
     pub fn sockets(&self) -> impl Iterator<Item = SocketId> + use<> {
@@ -112,7 +149,8 @@ impl Stream {
             receive: plan.receive,
             learning: plan.learning,
             locals: Box::default(),
-            targets: Box::default(),
+            targets: Targets::default(),
+            way_out: None,
             payloads,
             rtp: Half::new(now),
             rtcp: Half::new(now),
@@ -190,9 +228,17 @@ impl Stream {
         self.kind == StreamKind::Rtp && self.rtcp_mode == RtcpMode::Separate
     }
 
-    /// The local packets to this address leave from.
-    pub fn exit(&self, to: SocketAddr) -> Option<&Local> {
-        self.locals.iter().find(|local| local.address.is_ipv4() == to.is_ipv4())
+    /// The sockets packets to this address leave from: those of the first local of its family.
+    #[inline]
+    pub fn way_out(&self, to: SocketAddr) -> Option<WayOut> {
+        let way_out = self.way_out.filter(|way_out| way_out.ipv4 == to.is_ipv4());
+        way_out
+            .or_else(|| self.locals.iter().map(Local::way_out).find(|way_out| way_out.ipv4 == to.is_ipv4()))
+    }
+
+    pub fn set_locals(&mut self, locals: Box<[Local]>) {
+        self.way_out = locals.first().map(Local::way_out);
+        self.locals = locals;
     }
 
     /// The last sign of life of the peer or of signalling.

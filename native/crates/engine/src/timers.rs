@@ -38,7 +38,9 @@ fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDequ
     }
     let last_packet =
         session.streams.iter().flat_map(|stream| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
-    if session.timeout_reported_at.is_none_or(|reported| activity > reported) {
+    // Said again, because the control plane may have been away.
+    let is_due = |reported| activity > reported || now.ms_since(reported) >= TIMEOUT_REPEAT_MS;
+    if session.timeout_reported_at.is_none_or(is_due) {
         session.timeout_reported_at = Some(now);
         let last_packet_ms_ago = last_packet.map(|at| now.ms_since(at));
         let (session, revision) = (session.session_id(), session.revision);
@@ -126,3 +128,4 @@ pub fn note_learned(
 /// A session with nothing to watch is looked at this often, in milliseconds.
 const IDLE_MS: u64 = 60_000;
 const LEARNED_EVENT_MS: u64 = 1000;
+const TIMEOUT_REPEAT_MS: u64 = 10_000;

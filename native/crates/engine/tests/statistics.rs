@@ -142,7 +142,8 @@ fn the_codec_in_use_is_named_and_events_are_not_a_codec() {
     let mut scene = Scene::audio();
     scene.net.set_payload_type(scene.alice, 8);
     scene.talk(100);
-    scene.net.send(scene.alice, scene.local(1), packets::rtp(101, 6, 0, 9));
+    let ssrc = scene.net.ssrc(scene.alice);
+    scene.net.send(scene.alice, scene.local(1), packets::rtp(101, 6, 0, ssrc));
     scene.net.settle();
     let (alice, bob) = (scene.stats(1), scene.stats(2));
     assert_eq!((alice.codec_in.as_deref(), alice.codec_out.as_deref()), (Some("PCMA"), Some("PCMU")));

@@ -19,14 +19,16 @@ fn scene() -> Scene {
 }
 
 #[test]
-fn a_call_without_media_is_reported_once() {
+fn a_call_without_media_is_reported_and_again_until_somebody_acts() {
     let mut scene = scene();
     scene.wait(9_900);
     assert!(timeouts(&mut scene).is_empty());
     scene.wait(1_200);
     assert_eq!(timeouts(&mut scene), [(TimeoutReason::Media, None)]);
-    scene.wait(100_000);
+    scene.wait(8_000);
     assert!(timeouts(&mut scene).is_empty());
+    scene.wait(3_000);
+    assert_eq!(timeouts(&mut scene), [(TimeoutReason::Media, None)]);
 }
 
 #[test]
