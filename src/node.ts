@@ -16,8 +16,8 @@ import { createLogger } from './observability/logger.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
 import { DataPlaneError } from './service/ports.js';
+import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
-import { decodeCall, withPorts } from './store/call-codec.js';
 
 /** Puts the parts together and runs them until a signal. Calls are not released: they live in the data plane. */
 export async function runNode(config: Config, program: { version: string; file: string }): Promise<void> {
@@ -31,10 +31,7 @@ export async function runNode(config: Config, program: { version: string; file: 
     configuration: dataPlaneConfiguration(config),
     registry,
     events,
-    read: (plan) => {
-      const call = decodeCall(plan.memo);
-      return call === undefined ? undefined : withPorts(call, plan);
-    },
+    read: recordedCall,
     planOf,
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),

@@ -42,6 +42,35 @@ test('a deletion scheduled before the control plane was killed comes all the sam
   await expect.poll(async () => (await call.query()).result, { timeout: 4000 }).toBe('error');
 });
 
+test('a call that fell silent while the control plane was away is ended when it is back', async () => {
+  const tandem = await Tandem.start({ settings: ['timeouts.mediaSeconds=1'] });
+  const call = await LoopbackCall.setUp(tandem.ng, 'silent');
+  const other = await LoopbackCall.setUp(tandem.ng, 'talking');
+  other.caller.talk();
+  await call.talks();
+  await tandem.control.kill('SIGKILL');
+  await other.callee.hears(120);
+  tandem.startControl();
+  await tandem.ready();
+  await expect.poll(async () => (await call.query()).result, { timeout: 3000 }).toBe('error');
+  expect((await other.query()).result).toBe('ok');
+});
+
+test('addresses learned while the control plane was away survive the data plane, too', async () => {
+  const tandem = await Tandem.start();
+  const call = await LoopbackCall.setUp(tandem.ng, 'learned');
+  await learnCallee(tandem, call);
+  await tandem.control.kill('SIGKILL');
+  tandem.startControl();
+  await tandem.ready();
+  await tandem.dataPlane.kill('SIGKILL');
+  tandem.startDataPlane();
+  await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);
+  const heard = call.callee.received.length;
+  call.caller.send(5);
+  await call.callee.hears(heard + 5);
+});
+
 test('the data plane is killed: the same ports, and media flows again', async () => {
   const tandem = await Tandem.start();
   const call = await LoopbackCall.setUp(tandem.ng, 'data-crash');
@@ -60,16 +89,7 @@ test('the data plane is killed: the same ports, and media flows again', async ()
 test('addresses learned from packets survive the data plane', async () => {
   const tandem = await Tandem.start();
   const call = await LoopbackCall.setUp(tandem.ng, 'learned');
-  // The callee's SDP names an address where nobody is; only its packets show where it is.
-  const sdp = call.callee.sdp({ version: 2 }).replace(/^c=.*$/m, 'c=IN IP4 127.0.0.99');
-  const keys = { 'call-id': call.callId, 'from-tag': 'caller', 'to-tag': 'callee', flags: [] };
-  await tandem.ng.command({ command: 'offer', ...keys, sdp: call.caller.sdp({ version: 2 }) });
-  await tandem.ng.command({ command: 'answer', ...keys, sdp });
-  call.callee.talk();
-  await tandem.control.printed(/peer found callId=learned .*component=rtp/, 8_000);
-  await call.talks();
-  call.callee.stopTalking();
-
+  await learnCallee(tandem, call);
   await tandem.dataPlane.kill('SIGKILL');
   tandem.startDataPlane();
   await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);
@@ -164,3 +184,15 @@ test('many calls are back within two seconds, from either crash', async () => {
     expect(mediaAddress(String(again.sdp))).toEqual(mediaAddress(ports.get(index) ?? ''));
   }
 });
+
+/** The callee's SDP names an address where nobody is; only its packets show where it is. */
+async function learnCallee(tandem: Tandem, call: LoopbackCall): Promise<void> {
+  const sdp = call.callee.sdp({ version: 2 }).replace(/^c=.*$/m, 'c=IN IP4 127.0.0.99');
+  const keys = { 'call-id': call.callId, 'from-tag': 'caller', 'to-tag': 'callee', flags: [] };
+  await tandem.ng.command({ command: 'offer', ...keys, sdp: call.caller.sdp({ version: 2 }) });
+  await tandem.ng.command({ command: 'answer', ...keys, sdp });
+  call.callee.talk();
+  await tandem.control.printed(/peer found callId=learned .*component=rtp/, 8_000);
+  await call.talks();
+  call.callee.stopTalking();
+}

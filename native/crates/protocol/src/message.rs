@@ -4,7 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorCode, LocalId, SessionId, SessionPlan, SessionStats, StreamId};
+use crate::{
+    CertificatePlan, DtlsState, ErrorCode, LocalId, SessionId, SessionPlan, SessionSnapshot, SessionStats,
+    StreamId,
+};
 
 /// One frame from the control plane.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,6 +49,8 @@ pub enum Request {
     List { after: Option<SessionId>, limit: u32 },
     /// Statistics of these sessions; unknown ones are left out.
     Stats { sessions: Vec<SessionId> },
+    /// What it takes to continue the protection of these sessions; unknown and unprotected ones are left out.
+    Snapshot { sessions: Vec<SessionId> },
     /// The state of the process.
     Status,
 }
@@ -55,13 +60,33 @@ pub enum Request {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Response {
     /// `boot` is new with every start of the data plane.
-    Hello { boot: String, sessions: u32 },
-    Configured,
-    Applied { bound: Vec<BoundLocal> },
-    Released { stats: Option<Box<SessionStats>> },
-    Sessions { plans: Vec<SessionPlan>, more: bool },
-    Stats { sessions: Vec<SessionStats> },
-    Status { status: Box<Status> },
+    Hello {
+        boot: String,
+        sessions: u32,
+    },
+    /// The certificate of this node: the configured one, or else the data plane's own.
+    Configured {
+        certificate: Box<CertificatePlan>,
+    },
+    Applied {
+        bound: Vec<BoundLocal>,
+    },
+    Released {
+        stats: Option<Box<SessionStats>>,
+    },
+    Sessions {
+        plans: Vec<SessionPlan>,
+        more: bool,
+    },
+    Stats {
+        sessions: Vec<SessionStats>,
+    },
+    Snapshot {
+        sessions: Vec<SessionSnapshot>,
+    },
+    Status {
+        status: Box<Status>,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,6 +98,8 @@ pub struct Configuration {
     pub port_rest_ms: u64,
     /// Sessions beyond this are refused with `tooManySessions`.
     pub max_sessions: Option<u32>,
+    /// DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
+    pub certificate: Option<Box<CertificatePlan>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,12 +163,15 @@ pub enum Event {
         source: SocketAddr,
         packets: u64,
     },
-    /// No media for too long. Reported once, again only after media has been seen in between.
+    /// No media for too long. Repeated every ten seconds while that lasts.
     #[serde(rename_all = "camelCase")]
     MediaTimeout { session: SessionId, revision: u64, reason: TimeoutReason, last_packet_ms_ago: Option<u64> },
     /// A stream that may receive has had no packet since its answer. Reported once per stream.
     #[serde(rename_all = "camelCase")]
     NoFirstPacket { session: SessionId, revision: u64, stream: StreamId },
+    /// A DTLS association has come further.
+    #[serde(rename_all = "camelCase")]
+    DtlsState { session: SessionId, revision: u64, stream: StreamId, component: Component, state: DtlsState },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -204,4 +234,3 @@ pub struct NodeCounters {
     /// Packets the kernel or the send queue did not take.
     pub send_failures: u64,
 }
-
