@@ -21,7 +21,7 @@ import {
 } from '../support/netns-media.js';
 import { describePeers } from '../support/netns-peers.js';
 import { proxyUnderTest } from '../support/netns-proxy.js';
-import { createSite, type Site } from '../support/netns-site.js';
+import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 
 describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
   let site: Site;
@@ -34,7 +34,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
       ],
     });
   });
-  afterEach(() => site.reset());
+  afterEach((test) => tidyUp(site, test));
   afterAll(() => site?.[Symbol.asyncDispose]());
 
   it('media of a plain call goes through the proxy, both ways, packet for packet', async () => {

@@ -3,7 +3,7 @@ import { startCalls } from '../support/netns-call.js';
 import { expectExchanged, heard, play, talk } from '../support/netns-media.js';
 import { describePeers } from '../support/netns-peers.js';
 import { killHalf } from '../support/netns-proxy.js';
-import { createSite, type Site } from '../support/netns-site.js';
+import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 import { until } from '../support/netns-until.js';
 
 describePeers(['kamailio', 'sipp'], 'a crash of one half under calls', () => {
@@ -11,7 +11,7 @@ describePeers(['kamailio', 'sipp'], 'a crash of one half under calls', () => {
   beforeAll(async () => {
     site = await createSite({ proxy: 'tandem', interfaces: [{ name: 'net', bind: '10.77.1.1' }] });
   });
-  afterEach(() => site.reset());
+  afterEach((test) => tidyUp(site, test));
   afterAll(() => site?.[Symbol.asyncDispose]());
 
   async function controlIsBack(calls: number): Promise<void> {

@@ -5,7 +5,7 @@ import { countedPackets, startCall } from '../support/netns-call.js';
 import { expectExchanged, expectRelayed, talk } from '../support/netns-media.js';
 import { describePeers } from '../support/netns-peers.js';
 import { proxyUnderTest } from '../support/netns-proxy.js';
-import { createSite, PROXY_PORTS, type Site } from '../support/netns-site.js';
+import { createSite, PROXY_PORTS, type Site, tidyUp } from '../support/netns-site.js';
 
 const PUBLIC = '203.0.113.5';
 
@@ -22,7 +22,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump', 'iptables'], 'calls between two ne
     });
     await addNat(site.network, 'bob', PUBLIC, PROXY_PORTS.join(':'));
   });
-  afterEach(() => site.reset());
+  afterEach((test) => tidyUp(site, test));
   afterAll(() => site?.[Symbol.asyncDispose]());
 
   it('each side is told the address of its own network, the outer one behind NAT', async () => {

@@ -122,6 +122,16 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   }
 }
 
+/** For `afterEach`: tidies up, and shows what the proxy said if the test failed. */
+export async function tidyUp(
+  site: Site,
+  test: { readonly task: { readonly result?: { readonly state: string } } },
+): Promise<void> {
+  if (test.task.result?.state === 'fail')
+    console.error(`${site.proxy.kind} said:\n${site.proxy.log().slice(-6000)}`);
+  await site.reset();
+}
+
 /** Addresses of a party, in one family. */
 export function addressOf(party: Party, family: 'IP4' | 'IP6' = 'IP4'): string {
   return family === 'IP4' ? LINKS[party].party : LINKS[party].party6;
