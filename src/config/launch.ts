@@ -1,4 +1,4 @@
-import { showTransportAddress } from './addresses.js';
+import { isWildcard, showTransportAddress } from './addresses.js';
 import type { Config, ListenAddress } from './schema.js';
 
 /** The supervisor's options: what has to be known before this process runs, and stays when it is restarted. */
@@ -11,9 +11,17 @@ export function launchArguments({ controlTos, dataPlane, listen, log }: Config):
     ...(log.level === 'info' ? [] : ['--log-level', log.level]),
     ...(log.format === 'text' ? [] : ['--log-format', log.format]),
     ...(controlTos === 0 ? [] : ['--control-tos', String(controlTos)]),
-    ...listen.ng.flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
+    ...listen.ng.filter(isHeld).flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
     ...listen.ngTcp.flatMap((address) => ['--listen-tcp', showTransportAddress(address)]),
   ];
+}
+
+/**
+ * A reply has to leave from the address its request went to. For a wildcard that takes a socket for each address of
+ * the host, which the ng server opens itself; the supervisor holds addresses that are named.
+ */
+function isHeld({ address }: ListenAddress): boolean {
+  return !isWildcard(address);
 }
 
 export type InheritedListener = ListenAddress & { readonly protocol: string; readonly fd: number };

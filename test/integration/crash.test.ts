@@ -52,7 +52,7 @@ test('a call that fell silent while the control plane was away is ended when it 
   await other.callee.hears(120);
   tandem.startControl();
   await tandem.ready();
-  await expect.poll(async () => (await call.query()).result, { timeout: 3000 }).toBe('error');
+  await expect.poll(async () => (await call.query()).result, { timeout: 6000 }).toBe('error');
   expect((await other.query()).result).toBe('ok');
 });
 

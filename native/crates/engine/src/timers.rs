@@ -128,4 +128,4 @@ pub fn note_learned(
 /// A session with nothing to watch is looked at this often, in milliseconds.
 const IDLE_MS: u64 = 60_000;
 const LEARNED_EVENT_MS: u64 = 1000;
-const TIMEOUT_REPEAT_MS: u64 = 10_000;
+const TIMEOUT_REPEAT_MS: u64 = 3_000;

@@ -25,9 +25,9 @@ fn a_call_without_media_is_reported_and_again_until_somebody_acts() {
     assert!(timeouts(&mut scene).is_empty());
     scene.wait(1_200);
     assert_eq!(timeouts(&mut scene), [(TimeoutReason::Media, None)]);
-    scene.wait(8_000);
+    scene.wait(1_500);
     assert!(timeouts(&mut scene).is_empty());
-    scene.wait(3_000);
+    scene.wait(2_000);
     assert_eq!(timeouts(&mut scene), [(TimeoutReason::Media, None)]);
 }
 
