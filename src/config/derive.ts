@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Configuration } from '../dataplane/protocol.gen.js';
 import type { CallDefaults, InterfaceFacts } from '../negotiation/facts.js';
 import { showTransportAddress } from './addresses.js';
+import { showRtpproxyListener } from './control-listeners.js';
 import type { Config } from './schema.js';
 
 /** The part of the configuration the data plane works by. */
@@ -17,6 +18,7 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds }: Config):
     portRestMs: portRestSeconds * 1000,
     // Calls are counted here, where clients can be told in their own words.
     maxSessions: null,
+    certificate: null,
   };
 }
 

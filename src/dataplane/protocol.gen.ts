@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'e1daa24295610732';
+export const FINGERPRINT = 'd28359e4c9e825b3';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -81,7 +81,15 @@ pendingRemote: RemotePlan | null,
 /**
  * What had been learned before, when a session is brought back after a crash.
  */
-resume: RemotePlan | null, learning: LearningPlan, 
+resume: RemotePlan | null, 
+/**
+ * Keys and how far they were used, when a session is brought back after a crash.
+ */
+snapshot: StreamSnapshot | null, security: SecurityPlan, 
+/**
+ * `null`: no ICE.
+ */
+ice: IcePlan | null, learning: LearningPlan, 
 /**
  * The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
  */
@@ -90,6 +98,111 @@ receive: boolean,
  * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
  */
 payloads: Array<PayloadPlan>, };
+
+/**
+ * How the packets exchanged with a stream's peer are protected.
+ */
+export type SecurityPlan = { "kind": "none" } | { "kind": "sdes", 
+/**
+ * Unprotects what the peer sends: the key in the peer's `a=crypto`.
+ */
+receive: SrtpKeyPlan, 
+/**
+ * Protects what is sent to the peer: the key in our `a=crypto`.
+ */
+send: SrtpKeyPlan, } | { "kind": "dtls", role: DtlsRole, 
+/**
+ * The peer's; one that matches is enough. Empty: not signalled yet, and keys are held back until it is.
+ */
+fingerprints: Array<FingerprintPlan>, 
+/**
+ * Grows when the association has to be made anew. Old keys are in use until the new ones are there.
+ */
+association: number, };
+
+/**
+ * One master key, as in one `a=crypto` line.
+ */
+export type SrtpKeyPlan = { 
+/**
+ * Name in SDP, e.g. `AES_CM_128_HMAC_SHA1_80`.
+ */
+suite: string, keyBase64: string, saltBase64: string, mkiBase64: string | null, unencryptedSrtp: boolean, unencryptedSrtcp: boolean, unauthenticatedSrtp: boolean, };
+
+export type DtlsRole = "active" | "passive";
+
+/**
+ * A certificate's fingerprint as in `a=fingerprint`.
+ */
+export type FingerprintPlan = { 
+/**
+ * Name of the hash function, e.g. `sha-256`.
+ */
+hash: string, 
+/**
+ * Hexadecimal octets with colons.
+ */
+value: string, };
+
+/**
+ * The same of one stream; handed back in its plan.
+ */
+export type StreamSnapshot = { stream: StreamId, 
+/**
+ * The DTLS association the keys are from; 0 with keys from SDP.
+ */
+association: number, rtp: KeysSnapshot, 
+/**
+ * RTCP, if it has keys of its own (DTLS without multiplexing).
+ */
+rtcp: KeysSnapshot | null, };
+
+/**
+ * Keys in use and how far they are used.
+ */
+export type KeysSnapshot = { receive: KeySnapshot | null, send: KeySnapshot | null, };
+
+export type KeySnapshot = { key: SrtpKeyPlan, sources: Array<SourceSnapshot>, };
+
+/**
+ * How far one source is in its use of a key.
+ */
+export type SourceSnapshot = { ssrc: number, 
+/**
+ * Highest SRTP index: 32 bits of roll-over counter, 16 of sequence number.
+ */
+rtpIndex: number | null, 
+/**
+ * Highest SRTCP index.
+ */
+rtcpIndex: number | null, 
+/**
+ * Added to the sequence numbers of this source when they are sent on.
+ */
+sequenceOffset: number, };
+
+/**
+ * ICE towards the peer (RFC 8445).
+ */
+export type IcePlan = { localUfrag: string, localPwd: string, 
+/**
+ * `null`: not signalled yet.
+ */
+remoteUfrag: string | null, remotePwd: string | null, role: IceRole, 
+/**
+ * We are lite: we only answer checks.
+ */
+lite: boolean, remoteLite: boolean, 
+/**
+ * The peer's: what stands behind `a=candidate:`.
+ */
+candidates: Array<string>, endOfCandidates: boolean, 
+/**
+ * Grows with an ICE restart.
+ */
+generation: number, };
+
+export type IceRole = "controlling" | "controlled";
 
 /**
  * Local transport addresses of a stream.
@@ -191,9 +304,14 @@ export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | 
 /**
  * A request from the control plane. Every request gets exactly one response.
  */
-export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "status" };
+export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", sessions: Array<SessionId>, } | { "kind": "status" };
 
-export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured" } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "status", status: Status, };
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, } | { "kind": "status", status: Status, };
+
+/**
+ * What has to be known of a session's protection to continue it after a crash; taken again and again.
+ */
+export type SessionSnapshot = { session: SessionId, streams: Array<StreamSnapshot>, };
 
 export type Configuration = { interfaces: Array<InterfacePlan>, 
 /**
@@ -203,7 +321,20 @@ portRestMs: number,
 /**
  * Sessions beyond this are refused with `tooManySessions`.
  */
-maxSessions: number | null, };
+maxSessions: number | null, 
+/**
+ * DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
+ */
+certificate: CertificatePlan | null, };
+
+/**
+ * The node's DTLS certificate.
+ */
+export type CertificatePlan = { certificatePem: string, privateKeyPem: string, 
+/**
+ * The preferred one first.
+ */
+fingerprints: Array<FingerprintPlan>, };
 
 export type InterfacePlan = { name: string, 
 /**
@@ -233,7 +364,12 @@ port: number, };
  */
 export type Component = "rtp" | "rtcp";
 
-export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, };
+export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, };
+
+/**
+ * How far a DTLS association has come.
+ */
+export type DtlsState = { "kind": "handshaking" } | { "kind": "connected", suite: string, } | { "kind": "fingerprintMismatch" } | { "kind": "failed", reason: string, };
 
 export type TimeoutReason = "media" | "silent" | "offer";
 
@@ -280,6 +416,14 @@ codecIn: string | null,
  */
 codecOut: string | null, 
 /**
+ * SRTP suite of what the peer sends; `null`: none, or no keys yet.
+ */
+suiteIn: string | null, 
+/**
+ * SRTP suite of what is sent to the peer.
+ */
+suiteOut: string | null, 
+/**
  * Sources seen from the peer, at most eight: the idlest gives way.
  */
 ingress: Array<SsrcStats>, 
@@ -317,6 +461,18 @@ blocked: number,
  * Dropped because there is nobody to send it to yet.
  */
 unroutable: number, 
+/**
+ * SRTP or SRTCP that is not authentic, and dropped.
+ */
+authenticationFailures: number, 
+/**
+ * Authentic but seen before, or too old to tell, and dropped.
+ */
+replays: number, 
+/**
+ * Dropped because there are no keys yet.
+ */
+unkeyed: number, 
 /**
  * RTP with a payload type that was not negotiated; relayed all the same.
  */

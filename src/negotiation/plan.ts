@@ -105,6 +105,9 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     remote: remotePlan(said, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
+    snapshot: null,
+    security: { kind: 'none' },
+    ice: null,
     learning: {
       mode: call.learning.mode,
       strict: call.learning.strict,

@@ -19,6 +19,9 @@ export type Counters = {
   callsEndedOneWay: number;
   foreignSourceEvents: number;
   foreignPackets: number;
+  /** Parties with another DTLS certificate than they announced. */
+  fingerprintMismatches: number;
+  dtlsFailures: number;
   noFirstPacketEvents: number;
   dataPlaneLosses: number;
   callsReapplied: number;
@@ -45,6 +48,8 @@ export function newCounters(): Counters {
     callsEndedOneWay: 0,
     foreignSourceEvents: 0,
     foreignPackets: 0,
+    fingerprintMismatches: 0,
+    dtlsFailures: 0,
     noFirstPacketEvents: 0,
     dataPlaneLosses: 0,
     callsReapplied: 0,

@@ -73,6 +73,24 @@ export function createEvents(log: Logger, counters: Counters) {
     },
 
     applyFailed(callId: string, { detail }: DataPlaneError): void {
+    dtlsState(event: Extract<Event, { kind: 'dtlsState' }>): void {
+      const { session: callId, stream, component, state } = event;
+      switch (state.kind) {
+        case 'handshaking':
+        case 'connected':
+          log.debug({ callId, stream, component, ...state }, 'DTLS');
+          return;
+        case 'fingerprintMismatch':
+          counters.fingerprintMismatches += 1;
+          log.warn({ callId, stream, component }, 'certificate of a party is not the one it announced');
+          return;
+        case 'failed':
+          counters.dtlsFailures += 1;
+          log.warn({ callId, stream, component, reason: state.reason }, 'DTLS handshake failed');
+          return;
+      }
+    },
+
       const { code, ...rest } = detail;
       // An address that is not ours, or a port somebody else has, is for the operator to mend.
       const level =

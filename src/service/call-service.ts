@@ -218,6 +218,8 @@ export class CallService {
     });
   }
 
+      case 'dtlsState':
+        return events.dtlsState(event);
   #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {
     if (fast) return { kind: 'deleted' };
     return { kind: 'deleted', statistics: describeCall(call, media, null, this.#parts.clock.now()) };

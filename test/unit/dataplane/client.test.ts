@@ -66,6 +66,8 @@ class ScriptedDataPlane {
   }
 }
 
+const CERTIFICATE = { certificatePem: '', privateKeyPem: '', fingerprints: [] };
+
 const PLAN: SessionPlan = {
   session: 'call-1',
   revision: 1,
@@ -151,9 +153,9 @@ describe('the connection to the data plane', () => {
 
   test('lets requests wait for it, behind those its listener makes', async () => {
     dataPlane.answer = (request) =>
-      request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured' };
+      request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured', certificate: CERTIFICATE };
     listener.connected.mockImplementation(() => {
-      void client.configure({ interfaces: [], portRestMs: 0, maxSessions: null });
+      void client.configure({ interfaces: [], portRestMs: 0, maxSessions: null, certificate: null });
     });
     const applied = client.apply(PLAN);
     await connected();

@@ -8,7 +8,7 @@ import { Attachment } from '../../../src/service/attachment.js';
 import { CallRegistry } from '../../../src/service/registry.js';
 import { FakeDataPlane } from '../../support/fake-data-plane.js';
 
-const CONFIGURATION = { interfaces: [], portRestMs: 0, maxSessions: null };
+const CONFIGURATION = { interfaces: [], portRestMs: 0, maxSessions: null, certificate: null };
 
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;

@@ -150,13 +150,15 @@ impl Control {
                 self.end(token, id, ErrorCode::BadFrame { reason });
             }
             Request::Configure { configuration } => {
-                self.shared.configure(&configuration);
-                self.respond(token, id, Ok(Response::Configured));
+                let configured = self.shared.configure(&configuration);
+                let response = configured.map(|certificate| Response::Configured { certificate });
+                self.respond(token, id, response);
             }
             Request::Apply { .. }
             | Request::Release { .. }
             | Request::List { .. }
             | Request::Stats { .. }
+            | Request::Snapshot { .. }
             | Request::Status => self.dispatch(token, id, request, shard),
         }
     }
@@ -262,6 +264,7 @@ fn name(request: &Request) -> &'static str {
         Request::Release { .. } => "release",
         Request::List { .. } => "list",
         Request::Stats { .. } => "stats",
+        Request::Snapshot { .. } => "snapshot",
         Request::Status => "status",
     }
 }

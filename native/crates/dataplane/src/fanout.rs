@@ -2,7 +2,9 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use protocol::{ErrorCode, NodeCounters, Request, Response, SessionId, SessionPlan, SessionStats};
+use protocol::{
+    ErrorCode, NodeCounters, Request, Response, SessionId, SessionPlan, SessionSnapshot, SessionStats,
+};
 
 use crate::shard::{ShardRequest, ShardResponse};
 
@@ -29,15 +31,24 @@ pub fn split(request: Request, shards: usize) -> Option<Vec<(usize, ShardRequest
         // One more than asked for tells whether there is another page.
         Request::List { after, limit } => all(ShardRequest::Plans { after, limit: page(limit) + 1 }),
         Request::Stats { sessions } => {
-            let mut by_shard = vec![Vec::new(); shards];
-            for session in sessions {
-                by_shard[shard_of(&session, shards)].push(session);
-            }
-            by_shard.into_iter().map(|sessions| ShardRequest::Stats { sessions }).enumerate().collect()
+            let by_shard = by_shard(sessions, shards);
+            by_shard.map(|(shard, sessions)| (shard, ShardRequest::Stats { sessions })).collect()
+        }
+        Request::Snapshot { sessions } => {
+            let by_shard = by_shard(sessions, shards);
+            by_shard.map(|(shard, sessions)| (shard, ShardRequest::Snapshot { sessions })).collect()
         }
         Request::Status => all(ShardRequest::Counters),
         Request::Hello { .. } | Request::Configure { .. } => return None,
     })
+}
+
+fn by_shard(sessions: Vec<SessionId>, shards: usize) -> impl Iterator<Item = (usize, Vec<SessionId>)> {
+    let mut by_shard = vec![Vec::new(); shards];
+    for session in sessions {
+        by_shard[shard_of(&session, shards)].push(session);
+    }
+    by_shard.into_iter().enumerate()
 }
 
 /// What is to be made of the shards' responses.
@@ -46,6 +57,7 @@ pub enum Merge {
     Single,
     Page { limit: usize },
     Stats,
+    Snapshot,
     Status,
 }
 
@@ -54,6 +66,7 @@ impl Merge {
         match request {
             Request::List { limit, .. } => Self::Page { limit: page(*limit) },
             Request::Stats { .. } => Self::Stats,
+            Request::Snapshot { .. } => Self::Snapshot,
             Request::Status => Self::Status,
             Request::Hello { .. }
             | Request::Configure { .. }
@@ -71,6 +84,7 @@ pub fn merge(
 ) -> Result<Response, ErrorCode> {
     let mut plans: Vec<SessionPlan> = Vec::new();
     let mut stats: Vec<SessionStats> = Vec::new();
+    let mut snapshots: Vec<SessionSnapshot> = Vec::new();
     let mut counters = NodeCounters::default();
     for part in parts {
         match part {
@@ -79,12 +93,14 @@ pub fn merge(
             ShardResponse::Refused { error } => return Err(error),
             ShardResponse::Plans { plans: more } => plans.extend(more),
             ShardResponse::Stats { sessions } => stats.extend(sessions),
+            ShardResponse::Snapshot { sessions } => snapshots.extend(sessions),
             ShardResponse::Counters { counters: more } => add(&mut counters, more),
         }
     }
     Ok(match kind {
         Merge::Page { limit } => first_page(plans, limit),
         Merge::Stats => Response::Stats { sessions: stats },
+        Merge::Snapshot => Response::Snapshot { sessions: snapshots },
         Merge::Status | Merge::Single => status(counters),
     })
 }

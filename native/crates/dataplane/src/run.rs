@@ -57,7 +57,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let shards = options.relay.shards.map_or_else(default_shards, usize::from);
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
-    let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path));
+    let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path)?);
     let signal = match selection.backend {
         Backend::Uring => serve(shards, shared, listener, signals, UringIo::new)?,
         Backend::Mmsg => serve(shards, shared, listener, signals, MmsgIo::new)?,

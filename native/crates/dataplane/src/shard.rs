@@ -13,7 +13,8 @@ use netio::{
     ports::Span,
 };
 use protocol::{
-    BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, PortSpan, SessionId, SessionPlan, SessionStats,
+    BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, PortSpan, SessionId, SessionPlan, SessionSnapshot,
+    SessionStats,
 };
 
 use crate::shared::Shared;
@@ -25,6 +26,7 @@ pub enum ShardRequest {
     Release { session: SessionId },
     Plans { after: Option<SessionId>, limit: usize },
     Stats { sessions: Vec<SessionId> },
+    Snapshot { sessions: Vec<SessionId> },
     Counters,
 }
 
@@ -34,6 +36,7 @@ pub enum ShardResponse {
     Released { stats: Option<Box<SessionStats>> },
     Plans { plans: Vec<SessionPlan> },
     Stats { sessions: Vec<SessionStats> },
+    Snapshot { sessions: Vec<SessionSnapshot> },
     Counters { counters: NodeCounters },
     Refused { error: ErrorCode },
 }
@@ -90,6 +93,7 @@ impl<I: PacketIo> Shard<I> {
                 let stats = sessions.iter().filter_map(|session| self.engine.stats(now, session)).collect();
                 ShardResponse::Stats { sessions: stats }
             }
+            ShardRequest::Snapshot { .. } => ShardResponse::Snapshot { sessions: Vec::new() },
             ShardRequest::Counters => ShardResponse::Counters { counters: self.counters() },
         }
     }

@@ -1,12 +1,18 @@
 //! What all shards share, apart from packets: ports and limits.
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
+use anyhow::Context;
+use dtls::{Certificate, FingerprintHash, KeyKind, SetupError};
+
 use netio::pools::{Interface, PortPools};
-use protocol::{Configuration, DataPath, ErrorCode};
+use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, FingerprintPlan};
 
 pub struct Shared {
     pub pools: PortPools,
@@ -16,21 +22,34 @@ pub struct Shared {
     sessions: AtomicU32,
     max_sessions: AtomicU32,
     incidents: AtomicU64,
+    certificate: Mutex<Certificate>,
 }
 
 impl Shared {
-    pub fn new(seed: [u64; 2], boot: String, data_path: DataPath) -> Self {
-        Self {
+    pub fn new(seed: [u64; 2], boot: String, data_path: DataPath) -> anyhow::Result<Self> {
+        let certificate = Certificate::generate(KeyKind::EcdsaP256).context("cannot make a certificate")?;
+        Ok(Self {
             pools: PortPools::new(seed),
             data_path,
             boot,
             sessions: AtomicU32::new(0),
             max_sessions: AtomicU32::new(u32::MAX),
             incidents: AtomicU64::new(0),
-        }
+            certificate: Mutex::new(certificate),
+        })
     }
 
-    pub fn configure(&self, configuration: &Configuration) {
+    /// Takes the configuration over and returns the certificate of the node.
+    pub fn configure(&self, configuration: &Configuration) -> Result<Box<CertificatePlan>, ErrorCode> {
+        if let Some(plan) = &configuration.certificate {
+            let certificate =
+                Certificate::from_pem(plan.certificate_pem.as_bytes(), plan.private_key_pem.as_bytes());
+            let certificate = certificate.map_err(|error| ErrorCode::BadPlan {
+                path: "configuration.certificate".to_owned(),
+                reason: error.to_string(),
+            })?;
+            *self.lock_certificate() = certificate;
+        }
         let interfaces: Vec<Interface> = configuration
             .interfaces
             .iter()
@@ -44,6 +63,17 @@ impl Shared {
             .collect();
         self.pools.configure(&interfaces, Duration::from_millis(configuration.port_rest_ms));
         self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
+        let plan = describe(&self.certificate());
+        plan.map(Box::new).map_err(|error| self.incident(&format!("describing the certificate: {error}")))
+    }
+
+    /// The certificate of the node.
+    pub fn certificate(&self) -> Certificate {
+        self.lock_certificate().clone()
+    }
+
+    fn lock_certificate(&self) -> MutexGuard<'_, Certificate> {
+        self.certificate.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn sessions(&self) -> u32 {
@@ -68,4 +98,24 @@ impl Shared {
         tracing::error!(incident, "{what}");
         ErrorCode::Internal { incident }
     }
+}
+
+fn describe(certificate: &Certificate) -> Result<CertificatePlan, SetupError> {
+    let (certificate_pem, private_key_pem) = certificate.to_pem()?;
+    let fingerprint = |hash: FingerprintHash| {
+        let (hash, value) = (hash.name().to_owned(), certificate.fingerprint(hash)?);
+        Ok(FingerprintPlan { hash, value })
+    };
+    let hashes = [
+        FingerprintHash::Sha256,
+        FingerprintHash::Sha384,
+        FingerprintHash::Sha512,
+        FingerprintHash::Sha224,
+        FingerprintHash::Sha1,
+    ];
+    Ok(CertificatePlan {
+        certificate_pem: String::from_utf8_lossy(&certificate_pem).into_owned(),
+        private_key_pem: String::from_utf8_lossy(&private_key_pem).into_owned(),
+        fingerprints: hashes.into_iter().map(fingerprint).collect::<Result<_, SetupError>>()?,
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{ErrorCode, LocalPlan, PortSpan, SessionPlan, StreamPlan};
+use protocol::{ErrorCode, LocalPlan, PortSpan, SecurityPlan, SessionPlan, StreamPlan};
 
 use crate::{io::BoundSockets, session::Session, stream::Local};
 
@@ -83,6 +83,12 @@ fn check_routes(plan: &SessionPlan) -> Result<(), ErrorCode> {
 fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
     if stream.locals.is_empty() {
         return bad(format!("streams[{at}].locals"), "is empty");
+    }
+    if stream.ice.is_some() {
+        return Err(ErrorCode::Unsupported { feature: "ICE".to_owned() });
+    }
+    if stream.security != SecurityPlan::None {
+        return Err(ErrorCode::Unsupported { feature: "SRTP".to_owned() });
     }
     if stream.payloads.len() > MOST_PAYLOADS {
         let count = stream.payloads.len();

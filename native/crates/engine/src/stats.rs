@@ -24,6 +24,8 @@ impl Session {
             stream: stream.id,
             rtp: component_stats(now, stream, Component::Rtp),
             rtcp: component_stats(now, stream, Component::Rtcp),
+            suite_in: None,
+            suite_out: None,
             codec_in: codec(stream.last_payload_in),
             codec_out: codec(stream.last_payload_out),
             ingress: stream.ingress.iter().map(|source| self.ingress_stats(now, stream, source)).collect(),

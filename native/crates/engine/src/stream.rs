@@ -6,8 +6,8 @@ use std::{
 };
 
 use protocol::{
-    Component, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, RtcpMode, StreamId,
-    StreamKind, StreamPlan,
+    Component, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, RtcpMode, SecurityPlan,
+    StreamId, StreamKind, StreamPlan,
 };
 
 use crate::{
@@ -261,6 +261,9 @@ impl Stream {
             remote: self.remote,
             pending_remote: self.pending.as_deref().copied(),
             resume: self.learned().or(self.resume.as_deref().copied()),
+            snapshot: None,
+            security: SecurityPlan::None,
+            ice: None,
             learning: self.learning,
             receive: self.receive,
             payloads: self.payloads.plans(),

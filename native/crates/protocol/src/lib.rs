@@ -10,6 +10,7 @@ pub mod error;
 pub mod framing;
 pub mod message;
 pub mod plan;
+pub mod security;
 pub mod stats;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod export;
 pub use error::ErrorCode;
 pub use message::*;
 pub use plan::*;
+pub use security::*;
 pub use stats::*;
 
 /// Hash of the schema text; two builds talk to each other only if it is the same.

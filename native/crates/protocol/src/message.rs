@@ -163,7 +163,7 @@ pub enum Event {
         source: SocketAddr,
         packets: u64,
     },
-    /// No media for too long. Repeated every ten seconds while that lasts.
+    /// No media for too long. Repeated every three seconds while that lasts.
     #[serde(rename_all = "camelCase")]
     MediaTimeout { session: SessionId, revision: u64, reason: TimeoutReason, last_packet_ms_ago: Option<u64> },
     /// A stream that may receive has had no packet since its answer. Reported once per stream.

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::{IcePlan, SecurityPlan, StreamSnapshot};
+
 /// Names a session. The control plane uses the Call-ID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -70,6 +72,11 @@ pub struct StreamPlan {
     pub pending_remote: Option<RemotePlan>,
     /// What had been learned before, when a session is brought back after a crash.
     pub resume: Option<RemotePlan>,
+    /// Keys and how far they were used, when a session is brought back after a crash.
+    pub snapshot: Option<StreamSnapshot>,
+    pub security: SecurityPlan,
+    /// `null`: no ICE.
+    pub ice: Option<IcePlan>,
     pub learning: LearningPlan,
     /// The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
     pub receive: bool,

@@ -27,6 +27,10 @@ pub struct StreamStats {
     pub codec_in: Option<String>,
     /// Codec of the last media packet sent to the peer.
     pub codec_out: Option<String>,
+    /// SRTP suite of what the peer sends; `null`: none, or no keys yet.
+    pub suite_in: Option<String>,
+    /// SRTP suite of what is sent to the peer.
+    pub suite_out: Option<String>,
     /// Sources seen from the peer, at most eight: the idlest gives way.
     pub ingress: Vec<SsrcStats>,
     /// Sources sent to the peer, at most eight.
@@ -55,6 +59,12 @@ pub struct ComponentStats {
     pub blocked: u64,
     /// Dropped because there is nobody to send it to yet.
     pub unroutable: u64,
+    /// SRTP or SRTCP that is not authentic, and dropped.
+    pub authentication_failures: u64,
+    /// Authentic but seen before, or too old to tell, and dropped.
+    pub replays: u64,
+    /// Dropped because there are no keys yet.
+    pub unkeyed: u64,
     /// RTP with a payload type that was not negotiated; relayed all the same.
     pub unknown_payload_type: u64,
     /// Where packets to the peer go now.

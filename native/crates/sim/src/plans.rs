@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use protocol::{
     LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PayloadPlan, PortSpan, RemotePlan,
-    RoutePlan, RtcpMode, SessionId, SessionPlan, StreamId, StreamKind, StreamPlan, TimeoutPlan,
+    RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan, StreamId, StreamKind, StreamPlan, TimeoutPlan,
 };
 
 use crate::proxy::PROXY_IPV4;
@@ -37,6 +37,9 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
         remote: remote.map(remote_at),
         pending_remote: None,
         resume: None,
+        snapshot: None,
+        security: SecurityPlan::None,
+        ice: None,
         learning: LearningPlan {
             mode: LearningMode::Heuristic,
             strict: true,

@@ -18,8 +18,8 @@ use std::{
 
 use protocol::{
     Configuration, ErrorCode, FINGERPRINT, FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId,
-    LocalPlan, MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SessionId,
-    SessionPlan, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
+    LocalPlan, MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan,
+    SessionId, SessionPlan, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
 
@@ -183,9 +183,10 @@ impl Control {
             }],
             port_rest_ms: 60_000,
             max_sessions: None,
+            certificate: None,
         };
         change(&mut configuration);
-        assert_eq!(self.ask(Request::Configure { configuration }), Ok(Response::Configured));
+        assert!(matches!(self.ask(Request::Configure { configuration }), Ok(Response::Configured { .. })));
     }
 
     pub fn apply(&mut self, plan: &SessionPlan) -> Result<Vec<u16>, ErrorCode> {
@@ -309,6 +310,9 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
         remote: remotes[id as usize],
         pending_remote: None,
         resume: None,
+        snapshot: None,
+        security: SecurityPlan::None,
+        ice: None,
         learning: LearningPlan {
             mode: LearningMode::Off,
             strict: false,
