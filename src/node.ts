@@ -3,12 +3,15 @@ import { hostname } from 'node:os';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
-import type { Config, ListenAddress } from './config/schema.js';
+import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
 import { startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
+import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
+import { bridgeOf } from './negotiation/pair-places.js';
 import { planOf } from './negotiation/plan.js';
+import { StreamNotifier } from './notify/notifier.js';
 import { newCounters } from './observability/counters.js';
 import { createEvents } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
@@ -18,6 +21,7 @@ import { CallService } from './service/call-service.js';
 import { DataPlaneError } from './service/ports.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
+import { kernelRoutes } from './service/routes.js';
 
 /** Puts the parts together and runs them until a signal. Calls are not released: they live in the data plane. */
 export async function runNode(config: Config, program: { version: string; file: string }): Promise<void> {
@@ -26,6 +30,8 @@ export async function runNode(config: Config, program: { version: string; file: 
   const counters = newCounters();
   const events = createEvents(logger, counters);
   const registry = new CallRegistry();
+  const notifier = new StreamNotifier(events);
+  const bridge = bridgeOf(interfaceFacts(config));
 
   const attachment: Attachment = new Attachment({
     configuration: dataPlaneConfiguration(config),
@@ -53,6 +59,10 @@ export async function runNode(config: Config, program: { version: string; file: 
     interfaces: interfaceFacts(config),
     defaults: callDefaults(config, hostname()),
     maxSessions: config.maxSessions,
+    notifier,
+    routes: kernelRoutes,
+    pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
+    cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
   });
 
   // Control sockets open only when calls and data plane agree: no command meets an empty registry.
@@ -68,12 +78,21 @@ export async function runNode(config: Config, program: { version: string; file: 
     logger,
     templates: config.templates,
   });
+  const rtpproxy = await startRtpproxyServer({
+    listen: config.listen.rtpproxy.map((listener) => rtpproxyListen(listener, config, inherited)),
+    handler: service.handlePair,
+    cache: new ReplyCache({ generationMs: RTPPROXY_MEMORY_MS }),
+    bridged: bridge !== null,
+    notify: config.rtpproxy.notify,
+    logger,
+  });
   process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
 
   await stopped;
-  await server.close();
+  await Promise.all([server.close(), rtpproxy.close()]);
   service.close();
   dataPlane.close();
+  notifier.close();
 }
 
 async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient): Promise<Status> {
@@ -100,10 +119,23 @@ function withInherited(
   });
 }
 
+function rtpproxyListen(
+  listener: RtpproxyListenConfig,
+  config: Config,
+  inherited: readonly InheritedListener[],
+): RtpproxyListen {
+  if ('path' in listener) return { ...listener, mode: config.rtpproxy.socketMode };
+  const [held] = withInherited(listener.kind, [listener], inherited);
+  return { ...listener, ...held };
+}
+
 function signalled(): Promise<undefined> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
   });
 }
+
+/** How long a repeated datagram is answered from memory, at least. */
+const RTPPROXY_MEMORY_MS = 35_000;
 
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

@@ -25,6 +25,25 @@ export type Call = {
   readonly nextId: number;
   readonly legs: readonly Leg[];
   readonly dialogues: readonly Dialogue[];
+  /** What clients that know no SDP have made of the call's streams. */
+  readonly pairs?: readonly StreamPair[];
+  /** A client's own media timeout, instead of the configured ones. */
+  readonly ownTimeoutMs?: number;
+};
+
+/** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
+export type StreamPair = {
+  /** Tag of the party that made it, with its media number if it has one: `tag;1`. */
+  readonly tag: string;
+  /** Stream of the party that made it, by id, and of the other one. */
+  readonly creator: number;
+  readonly other: number;
+  /** Who holds the pair; nobody: it goes. */
+  readonly strong: boolean;
+  readonly weakCreator: boolean;
+  readonly weakOther: boolean;
+  /** Whom to tell what if the media dies. */
+  readonly notice?: { readonly target: string; readonly tag: string };
 };
 
 export type CallTimeouts = {

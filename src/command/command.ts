@@ -16,7 +16,11 @@ export type Command =
   | UnsupportedCommand;
 
 /** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
-export type Client = { readonly address: string; readonly port: number; readonly protocol: 'ng' | 'rtpproxy' | 'http' };
+export type Client = {
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: 'ng' | 'rtpproxy' | 'http';
+};
 
 export type OfferCommand = {
   readonly kind: 'offer';

@@ -15,7 +15,11 @@ export type Reply =
   | CommandFailure;
 
 /** Refused or failed. `message` is what the client reads, in the words it understands. */
-export type CommandFailure = { readonly kind: 'failure'; readonly code: FailureCode; readonly message: string };
+export type CommandFailure = {
+  readonly kind: 'failure';
+  readonly code: FailureCode;
+  readonly message: string;
+};
 
 export type FailureCode =
   | 'badRequest'
@@ -25,6 +29,15 @@ export type FailureCode =
   | 'dialogue'
   | 'outOfPorts'
   | 'limit'
+  | 'draining'
+  | 'badAddress'
+  | 'noSuchAddress'
+  | 'noAddressOfFamily'
+  | 'noRoute'
+  | 'notPermitted'
+  | 'noCodecs'
+  | 'notPlayed'
+  | 'notCopied'
   | 'unsupported'
   | 'unavailable'
   | 'internal';

@@ -12,6 +12,7 @@ import {
   subsection,
   text,
 } from './fields.js';
+import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
@@ -27,15 +28,17 @@ export function decodeConfig(
   const listen = subsection(top, 'listen');
   const log = subsection(top, 'log');
   const dataPlane = subsection(top, 'dataPlane');
+  const rtpproxySection = subsection(top, 'rtpproxy');
 
   const ngTcp = listenAddresses(listen, 'ngTcp', []);
   const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
-  if (ng.length + ngTcp.length === 0 && listen.mistakes.length === 0) {
+  const rtpproxy = rtpproxyListeners(listen);
+  if (ng.length + ngTcp.length + rtpproxy.length === 0 && listen.mistakes.length === 0) {
     mistake(listen, 'ng', 'at least one address is needed');
   }
   const config: Config = {
-    listen: { ng, ngTcp },
-    interfaces: decodeInterfaces(top, ng, host),
+    listen: { ng, ngTcp, rtpproxy },
+    interfaces: decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),
@@ -48,6 +51,7 @@ export function decodeConfig(
     ),
     strictSource: boolean(top, 'strictSource', true),
     sipSource: boolean(top, 'sipSource', false),
+    rtpproxy: decodeRtpproxy(rtpproxySection),
     tos: integer(top, 'tos', TOS, 0),
     controlTos: integer(top, 'controlTos', TOS, 0),
     templates: decodeTemplates(subsection(top, 'templates')),
@@ -63,6 +67,7 @@ export function decodeConfig(
   };
   finish(listen);
   finish(log);
+  finish(rtpproxySection);
   finish(dataPlane);
   finish(top, OTHER_NAMES);
   return { config, mistakes };

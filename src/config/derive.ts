@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { Configuration } from '../dataplane/protocol.gen.js';
 import type { CallDefaults, InterfaceFacts } from '../negotiation/facts.js';
 import { showTransportAddress } from './addresses.js';
-import { showRtpproxyListener } from './control-listeners.js';
 import type { Config } from './schema.js';
 
 /** The part of the configuration the data plane works by. */

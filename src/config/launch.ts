@@ -13,6 +13,11 @@ export function launchArguments({ controlTos, dataPlane, listen, log }: Config):
     ...(controlTos === 0 ? [] : ['--control-tos', String(controlTos)]),
     ...listen.ng.filter(isHeld).flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
     ...listen.ngTcp.flatMap((address) => ['--listen-tcp', showTransportAddress(address)]),
+    ...listen.rtpproxy.flatMap((listener) =>
+      'path' in listener || !isHeld(listener)
+        ? []
+        : [`--listen-${listener.kind}`, showTransportAddress(listener)],
+    ),
   ];
 }
 

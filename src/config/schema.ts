@@ -2,7 +2,11 @@ import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
 export type Config = {
-  readonly listen: { readonly ng: readonly ListenAddress[]; readonly ngTcp: readonly ListenAddress[] };
+  readonly listen: {
+    readonly ng: readonly ListenAddress[];
+    readonly ngTcp: readonly ListenAddress[];
+    readonly rtpproxy: readonly RtpproxyListenConfig[];
+  };
   /** The first one is used for calls that name none. */
   readonly interfaces: readonly InterfaceConfig[];
   readonly portRestSeconds: number;
@@ -12,12 +16,28 @@ export type Config = {
   readonly endpointLearning: EndpointLearning;
   readonly strictSource: boolean;
   readonly sipSource: boolean;
+  readonly rtpproxy: RtpproxyConfig;
   readonly tos: number;
   readonly controlTos: number;
   /** Flag strings by name; `default` counts for every command, a command's name for that command. */
   readonly templates: ReadonlyMap<string, string>;
   readonly log: LogConfig;
   readonly dataPlane: DataPlaneConfig;
+};
+
+export type RtpproxyListenConfig =
+  | ({ readonly kind: 'udp' | 'tcp' } & ListenAddress)
+  /** `unix`: one command a connection; `cunix`: lines. */
+  | { readonly kind: 'unix' | 'cunix'; readonly path: string };
+
+/** What concerns the rtpproxy protocol only. */
+export type RtpproxyConfig = {
+  /** Targets clients may have told of timeouts. */
+  readonly notify: readonly string[];
+  /** Of Unix sockets. */
+  readonly socketMode: number;
+  /** Between two interfaces, media goes where signalling says, unless a command says otherwise. */
+  readonly asymmetricBridge: boolean;
 };
 
 export type ListenAddress = { readonly address: string; readonly port: number };

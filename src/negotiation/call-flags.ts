@@ -4,7 +4,7 @@ import type { MediaFlags } from '../command/flags.js';
 import { detach } from '../sdp/detach.js';
 import type { CallDefaults, Facts } from './facts.js';
 
-export function newCall(command: OfferCommand, client: Client, facts: Facts): Call {
+export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, facts: Facts): Call {
   const { defaults, now } = facts;
   return {
     callId: detach(command.callId),

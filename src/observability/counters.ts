@@ -28,6 +28,8 @@ export type Counters = {
   callsLost: number;
   memosUnreadable: number;
   commandsRefused: number;
+  noticesSent: number;
+  noticesDropped: number;
 };
 
 export function newCounters(): Counters {
@@ -56,5 +58,7 @@ export function newCounters(): Counters {
     callsLost: 0,
     memosUnreadable: 0,
     commandsRefused: 0,
+    noticesSent: 0,
+    noticesDropped: 0,
   };
 }

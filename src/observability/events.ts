@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.js';
 import type { Command } from '../command/command.js';
+import type { PairCommand } from '../command/pair.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { Event, SessionStats } from '../dataplane/protocol.gen.js';
 import type { DataPlaneError } from '../service/ports.js';
@@ -11,7 +12,7 @@ export type Events = ReturnType<typeof createEvents>;
 /** What happens in this process and is worth a log line and a counter: one function for both, one per event. */
 export function createEvents(log: Logger, counters: Counters) {
   return {
-    commandRefused(command: Command, { code, message }: CommandFailure): void {
+    commandRefused(command: Command | PairCommand, { code, message }: CommandFailure): void {
       counters.commandsRefused += 1;
       const callId = 'callId' in command ? command.callId : undefined;
       log.warn({ callId, command: command.kind, code, message }, 'command refused');
@@ -72,7 +73,6 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ callId, stream }, 'no media from a party since its answer');
     },
 
-    applyFailed(callId: string, { detail }: DataPlaneError): void {
     dtlsState(event: Extract<Event, { kind: 'dtlsState' }>): void {
       const { session: callId, stream, component, state } = event;
       switch (state.kind) {
@@ -91,6 +91,7 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    applyFailed(callId: string, { detail }: DataPlaneError): void {
       const { code, ...rest } = detail;
       // An address that is not ours, or a port somebody else has, is for the operator to mend.
       const level =
@@ -142,6 +143,16 @@ export function createEvents(log: Logger, counters: Counters) {
     memoUnreadable(callId: string): void {
       counters.memosUnreadable += 1;
       log.error({ callId }, 'record of a call cannot be read; its media goes on until it falls silent');
+    },
+
+    noticeSent(target: string, callId: string): void {
+      counters.noticesSent += 1;
+      log.debug({ callId, target }, 'notification queued');
+    },
+
+    noticesDropped(target: string, reason: string, notices: number): void {
+      counters.noticesDropped += notices;
+      log.warn({ target, reason, notices }, 'notifications dropped');
     },
 
     taskFailed(callId: string, error: unknown): void {

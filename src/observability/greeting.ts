@@ -1,4 +1,5 @@
 import { showTransportAddress } from '../config/addresses.js';
+import { showRtpproxyListener } from '../config/control-listeners.js';
 import type { Config, InterfaceConfig } from '../config/schema.js';
 import type { Status } from '../dataplane/protocol.gen.js';
 
@@ -12,6 +13,7 @@ export function greeting(
     `tandem ${node.version}, configuration ${node.file}`,
     ...config.listen.ng.map((address) => `ng over UDP on ${showTransportAddress(address)}`),
     ...config.listen.ngTcp.map((address) => `ng over TCP on ${showTransportAddress(address)}`),
+    ...config.listen.rtpproxy.map((listener) => `rtpproxy on ${showRtpproxyListener(listener)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
     ...(node.calls > 0 ? [`${count(node.calls, 'call')} found in the data plane`] : []),

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
+import { noticesOf } from '../call/pairs.js';
 import { describeCall } from '../call/statistics.js';
 import type {
   AnswerCommand,
@@ -11,7 +12,7 @@ import type {
   OfferCommand,
   QueryCommand,
 } from '../command/command.js';
-import { failure, type Reply } from '../command/reply.js';
+import { type CommandFailure, failure, type Reply } from '../command/reply.js';
 import type { Event, SessionStats, TimeoutReason } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
@@ -20,7 +21,8 @@ import type { Counters, EndReason } from '../observability/counters.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { nodeStatistics } from './node-statistics.js';
-import { DataPlaneError, type Random } from './ports.js';
+import { PairService, type PairServiceParts } from './pair-service.js';
+import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 
 export type CallServiceParts = KeeperParts & {
   readonly counters: Counters;
@@ -28,12 +30,14 @@ export type CallServiceParts = KeeperParts & {
   readonly interfaces: readonly InterfaceFacts[];
   readonly defaults: CallDefaults;
   readonly maxSessions: number | null;
-};
+  readonly notifier: Notifier;
+} & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'>;
 
 /** Carries commands out: negotiation, data plane and registry meet here and nowhere else. */
 export class CallService {
   readonly #parts: CallServiceParts;
   readonly #keeper: Keeper;
+  readonly #pairs: PairService;
   readonly #startedMs: number;
   /** Offers that are about to become calls. */
   #arriving = 0;
@@ -42,7 +46,16 @@ export class CallService {
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
     this.#startedMs = parts.clock.now();
-    this.#keeper = new Keeper(parts, (callId) => this.#due(callId));
+    this.#keeper = new Keeper(
+      parts,
+      (callId) => this.#due(callId),
+      (call, reason, media) => this.#ended(call, reason, media),
+    );
+    const admission = {
+      refusal: (callId: string) => this.#refusal(callId),
+      during: <T>(task: () => Promise<T>) => this.#arrival(task),
+    };
+    this.#pairs = new PairService({ ...parts, admission, facts: () => this.#facts() }, this.#keeper);
   }
 
   async handle(command: Command, client: Client): Promise<Reply> {
@@ -50,6 +63,9 @@ export class CallService {
     if (reply.kind === 'failure') this.#parts.events.commandRefused(command, reply);
     return reply;
   }
+
+  /** For the protocol that knows no SDP. */
+  readonly handlePair: PairHandler = (command, client) => this.#pairs.handle(command, client);
 
   /** Takes in what the data plane reports, in turn with the call's commands. */
   handleEvent(event: Event): void {
@@ -111,11 +127,15 @@ export class CallService {
   async #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> {
     const before = this.#keeper.find(command.callId);
     if (before !== undefined || command.kind === 'answer') return this.#renegotiate(command, client, before);
-    const refusal = this.#refusal(command);
-    if (refusal !== undefined) return refusal;
+    const refusal = this.#refusal(command.callId);
+    if (refusal === undefined) return this.#arrival(() => this.#renegotiate(command, client, undefined));
+    return command.supportsLoadLimit ? { kind: 'loadLimit', message: refusal.message } : refusal;
+  }
+
+  async #arrival<T>(task: () => Promise<T>): Promise<T> {
     this.#arriving += 1;
     try {
-      return await this.#renegotiate(command, client, undefined);
+      return await task();
     } finally {
       this.#arriving -= 1;
     }
@@ -198,6 +218,8 @@ export class CallService {
         return events.foreignSource(event);
       case 'noFirstPacket':
         return events.noFirstPacket(event);
+      case 'dtlsState':
+        return events.dtlsState(event);
       case 'mediaTimeout':
         if (call === undefined) await this.#keeper.release(event.session);
         // Signalling that came in since then has started the wait anew.
@@ -218,21 +240,26 @@ export class CallService {
     });
   }
 
-      case 'dtlsState':
-        return events.dtlsState(event);
   #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {
     if (fast) return { kind: 'deleted' };
     return { kind: 'deleted', statistics: describeCall(call, media, null, this.#parts.clock.now()) };
   }
 
-  #refusal(command: OfferCommand): Reply | undefined {
+  /** Why there is no room for a new call. */
+  #refusal(callId: string): CommandFailure | undefined {
     const { registry, maxSessions, events } = this.#parts;
     const full = maxSessions !== null && registry.size + this.#arriving >= maxSessions;
     if (!full && !this.#draining) return undefined;
-    events.callRejected(command.callId, full ? 'limit' : 'draining');
-    return command.supportsLoadLimit
-      ? { kind: 'loadLimit', message: SESSION_LIMIT }
-      : failure('limit', SESSION_LIMIT);
+    events.callRejected(callId, full ? 'limit' : 'draining');
+    return failure(full ? 'limit' : 'draining', SESSION_LIMIT);
+  }
+
+  /** Clients that asked for it hear of a call whose media died; each of them once. */
+  #ended(call: Call, reason: EndReason, media: SessionStats | null): void {
+    const isTimeout = reason !== 'deleted' && reason !== 'forced';
+    this.#pairs.counts.callEnded(call, isTimeout, media);
+    if (!isTimeout) return;
+    for (const { target, tag } of noticesOf(call)) this.#parts.notifier.notify(target, tag, call.callId);
   }
 
   async #nodeStatistics(): Promise<Reply> {

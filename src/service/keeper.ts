@@ -22,10 +22,16 @@ export type KeeperParts = {
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #deadlines: Deadlines;
+  readonly #ended: (call: Call, reason: EndReason, media: SessionStats | null) => void;
 
-  /** `due` is told when a call may have come to a deadline. */
-  constructor(parts: KeeperParts, due: (callId: string) => void) {
+  /** `due` is told when a call may have come to a deadline, `ended` when it is over. */
+  constructor(
+    parts: KeeperParts,
+    due: (callId: string) => void,
+    ended: (call: Call, reason: EndReason, media: SessionStats | null) => void = () => {},
+  ) {
     this.#parts = parts;
+    this.#ended = ended;
     this.#deadlines = new Deadlines(parts.clock.now, due);
   }
 
@@ -88,6 +94,7 @@ export class Keeper {
     registry.remove(call.callId);
     const media = await this.release(call.callId);
     events.callEnded(call, reason, clock.now(), media);
+    this.#ended(call, reason, media);
     return media;
   }
 

@@ -1,4 +1,5 @@
 import type { Client, Command } from '../command/command.js';
+import type { PairCommand, PairReply } from '../command/pair.js';
 import type { Reply } from '../command/reply.js';
 import type {
   BoundLocal,
@@ -10,6 +11,9 @@ import type {
   SessionStats,
   Status,
 } from '../dataplane/protocol.gen.js';
+
+/** As `CommandHandler`, for the protocol that knows no SDP. */
+export type PairHandler = (command: PairCommand, client: Client) => Promise<PairReply>;
 
 /** Executes commands. The control protocols call it; they know nothing else of the service. */
 export type CommandHandler = (command: Command, client: Client) => Promise<Reply>;
@@ -44,6 +48,15 @@ export class DataPlaneError extends Error {
     this.detail = detail;
   }
 }
+
+/** Tells programs outside what happened to a call. */
+export type Notifier = {
+  /** Never waits and never fails: what cannot be delivered is counted and logged. */
+  notify(target: string, text: string, callId: string): void;
+};
+
+/** Knows the local address that packets to an address leave from; `undefined` if none can. */
+export type Routes = { sourceTowards(address: string): Promise<string | undefined> };
 
 export type Clock = { now(): number };
 

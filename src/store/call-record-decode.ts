@@ -7,6 +7,7 @@ import type {
   Restriction,
   Signalled,
   Stream,
+  StreamPair,
   ToldOrigin,
 } from '../call/call.js';
 
@@ -51,6 +52,8 @@ function readCall(f: Fields): Call {
     nextId: f.number('n'),
     legs: f.list('legs').map((leg) => readLeg(new Fields(leg))),
     dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
+    ...f.optional('pairs', 'pr', (pairs) => listOf(pairs).map(readPair)),
+    ...f.optional('ownTimeoutMs', 'ot', number),
   };
 }
 
@@ -162,6 +165,20 @@ function readDialogue(f: Fields): Dialogue {
 function readLinePair(value: unknown): readonly [number, number] {
   const [a, b] = listOf(value);
   return [number(a), number(b)];
+}
+
+function readPair(value: unknown): StreamPair {
+  const [tag, creator, other, held, target, notice] = listOf(value);
+  const references = number(held);
+  return {
+    tag: text(tag),
+    creator: number(creator),
+    other: number(other),
+    strong: (references & 1) !== 0,
+    weakCreator: (references & 2) !== 0,
+    weakOther: (references & 4) !== 0,
+    ...(target !== undefined && { notice: { target: text(target), tag: text(notice) } }),
+  };
 }
 
 /** The fields of one object of the record. */

@@ -1,9 +1,20 @@
-import type { Addresses, Call, Dialogue, Leg, Local, Signalled, Stream, ToldOrigin } from '../call/call.js';
+import type {
+  Addresses,
+  Call,
+  Dialogue,
+  Leg,
+  Local,
+  Signalled,
+  Stream,
+  StreamPair,
+  ToldOrigin,
+} from '../call/call.js';
 import {
   type CallRecord,
   type DialogueRecord,
   type LegRecord,
   type LocalRecord,
+  type PairRecord,
   RECORD_VERSION,
   type SignalledRecord,
   type StreamRecord,
@@ -33,6 +44,8 @@ export function encodeCallRecord(call: Call): CallRecord {
     n: call.nextId,
     legs: call.legs.map(encodeLeg),
     dlg: call.dialogues.map(encodeDialogue),
+    pr: call.pairs?.map(encodePair),
+    ot: call.ownTimeoutMs,
   };
 }
 
@@ -115,6 +128,11 @@ function encodeDialogue(dialogue: Dialogue): DialogueRecord {
     ra: some(dialogue.restrictionsToA),
     rb: some(dialogue.restrictionsToB),
   };
+}
+
+function encodePair({ tag, creator, other, strong, weakCreator, weakOther, notice }: StreamPair): PairRecord {
+  const references = (strong ? 1 : 0) + (weakCreator ? 2 : 0) + (weakOther ? 4 : 0);
+  return [tag, creator, other, references, ...(notice === undefined ? [] : [notice.target, notice.tag])];
 }
 
 /** What is false or empty is not written. */

@@ -25,7 +25,18 @@ export type CallRecord = {
   readonly n: number;
   readonly legs: readonly LegRecord[];
   readonly dlg: readonly DialogueRecord[];
+  readonly pr: readonly PairRecord[] | undefined;
+  readonly ot: number | undefined;
 };
+
+/** References: 1 strong, 2 weak of the creator, 4 weak of the other. */
+export type PairRecord = readonly [
+  tag: string,
+  creator: number,
+  other: number,
+  references: number,
+  ...notice: readonly string[],
+];
 
 export type LegRecord = {
   readonly i: number;

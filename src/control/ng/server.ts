@@ -1,11 +1,11 @@
 import type { ControlStatistics } from '../../command/reply.js';
 import type { CommandHandler } from '../../service/ports.js';
 import type { ReplyCache } from '../reply-cache.js';
+import { type AnswerDatagram, closeUdp, type ListenAddress, listenUdp } from '../udp.js';
 import { ControlCounts } from './control-counts.js';
 import { compileTemplates } from './evaluate.js';
 import { type DroppedFrames, type NgLogger, NgResponder } from './responder.js';
 import { listenTcp } from './tcp.js';
-import { closeUdp, type ListenAddress, listenUdp } from './udp.js';
 
 export type NgServerOptions = {
   /** UDP. */
@@ -36,6 +36,8 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
   const templates = compileTemplates(options.templates ?? new Map());
   const clock = () => performance.now();
   const responder = new NgResponder({ handler, cache, counts, logger, templates, clock });
+  const answer: AnswerDatagram = (frame, from) =>
+    responder.answer(frame, { ...from, protocol: 'ng' }, MAX_DATAGRAM_BYTES);
   const closers: (() => Promise<void>)[] = [];
   const addresses: { address: string; port: number }[] = [];
   const tcpAddresses: { address: string; port: number }[] = [];
@@ -44,7 +46,7 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
   };
   try {
     for (const listen of options.listen) {
-      const sockets = await listenUdp(listen, responder, logger);
+      const sockets = await listenUdp(listen, answer, logger);
       closers.push(() => closeUdp(sockets));
       const bound = sockets[0]?.address();
       if (bound !== undefined) addresses.push({ address: bound.address, port: bound.port });
@@ -69,3 +71,5 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
     close,
   };
 }
+
+const MAX_DATAGRAM_BYTES = 65_507;

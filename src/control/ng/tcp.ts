@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { NgLogger, NgResponder } from './responder.js';
 import { FrameSplitter } from './tcp-framing.js';
-import type { ListenAddress } from './udp.js';
+import type { ListenAddress } from '../udp.js';
 
 /** ng over TCP: the same frames, one behind the other. Only bencode can be told apart in a stream. */
 export type TcpListener = { readonly server: Server; close(): Promise<void> };

@@ -60,6 +60,10 @@ async function start({
     random: FACTS.random,
     interfaces: FACTS.interfaces,
     defaults: FACTS.defaults,
+    notifier: { notify() {} },
+    routes: { sourceTowards: async () => undefined },
+    pairRules: { bridge: null, asymmetricBridge: false },
+    cpuSeconds: () => 0,
     maxSessions,
   });
   attachment.connected('boot', 0);

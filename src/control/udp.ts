@@ -2,7 +2,19 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { NgLogger, NgResponder } from './responder.js';
+
+/** The part of a pino logger that is used here. */
+export type ControlLogger = {
+  debug(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+};
+
+/** Answers a datagram; resolves with nothing if no answer is due. */
+export type AnswerDatagram = (
+  frame: Buffer,
+  from: { readonly address: string; readonly port: number },
+) => Promise<Buffer | undefined>;
 
 /** `fd`: a socket that is bound already and was handed over. */
 export type ListenAddress = { readonly address: string; readonly port: number; readonly fd?: number };
@@ -14,22 +26,22 @@ export type ListenAddress = { readonly address: string; readonly port: number; r
  */
 export async function listenUdp(
   listen: ListenAddress,
-  responder: NgResponder,
-  logger: NgLogger,
+  answer: AnswerDatagram,
+  logger: ControlLogger,
 ): Promise<Socket[]> {
   if (listen.fd !== undefined || !WILDCARDS.has(listen.address)) {
-    return [await open(listen, false, responder, logger)];
+    return [await open(listen, false, answer, logger)];
   }
   // Without SO_REUSEADDR first: another process on this port must be noticed.
-  const probe = await open(listen, false, responder, logger);
+  const probe = await open(listen, false, answer, logger);
   const { port } = probe.address();
   await close(probe);
-  const sockets = [await open({ address: listen.address, port }, true, responder, logger)];
+  const sockets = [await open({ address: listen.address, port }, true, answer, logger)];
   for (const address of localAddresses(listen.address)) {
     try {
-      sockets.push(await open({ address, port }, true, responder, logger));
+      sockets.push(await open({ address, port }, true, answer, logger));
     } catch (error) {
-      logger.warn({ err: error, address, port }, 'no ng socket on this address');
+      logger.warn({ err: error, address, port }, 'no control socket on this address');
     }
   }
   return sockets;
@@ -42,8 +54,8 @@ export async function closeUdp(sockets: readonly Socket[]): Promise<void> {
 async function open(
   listen: ListenAddress,
   reuseAddr: boolean,
-  responder: NgResponder,
-  logger: NgLogger,
+  answer: AnswerDatagram,
+  logger: ControlLogger,
 ): Promise<Socket> {
   const ipv6 = isIPv6(listen.address);
   const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', reuseAddr, ipv6Only: ipv6 });
@@ -61,26 +73,26 @@ async function open(
     throw error;
   }
   socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-  socket.on('error', (error) => logger.error({ err: error }, 'ng socket failed'));
+  socket.on('error', (error) => logger.error({ err: error }, 'control socket failed'));
   socket.on('message', (frame, { address, port }) => {
-    responder.answer(frame, { address, port, protocol: 'ng' }, MAX_DATAGRAM_BYTES).then(
+    answer(frame, { address, port }).then(
       (reply) => {
         if (reply !== undefined) send(socket, reply, address, port, logger);
       },
-      (error) => logger.error({ err: error }, 'ng request failed'),
+      (error) => logger.error({ err: error }, 'control request failed'),
     );
   });
   return socket;
 }
 
-function send(socket: Socket, reply: Buffer, address: string, port: number, logger: NgLogger): void {
+function send(socket: Socket, reply: Buffer, address: string, port: number, logger: ControlLogger): void {
   try {
     socket.send(reply, port, address, (error) => {
-      if (error !== null) logger.debug({ err: error }, 'ng reply not sent');
+      if (error !== null) logger.debug({ err: error }, 'control reply not sent');
     });
   } catch (error) {
     // The socket was closed while the command ran.
-    logger.debug({ err: error }, 'ng reply not sent');
+    logger.debug({ err: error }, 'control reply not sent');
   }
 }
 
@@ -103,5 +115,3 @@ const WILDCARDS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
 
 /** Bursts of requests wait here while the event loop is busy; the kernel may grant less. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-
-const MAX_DATAGRAM_BYTES = 65_507;
