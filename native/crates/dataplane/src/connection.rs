@@ -178,7 +178,8 @@ fn is_transient(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
-const READ_SIZE: usize = 64 * 1024;
+/// A few plans. Packets get their turn before more is read.
+const READ_SIZE: usize = 16 * 1024;
 const MAX_UNSENT: usize = 2 * framing::MAX_FRAME;
 
 #[cfg(test)]
@@ -205,5 +206,40 @@ mod tests {
         ] {
             assert!(parse(frame.as_bytes()).is_err(), "{frame}");
         }
+    }
+
+    #[test]
+    fn a_peer_that_does_not_read_loses_its_connection() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let mut connection = Connection::new(ours).unwrap();
+        connection.greet();
+        let session = protocol::SessionId("a".repeat(1000));
+        let event = Event::NoFirstPacket { session, revision: 1, stream: protocol::StreamId(0) };
+        for _ in 0..MAX_UNSENT / 500 {
+            connection.report(event.clone());
+            connection.flush();
+        }
+        assert!(connection.is_closed());
+    }
+
+    #[test]
+    fn events_are_numbered_from_hello_on() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut connection = Connection::new(ours).unwrap();
+        let session = protocol::SessionId("a".to_owned());
+        let event = Event::NoFirstPacket { session, revision: 1, stream: protocol::StreamId(0) };
+        connection.report(event.clone());
+        connection.greet();
+        connection.report(event.clone());
+        connection.report(event);
+        connection.flush();
+        let (mut decoder, mut chunk) = (Decoder::default(), [0; 4096]);
+        let len = (&theirs).read(&mut chunk).unwrap();
+        decoder.push(&chunk[..len]);
+        let mut numbers = Vec::new();
+        while let Some(FromDataPlane::Event { seq, .. }) = decoder.next_message().unwrap() {
+            numbers.push(seq);
+        }
+        assert_eq!(numbers, [1, 2]);
     }
 }

@@ -34,6 +34,7 @@ on_both! {
     many_more_sends_than_fit_into_a_queue_all_leave
     a_burst_larger_than_all_buffers_comes_through
     after_a_flood_every_socket_receives_again
+    a_watched_file_gets_its_turn_in_a_flood
     an_empty_datagram_is_a_packet_and_no_end
     an_oversized_datagram_is_dropped_and_counted
     sending_to_a_closed_port_harms_nothing
@@ -226,6 +227,27 @@ fn after_a_flood_every_socket_receives_again(mut io: impl PacketIo) {
     }
     turn_for_packets(&mut io, &mut handler, sockets.len());
     assert!(handler.seen.iter().all(|(_, payload)| payload == b"after"));
+}
+
+fn a_watched_file_gets_its_turn_in_a_flood(mut io: impl PacketIo) {
+    let alice = Peer::new();
+    let sockets: Vec<_> = (0..200).map(|_| attach(&mut io).1).collect();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    io.watch(Token(7), theirs.as_fd(), Interest::Readable).unwrap();
+    let fill = || (0..60).for_each(|_| sockets.iter().for_each(|address| alice.send(*address, &[0; 172])));
+    let mut handler = Recorder::default();
+    let mut ready = Vec::new();
+    for _ in 0..3 {
+        fill();
+        io.wait(Some(Duration::ZERO)).unwrap();
+        io.receive(&mut handler, &mut ready).unwrap();
+    }
+    fill();
+    handler.seen.clear();
+    ready.clear();
+    ours.write_all(b"x").unwrap();
+    turn_until(&mut io, &mut handler, |_, ready| ready.contains(&Token(7)));
+    assert!(handler.seen.len() < 8000, "its turn came after {} packets", handler.seen.len());
 }
 
 fn an_empty_datagram_is_a_packet_and_no_end(mut io: impl PacketIo) {
