@@ -98,17 +98,20 @@ fn serve<I: PacketIo + 'static>(
     Ok(First { shard, control, signals, waker, replies }.run()?)
 }
 
-/// Each stream needs two descriptors; the soft limit is made for programs that use `select`.
+/// An audio call takes four descriptors, and the soft limit is made for programs that use `select`. With the privilege
+/// to do so the hard limit is raised, too.
 fn raise_open_files() {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum
-        && let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })
-    {
-        tracing::warn!(%error, "cannot raise the limit of open files");
-    }
-    let limit = getrlimit(Resource::Nofile).current;
-    tracing::info!(limit = limit.unwrap_or(u64::MAX), "open files, of which an audio call takes four");
+    let before = getrlimit(Resource::Nofile);
+    let wanted = before.maximum.map(|maximum| maximum.max(WANTED_OPEN_FILES));
+    let limits = [wanted, before.maximum];
+    let raised = limits
+        .into_iter()
+        .find(|limit| setrlimit(Resource::Nofile, Rlimit { current: *limit, maximum: *limit }).is_ok());
+    let limit = raised.unwrap_or(before.current).unwrap_or(u64::MAX);
+    tracing::info!(limit, calls = limit / 4, "open files, and audio calls they allow");
 }
+
+const WANTED_OPEN_FILES: u64 = 1 << 18;
 
 fn default_shards() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))

@@ -181,6 +181,10 @@ fn an_address_that_cannot_be_listened_on_is_a_wrong_configuration() {
 
 #[test]
 fn a_missing_program_is_a_wrong_configuration() {
-    let mut supervisor = Supervisor::start(STAY, &["--data-plane", "/no/such/program"]);
-    assert_eq!(supervisor.exit_code(), Some(2));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tandem-supervisor"))
+        .args(["--data-plane", env!("CARGO_BIN_EXE_tandem-dataplane"), "--log-level", "error"])
+        .args(["--", "/no/such/program"])
+        .spawn()
+        .unwrap();
+    assert_eq!(wait(&mut child, Duration::from_secs(1)).code(), Some(2));
 }
