@@ -141,6 +141,22 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     await call.over();
   });
 
+  it('after a fork the phone that answered hangs up, and nothing is left of the other one', async () => {
+    const port = freshPort();
+    const ringing = site.start({ party: 'carol', scenario: 'uas-early-media.xml', rows: [[port]] });
+    const call = await startCall(site, {
+      uac: 'uac-called-off.xml',
+      uas: 'uas-hang-up.xml',
+      service: 'team',
+      answerAfterMs: 300,
+    });
+    const { alice, bob } = await call.ends('answered', 'invited');
+    await expectArrived(await play(alice), bob);
+    await ringing.finished();
+    await call.calleeProceeds();
+    await call.over();
+  });
+
   it('a caller with IPv4 talks to a phone with IPv6', async () => {
     const capture = await startCapture(site.network);
     const call = await startCall(site, {

@@ -11,6 +11,7 @@ import {
 } from '../support/oracle.js';
 import { AUDIO_CONVERSATIONS } from './conversations/audio.js';
 import { CONTROL_CONVERSATIONS } from './conversations/control.js';
+import { CORPUS_CONVERSATIONS } from './conversations/corpus.js';
 import { DIALOGUE_CONVERSATIONS } from './conversations/dialogues.js';
 import { FLAG_CONVERSATIONS } from './conversations/flags.js';
 import { MEDIA_CONVERSATIONS } from './conversations/medias.js';
@@ -24,6 +25,7 @@ const GROUPS: Readonly<Record<string, readonly Conversation[]>> = {
   'rtcp-mux': RTCP_MUX_CONVERSATIONS,
   dialogues: DIALOGUE_CONVERSATIONS,
   control: CONTROL_CONVERSATIONS,
+  'bodies of the field': CORPUS_CONVERSATIONS,
 };
 
 /** With rtpengine as the proxy under test as well, nothing may differ: this proves the comparison. */

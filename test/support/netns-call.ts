@@ -15,6 +15,8 @@ export type Call = {
   ends(callerStage: string, calleeStage: string): Promise<{ alice: MediaEnd; bob: MediaEnd }>;
   /** Lets the caller's scenario go on. */
   proceed(): Promise<void>;
+  /** Lets the callee's scenario go on. */
+  calleeProceeds(): Promise<void>;
   /** Both scenarios have ended as they should, and the proxy has forgotten the call. */
   over(): Promise<void>;
 };
@@ -77,6 +79,10 @@ export async function startCall(site: Site, options: CallOptions): Promise<Call>
     async proceed() {
       if (known.callId === undefined) throw new Error('the call has not come up');
       await sipp.caller.nudge(site.agents.alice, known.callId);
+    },
+    async calleeProceeds() {
+      if (known.callId === undefined) throw new Error('the call has not come up');
+      await sipp.callee.nudge(site.agents.bob, known.callId);
     },
     async over() {
       await Promise.all([sipp.caller.finished(), sipp.callee.finished()]);

@@ -151,23 +151,29 @@ function startEnd(network: Network, end: EndOptions): Sipp {
   });
 }
 
-/** `bob` and `carol` are one phone each, `bob6` is reached by IPv6, `team` rings both. */
+/** Each phone registers from its own network: `bob`, `carol`, both as `team`, and bob by IPv6 as `bob6`. */
 async function register(network: Network): Promise<void> {
-  const bob = `<sip:bob@${addressOf('bob')}:${CALLEE_PORT}>`;
-  const bob6 = `<sip:bob@[${addressOf('bob', 'IP6')}]:${CALLEE_PORT}>`;
-  const carol = `<sip:carol@${addressOf('carol')}:${CALLEE_PORT}>`;
-  const rows = [
-    ['bob', bob],
-    ['carol', carol],
-    ['bob6', bob6],
-    ['team', `${bob}, ${carol}`],
-  ];
-  const sipp = startSipp(network, network.core, {
+  await Promise.all([
+    registerPhone(network, 'bob', 'IP4', ['bob', 'team']),
+    registerPhone(network, 'bob', 'IP6', ['bob6']),
+    registerPhone(network, 'carol', 'IP4', ['carol', 'team']),
+  ]);
+}
+
+async function registerPhone(
+  network: Network,
+  party: Party,
+  family: 'IP4' | 'IP6',
+  users: readonly string[],
+): Promise<void> {
+  const address = addressOf(party, family);
+  const host = family === 'IP4' ? address : `[${address}]`;
+  const sipp = startSipp(network, network.parties[party], {
     scenario: 'register.xml',
-    at: { address: LINKS.alice.core, port: 5099 },
-    to: { address: LINKS.alice.core, port: 5060 },
-    calls: rows.length,
-    rows,
+    at: { address, port: CALLER_PORT },
+    to: { address: family === 'IP4' ? LINKS[party].core : LINKS[party].core6, port: 5060 },
+    calls: users.length,
+    rows: users.map((user) => [user, `<sip:${party}@${host}:${CALLEE_PORT}>`]),
   });
   await sipp.finished();
 }

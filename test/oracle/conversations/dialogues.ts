@@ -148,5 +148,25 @@ export const DIALOGUE_CONVERSATIONS: readonly Conversation[] = [
       answer(body({ address: '198.51.100.30', media: [audio(6000)] }), { 'to-tag': 'c' }),
     ],
   },
+  {
+    name: 'after a fork, the phone that answered ends the call',
+    steps: [
+      offer(AUDIO, { 'via-branch': 'one' }),
+      offer(AUDIO, { 'via-branch': 'two' }),
+      answer(AUDIO_B, { 'via-branch': 'two' }),
+      { command: 'delete', 'from-tag': 'b' },
+      { command: 'list' },
+    ],
+  },
+  {
+    name: 'after a fork, the caller ends the call',
+    steps: [
+      offer(AUDIO, { 'via-branch': 'one' }),
+      offer(AUDIO, { 'via-branch': 'two' }),
+      answer(AUDIO_B, { 'via-branch': 'two' }),
+      { command: 'delete', 'from-tag': 'a' },
+      { command: 'list' },
+    ],
+  },
   { name: 'tags that are equal', steps: [offer(AUDIO, { 'to-tag': 'a' })] },
 ];
