@@ -35,10 +35,9 @@ describeLocalPeers(['rtpengine'], 'the same commands to rtpengine 10.5', () => {
   let oracle: LocalProxy;
   let subject: LocalProxy;
   beforeAll(async () => {
-    [oracle, subject] = await Promise.all([
-      startLocalProxy('rtpengine', 22231, 51000),
-      startLocalProxy(subjectKind, 22232, 52000),
-    ]);
+    // One after the other, so that the first is stopped if the second does not start.
+    oracle = await startLocalProxy('rtpengine', 22231, 51000);
+    subject = await startLocalProxy(subjectKind, 22232, 52000);
   });
   afterAll(async () => {
     await oracle?.[Symbol.asyncDispose]();
