@@ -36,11 +36,13 @@ const metadata = JSON.parse(
   }),
 );
 for (const crate of metadata.packages) {
-  if (!allowed(crate.license ?? 'none')) bad.push(`crate ${crate.name}: ${crate.license ?? 'no licence named'}`);
+  if (!allowed(crate.license ?? 'none'))
+    bad.push(`crate ${crate.name}: ${crate.license ?? 'no licence named'}`);
 }
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 for (const [path, entry] of Object.entries(lock.packages)) {
-  if (path !== '' && !allowed(entry.license ?? 'none')) bad.push(`npm ${path}: ${entry.license ?? 'no licence named'}`);
+  if (path !== '' && !allowed(entry.license ?? 'none'))
+    bad.push(`npm ${path}: ${entry.license ?? 'no licence named'}`);
 }
 for (const line of bad) console.error(line);
 process.exit(bad.length === 0 ? 0 : 1);

@@ -153,7 +153,9 @@ describe('the connection to the data plane', () => {
 
   test('lets requests wait for it, behind those its listener makes', async () => {
     dataPlane.answer = (request) =>
-      request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured', certificate: CERTIFICATE };
+      request.kind === 'apply'
+        ? { kind: 'applied', bound: [] }
+        : { kind: 'configured', certificate: CERTIFICATE };
     listener.connected.mockImplementation(() => {
       void client.configure({ interfaces: [], portRestMs: 0, maxSessions: null, certificate: null });
     });

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use protocol::{ToDataPlane, framing::Decoder};
 use wire::{rtcp, rtp, telephone_event::TelephoneEvent};
 
 pub fn rtp(bytes: &[u8]) {
@@ -46,4 +47,31 @@ pub fn rtcp(bytes: &[u8]) {
 
 pub fn engine_ops(bytes: &[u8]) {
     crate::ops::replay(Instant::now(), bytes);
+}
+
+/// The bytes of a connection from the control plane: frames survive being cut anywhere, and what is a request says
+/// the same when it is written and read again.
+pub fn frames(bytes: &[u8]) {
+    let mut whole = Decoder::default();
+    whole.push(bytes);
+    let mut in_pieces = Decoder::default();
+    bytes.chunks(3).for_each(|piece| in_pieces.push(piece));
+    loop {
+        let (one, other) = (whole.next_frame(), in_pieces.next_frame());
+        let (Ok(Some(one)), Ok(Some(other))) = (&one, &other) else {
+            assert_eq!(one.is_ok(), other.is_ok());
+            return;
+        };
+        assert_eq!(one, other);
+        let Ok(message) = serde_json::from_slice::<ToDataPlane>(one) else {
+            continue;
+        };
+        let mut again = Vec::new();
+        if protocol::framing::encode(&message, &mut again).is_err() {
+            return;
+        }
+        let mut decoder = Decoder::default();
+        decoder.push(&again);
+        assert_eq!(decoder.next_message::<ToDataPlane>().ok().flatten(), Some(message));
+    }
 }

@@ -27,3 +27,8 @@ fn the_rtcp_corpus_passes() {
 fn the_engine_corpus_passes() {
     replay("engine_ops", sim::inputs::engine_ops);
 }
+
+#[test]
+fn the_frames_corpus_passes() {
+    replay("frames", sim::inputs::frames);
+}
