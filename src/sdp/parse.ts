@@ -12,6 +12,16 @@ export type ParsedSdp =
 export function parseSdp(text: string): ParsedSdp {
   if (text.length > MAX_BYTES) return failed(0, `longer than ${MAX_BYTES} bytes`);
   if (!/^v=0\r?(?:\n|$)/.test(text)) return failed(1, 'does not begin with v=0');
+  return parseLines(text);
+}
+
+/** Reads a fragment of an SDP body (RFC 8840 §9): lines of a session and of medias, without `v=`. */
+export function parseFragment(text: string): ParsedSdp {
+  if (text.length > MAX_BYTES) return failed(0, `longer than ${MAX_BYTES} bytes`);
+  return parseLines(text);
+}
+
+function parseLines(text: string): ParsedSdp {
   if (text.includes('\0')) return failed(0, 'contains a NUL byte');
 
   const sessionLines: Line[] = [];
