@@ -10,6 +10,7 @@ import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/ser
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
 import { bridgeOf } from './negotiation/pair-places.js';
+import { RELAY_ONLY } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
 import { StreamNotifier } from './notify/notifier.js';
 import { newCounters } from './observability/counters.js';
@@ -63,6 +64,7 @@ export async function runNode(config: Config, program: { version: string; file: 
     routes: kernelRoutes,
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+    protection: () => RELAY_ONLY,
   });
 
   // Control sockets open only when calls and data plane agree: no command meets an empty registry.

@@ -1,5 +1,7 @@
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 import type { Direction } from '../sdp/direction.js';
+import type { SignalledIce, StreamIce } from './ice.js';
+import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
 
 /** Everything under one Call-ID, as the control plane knows it. Small on purpose: there are many of them. */
 export type Call = {
@@ -29,6 +31,8 @@ export type Call = {
   readonly pairs?: readonly StreamPair[];
   /** A client's own media timeout, instead of the configured ones. */
   readonly ownTimeoutMs?: number;
+  /** Candidates of parties that have not spoken yet; kept for seconds, and not written. */
+  readonly earlyFragments?: readonly EarlyFragment[];
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
@@ -45,6 +49,8 @@ export type StreamPair = {
   /** Whom to tell what if the media dies. */
   readonly notice?: { readonly target: string; readonly tag: string };
 };
+
+export type EarlyFragment = { readonly tag: string; readonly text: string; readonly atMs: number };
 
 export type CallTimeouts = {
   readonly mediaMs: number;
@@ -80,10 +86,14 @@ export type Leg = {
   /** Address family of the party's own SDP. */
   readonly family?: AddressFamily;
   readonly asymmetric: boolean;
+  /** We are an ICE lite agent towards this party (RFC 8445 §2.5). */
+  readonly iceLite: boolean;
   readonly restrictions: readonly Restriction[];
   readonly deleteAtMs?: number;
   /** What the party was told in `o=` and `s=`, where that has to stay. */
   readonly told: ToldOrigin;
+  /** One character per stream if some have two `m=` lines, see `osrtp-legacy.ts`. */
+  readonly twins?: string;
   /** By position of the `m=` line in the SDP exchanged with this party. */
   readonly streams: readonly Stream[];
 };
@@ -128,6 +138,13 @@ export type Stream = {
   readonly epoch: number;
   /** Addresses learned from packets since the last change of the signalled ones. */
   readonly learned?: Addresses;
+  /** How we protect packets towards the party. Absent: not at all, and that was never in question. */
+  readonly security?: StreamSecurity;
+  readonly transparent?: Transparency;
+  /** Our ICE agent towards the party. */
+  readonly ice?: StreamIce;
+  /** The party answered an offer of ours without ICE: it is not offered again. */
+  readonly iceRefused: boolean;
 };
 
 /** What one SDP said of one stream. */
@@ -145,6 +162,10 @@ export type Signalled = {
   readonly ptimeMs?: number;
   /** Payload types with encoding and clock, in the form of `payloads.ts`. */
   readonly payloads: string;
+  /** Absent: the party offers no keys. */
+  readonly security?: SignalledSecurity;
+  /** Absent: the party does no ICE. */
+  readonly ice?: SignalledIce;
 };
 
 /** Socket addresses as the data plane writes them: `192.0.2.1:4000`, `[2001:db8::1]:4000`. */

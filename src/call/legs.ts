@@ -20,7 +20,16 @@ export function addLeg(call: Call, leg: Leg): Call {
 }
 
 export function newLeg(id: number, createdMs: number): Leg {
-  return { id, aliases: [], createdMs, asymmetric: false, restrictions: [], told: {}, streams: [] };
+  return {
+    id,
+    aliases: [],
+    createdMs,
+    asymmetric: false,
+    iceLite: false,
+    restrictions: [],
+    told: {},
+    streams: [],
+  };
 }
 
 export function dialoguesOf(call: Call, leg: number): Dialogue[] {

@@ -10,6 +10,7 @@ export function newStream(id: number, said: Signalled): Stream {
     muxOffer: 'none',
     used: false,
     epoch: 0,
+    iceRefused: false,
   };
 }
 

@@ -1,19 +1,23 @@
 import type { Leg, Signalled, Stream } from '../call/call.js';
+import type { StreamIce } from '../call/ice.js';
 import { peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
+import type { StreamSecurity, Transparency } from '../call/security.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { newStream, settle } from '../call/streams.js';
-import type { MediaFlags } from '../command/flags.js';
+import { DEFAULT_FLAGS, type MediaFlags } from '../command/flags.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { MediaView } from '../sdp/media-view.js';
+import type { SessionDescription } from '../sdp/model.js';
 import { codecsOfAnswer } from './codecs.js';
-import type { Facts } from './facts.js';
-import type { Ids } from './ids.js';
 import { chooseLocal, useLocal } from './locals.js';
-import type { Exchange } from './offer.js';
+import { answeredOptions, iceForAnswerer, iceForOfferer } from './ice.js';
+import { candidateLocals } from './ice-candidates.js';
+import { ownIceLines, passedIceLines } from './ice-lines.js';
+import type { Exchange, Means } from './offer.js';
 import type { Parties } from './parties.js';
-import { refusedConversion } from './security.js';
-import { type Body, signalledBy } from './signal.js';
+import { agreeOnSecurity } from './security-answer.js';
+import { answeredBy, type Body } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { siteTowards } from './transport.js';
 
@@ -22,10 +26,8 @@ type Answering = {
   readonly offerer: Leg;
   /** An offer was waiting: what both sides said comes into force. Otherwise the answer repeats or corrects one. */
   readonly isNew: boolean;
-  readonly flags: MediaFlags;
-  readonly facts: Facts;
-  readonly ids: Ids;
-};
+  readonly description: SessionDescription;
+} & Means;
 
 /** The offerer has said what it offers; otherwise there is nothing to answer. */
 export function awaitsAnswer(parties: Parties): boolean {
@@ -35,16 +37,11 @@ export function awaitsAnswer(parties: Parties): boolean {
 }
 
 /** Brings an offer and its answer into force and decides what the offerer is told. */
-export function exchangeAnswer(
-  parties: Parties,
-  body: Body,
-  flags: MediaFlags,
-  facts: Facts,
-  ids: Ids,
-): Exchange | CommandFailure {
+export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exchange | CommandFailure {
+  const { flags } = means;
   const { sender: answerer, receiver: offerer, dialogue, call } = parties;
   const isNew = dialogue.offeredBy !== undefined || dialogue.answered === 0;
-  const answering = { answerer, offerer, isNew, flags, facts, ids };
+  const answering = { ...means, answerer, offerer, isNew, description: body.description };
   const views = viewsByLine(answerer, body.medias);
 
   const answererStreams = [...answerer.streams];
@@ -101,9 +98,9 @@ function answerStream(
   known: Stream | undefined,
   answering: Answering,
 ): Result | CommandFailure {
-  const { flags, facts, ids, isNew } = answering;
+  const { flags, facts, ids, isNew, draws, description } = answering;
   const asked = offering.offered ?? offering.inForce;
-  const said = signalledBy(view, known?.inForce, flags, facts);
+  const said = answeredBy(view, known?.inForce, flags, facts);
   const answerer = known ?? newStream(ids.take(), said);
   if (asked === undefined || asked.rejected || said.rejected) {
     return rejected(offering, { ...answerer, type: said.type }, said, view);
@@ -112,8 +109,13 @@ function answerStream(
     const slot = { kind: 'untouched', view } as const;
     return { kind: 'answered', own: inForce(offering, asked), stream: inForce(answerer, said), slot };
   }
-  const refused = refusedConversion(view, asked.protocol);
-  if (refused) return refused;
+  const secured = agreeOnSecurity(
+    { view, description, offering, asked, answering: answerer, said },
+    flags,
+    facts,
+    draws,
+  );
+  if (secured.kind === 'failure') return secured;
   const payloads = answeredPayloads(view, asked, flags);
   if (payloads === undefined) return rejected(offering, answerer, { ...said, rejected: true }, view);
 
@@ -121,40 +123,64 @@ function answerStream(
   const answererMuxed = isRtp && answerer.muxOffer !== 'none' && said.rtcpMux;
   const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed);
 
+  const isPassed = secured.transparent === 'all';
+  const ice =
+    isPassed || !isRtp
+      ? undefined
+      : iceForOfferer({ offering, asked, offerer: answering.offerer }, flags, facts, draws);
+  const answererIce = isPassed ? undefined : iceForAnswerer(answerer, said, answering.answerer);
   const site = siteTowards(answering.offerer, view.address.family, flags, facts);
   const wish = {
     peer: said.addresses?.rtp ?? '',
     interface: site.interface,
     address: site.address.bind,
-    span: offererMuxed || !isRtp ? 'single' : 'pair',
-    latch: flags.portLatching ?? said.direction !== 'sendrecv',
+    span: offererMuxed || !isRtp || isPassed ? 'single' : 'pair',
+    latch: ice !== undefined || (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
-  const { locals, local } = chooseLocal(offering, wish, ids);
-
+  const chosen = chooseLocal(offering, wish, ids);
+  const { local } = chosen;
+  const placed: Stream = {
+    ...unprotected(inForce(offering, asked)),
+    locals: useLocal(chosen.locals, local.id),
+  };
+  const found = ice || isPassed ? candidateLocals(placed, local, site, facts, ids) : undefined;
   const own: Stream = {
-    ...inForce(offering, asked),
-    locals: useLocal(locals, local.id),
+    ...placed,
+    ...protection(secured.offerer, secured.transparent, ice),
+    locals: found?.locals ?? placed.locals,
     muxed: offererMuxed,
     used: true,
     epoch: epochAfter(offering, asked, isNew),
   };
   const stream: Stream = {
-    ...withLocals(inForce(answerer, said), answerer, asked, answering),
+    ...withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering),
+    ...protection(secured.answerer, secured.transparent, answererIce),
+    iceRefused: answerer.iceRefused || (answerer.ice?.offered === true && answererIce === undefined),
     muxed: answererMuxed,
     used: true,
     epoch: epochAfter(answerer, said, isNew),
   };
+  const iceLines = !found
+    ? []
+    : ice
+      ? ownIceLines(ice, answeredOptions(asked.ice), found.candidates, !offererMuxed)
+      : passedIceLines(view, DEFAULT_FLAGS, found.candidates);
   const slot: Slot = {
     kind: 'relayed',
     view,
     local,
     printed: site.printed,
-    protocol: asked.protocol,
+    protocol: secured.protocol,
     mid: offering.mid,
     payloads,
-    rtcp: isRtp ? (offererMuxed ? 'rtp port' : 'own port') : 'none',
+    rtcp: offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
     mux: offererMuxed,
     ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
+    security: secured.lines,
+    ice: iceLines,
+    isIcePassed: isPassed,
+    isOriginal: false,
+    twin: undefined,
   };
   return { kind: 'answered', own, stream, slot };
 }
@@ -196,6 +222,22 @@ function unanswered(offering: Stream, answerer: Stream | undefined): Result {
 
 function released(stream: Stream): Stream {
   return stream.used ? stream : { ...stream, locals: [] };
+}
+
+/** What is agreed from now on. */
+function protection(
+  security: StreamSecurity | undefined,
+  transparent: Transparency | undefined,
+  ice: StreamIce | undefined,
+): Pick<Stream, 'security' | 'transparent' | 'ice'> {
+  return { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) };
+}
+
+function unprotected(stream: Stream): Stream {
+  if (stream.security === undefined && stream.transparent === undefined && stream.ice === undefined)
+    return stream;
+  const { security: _, transparent: __, ice: ___, ...bare } = stream;
+  return bare;
 }
 
 function inForce(stream: Stream, said: Signalled): Stream {

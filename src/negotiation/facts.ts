@@ -11,6 +11,22 @@ export type Facts = {
   /** Grows with every call: interfaces named `BASE:SUFFIX` take turns by it. */
   readonly turn: number;
   readonly defaults: CallDefaults;
+  /** What the data plane can do besides relaying. What it cannot is left to the parties, or refused. */
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Of this node, for DTLS; `null`: there is none. */
+  readonly certificate: CertificateFacts | null;
+};
+
+export type Capability = 'srtp' | 'ice';
+
+/** A data plane that relays packets and no more. */
+export const RELAY_ONLY: Pick<Facts, 'capabilities' | 'certificate'> = {
+  capabilities: new Set(),
+  certificate: null,
+};
+
+export type CertificateFacts = {
+  readonly fingerprints: readonly { readonly hash: string; readonly value: string }[];
 };
 
 export type InterfaceFacts = {

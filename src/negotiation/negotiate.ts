@@ -7,10 +7,14 @@ import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { withBoundPorts } from '../store/call-codec.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
 import { newCall, withCallFlags } from './call-flags.js';
+import { refusedPlan } from './capabilities.js';
+import { Draws } from './draws.js';
 import type { Facts } from './facts.js';
+import { withEarlyFragments, withFragment } from './fragments.js';
 import { refusedIce } from './ice.js';
 import { type Ids, idsOf } from './ids.js';
 import { type Exchange, exchangeOffer } from './offer.js';
+import { withoutTwins } from './osrtp-legacy.js';
 import { answerParties, offerParties, type Parties } from './parties.js';
 import { withOffererFlags, withReceiverFlags, withSenderFlags } from './party-flags.js';
 import { planOf } from './plan.js';
@@ -34,8 +38,10 @@ export type Negotiated =
   | Step
   /** The SDP passes as it is (`loop-protect`). */
   | { readonly kind: 'unchanged'; readonly sdp: string }
-  /** Nothing to change and nothing to return (`fragment`). */
+  /** Nothing to return (`fragment`), and nothing to change. */
   | { readonly kind: 'done' }
+  /** Nothing to return, but there is another plan to apply. */
+  | { readonly kind: 'changed'; readonly call: Call }
   | CommandFailure;
 
 /** An SDP that asks for an answer: of a new call, a new branch, or within a call. */
@@ -45,6 +51,7 @@ export function negotiateOffer(
   client: Client,
   facts: Facts,
 ): Negotiated {
+  if (command.flags.fragment) return fragment(call, command.fromTag, command.sdp, facts);
   const body = readBody(command.sdp);
   if (body.kind === 'failure') return body;
   const shortCut = withoutNegotiation(command, body, facts);
@@ -67,6 +74,7 @@ export function negotiateAnswer(
   facts: Facts,
 ): Negotiated {
   if (call === undefined) return failure('unknownCall', 'Unknown call-id');
+  if (command.flags.fragment) return fragment(call, command.toTag, command.sdp, facts);
   const body = readBody(command.sdp);
   if (body.kind === 'failure') return body;
   const shortCut = withoutNegotiation(command, body, facts);
@@ -99,6 +107,14 @@ export function complete(
   return { call: withBoundPorts(step.call, ports), sdp };
 }
 
+function fragment(call: Call | undefined, tag: string, text: string, facts: Facts): Negotiated {
+  if (call === undefined || !facts.capabilities.has('ice')) return { kind: 'done' };
+  const after = withFragment(call, tag, text, facts.now);
+  return after === call
+    ? { kind: 'done' }
+    : { kind: 'changed', call: { ...after, revision: call.revision + 1 } };
+}
+
 function withoutNegotiation(
   command: OfferCommand | AnswerCommand,
   body: Body,
@@ -109,8 +125,7 @@ function withoutNegotiation(
   if (flags.loopProtect && body.session.other.some(({ value }) => value === mark)) {
     return { kind: 'unchanged', sdp };
   }
-  if (flags.fragment) return { kind: 'done' };
-  return refusedIce(flags);
+  return refusedIce(flags, facts);
 }
 
 type Context = {
@@ -120,21 +135,23 @@ type Context = {
   readonly warnings: readonly string[];
 };
 
-function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context: Context): Negotiated {
+function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, context: Context): Negotiated {
   const { flags, facts, ids } = context;
+  const { body, leg } = withoutTwins(received, found.sender, flags);
   const parties: Parties = {
     ...found,
-    sender: withSenderFlags(found.sender, body, flags),
+    sender: withSenderFlags(leg, body, flags),
     receiver: withReceiverFlags(found.receiver),
   };
   const take = kind === 'offer' ? exchangeOffer : exchangeAnswer;
-  const exchanged: Exchange | CommandFailure = take(parties, body, flags, facts, ids);
+  const draws = new Draws(facts.random);
+  const exchanged: Exchange | CommandFailure = take(parties, body, { flags, facts, ids, draws });
   if (exchanged.kind === 'failure') return exchanged;
 
   const { sender, receiver, dialogue } = exchanged.parties;
   const rendered = renderBody(body, exchanged.slots, receiver, flags, facts);
   const before = exchanged.parties.call;
-  const call: Call = {
+  const negotiated: Call = {
     ...before,
     revision: before.revision + 1,
     nextId: ids.next(),
@@ -143,7 +160,10 @@ function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context:
     ),
     dialogues: before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old)),
   };
+  const call = withEarlyFragments(negotiated, sender, facts.now);
   const plan = planOf(call);
+  const refused = refusedPlan(plan, facts);
+  if (refused) return refused;
   if (byteLength(plan.memo) > MAX_MEMO_BYTES)
     return failure('limit', 'Too many branches or media in one call');
   return {
@@ -151,7 +171,7 @@ function exchange(kind: 'offer' | 'answer', found: Parties, body: Body, context:
     call,
     plan,
     receiver: { template: rendered.template },
-    warnings: [...context.warnings, ...ignoredFlags(flags)],
+    warnings: [...context.warnings, ...ignoredFlags(flags, facts)],
   };
 }
 

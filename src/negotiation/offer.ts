@@ -7,17 +7,24 @@ import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
 import type { MediaView } from '../sdp/media-view.js';
+import type { SessionDescription } from '../sdp/model.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
 import { codecsOfOffer } from './codecs.js';
 import type { Facts } from './facts.js';
-import { usesIce } from './ice.js';
+import type { Draws } from './draws.js';
+import { isIceTransparent, offeredIce, offeredOptions } from './ice.js';
+import { candidateLocals } from './ice-candidates.js';
+import { ownIceLines, passedIceLines } from './ice-lines.js';
+import { usesIce } from './ice-said.js';
 import type { Ids } from './ids.js';
 import { pairLines } from './lines.js';
 import { chooseLocal, keepLocals, useLocal } from './locals.js';
+import { twinProtocol, twinsAfter } from './osrtp-legacy.js';
 import type { Parties } from './parties.js';
 import { decideMux } from './rtcp-mux.js';
-import { refusedConversion } from './security.js';
-import { type Body, signalledBy } from './signal.js';
+import { awaitingAnswer, offerSecurity } from './security-offer.js';
+import { isSecureProfile } from './security-said.js';
+import { type Body, offeredBy } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { protocolTowards, type Site, siteTowards } from './transport.js';
 
@@ -31,22 +38,27 @@ type Offering = {
   readonly sender: Leg;
   readonly senderSettled: boolean;
   readonly receiver: Leg;
+  readonly description: SessionDescription;
   readonly flags: MediaFlags;
   readonly facts: Facts;
   readonly ids: Ids;
+  readonly draws: Draws;
+};
+
+/** What a negotiation needs besides the parties and what they say. */
+export type Means = {
+  readonly flags: MediaFlags;
+  readonly facts: Facts;
+  readonly ids: Ids;
+  readonly draws: Draws;
 };
 
 /** Takes an offer into the call and decides, stream by stream, what the receiver is offered. */
-export function exchangeOffer(
-  parties: Parties,
-  body: Body,
-  flags: MediaFlags,
-  facts: Facts,
-  ids: Ids,
-): Exchange | CommandFailure {
+export function exchangeOffer(parties: Parties, body: Body, means: Means): Exchange | CommandFailure {
   const { call, sender, receiver } = parties;
-  const offering = { sender, senderSettled: isSettled(call, sender.id), receiver, flags, facts, ids };
-  const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
+  const senderSettled = isSettled(call, sender.id);
+  const offering = { ...means, sender, senderSettled, receiver, description: body.description };
+  const { dialogue, hidden } = pairLines(parties, body.medias, means.flags.sdpMediaRemove);
 
   const senderStreams: Stream[] = [];
   const receiverStreams = [...receiver.streams];
@@ -70,6 +82,7 @@ export function exchangeOffer(
   // What the receiver knew before and the offer no longer shows keeps its place, rejected (RFC 3264 §8).
   for (const [line, stream] of receiverStreams.entries()) slots[line] ??= rejectedSlot(stream);
 
+  const twins = twinsAfter(receiver, slots);
   return {
     kind: 'exchange',
     slots,
@@ -77,7 +90,7 @@ export function exchangeOffer(
       ...parties,
       dialogue: { ...dialogue, offeredBy: sender.id },
       sender: { ...sender, streams: senderStreams },
-      receiver: { ...receiver, streams: receiverStreams },
+      receiver: { ...receiver, ...(twins !== undefined && { twins }), streams: receiverStreams },
     },
   };
 }
@@ -85,13 +98,14 @@ export function exchangeOffer(
 /** The sender's stream: what it says waits for the answer, unless there is nothing yet it could disturb. */
 function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
   const { flags, facts, ids } = offering;
-  const said = signalledBy(view, before?.inForce, flags, facts);
+  const said = offeredBy(view, before?.inForce, flags, facts);
   const stream: Stream = {
     ...beforeOffer(before ?? newStream(ids.take(), said)),
     type: said.type,
     protocol: said.protocol,
     ...(view.mid !== undefined && { mid: detach(view.mid) }),
     ...(flags.ptimeReverseMs !== undefined && { ptimeMs: flags.ptimeReverseMs }),
+    ...(said.ice && { iceRefused: false }),
   };
   if (offering.senderSettled) return { ...stream, offered: said };
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
@@ -132,21 +146,37 @@ function offerStream(
   { known, line }: { readonly known: Stream | undefined; readonly line: number },
   offering: Offering,
 ): Sent | CommandFailure {
-  const { flags, ids, receiver, facts } = offering;
+  const { flags, ids, receiver, facts, draws, description } = offering;
   const said = own.offered ?? own.inForce;
   if (said === undefined) throw new Error('an offered stream without what was offered');
-  const protocol = protocolTowards(view, known, flags);
-  const refused = refusedConversion(view, protocol);
-  if (refused) return refused;
+  const isPassed = isIceTransparent(view, flags, facts);
+  const isDoubled = flags.osrtp.has('offer-legacy') && !isPassed && facts.capabilities.has('srtp');
+  const named = isPassed ? view.media.protocol : protocolTowards(view, known, flags, facts);
+  const protocol = isDoubled && view.profile && !isSecureProfile(named) ? twinProtocol(named) : named;
+  const secured = offerSecurity(
+    { view, description, known, protocol, isIceTransparent: isPassed },
+    flags,
+    facts,
+    draws,
+  );
+  if (secured.kind === 'failure') return secured;
 
   const base = known ?? newStream(ids.take(), said);
   const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
+  const { security: _, transparent: __, ice: ___, ...settled } = settle(base);
+  const { security, transparent } = secured;
+  const ice =
+    isPassed || view.profile === undefined ? undefined : offeredIce(view, known, flags, facts, draws);
   const stream: Stream = {
-    ...settle(base),
+    ...settled,
     type: said.type,
     protocol: detach(protocol),
     ...(mid !== undefined && { mid: detach(mid) }),
+    ...(security && { security }),
+    ...(transparent && { transparent }),
+    ...(ice && { ice }),
   };
+  const awaiting = transparent ? own : awaitingAnswer(own, offering.senderSettled, flags);
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
@@ -157,20 +187,22 @@ function offerStream(
   }
   const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, flags.rtcpMux) : undefined;
   const site = siteTowards(receiver, view.address.family, flags, facts);
-  const { stream: placed, local } = place(
-    stream,
-    said,
-    site,
-    mux?.offer === 'required' || kind === 'opaque',
-    {
-      ids,
-      latch: latches(view, said, flags),
-    },
-  );
+  const isSingle = mux?.offer === 'required' || kind === 'opaque' || isPassed;
+  const latch = latches(view, said, flags) || ice !== undefined;
+  const { stream: placed, local } = place(stream, said, site, isSingle, { ids, latch });
+  const found = ice?.offered || isPassed ? candidateLocals(placed, local, site, facts, ids) : undefined;
+  const iceLines = !found
+    ? []
+    : isPassed
+      ? passedIceLines(view, flags, found.candidates)
+      : ice
+        ? ownIceLines(ice, offeredOptions(flags), found.candidates, mux !== undefined && !isSingle)
+        : [];
+  const { muxAnswer: ____, ...undecided } = awaiting;
   return {
     kind: 'sent',
-    own: mux?.answer === undefined ? own : { ...own, muxAnswer: mux.answer },
-    stream: { ...placed, muxOffer: mux?.offer ?? 'none' },
+    own: mux?.answer === undefined ? undecided : { ...awaiting, muxAnswer: mux.answer },
+    stream: { ...placed, ...(found && { locals: found.locals }), muxOffer: mux?.offer ?? 'none' },
     slot: {
       kind: 'relayed',
       view,
@@ -179,9 +211,14 @@ function offerStream(
       protocol,
       mid,
       payloads: payloads.payloads,
-      rtcp: rtcpOfOffer(mux?.offer),
-      mux: mux !== undefined && mux.offer !== 'none',
+      rtcp: isPassed ? (said.rtcpMux ? 'rtp port' : 'none') : rtcpOfOffer(mux?.offer),
+      mux: isPassed ? said.rtcpMux : mux !== undefined && mux.offer !== 'none',
       ptimeMs: flags.ptimeMs ?? view.ptimeMs,
+      security: secured.lines,
+      ice: iceLines,
+      isIcePassed: isPassed,
+      isOriginal: isPassed && flags.ice === 'force-relay',
+      twin: isDoubled && view.profile ? twinProtocol(protocol) : undefined,
     },
   };
 }

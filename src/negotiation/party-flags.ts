@@ -22,9 +22,13 @@ export function withOffererFlags(
     // A legacy name stays as it is: it also says the address family.
     return { ...leg, interface: chosen.family === undefined ? chosen.interface.name : detach(name) };
   };
-  const sender = placed(parties.sender, flags.fromInterface);
-  const receiver = placed(parties.receiver, flags.toInterface);
+  const sender = withIceLite(placed(parties.sender, flags.fromInterface), flags, 'backward');
+  const receiver = withIceLite(placed(parties.receiver, flags.toInterface), flags, 'forward');
   return { parties: { ...parties, sender, receiver }, warnings };
+}
+
+function withIceLite(leg: Leg, { iceLite }: MediaFlags, side: 'forward' | 'backward'): Leg {
+  return iceLite === undefined ? leg : { ...leg, iceLite: iceLite === side || iceLite === 'both' };
 }
 
 /** What a message says of the party that sent it. It also calls off a scheduled deletion. */

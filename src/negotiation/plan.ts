@@ -13,6 +13,10 @@ import type {
 } from '../dataplane/protocol.gen.js';
 import type { RtpMap } from '../sdp/payloads.js';
 import { encodeCall } from '../store/call-codec.js';
+import { icePlan } from './ice-plan.js';
+import { securityPlan } from './security-plan.js';
+
+type ProtectionPlan = Pick<StreamPlan, 'security' | 'ice'>;
 
 /** The desired state of the data plane for a call: the only place that says it. */
 export function planOf(call: Call): SessionPlan {
@@ -90,6 +94,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
   const rtcp = rtcpMode(stream);
   const said = stream.inForce;
   const outgoing = flows.filter(({ from }) => from === stream);
+  const protection = protectionPlan(leg, stream, flows, rtcp);
   const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
   return {
     id: stream.id,
@@ -100,14 +105,12 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       port: port ?? null,
       span,
     })),
-    kind: streamKind(stream) === 'rtp' ? 'rtp' : 'opaque',
+    kind: isRelayedAsRtp(stream) ? 'rtp' : 'opaque',
     rtcp,
     remote: remotePlan(said, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
     snapshot: null,
-    security: { kind: 'none' },
-    ice: null,
     learning: {
       mode: call.learning.mode,
       strict: call.learning.strict,
@@ -117,12 +120,29 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     },
     receive: (said === undefined || sends(said)) && isHeard,
     payloads: payloadPlans(stream, outgoing),
+    ...protection,
   };
+}
+
+function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: RtcpMode): ProtectionPlan {
+  if (stream.security === undefined && stream.ice === undefined) return UNPROTECTED;
+  const own = flows.filter(({ from, to }) => from === stream || to === stream);
+  const partners = own.map(({ from, to }) => (from === stream ? to : from));
+  const isAltered = own.some(({ plan }) => plan.media === 'silence');
+  return {
+    security: securityPlan(stream, partners, isAltered),
+    ice: icePlan(leg, stream, rtcp === 'muxed'),
+  };
+}
+
+/** Where the parties do ICE with each other, their checks and handshakes have to come through like their media. */
+function isRelayedAsRtp(stream: Stream): boolean {
+  return streamKind(stream) === 'rtp' && stream.transparent !== 'all';
 }
 
 /** What the party multiplexes: as answered, or as our offer to it takes for granted. */
 function rtcpMode(stream: Stream): RtcpMode {
-  if (streamKind(stream) !== 'rtp') return 'none';
+  if (!isRelayedAsRtp(stream)) return 'none';
   const isMuxed = stream.muxed || (stream.inForce === undefined && stream.muxOffer === 'required');
   return isMuxed ? 'muxed' : 'separate';
 }
@@ -169,3 +189,5 @@ function isNamed({ encoding, clockRate }: RtpMap): boolean {
 
 /** The data plane takes no more per stream. */
 const MAX_PAYLOADS = 32;
+
+const UNPROTECTED: ProtectionPlan = { security: { kind: 'none' }, ice: null };

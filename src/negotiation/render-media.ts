@@ -2,19 +2,18 @@ import type { MediaFlags } from '../command/flags.js';
 import { formatConnection } from '../sdp/address.js';
 import { formatExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
-import type { Line, SessionDescription } from '../sdp/model.js';
+import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
-import { securityLines } from './security.js';
+import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
 import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
 import { portMark } from './template.js';
-import { usesIce } from './ice.js';
 
 /** The lines of one `m=` section, `m=` first, with marks for ports. */
-export function renderMedia(slot: Slot, description: SessionDescription, flags: MediaFlags): string[] {
+export function renderMedia(slot: Slot, flags: MediaFlags): string[] {
   switch (slot.kind) {
     case 'relayed':
-      return relayedLines(slot, description, flags);
+      return relayedLines(slot, flags);
     case 'rejected':
       return rejectedLines(slot);
     case 'untouched':
@@ -27,10 +26,11 @@ export function bandwidthLines(lines: readonly Line[]): string[] {
   return lines.filter(({ value }) => BANDWIDTHS.test(value)).map(({ value }) => `b=${value}`);
 }
 
-function relayedLines(slot: RelayedSlot, description: SessionDescription, flags: MediaFlags): string[] {
+function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   const { view, local, protocol, mid } = slot;
   const formats = view.profile === undefined ? view.media.formats : slot.payloads.map((p) => p.payloadType);
-  const lines = [`m=${view.media.type} ${portMark(local.id, 0)} ${protocol} ${formats.join(' ')}`];
+  const port = slot.isOriginal ? view.media.port : portMark(local.id, 0);
+  const lines = [`m=${view.media.type} ${port} ${protocol} ${formats.join(' ')}`];
   if (view.title) lines.push(`i=${view.title.value}`);
   lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
@@ -42,9 +42,10 @@ function relayedLines(slot: RelayedSlot, description: SessionDescription, flags:
   }
   pushDirection(lines, view, flags);
   pushRtcp(lines, slot, flags);
-  for (const { value } of securityLines(view, description)) lines.push(`a=${value}`);
+  for (const value of slot.security) lines.push(`a=${value}`);
   if (slot.ptimeMs !== undefined && view.profile !== undefined) lines.push(`a=ptime:${slot.ptimeMs}`);
   if (view.maxPtimeMs !== undefined) lines.push(`a=maxptime:${view.maxPtimeMs}`);
+  for (const value of slot.ice) lines.push(`a=${value}`);
   return lines;
 }
 
@@ -68,8 +69,10 @@ function untouchedLines(view: MediaView): string[] {
   return lines;
 }
 
-function connection({ view, printed }: RelayedSlot, flags: MediaFlags): string {
-  const isZero = isHeldByAddress(view) && !usesIce(view) && !flags.replace.has('zero-address');
+function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: MediaFlags): string {
+  if (isOriginal) return formatConnection(view.address);
+  const isZero =
+    isHeldByAddress(view) && !usesIce(view) && ice.length === 0 && !flags.replace.has('zero-address');
   if (!isZero) return formatConnection(printed);
   return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
 }

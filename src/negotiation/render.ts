@@ -5,6 +5,7 @@ import { lineValue } from '../sdp/attributes.js';
 import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import { tellOrigin } from './origin.js';
+import { withTwins } from './osrtp-legacy.js';
 import { bandwidthLines, renderMedia } from './render-media.js';
 import { editAttributes } from './sdp-edit.js';
 import type { Body } from './signal.js';
@@ -20,8 +21,8 @@ export function renderBody(
   facts: Facts,
 ): { readonly template: string; readonly receiver: Leg } {
   const medias: string[] = [];
-  for (const slot of slots) {
-    const lines = renderMedia(slot, body.description, flags);
+  for (const slot of withTwins(slots, receiver)) {
+    const lines = renderMedia(slot, flags);
     const type = slot.kind === 'rejected' ? slot.type : slot.view.media.type;
     medias.push(...editAttributes(lines, flags.sdpAttributes.get(type)));
   }
@@ -29,7 +30,7 @@ export function renderBody(
   const { name, told: named } = tellName(body, receiver, flags);
   const rest = [
     `s=${name}`,
-    ...editAttributes(sessionLines(body, flags, facts), globalEdit(flags)),
+    ...editAttributes(sessionLines(body, slots, receiver, flags, facts), globalEdit(flags)),
     ...medias,
   ];
   const restText = rest.join('\r\n');
@@ -46,18 +47,32 @@ export function renderBody(
 }
 
 /** What follows `s=` in the session part. */
-function sessionLines(body: Body, flags: MediaFlags, facts: Facts): string[] {
+function sessionLines(
+  body: Body,
+  slots: readonly Slot[],
+  receiver: Leg,
+  flags: MediaFlags,
+  facts: Facts,
+): string[] {
   const { session } = body;
   const lines = session.information.map(({ type, value }) => `${type}=${value}`);
   lines.push(...bandwidthLines(session.bandwidth));
   if (session.times.length === 0) lines.push('t=0 0');
   for (const { value } of session.times) lines.push(`t=${value}`);
   if (flags.loopProtect) lines.push(`a=rtpengine:${facts.defaults.instanceId}`);
+  if (isIceLite(body, slots, receiver)) lines.push('a=ice-lite');
   for (const { value } of session.other) {
     if (!(flags.stripExtmap && value.startsWith('extmap:')) && !isRtcpAttribute(value))
       lines.push(`a=${value}`);
   }
   return lines;
+}
+
+/** We are, or the party whose ICE passes through us is. */
+function isIceLite({ session }: Body, slots: readonly Slot[], receiver: Leg): boolean {
+  const first = slots.find((slot) => slot.kind === 'relayed');
+  if (first?.kind !== 'relayed' || first.ice.length === 0) return false;
+  return first.isIcePassed ? session.ice.lite : receiver.iceLite;
 }
 
 function tellName(body: Body, receiver: Leg, flags: MediaFlags) {

@@ -12,7 +12,8 @@ import { parseSdp } from '../sdp/parse.js';
 import { type SessionView, viewSession } from '../sdp/session-view.js';
 import { acceptableCodecs } from './codecs.js';
 import type { Facts } from './facts.js';
-import { isTricklePlaceholder, usesIce } from './ice.js';
+import { iceOf, isTricklePlaceholder, usesIce } from './ice-said.js';
+import { securityOfAnswer, securityOfOffer } from './security-said.js';
 
 /** A received SDP, read. */
 export type Body = {
@@ -40,11 +41,36 @@ export function readBody(sdp: string): Body | CommandFailure {
   return { kind: 'body', description: parsed.description, session, medias };
 }
 
-/**
- * What is kept of a media description in the call. A party that holds by an unspecified address, or rejects a line,
- * is still where it was before.
- */
-export function signalledBy(
+/** What is kept of an offered media description in the call. */
+export function offeredBy(
+  view: MediaView,
+  before: Signalled | undefined,
+  flags: MediaFlags,
+  facts: Facts,
+): Signalled {
+  const said = signalledBy(view, before, flags, facts);
+  const security = securityOfOffer(view, flags.sdes);
+  const ice = flags.rejectIce ? undefined : iceOf(view);
+  if (security === undefined && ice === undefined) return said;
+  return { ...said, ...(security && { security }), ...(ice && { ice }) };
+}
+
+/** What is kept of an answered media description in the call. */
+export function answeredBy(
+  view: MediaView,
+  before: Signalled | undefined,
+  flags: MediaFlags,
+  facts: Facts,
+): Signalled {
+  const said = signalledBy(view, before, flags, facts);
+  const security = securityOfAnswer(view);
+  const ice = iceOf(view);
+  if (security === undefined && ice === undefined) return said;
+  return { ...said, ...(security && { security }), ...(ice && { ice }) };
+}
+
+/** A party that holds by an unspecified address, or rejects a line, is still where it was before. */
+function signalledBy(
   view: MediaView,
   before: Signalled | undefined,
   flags: MediaFlags,

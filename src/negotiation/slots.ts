@@ -18,6 +18,16 @@ export type RelayedSlot = {
   readonly rtcp: 'own port' | 'rtp port' | 'none';
   readonly mux: boolean;
   readonly ptimeMs: number | undefined;
+  /** Attributes about keys, without `a=`. */
+  readonly security: readonly string[];
+  /** Attributes about ICE, without `a=`. */
+  readonly ice: readonly string[];
+  /** Those attributes are the ones of the other party. */
+  readonly isIcePassed: boolean;
+  /** Port and address of the `m=` section stay those of the source. */
+  readonly isOriginal: boolean;
+  /** The section is offered a second time, unprotected, with this protocol. */
+  readonly twin: string | undefined;
 };
 
 export type RejectedSlot = {

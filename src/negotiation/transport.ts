@@ -67,15 +67,21 @@ function printedAddress(address: InterfaceAddress, flags: AddressFlags): Network
 }
 
 /**
- * The protocol of an `m=` line sent on: the one asked for; else the one this party used before if only the profile
- * name differs; else that of the source.
+ * The protocol of an `m=` line sent on: the one asked for; else the one this party used before; else that of the
+ * source. Without SRTP in the data plane, what the party used before counts only if the profile name alone differs.
  */
-export function protocolTowards(view: MediaView, known: Stream | undefined, flags: MediaFlags): string {
+export function protocolTowards(
+  view: MediaView,
+  known: Stream | undefined,
+  flags: MediaFlags,
+  { capabilities }: Facts,
+): string {
   const { protocol } = view.media;
   if (view.profile === undefined) return protocol;
   const asked = flags.transportProtocol === undefined ? undefined : rtpProfile(flags.transportProtocol);
   if (asked) return asked;
   if (known === undefined || kindOf(known.type, known.protocol) !== 'rtp') return protocol;
+  if (capabilities.has('srtp')) return known.protocol;
   return securityName(known.protocol) === securityName(protocol) ? known.protocol : protocol;
 }
 

@@ -31,6 +31,8 @@ export type CallServiceParts = KeeperParts & {
   readonly defaults: CallDefaults;
   readonly maxSessions: number | null;
   readonly notifier: Notifier;
+  /** What the data plane can do now. */
+  readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
 } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'>;
 
 /** Carries commands out: negotiation, data plane and registry meet here and nowhere else. */
@@ -156,6 +158,11 @@ export class CallService {
       case 'done':
       case 'failure':
         return negotiated;
+      case 'changed': {
+        if (before === undefined) throw new Error('a call changed that does not exist');
+        const refused = await this.#keeper.change(negotiated.call, before);
+        return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
+      }
       case 'step':
         return this.#carryOut(negotiated, before);
     }
@@ -271,8 +278,8 @@ export class CallService {
   }
 
   #facts(): Facts {
-    const { clock, random, interfaces, defaults, counters } = this.#parts;
-    return { now: clock.now(), random, interfaces, turn: counters.callsCreated, defaults };
+    const { clock, random, interfaces, defaults, counters, protection } = this.#parts;
+    return { now: clock.now(), random, interfaces, turn: counters.callsCreated, defaults, ...protection() };
   }
 
   /** For what nobody waits for: a defect in it must not end the process silently, nor the call's queue. */

@@ -11,6 +11,9 @@ import type {
   ToldOrigin,
 } from '../call/call.js';
 
+import { readIce, readSaidIce, readSaidSecurity, readSecurity } from './protection-record.js';
+import { Fields, fail, listOf, NotARecord, number, numberOrNull, oneOf, text } from './record-fields.js';
+
 /** Reads a call record; `undefined` if something it needs is missing or of another kind. */
 export function decodeCallRecord(value: unknown): Call | undefined {
   try {
@@ -69,9 +72,11 @@ function readLeg(f: Fields): Leg {
     ...f.optional('interface', 'if', text),
     ...f.optional('family', 'fa', (value) => oneOf(text(value), ['IP4', 'IP6'])),
     asymmetric: f.flag('as'),
+    iceLite: f.flag('li'),
     restrictions: f.list('re').map(restriction),
     ...f.optional('deleteAtMs', 'da', number),
     told: readTold(f.list('o')),
+    ...f.optional('twins', 'tw', text),
     streams: f.list('st').map((stream) => readStream(new Fields(stream))),
   };
 }
@@ -108,6 +113,10 @@ function readStream(f: Fields): Stream {
     used: f.flag('u'),
     epoch: f.number('e'),
     ...f.optional('learned', 'lr', readAddresses),
+    ...f.optional('security', 'sc', (value) => readSecurity(new Fields(value))),
+    ...f.optional('transparent', 'tp', (value) => oneOf(text(value), ['keys', 'all'])),
+    ...f.optional('ice', 'ic', readIce),
+    iceRefused: f.flag('ir'),
   };
 }
 
@@ -123,6 +132,8 @@ function readSignalled(f: Fields): Signalled {
     rejected: f.flag('r'),
     ...f.optional('ptimeMs', 'pt', number),
     payloads: f.text('pl'),
+    ...f.optional('security', 'sc', readSaidSecurity),
+    ...f.optional('ice', 'ic', readSaidIce),
   };
 }
 
@@ -179,70 +190,6 @@ function readPair(value: unknown): StreamPair {
     weakOther: (references & 4) !== 0,
     ...(target !== undefined && { notice: { target: text(target), tag: text(notice) } }),
   };
-}
-
-/** The fields of one object of the record. */
-class Fields {
-  readonly #fields: ReadonlyMap<string, unknown>;
-
-  constructor(value: unknown) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new NotARecord();
-    this.#fields = new Map(Object.entries(value));
-  }
-
-  has(name: string): boolean {
-    return this.#fields.get(name) !== undefined;
-  }
-
-  text(name: string): string {
-    return text(this.#fields.get(name));
-  }
-
-  number(name: string): number {
-    return number(this.#fields.get(name));
-  }
-
-  flag(name: string): boolean {
-    return this.#fields.get(name) === 1;
-  }
-
-  list(name: string): readonly unknown[] {
-    return this.has(name) ? listOf(this.#fields.get(name)) : [];
-  }
-
-  /** `{ key: value }` to be spread, or nothing. */
-  optional<K extends string, T>(key: K, name: string, read: (value: unknown) => T): { [P in K]?: T } {
-    if (!this.has(name)) return {};
-    const found: { [P in K]?: T } = {};
-    found[key] = read(this.#fields.get(name));
-    return found;
-  }
-}
-
-class NotARecord extends Error {}
-
-function fail(): never {
-  throw new NotARecord();
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : fail();
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : fail();
-}
-
-function numberOrNull(value: unknown): number | null {
-  return value === null ? null : number(value);
-}
-
-function listOf(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : fail();
-}
-
-function oneOf<const T extends string>(value: string, allowed: readonly T[]): T {
-  return allowed.find((candidate) => candidate === value) ?? fail();
 }
 
 function restriction(value: unknown): Restriction {

@@ -9,6 +9,7 @@ import type {
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
+import { encodeIce, encodeSaidIce, encodeSaidSecurity, encodeSecurity } from './protection-record.js';
 import {
   type CallRecord,
   type DialogueRecord,
@@ -61,9 +62,11 @@ function encodeLeg(leg: Leg): LegRecord {
     if: leg.interface,
     fa: leg.family,
     as: flag(leg.asymmetric),
+    li: flag(leg.iceLite),
     re: some(leg.restrictions),
     da: leg.deleteAtMs,
     o: encodeTold(leg.told),
+    tw: leg.twins,
     st: leg.streams.map(encodeStream),
   };
 }
@@ -91,6 +94,10 @@ function encodeStream(stream: Stream): StreamRecord {
     u: flag(stream.used),
     e: stream.epoch,
     lr: stream.learned && encodeAddresses(stream.learned),
+    sc: stream.security && encodeSecurity(stream.security),
+    tp: stream.transparent,
+    ic: stream.ice && encodeIce(stream.ice),
+    ir: flag(stream.iceRefused),
   };
 }
 
@@ -105,6 +112,8 @@ function encodeSignalled(said: Signalled): SignalledRecord {
     r: flag(said.rejected),
     pt: said.ptimeMs,
     pl: said.payloads,
+    sc: said.security && encodeSaidSecurity(said.security),
+    ic: said.ice && encodeSaidIce(said.ice),
   };
 }
 

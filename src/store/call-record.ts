@@ -49,10 +49,13 @@ export type LegRecord = {
   readonly if: string | undefined;
   readonly fa: string | undefined;
   readonly as: 1 | undefined;
+  /** ICE lite. */
+  readonly li: 1 | undefined;
   readonly re: readonly string[] | undefined;
   readonly da: number | undefined;
   /** User name, session id, version, address, session name, hash of the body. */
   readonly o: readonly (string | null)[] | undefined;
+  readonly tw: string | undefined;
   readonly st: readonly StreamRecord[];
 };
 
@@ -72,7 +75,33 @@ export type StreamRecord = {
   readonly u: 1 | undefined;
   readonly e: number;
   readonly lr: readonly string[] | undefined;
+  readonly sc: SecurityRecord | undefined;
+  readonly tp: string | undefined;
+  readonly ic: IceRecord | undefined;
+  readonly ir: 1 | undefined;
 };
+
+/** Keys are here: a call that survives a crash goes on with them. */
+export type SecurityRecord = {
+  /** `none`, `sdes` with our line and theirs and 1 if our key is borrowed, `dtls` with our role. */
+  readonly a: readonly (string | number)[] | undefined;
+  readonly c: string | undefined;
+  readonly p: string | undefined;
+  readonly d: 1 | undefined;
+  readonly w: 1 | undefined;
+  readonly t: string | undefined;
+  readonly n: number;
+  readonly wi: readonly string[] | undefined;
+};
+
+/** 1 offered, 2 in force. */
+export type IceRecord = readonly [
+  ufrag: string,
+  pwd: string,
+  role: string,
+  generation: number,
+  state: number,
+];
 
 export type SignalledRecord = {
   readonly t: string;
@@ -85,6 +114,10 @@ export type SignalledRecord = {
   readonly r: 1 | undefined;
   readonly pt: number | undefined;
   readonly pl: string;
+  /** Crypto lines, fingerprint, setup, `tls-id`. */
+  readonly sc: readonly (string | null)[] | undefined;
+  /** `ufrag`, `pwd`, options, candidates; 1 lite, 2 complete. */
+  readonly ic: readonly [string, string, string, string, number] | undefined;
 };
 
 export type LocalRecord = readonly [

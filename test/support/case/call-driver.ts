@@ -85,6 +85,8 @@ export class CallDriver {
         return { kind: 'refused', message: outcome.message };
       case 'done':
         return { kind: 'done', result: 'done' };
+      case 'changed':
+        return this.#changed('done', outcome.call);
       case 'unchanged':
         return { kind: 'done', result: 'unchanged', sdp: outcome.sdp };
       case 'step': {

@@ -1,6 +1,6 @@
 /**
  * Placeholders of expected text: `{port:b}` is some port, the same one wherever it is named, and no other name has it;
- * `{port:b+1}` the next one; `{text:x}` some word, the same one everywhere; `{any}` anything.
+ * `{port:b+1}` the next one; `{text:x}` some word, the same one everywhere and no other name has it; `{any}` anything.
  */
 export class Placeholders {
   readonly #ports = new Map<string, number>();
@@ -53,8 +53,10 @@ export class Placeholders {
       const [, name = ''] = word;
       unknown.push((text) => {
         const known = this.#texts.get(name);
-        if (known === undefined) this.#texts.set(name, text);
-        return known === undefined || known === text;
+        if (known !== undefined) return known === text;
+        if ([...this.#texts.values()].includes(text)) return false;
+        this.#texts.set(name, text);
+        return true;
       });
       return '(\\S+)';
     }

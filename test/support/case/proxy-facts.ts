@@ -1,4 +1,4 @@
-import type { CallDefaults, Facts } from '../../../src/negotiation/facts.js';
+import type { CallDefaults, Capability, Facts } from '../../../src/negotiation/facts.js';
 import type { Random } from '../../../src/service/ports.js';
 
 /** The proxy of the cases: interfaces `pub` (both families), `priv` (IPv4), `six` (IPv6); `config:` changes settings. */
@@ -24,7 +24,7 @@ export function factsOf(config: string): Facts {
   };
   return {
     now: Date.UTC(2026, 0, 1),
-    random: countingRandom(),
+    random: repeatableRandom(),
     interfaces: [
       {
         name: 'pub',
@@ -46,15 +46,25 @@ export function factsOf(config: string): Facts {
       },
     ],
     turn: 0,
+    capabilities: new Set<Capability>(settings.get('data-plane') === 'relay-only' ? [] : ['srtp', 'ice']),
+    certificate: CERTIFICATE,
     defaults,
   };
 }
 
-function countingRandom(): Random {
-  let drawn = 0;
+/** Never the same twice, and the same in every run. */
+function repeatableRandom(): Random {
+  let state = 1;
   const next = () => {
-    drawn += 37;
-    return drawn % 256;
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return (state >>> 16) % 256;
   };
   return { bytes: (count) => Uint8Array.from({ length: count }, next) };
 }
+
+const CERTIFICATE = {
+  fingerprints: [
+    { hash: 'sha-256', value: `${'A1:'.repeat(31)}A1` },
+    { hash: 'sha-1', value: `${'B2:'.repeat(19)}B2` },
+  ],
+};

@@ -2,7 +2,7 @@ import type { Call } from '../../../src/call/call.js';
 import type { AnswerCommand, Client, OfferCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS, type MediaFlags } from '../../../src/command/flags.js';
 import type { BoundLocal, SessionPlan } from '../../../src/dataplane/protocol.gen.js';
-import type { Facts } from '../../../src/negotiation/facts.js';
+import { type Facts, RELAY_ONLY } from '../../../src/negotiation/facts.js';
 import {
   complete,
   negotiateAnswer,
@@ -29,6 +29,7 @@ export const FACTS: Facts = {
     },
   ],
   turn: 0,
+  ...RELAY_ONLY,
   defaults: {
     mediaTimeoutMs: 60_000,
     silentTimeoutMs: 3_600_000,

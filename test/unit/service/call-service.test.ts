@@ -3,6 +3,7 @@ import type { Client, Command, DeleteCommand } from '../../../src/command/comman
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { Reply } from '../../../src/command/reply.js';
 import type { Event } from '../../../src/dataplane/protocol.gen.js';
+import { RELAY_ONLY } from '../../../src/negotiation/facts.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import { type Counters, newCounters } from '../../../src/observability/counters.js';
 import { createEvents } from '../../../src/observability/events.js';
@@ -41,7 +42,7 @@ async function start({
   const logger = createLogger({ level: 'debug', format: 'text' }, { write: (line) => void log.push(line) });
   const events = createEvents(logger, counters);
   attachment = new Attachment({
-    configuration: { interfaces: [], portRestMs: 0, maxSessions: null },
+    configuration: { interfaces: [], portRestMs: 0, maxSessions: null, certificate: null },
     registry,
     events,
     read: recordedCall,
@@ -65,6 +66,7 @@ async function start({
     pairRules: { bridge: null, asymmetricBridge: false },
     cpuSeconds: () => 0,
     maxSessions,
+    protection: () => RELAY_ONLY,
   });
   attachment.connected('boot', 0);
   await attachment.ready(1000);

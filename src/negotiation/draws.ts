@@ -1,0 +1,47 @@
+import type { Random } from '../service/ports.js';
+
+/** Random values of one negotiation. Most need none; an SRTP offer needs many, and gets them with one request. */
+export class Draws {
+  readonly #random: Random;
+  #pool: Uint8Array = new Uint8Array(0);
+  #at = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** Base64 without padding. */
+  base64(bytes: number): string {
+    const text = Buffer.from(this.#take(bytes)).toString('base64');
+    const padding = text.indexOf('=');
+    return padding < 0 ? text : text.slice(0, padding);
+  }
+
+  hex(bytes: number): string {
+    return Buffer.from(this.#take(bytes)).toString('hex');
+  }
+
+  /** Letters and digits, each as likely as any other. */
+  alphanumeric(length: number): string {
+    let text = '';
+    while (text.length < length) {
+      const six = (this.#take(1)[0] ?? 0) & 0x3f;
+      if (six < ALPHANUMERIC.length) text += ALPHANUMERIC[six];
+    }
+    return text;
+  }
+
+  #take(count: number): Uint8Array {
+    if (this.#at + count > this.#pool.length) {
+      this.#pool = this.#random.bytes(Math.max(count, POOL_BYTES));
+      this.#at = 0;
+    }
+    this.#at += count;
+    return this.#pool.subarray(this.#at - count, this.#at);
+  }
+}
+
+const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+
+/** Keys for all suites of one stream, its `tls-id` and its ICE credentials. */
+const POOL_BYTES = 512;

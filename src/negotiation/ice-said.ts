@@ -1,0 +1,66 @@
+import type { SignalledIce } from '../call/ice.js';
+import { isUnspecified } from '../sdp/address.js';
+import type { Candidate } from '../sdp/candidate.js';
+import { detach } from '../sdp/detach.js';
+import { type IceAttributes, offersIce } from '../sdp/ice.js';
+import type { MediaView } from '../sdp/media-view.js';
+
+/** What is kept of a party's ICE; `undefined` if it does none. */
+export function iceOf(view: MediaView): SignalledIce | undefined {
+  const { ufrag, pwd } = view.ice;
+  if (ufrag === undefined || pwd === undefined || view.media.port === 0) return undefined;
+  return {
+    ufrag: detach(ufrag),
+    pwd: detach(pwd),
+    lite: view.ice.lite,
+    options: view.ice.options.filter((option) => KNOWN_OPTIONS.has(option)).join(' '),
+    candidates: joined(usableCandidates(view.ice)),
+    complete: isComplete(view.ice),
+  };
+}
+
+/** Adds candidates that came later (RFC 8840); `undefined` if there is nothing new. */
+export function withCandidates(known: SignalledIce, more: IceAttributes): SignalledIce | undefined {
+  const before = known.candidates === '' ? [] : known.candidates.split('\n');
+  const candidates = joined([...before, ...usableCandidates(more)]);
+  const complete = known.complete || more.endOfCandidates;
+  if (candidates === known.candidates && complete === known.complete) return undefined;
+  return { ...known, candidates, complete };
+}
+
+/** The party can do ICE: its addresses are candidates, and it moves between them. */
+export function usesIce(view: MediaView): boolean {
+  return offersIce(view.ice) || view.ice.candidates.length > 0;
+}
+
+/** RFC 8840 §4.1.1: a party that trickles does not know an address yet and writes port 9 or `0.0.0.0`. */
+export function isTricklePlaceholder(view: MediaView): boolean {
+  return usesIce(view) && (view.media.port === 9 || isUnspecified(view.address.address));
+}
+
+/** Names of the local network (RFC 8828) and TCP are of no use: the party will be seen when it checks. */
+function usableCandidates({ candidates }: IceAttributes): string[] {
+  return candidates
+    .filter(isUsable)
+    .map(({ foundation, component, priority, address, port, type }) =>
+      [foundation, component, 'UDP', priority, address, port, 'typ', type].join(' '),
+    );
+}
+
+function isUsable({ transport, named, component, address, port }: Candidate): boolean {
+  return transport === 'UDP' && !named && component <= 2 && port !== 0 && !isUnspecified(address);
+}
+
+/** Without trickle all candidates are there from the start. */
+function isComplete({ options, endOfCandidates }: IceAttributes): boolean {
+  return endOfCandidates || !options.includes('trickle');
+}
+
+function joined(candidates: readonly string[]): string {
+  return detach([...new Set(candidates)].slice(0, MAX_CANDIDATES).join('\n'));
+}
+
+const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['trickle', 'ice2']);
+
+/** Enough for the hosts of the field; each costs memory for the length of the call. */
+const MAX_CANDIDATES = 40;
