@@ -24,8 +24,16 @@ import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
 import { kernelRoutes } from './service/routes.js';
 
+export type Program = {
+  readonly version: string;
+  /** Where the configuration comes from. */
+  readonly file: string;
+  /** On SIGHUP no calls are taken any more, and the program ends with the last one. */
+  readonly endsOnHangup?: boolean;
+};
+
 /** Puts the parts together and runs them until a signal. Calls are not released: they live in the data plane. */
-export async function runNode(config: Config, program: { version: string; file: string }): Promise<void> {
+export async function runNode(config: Config, program: Program): Promise<void> {
   const stopped = signalled();
   const logger = createLogger(config.log);
   const counters = newCounters();
@@ -90,7 +98,7 @@ export async function runNode(config: Config, program: { version: string; file: 
   });
   process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
 
-  await stopped;
+  await (program.endsOnHangup === true ? Promise.race([stopped, emptied(service, registry)]) : stopped);
   await Promise.all([server.close(), rtpproxy.close()]);
   service.close();
   dataPlane.close();
@@ -130,6 +138,24 @@ function rtpproxyListen(
   const [held] = withInherited(listener.kind, [listener], inherited);
   return { ...listener, ...held };
 }
+
+/** Resolves when the last call has ended after a hangup, and has the supervisor end, too. */
+function emptied(service: CallService, registry: CallRegistry): Promise<undefined> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (registry.size > 0) return;
+      if (process.env.TANDEM_LISTEN_FDS !== undefined) process.kill(process.ppid, 'SIGTERM');
+      resolve(undefined);
+    };
+    process.on('SIGHUP', () => {
+      if (service.draining) return;
+      service.drain(true);
+      setInterval(look, LOOK_MS).unref();
+    });
+  });
+}
+
+const LOOK_MS = 200;
 
 function signalled(): Promise<undefined> {
   return new Promise((resolve) => {

@@ -1,5 +1,5 @@
 import type { Mistake } from '../value.js';
-import { OPTIONS, SHORT_NAMES } from './options.js';
+import { type OptionRule, OPTIONS, SHORT_NAMES } from './options.js';
 
 /** One value of an option, and where it was written. */
 export type Given = { readonly value: string; readonly where: string };
@@ -7,11 +7,20 @@ export type Given = { readonly value: string; readonly where: string };
 /** Options by long name; several values of a list in order. */
 export type GivenOptions = ReadonlyMap<string, readonly Given[]>;
 
+/** The options of a program by long name, and their letters. */
+export type Vocabulary = {
+  readonly rules: ReadonlyMap<string, OptionRule>;
+  readonly short: ReadonlyMap<string, string>;
+};
+
 /**
  * Reads rtpengine's command line: `--name=value`, `--name value`, `-n value`, `-nvalue`, flags run together (`-fE`).
  * A value may begin with a dash (`-t -1`). The last of several values counts, unless the option is a list.
  */
-export function parseCommandLine(words: readonly string[]): {
+export function parseCommandLine(
+  words: readonly string[],
+  { rules, short }: Vocabulary = { rules: OPTIONS, short: SHORT_NAMES },
+): {
   options: GivenOptions;
   mistakes: readonly Mistake[];
 } {
@@ -21,7 +30,7 @@ export function parseCommandLine(words: readonly string[]): {
   const rest = [...words];
 
   const take = (name: string, written: string, attached: string | undefined): void => {
-    const rule = OPTIONS.get(name);
+    const rule = rules.get(name);
     if (rule === undefined) {
       refuse(written, 'unknown option');
       return;
@@ -52,12 +61,12 @@ export function parseCommandLine(words: readonly string[]): {
   function takeShort(letters: string): void {
     for (let at = 0; at < letters.length; at += 1) {
       const letter = letters.charAt(at);
-      const name = SHORT_NAMES.get(letter);
+      const name = short.get(letter);
       if (name === undefined) {
         refuse(`-${letter}`, 'unknown option');
         return;
       }
-      if (OPTIONS.get(name)?.takes !== 'flag') {
+      if (rules.get(name)?.takes !== 'flag') {
         const attached = letters.slice(at + 1).replace(/^=/, '');
         take(name, `-${letter}`, attached === '' ? undefined : attached);
         return;

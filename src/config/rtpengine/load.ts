@@ -35,7 +35,7 @@ export async function loadRtpengine(words: readonly string[], host: Host): Promi
   const section = given.options.get('config-section')?.at(-1)?.value ?? 'rtpengine';
   const fromFile = fileOptions(file.ini, section);
   const options: GivenOptions = new Map([...fromFile.options, ...given.options]);
-  const translated = translate(options, file.ini, await surroundings(options, file.ini));
+  const translated = translate(options, file.ini, await surroundingsOf(namesIn(options, file.ini)));
   const withVariables = withEnvironment(translated.value, process.env);
   const decoded = decodeConfig(withVariables.value, host);
   const mistakes = [
@@ -106,7 +106,8 @@ function fileOptions(
   return { options, warnings };
 }
 
-async function surroundings(options: GivenOptions, ini: IniFile): Promise<Surroundings> {
+/** The machine, with the addresses of these hosts or devices. */
+export async function surroundingsOf(names: readonly string[]): Promise<Surroundings> {
   const devices = new Map<string, string[]>();
   for (const [device, entries] of Object.entries(networkInterfaces())) {
     const usable = (entries ?? []).filter(({ address }) => !address.startsWith('fe80:'));
@@ -116,7 +117,7 @@ async function surroundings(options: GivenOptions, ini: IniFile): Promise<Surrou
     );
   }
   const all = [...devices.values()].flat();
-  const hosts = await resolveAll(namesIn(options, ini).filter((name) => !devices.has(name)));
+  const hosts = await resolveAll(names.filter((name) => isHostName(name) && !devices.has(name)));
   return {
     addressesOf: (name) =>
       name === 'any'
@@ -131,14 +132,16 @@ async function surroundings(options: GivenOptions, ini: IniFile): Promise<Surrou
 function namesIn(options: GivenOptions, ini: IniFile): string[] {
   const written = ['interface', 'listen-ng', 'listen-tcp-ng'].flatMap((name) => options.get(name) ?? []);
   const addresses = [...ini.sections.values()].flat().filter(({ key }) => key === 'address');
-  return [...written, ...addresses]
-    .map(({ value }) =>
-      value
-        .replace(/^[^/!]*\//, '')
-        .replace(/!.*$/, '')
-        .replace(/:\d+$/, ''),
-    )
-    .filter((name) => /^[a-z][a-z0-9.-]*$/i.test(name) && name !== 'any');
+  return [...written, ...addresses].map(({ value }) =>
+    value
+      .replace(/^[^/!]*\//, '')
+      .replace(/!.*$/, '')
+      .replace(/:\d+$/, ''),
+  );
+}
+
+function isHostName(name: string): boolean {
+  return /^[a-z][a-z0-9.-]*$/i.test(name) && name !== 'any';
 }
 
 async function resolveAll(names: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {

@@ -36,6 +36,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
 
   setAt(root, ['listen', 'ng'], listeners(options.get('listen-ng') ?? [], around, mistakes));
   setAt(root, ['listen', 'ngTcp'], listeners(options.get('listen-tcp-ng') ?? [], around, mistakes));
+  setAt(root, ['listen', 'rtpproxy'], rtpproxyListeners(options, around, mistakes));
   root.set('interfaces', interfaces(options, file, around, mistakes));
   put('port-min', 'portMin', number);
   put('port-max', 'portMax', number);
@@ -88,6 +89,17 @@ function listeners(given: readonly Given[], around: Surroundings, mistakes: Mist
     );
   });
   return { kind: 'list', where: given[0]?.where ?? 'rtpengine options', items };
+}
+
+function rtpproxyListeners(options: GivenOptions, around: Surroundings, mistakes: Mistake[]): Value {
+  const items = (['udp', 'tcp'] as const).flatMap((transport): readonly Value[] => {
+    const bound = listeners(options.get(`listen-${transport}`) ?? [], around, mistakes);
+    if (bound.kind !== 'list') return [];
+    return bound.items.map((item) =>
+      item.kind === 'scalar' ? { ...item, value: `${transport}:${item.value}` } : item,
+    );
+  });
+  return { kind: 'list', where: 'rtpengine options', items };
 }
 
 function addressesToListen(host: string, around: Surroundings): readonly string[] {

@@ -14,7 +14,7 @@ const TIMEOUT_NOTIFICATION = '20081224';
  * (20250523), copies of another session (20260309). So is 20191015 although `&&` works: only OpenSIPS asks, in order
  * to have digits reported by `&& M3:1`, which would be refused together with its call.
  */
-const FEATURES: ReadonlySet<string> = new Set([
+export const FEATURES: ReadonlySet<string> = new Set([
   // Basic relaying.
   '20040107',
   // Several media in a call. Kamailio and OpenSIPS refuse a proxy without it.

@@ -70,9 +70,10 @@ describe('translation', () => {
       listen: { ng: ['127.0.0.1:2223', '[::1]:2223', '192.0.2.10:2223'] },
       interfaces: ['default/127.0.0.1'],
     });
-    expect(warnings).toEqual([
-      '--listen-udp is accepted and has no effect: the rtpproxy protocol does not exist here yet',
-    ]);
+    expect(plain).toMatchObject({
+      listen: { rtpproxy: ['udp:127.0.0.1:2222', 'udp:[::1]:2222', 'udp:192.0.2.10:2222'] },
+    });
+    expect(warnings).toEqual([]);
   });
 
   it.each([
