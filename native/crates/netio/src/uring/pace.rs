@@ -26,9 +26,10 @@ impl Pace {
     }
 }
 
-/// The most a packet is delayed by. RTP comes every 20 ms, and receivers allow for far more jitter; at 20,000 packets
-/// a second it makes five of them share one wake-up.
-const WINDOW: Duration = Duration::from_micros(250);
+/// The most a packet is delayed by. RTP comes every 20 ms, and receivers allow for far more jitter. Measured at 25,000
+/// packets a second: 14.5 us of processor time per packet without gathering, 10.2 with 250 us, 9.0 with 500 us, and
+/// no less with 1 ms.
+const WINDOW: Duration = Duration::from_micros(500);
 
 #[cfg(test)]
 mod tests {
