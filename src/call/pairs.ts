@@ -75,11 +75,16 @@ export function withoutPairs(call: Call, gone: readonly StreamPair[]): Call {
   };
 }
 
-/** Whom to tell what if the call's media dies; several media of a call share a notice. */
+/**
+ * Whom to tell what if the call's media dies; several media of a call share a notice. Without a tag, which is how
+ * Kamailio up to 5.8 asks, the notice is the Call-ID.
+ */
 export function noticesOf(call: Call): readonly NonNullable<StreamPair['notice']>[] {
   const notices = new Map<string, NonNullable<StreamPair['notice']>>();
   for (const { notice } of pairsOf(call)) {
-    if (notice !== undefined) notices.set(`${notice.target} ${notice.tag}`, notice);
+    if (notice === undefined) continue;
+    const tag = notice.tag === '' ? call.callId : notice.tag;
+    notices.set(`${notice.target} ${tag}`, { ...notice, tag });
   }
   return [...notices.values()];
 }

@@ -5,10 +5,15 @@ import { LINKS, type Network, type Running } from './netns.js';
 import type { Agent, Target } from './netns-agent.js';
 import { until } from './netns-until.js';
 
-const CONFIG = join(import.meta.dirname, '../../config/kamailio-rtpengine.cfg');
+const CONFIG = join(import.meta.dirname, '../../config');
 
 export type KamailioOptions = {
   readonly proxy: Target;
+  /** The module that speaks to the proxy; `rtpengine` unless set. */
+  readonly module?: 'rtpengine' | 'rtpproxy';
+  /** Reaches the proxy over its Unix socket instead. */
+  readonly overUnixSocket?: boolean;
+  readonly timeoutSocket?: string;
   /** Sends each command again after this time. */
   readonly proxyTimeoutMs?: number;
   /** Subnet that is reached through the interface `internal`; everything else through `external`. */
@@ -24,10 +29,14 @@ export async function startKamailio(
   const runDirectory = join(network.directory, 'kamailio');
   mkdirSync(runDirectory, { recursive: true });
   const addresses = Object.values(LINKS).flatMap((link) => [link.core, `[${link.core6}]`]);
+  const mediaProxy = options.overUnixSocket
+    ? `unix:${network.directory}/rtpproxy.sock`
+    : `udp:${options.proxy.address}:${options.proxy.port}`;
   const defines = [
-    `MEDIA_PROXY="udp:${options.proxy.address}:${options.proxy.port}"`,
+    `MEDIA_PROXY="${mediaProxy}"`,
     `MEDIA_PROXY_TIMEOUT=${options.proxyTimeoutMs ?? 1000}`,
     'WORKERS=2',
+    ...(options.timeoutSocket === undefined ? [] : [`TIMEOUT_SOCKET="${options.timeoutSocket}"`]),
     ...(options.internalNet === undefined ? [] : [`INTERNAL_NET="${options.internalNet}"`]),
   ];
   const running = network.core.start(
@@ -35,7 +44,7 @@ export async function startKamailio(
       ...[
         'kamailio',
         '-f',
-        CONFIG,
+        join(CONFIG, `kamailio-${options.module ?? 'rtpengine'}.cfg`),
         '-DD',
         '-E',
         '-m',

@@ -14,9 +14,14 @@ export type ProxyOptions = {
   readonly control: Target;
   readonly deleteDelaySeconds: number;
   readonly ports: readonly [from: number, to: number];
+  /** Further keys of Tandem's configuration. */
+  readonly tandem?: Readonly<Record<string, unknown>>;
   /** Directory for configuration, sockets and logs. */
   readonly directory: string;
 };
+
+/** Where the rtpproxy protocol is spoken, in the core. */
+export const RTPPROXY: Target = { address: '127.0.0.1', port: 22_222 };
 
 /** `TANDEM_INTEROP_PROXY=rtpengine` runs the scenarios against Debian's daemon, to prove the scenarios themselves. */
 export function proxyUnderTest(): ProxyKind {
@@ -72,12 +77,16 @@ function writeTandemConfig(options: ProxyOptions): string {
       .map((each) => ({ bind: each.bind, advertise: each.advertise ?? each.bind })),
   }));
   const config = {
-    listen: { ng: [`${options.control.address}:${options.control.port}`] },
+    listen: {
+      ng: [`${options.control.address}:${options.control.port}`],
+      rtpproxy: [`udp:${RTPPROXY.address}:${RTPPROXY.port}`, `unix:${options.directory}/rtpproxy.sock`],
+    },
     interfaces,
     portMin: options.ports[0],
     portMax: options.ports[1],
     deleteDelaySeconds: options.deleteDelaySeconds,
     dataPlane: { socket: join(options.directory, 'dataplane.sock') },
+    ...options.tandem,
   };
   const file = join(options.directory, 'tandem.yaml');
   // JSON is YAML.

@@ -11,6 +11,8 @@ export type SiteOptions = {
   readonly interfaces: readonly ProxyInterface[];
   readonly kamailio?: Partial<KamailioOptions>;
   readonly deleteDelaySeconds?: number;
+  /** Further keys of Tandem's configuration. */
+  readonly tandem?: Readonly<Record<string, unknown>>;
 };
 
 /** A small SIP site: three parties, Kamailio and a media proxy in the core. */
@@ -67,6 +69,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       deleteDelaySeconds: options.deleteDelaySeconds ?? 1,
       ports: PROXY_PORTS,
       directory: network.directory,
+      ...(options.tandem !== undefined && { tandem: options.tandem }),
     });
     stack.defer(() => proxy.running.stop());
     const ng = createNgClient((datagram) => agents.core.exchange(CONTROL, datagram, 2000));
