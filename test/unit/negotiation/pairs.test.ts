@@ -25,7 +25,7 @@ const IP4_ONLY: Facts = {
 };
 
 /** One node, one call: command lines go in, reply lines come out; the ports are given out in order. */
-class Proxy {
+class PairProxy {
   call: Call | undefined;
   readonly facts: Facts;
   readonly rules: PairRules;
@@ -74,8 +74,8 @@ class Proxy {
 const portOf = (reply: string): number => Number(reply.split(' ')[0]);
 
 describe('finding a pair', () => {
-  function answered(): { proxy: Proxy; toOther: string; toCreator: string } {
-    const proxy = new Proxy(IP4_ONLY);
+  function answered(): { proxy: PairProxy; toOther: string; toCreator: string } {
+    const proxy = new PairProxy(IP4_ONLY);
     const toOther = proxy.run('U c 192.0.2.1 4000 f;1');
     const toCreator = proxy.run('L c 192.0.2.2 5000 f;1 t;1');
     return { proxy, toOther, toCreator };
@@ -100,14 +100,14 @@ describe('finding a pair', () => {
   });
 
   test('an answer nobody offered for is answered with 0', () => {
-    expect(new Proxy().run('L c 192.0.2.2 5000 f;1 t;1')).toBe('0');
+    expect(new PairProxy().run('L c 192.0.2.2 5000 f;1 t;1')).toBe('0');
     const { proxy } = answered();
     expect(proxy.run('L c 192.0.2.2 5000 f;3 t;3')).toBe('0');
     expect(proxy.run('L c 192.0.2.2 5000 f t')).toBe('0');
   });
 
   test('each medium has ports of its own, in whichever order they come', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     const replies = ['f;3', 'f;1', 'f'].map((tag) => proxy.run(`U c 192.0.2.1 4000 ${tag}`));
     expect(new Set(replies).size).toBe(3);
     expect(proxy.call?.legs).toHaveLength(2);
@@ -130,8 +130,8 @@ describe('finding a pair', () => {
 });
 
 describe('deletion', () => {
-  function twoMedia(): Proxy {
-    const proxy = new Proxy();
+  function twoMedia(): PairProxy {
+    const proxy = new PairProxy();
     for (const medium of [1, 2]) {
       proxy.run(`U c 192.0.2.1 4000 f;${medium}`);
       proxy.run(`L c 192.0.2.2 4000 f;${medium} t;${medium}`);
@@ -155,13 +155,13 @@ describe('deletion', () => {
   });
 
   test('number 1 is not the beginning of number 10', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('U c 192.0.2.1 4000 f;10');
     expect(proxy.run('D c f;1')).toBe('E50');
   });
 
   test('two weak references are let go one by one', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('Uw c 192.0.2.1 4000 f');
     proxy.run('Lw c 192.0.2.2 4000 f t');
     expect(proxy.run('Dw c f t')).toBe('0');
@@ -171,7 +171,7 @@ describe('deletion', () => {
   });
 
   test('a strong reference outlives weak ones, and the other way round', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('U c 192.0.2.1 4000 f');
     proxy.run('Lw c 192.0.2.2 4000 f t');
     expect(proxy.run('D c f t')).toBe('0');
@@ -183,7 +183,7 @@ describe('deletion', () => {
 
 describe('addresses', () => {
   test('what a party says is where its media goes', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     const toOther = portOf(proxy.run('U c 192.0.2.1 4000 f'));
     const toCreator = portOf(proxy.run('L c 192.0.2.2 5000 f t'));
     expect(proxy.streamAt(toCreator).remote).toEqual({ rtp: '192.0.2.1:4000', rtcp: '192.0.2.1:4001' });
@@ -191,7 +191,7 @@ describe('addresses', () => {
   });
 
   test('another address, and the same again, are reasons to look for the party anew', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     proxy.run('U c 192.0.2.1 4000 f');
     const toCreator = portOf(proxy.run('L c 192.0.2.2 5000 f t'));
     const before = proxy.streamAt(toCreator).learning.epoch;
@@ -205,7 +205,7 @@ describe('addresses', () => {
   });
 
   test('hold leaves the address as it was, and media flows', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     proxy.run('U c 192.0.2.1 4000 f');
     const toCreator = portOf(proxy.run('L c 192.0.2.2 5000 f t'));
     proxy.run('U c 0.0.0.0 4000 f t');
@@ -214,7 +214,7 @@ describe('addresses', () => {
   });
 
   test('a disabled stream keeps its port and relays nothing until it is enabled', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     const toOther = proxy.run('U c 192.0.2.1 0 f');
     proxy.run('L c 192.0.2.2 5000 f t');
     expect(proxy.routes).toEqual([]);
@@ -223,7 +223,7 @@ describe('addresses', () => {
   });
 
   test('a party can be asymmetric', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     const toOther = portOf(proxy.run('UA c 192.0.2.1 4000 f'));
     const toCreator = portOf(proxy.run('L c 192.0.2.2 5000 f t'));
     expect(proxy.streamAt(toCreator).learning.asymmetric).toBe(true);
@@ -233,7 +233,7 @@ describe('addresses', () => {
   });
 
   test('a new port replaces the old one of that party only', () => {
-    const proxy = new Proxy(IP4_ONLY);
+    const proxy = new PairProxy(IP4_ONLY);
     const toOther = portOf(proxy.run('U c 192.0.2.1 4000 f'));
     const toCreator = portOf(proxy.run('L c 192.0.2.2 5000 f t'));
     const fresh = portOf(proxy.run('Un c 192.0.2.1 4000 f'));
@@ -246,18 +246,18 @@ describe('addresses', () => {
 
 describe('local addresses', () => {
   test('the advertised one is told, and 6 with IPv6', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     expect(proxy.run('U c 192.0.2.1 4000 f')).toMatch(/^\d+ 203\.0\.113\.5$/);
-    expect(new Proxy().run('U6 c 2001:db8::1 4000 f')).toMatch(/^\d+ 2001:db8::5 6$/);
+    expect(new PairProxy().run('U6 c 2001:db8::1 4000 f')).toMatch(/^\d+ 2001:db8::5 6$/);
   });
 
   test('without an address of the family there is none', () => {
-    expect(new Proxy(IP4_ONLY).run('U6 c ::1 6000 f')).toBe('E36');
+    expect(new PairProxy(IP4_ONLY).run('U6 c ::1 6000 f')).toBe('E36');
   });
 
   test('sides of a bridge: first the one towards who speaks, then the other', () => {
     const addresses = (modifiers: string): string[] => {
-      const proxy = new Proxy(FACTS);
+      const proxy = new PairProxy(FACTS);
       return [`U${modifiers} c 192.0.2.1 4000 f`, `L${modifiers} c 192.0.2.2 4000 f t`].map(
         (line) => proxy.run(line).split(' ')[1] ?? '',
       );
@@ -268,14 +268,14 @@ describe('local addresses', () => {
   });
 
   test('an interface with both families is a bridge between them', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     expect(proxy.run('UIE c 192.0.2.1 4000 f')).toMatch(/2001:db8::5 6$/);
     expect(proxy.run('L6IE c 2001:db8::9 4000 f t')).toMatch(/203\.0\.113\.5$/);
   });
 
   test('where bridges are asymmetric, S calls that off', () => {
     const asymmetric = (modifiers: string): boolean | undefined => {
-      const proxy = new Proxy(FACTS, { asymmetricBridge: true });
+      const proxy = new PairProxy(FACTS, { asymmetricBridge: true });
       proxy.run(`U${modifiers} c 192.0.2.1 4000 f`);
       const toCreator = portOf(proxy.run(`L${modifiers} c 192.0.2.2 4000 f t`));
       return proxy.streamAt(toCreator).learning.asymmetric;
@@ -285,17 +285,17 @@ describe('local addresses', () => {
   });
 
   test('a command may name the address or the interface', () => {
-    expect(new Proxy(FACTS).run('UL192.168.7.5 c 192.0.2.1 4000 f')).toMatch(/ 192\.168\.7\.5$/);
-    expect(new Proxy(FACTS).run('UL{inside} c 192.0.2.1 4000 f')).toMatch(/ 192\.168\.7\.5$/);
-    expect(new Proxy(FACTS).run('UL{outside} c 192.0.2.1 4000 f')).toBe('E31');
-    expect(new Proxy(FACTS).run('UL10.9.9.9 c 192.0.2.1 4000 f')).toBe('E31');
-    const proxy = new Proxy(FACTS);
+    expect(new PairProxy(FACTS).run('UL192.168.7.5 c 192.0.2.1 4000 f')).toMatch(/ 192\.168\.7\.5$/);
+    expect(new PairProxy(FACTS).run('UL{inside} c 192.0.2.1 4000 f')).toMatch(/ 192\.168\.7\.5$/);
+    expect(new PairProxy(FACTS).run('UL{outside} c 192.0.2.1 4000 f')).toBe('E31');
+    expect(new PairProxy(FACTS).run('UL10.9.9.9 c 192.0.2.1 4000 f')).toBe('E31');
+    const proxy = new PairProxy(FACTS);
     proxy.run('U c 192.0.2.1 4000 f');
     expect(proxy.run('LL192.168.7.5 c 192.0.2.2 4000 f t')).toMatch(/ 192\.168\.7\.5$/);
   });
 
   test('a party that offers from another family gets a port of it; one that answers cannot', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('U c 192.0.2.1 4000 f');
     proxy.run('L c 192.0.2.2 5000 f t');
     expect(proxy.run('L6 c 2001:db8::2 5000 f t')).toBe('E37');
@@ -306,7 +306,7 @@ describe('local addresses', () => {
 
 describe('timeouts and notices', () => {
   test('an unanswered call waits as long as an offer, an answered one as long as media', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('U c 192.0.2.1 4000 f');
     expect(proxy.call?.timeouts).toMatchObject({ mediaMs: 3_600_000, offerMs: 3_600_000 });
     proxy.run('L c 192.0.2.2 4000 f t');
@@ -314,7 +314,7 @@ describe('timeouts and notices', () => {
   });
 
   test('a notice is kept until an offer comes without', () => {
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.run('U c 192.0.2.1 4000 f unix:/run/x T1');
     proxy.run('L c 192.0.2.2 4000 f t');
     expect(proxy.call && noticesOf(proxy.call)).toEqual([{ target: 'unix:/run/x', tag: 'T1' }]);
@@ -329,7 +329,7 @@ describe('calls of other protocols', () => {
     ng.offer(
       'v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n',
     );
-    const proxy = new Proxy();
+    const proxy = new PairProxy();
     proxy.call = ng.call;
     expect(proxy.run('U c 192.0.2.1 4000 f')).toBe('E72');
     expect(proxy.run('D c alice')).toBe('E50');

@@ -202,19 +202,19 @@ describe('notification targets', () => {
 });
 
 describe('sub-commands', () => {
-  const after = (line: string) => {
+  const followUpsOf = (line: string) => {
     const command = commandOf(line);
     return 'after' in command ? command.after : undefined;
   };
 
   test('D, S and L', () => {
-    expect(after('Q c f t && D')).toEqual([{ kind: 'delete', weak: false }]);
-    expect(after('L c 192.0.2.1 4000 f t && Dw')).toEqual([{ kind: 'delete', weak: true }]);
-    expect(after('U c 192.0.2.1 4000 f && S ttl=5 && Sr tos=184')).toEqual([
+    expect(followUpsOf('Q c f t && D')).toEqual([{ kind: 'delete', weak: false }]);
+    expect(followUpsOf('L c 192.0.2.1 4000 f t && Dw')).toEqual([{ kind: 'delete', weak: true }]);
+    expect(followUpsOf('U c 192.0.2.1 4000 f && S ttl=5 && Sr tos=184')).toEqual([
       { kind: 'settings', timeoutSeconds: 5 },
       { kind: 'settings', tos: 184 },
     ]);
-    expect(after('U c 192.0.2.1 4000 f t && LA 192.0.2.2 5000')).toEqual([
+    expect(followUpsOf('U c 192.0.2.1 4000 f t && LA 192.0.2.2 5000')).toEqual([
       {
         kind: 'answer',
         side: 'answer',
