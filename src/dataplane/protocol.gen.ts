@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'd28359e4c9e825b3';
+export const FINGERPRINT = 'c705581819de5b03';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -473,6 +473,10 @@ replays: number,
  * Dropped because there are no keys yet.
  */
 unkeyed: number, 
+/**
+ * DTLS, handled here.
+ */
+handshakePackets: number, 
 /**
  * RTP with a payload type that was not negotiated; relayed all the same.
  */

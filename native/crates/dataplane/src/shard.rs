@@ -13,8 +13,8 @@ use netio::{
     ports::Span,
 };
 use protocol::{
-    BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, PortSpan, SessionId, SessionPlan, SessionSnapshot,
-    SessionStats,
+    BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, PortSpan, SecurityPlan, SessionId, SessionPlan,
+    SessionSnapshot, SessionStats,
 };
 
 use crate::shared::Shared;
@@ -93,12 +93,18 @@ impl<I: PacketIo> Shard<I> {
                 let stats = sessions.iter().filter_map(|session| self.engine.stats(now, session)).collect();
                 ShardResponse::Stats { sessions: stats }
             }
-            ShardRequest::Snapshot { .. } => ShardResponse::Snapshot { sessions: Vec::new() },
+            ShardRequest::Snapshot { sessions } => {
+                let snapshots = sessions.iter().filter_map(|session| self.engine.snapshot(session)).collect();
+                ShardResponse::Snapshot { sessions: snapshots }
+            }
             ShardRequest::Counters => ShardResponse::Counters { counters: self.counters() },
         }
     }
 
     fn apply(&mut self, now: Instant, plan: SessionPlan) -> Result<Vec<BoundLocal>, ErrorCode> {
+        if plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. })) {
+            self.engine.use_certificate(self.shared.certificate());
+        }
         let missing = self.engine.missing_locals(&plan)?;
         self.shared.admit().or_else(|error| {
             let known = !self.engine.sockets(&plan.session).is_empty();

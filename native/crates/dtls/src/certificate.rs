@@ -69,6 +69,12 @@ pub struct Certificate {
     pub(crate) context: SslContext,
 }
 
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Certificate").finish_non_exhaustive()
+    }
+}
+
 impl Certificate {
     /// Makes a self-signed certificate valid from yesterday for 30 days.
     pub fn generate(kind: KeyKind) -> Result<Self, SetupError> {

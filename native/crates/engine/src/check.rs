@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{ErrorCode, LocalPlan, PortSpan, SecurityPlan, SessionPlan, StreamPlan};
+use protocol::{ErrorCode, LocalPlan, PortSpan, SessionPlan, StreamPlan};
 
-use crate::{io::BoundSockets, session::Session, stream::Local};
+use crate::{io::BoundSockets, secure, session::Session, stream::Local};
 
 /// Returns the locals that have no sockets yet.
 pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalPlan>, ErrorCode> {
@@ -87,8 +87,8 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
     if stream.ice.is_some() {
         return Err(ErrorCode::Unsupported { feature: "ICE".to_owned() });
     }
-    if stream.security != SecurityPlan::None {
-        return Err(ErrorCode::Unsupported { feature: "SRTP".to_owned() });
+    if let Err((part, reason)) = secure::check(stream) {
+        return bad(format!("streams[{at}].{part}"), reason);
     }
     if stream.payloads.len() > MOST_PAYLOADS {
         let count = stream.payloads.len();

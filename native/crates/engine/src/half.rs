@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use protocol::{ComponentStats, RemoteState};
 
-use crate::{latch::Latch, moment::Moment};
+use crate::{latch::Latch, moment::Moment, secure::Failures};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -69,7 +69,13 @@ impl Half {
         Some(std::mem::take(&mut foreign.unreported))
     }
 
-    pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
+    pub fn stats(
+        &self,
+        now: Moment,
+        remote: Option<SocketAddr>,
+        state: RemoteState,
+        failures: Failures,
+    ) -> ComponentStats {
         let foreign = self.foreign.as_deref();
         ComponentStats {
             received_packets: self.counters.received_packets,
@@ -81,9 +87,10 @@ impl Half {
             last_foreign: foreign.map(|foreign| foreign.last),
             blocked: self.counters.blocked,
             unroutable: self.counters.unroutable,
-            authentication_failures: 0,
-            replays: 0,
-            unkeyed: 0,
+            authentication_failures: failures.not_authentic,
+            replays: failures.replays,
+            unkeyed: failures.unkeyed,
+            handshake_packets: failures.handshake_packets,
             unknown_payload_type: self.counters.unknown_payload_type,
             remote,
             remote_state: state,

@@ -203,6 +203,23 @@ impl Latch {
         self.judge(now, candidate, rules)
     }
 
+    /// What `admit` is going to say, but for `Learned`; learns nothing.
+    pub fn foresee(&self, now: Moment, candidate: Candidate, rules: &LearningPlan) -> Verdict {
+        if self.phase == Phase::Unsignalled {
+            return Verdict::Closed;
+        }
+        let from = candidate.from;
+        let is_welcome = if rules.mode == LearningMode::Off {
+            self.signalled == Some(from) || !rules.strict || self.is_trailing(now, from)
+        } else {
+            let rank = self.rank(&candidate);
+            self.source == Some(from)
+                || (candidate.plausible && self.may_take_over(now, from, rank, rules))
+                || !(rules.strict && self.shuts_out(now, from, rank, rules))
+        };
+        if is_welcome { Verdict::Accepted } else { Verdict::Foreign }
+    }
+
     fn judge(&mut self, now: Moment, candidate: Candidate, rules: &LearningPlan) -> Verdict {
         if self.phase == Phase::Unsignalled {
             return Verdict::Closed;

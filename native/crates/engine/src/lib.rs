@@ -7,7 +7,10 @@
 
 mod check;
 mod half;
+mod handshake;
+mod handshaking;
 mod io;
+mod keys;
 mod latch;
 mod moment;
 mod payloads;
@@ -15,6 +18,7 @@ mod pipeline;
 mod quality;
 mod report;
 mod rtcp;
+mod secure;
 mod session;
 mod silence;
 mod source;
@@ -29,11 +33,17 @@ use std::{
     time::Instant,
 };
 
+use dtls::Certificate;
+use handshake::Clock;
+use handshaking::Desk;
 pub use io::{Applied, Arrival, BoundSockets, Outbox, Packet, Released, SocketId};
 use moment::{Moment, TimeLine};
 use payloads::Pool;
 use pipeline::Passage;
-use protocol::{Component, ErrorCode, Event, LocalPlan, NodeCounters, SessionId, SessionPlan, SessionStats};
+use protocol::{
+    Component, ErrorCode, Event, LocalPlan, NodeCounters, SecurityPlan, SessionId, SessionPlan,
+    SessionSnapshot, SessionStats,
+};
 use session::Session;
 use slab::Slab;
 
@@ -49,6 +59,8 @@ pub struct Engine {
     counters: NodeCounters,
     scratch: Vec<u8>,
     next_sweep: Moment,
+    desk: Desk,
+    certificate: Option<Certificate>,
 }
 
 /// The stream a socket belongs to, by its place in its session.
@@ -70,13 +82,25 @@ impl Engine {
             pool: Pool::default(),
             events: VecDeque::new(),
             counters: NodeCounters::default(),
-            scratch: Vec::with_capacity(2048),
+            scratch: Vec::with_capacity(SCRATCH),
             next_sweep: time.moment(now),
+            desk: Desk::default(),
+            certificate: None,
         }
+    }
+
+    /// The certificate of handshakes that begin from now on. Without one, plans with DTLS are refused.
+    pub fn use_certificate(&mut self, certificate: Certificate) {
+        self.certificate = Some(certificate);
     }
 
     /// Checks plan and revision; returns the locals that have no sockets yet.
     pub fn missing_locals(&self, plan: &SessionPlan) -> Result<Vec<LocalPlan>, ErrorCode> {
+        let speaks_dtls =
+            plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. }));
+        if speaks_dtls && self.certificate.is_none() {
+            return Err(ErrorCode::Unsupported { feature: "DTLS without a certificate".to_owned() });
+        }
         check::check(plan, self.session(&plan.session))
     }
 
@@ -88,7 +112,7 @@ impl Engine {
         plan: SessionPlan,
         new: &[BoundSockets],
     ) -> Result<Applied, ErrorCode> {
-        let missing = check::check(&plan, self.session(&plan.session))?;
+        let missing = self.missing_locals(&plan)?;
         check::check_sockets(&missing, new)?;
         self.check_free(new)?;
         let now = self.time.moment(now);
@@ -99,6 +123,10 @@ impl Engine {
         let applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
         self.disown(&applied.released);
         self.own(key);
+        let session = &mut self.sessions[key];
+        if session.speaks_dtls() {
+            self.desk.schedule(key as u32, session, Some(now));
+        }
         Ok(applied)
     }
 
@@ -134,12 +162,14 @@ impl Engine {
         };
         let passage = Passage {
             session,
+            key: owner.session,
             stream: owner.stream.into(),
             socket: owner.component,
             from: arrival.from,
             now: self.time.moment(now),
             events: &mut self.events,
             scratch: &mut self.scratch,
+            desk: &mut self.desk,
         };
         let fate = passage.run(packet, out);
         self.counters.sent_packets += fate.sent_packets;
@@ -148,8 +178,16 @@ impl Engine {
     }
 
     /// Does what is due by time.
-    pub fn handle_timeout(&mut self, now: Instant, _out: &mut impl Outbox) {
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
         let now = self.time.moment(now);
+        if let (Some(certificate), true) =
+            (&self.certificate, self.desk.next_due().is_some_and(|due| due <= now))
+        {
+            let clock = Clock { line: self.time, now };
+            let sent = self.desk.work(&mut self.sessions, clock, certificate, &mut self.events, out);
+            self.counters.sent_packets += sent.packets;
+            self.counters.sent_bytes += sent.bytes;
+        }
         if now < self.next_sweep {
             return;
         }
@@ -161,7 +199,9 @@ impl Engine {
 
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        (!self.sessions.is_empty()).then(|| self.time.instant(self.next_sweep))
+        let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
+        let due = [sweep, self.desk.next_due()].into_iter().flatten().min();
+        due.map(|due| self.time.instant(due))
     }
 
     /// The next thing that happened by itself.
@@ -172,6 +212,11 @@ impl Engine {
     /// The statistics of a session.
     pub fn stats(&self, now: Instant, session: &SessionId) -> Option<SessionStats> {
         Some(self.session(session)?.stats(self.time.moment(now)))
+    }
+
+    /// What it takes to continue the protection of a session; `None` if there is nothing to it.
+    pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {
+        self.session(session)?.snapshot()
     }
 
     /// Plans with their ports filled in and what has been learned as `resume`, in order of their id, after
@@ -252,3 +297,6 @@ impl Engine {
         }
     }
 }
+
+/// The largest packet with the largest tag and MKI.
+const SCRATCH: usize = 2048 + 256;

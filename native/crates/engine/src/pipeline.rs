@@ -1,4 +1,5 @@
-//! The way of one packet, top to bottom: classify, admit, observe, and for each route transform and emit.
+//! The way of one packet, top to bottom: classify, unprotect, admit, observe, and for each route transform, protect
+//! and emit. Nothing is learned from a packet before it has been authenticated.
 
 use std::{collections::VecDeque, net::SocketAddr};
 
@@ -6,21 +7,24 @@ use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind};
 use wire::{Kind, rtp::Header};
 
 use crate::{
+    handshaking::{Desk, Letter},
     io::{Outbox, Packet, SocketId},
-    latch::{Candidate, Verdict},
+    keys::{Protocol, Refusal},
+    latch::Verdict,
     moment::Moment,
     payloads::Class,
     rtcp,
     session::Session,
     silence,
     source::{Egress, Ingress},
-    stream::is_usable,
     timers,
 };
 
 /// A packet on its way through a session.
 pub struct Passage<'a> {
     pub session: &'a mut Session,
+    /// The session's number.
+    pub key: u32,
     /// Index of the stream it arrived on.
     pub stream: usize,
     /// Which of the stream's sockets it arrived on.
@@ -30,6 +34,8 @@ pub struct Passage<'a> {
     pub events: &'a mut VecDeque<Event>,
     /// Room for a changed copy.
     pub scratch: &'a mut Vec<u8>,
+    /// Where handshakes go.
+    pub desk: &'a mut Desk,
 }
 
 /// What became of a packet, for the counters of the process.
@@ -43,25 +49,43 @@ pub struct Fate {
 /// What a packet is.
 #[derive(Debug, Clone, Copy)]
 enum Content {
-    Rtp { header: Header, class: Class, clock_rate: u32, negotiated: bool },
+    Rtp {
+        header: Header,
+        class: Class,
+        clock_rate: u32,
+        negotiated: bool,
+    },
     Rtcp,
     Opaque,
+    /// Of a DTLS handshake with us.
+    Handshake,
 }
 
 impl Passage<'_> {
-    pub fn run(mut self, packet: &Packet<'_>, out: &mut impl Outbox) -> Fate {
+    pub fn run(mut self, packet: &mut Packet<'_>, out: &mut impl Outbox) -> Fate {
         let Some(datagram) = packet.buffer.get(..packet.len) else {
             return DROPPED;
         };
-        let Some(content) = self.classify(datagram) else {
+        let Some(mut content) = self.classify(datagram) else {
             self.session.streams[self.stream].half_mut(self.socket).counters.malformed += 1;
             return DROPPED;
         };
+        let arrived = packet.len;
+        if self.session.streams[self.stream].secure.is_some() {
+            if matches!(content, Content::Handshake) {
+                return self.post(datagram);
+            }
+            let Some(plain) = self.unprotect(&content, packet) else {
+                return DROPPED;
+            };
+            packet.len = plain;
+            content.read_again(&packet.buffer[..plain]);
+        }
         if !self.admit(&content) || self.is_held(&content) {
             return DROPPED;
         }
-        self.observe(&content, datagram);
-        self.relay(&content, datagram, out)
+        self.observe(&content, &packet.buffer[..packet.len], arrived);
+        self.relay(&content, packet, arrived, out)
     }
 
     fn classify(&self, datagram: &[u8]) -> Option<Content> {
@@ -78,19 +102,91 @@ impl Passage<'_> {
                 Some(Content::Rtp { header, class, clock_rate, negotiated })
             }
             (Kind::Rtcp, _) if wire::rtcp::begins_well(datagram) => Some(Content::Rtcp),
+            (Kind::Dtls, port) => {
+                let dtls = stream.secure.as_ref()?.dtls.as_ref()?;
+                dtls.agent_at(port).map(|_| Content::Handshake)
+            }
             _ => None,
+        }
+    }
+
+    /// Puts a handshake datagram aside, if it may come from the peer and may be of use.
+    fn post(&mut self, datagram: &[u8]) -> Fate {
+        let (now, from, port) = (self.now, self.from, self.socket);
+        match self.session.foresee(self.stream, port, from, now, true) {
+            // The peer may be quicker than its SDP.
+            Verdict::Accepted | Verdict::Learned | Verdict::Closed => {}
+            Verdict::Foreign => {
+                self.count_foreign(&Content::Handshake);
+                return DROPPED;
+            }
+        }
+        let stream = &mut self.session.streams[self.stream];
+        let id = stream.id;
+        let Some(secure) = &mut stream.secure else { return DROPPED };
+        let Some(dtls) = &secure.dtls else { return DROPPED };
+        let wanted = dtls.agent_at(port).is_some_and(|agent| agent.wants(now, from, datagram, dtls.role));
+        let letter = || Letter {
+            session: self.key,
+            id: self.session.id.clone(),
+            stream: id,
+            port,
+            from,
+            at: now,
+            bytes: datagram.into(),
+        };
+        if wanted && self.desk.post(letter()) {
+            secure.failures_mut(port).handshake_packets += 1;
+            return Fate::default();
+        }
+        stream.half_mut(port).counters.malformed += 1;
+        DROPPED
+    }
+
+    /// Authenticates and decrypts in place; returns the new length. Sources that could not be the peer are not
+    /// even tried.
+    fn unprotect(&mut self, content: &Content, packet: &mut Packet<'_>) -> Option<usize> {
+        let (now, from, port) = (self.now, self.from, self.socket);
+        match self.session.foresee(self.stream, port, from, now, self.is_plausible(content)) {
+            Verdict::Accepted | Verdict::Learned => {}
+            Verdict::Foreign => {
+                self.count_foreign(content);
+                return None;
+            }
+            Verdict::Closed => {
+                self.half(content).counters.unroutable += 1;
+                return None;
+            }
+        }
+        let component = component(content, port);
+        let secure = self.session.streams[self.stream].secure.as_mut()?;
+        match secure.keys(port).unprotect(now, content.protocol()?, packet.buffer, packet.len) {
+            Ok(plain) => Some(plain),
+            Err(refusal) => {
+                let failures = secure.failures_mut(component);
+                match refusal {
+                    Refusal::NotAuthentic => failures.not_authentic += 1,
+                    Refusal::Replay => failures.replays += 1,
+                    Refusal::NoKey => failures.unkeyed += 1,
+                }
+                None
+            }
+        }
+    }
+
+    fn is_plausible(&self, content: &Content) -> bool {
+        match content {
+            Content::Rtp { negotiated, .. } => *negotiated,
+            // RTCP on an RTP port never says where RTP comes from.
+            Content::Rtcp => self.socket == Component::Rtcp,
+            Content::Opaque | Content::Handshake => true,
         }
     }
 
     /// Drops what does not come from the peer, and learns where the peer is.
     fn admit(&mut self, content: &Content) -> bool {
-        let plausible = match content {
-            Content::Rtp { negotiated, .. } => *negotiated,
-            // RTCP on an RTP port never says where RTP comes from.
-            Content::Rtcp => self.socket == Component::Rtcp,
-            Content::Opaque => true,
-        };
-        match self.judge(plausible) {
+        let plausible = self.is_plausible(content);
+        match self.session.admit(self.stream, self.socket, self.from, self.now, plausible) {
             Verdict::Accepted => {}
             Verdict::Learned => {
                 timers::note_learned(self.session, self.stream, self.socket, self.now, self.events);
@@ -107,25 +203,6 @@ impl Passage<'_> {
         let now = self.now;
         self.half(content).last_packet = Some(now);
         true
-    }
-
-    fn judge(&mut self, plausible: bool) -> Verdict {
-        let (from, now, socket) = (self.from, self.now, self.socket);
-        let known_source = self.session.streams[self.stream].half_mut(socket).latch.source() == Some(from);
-        if !known_source && (!is_usable(from) || self.session.is_own(from)) {
-            return Verdict::Foreign;
-        }
-        if plausible && self.session.streams[self.stream].is_pending_at(from, socket) {
-            let own = self.session.own_addresses();
-            self.session.streams[self.stream].move_to_pending(now, &own);
-        }
-        let stream = &mut self.session.streams[self.stream];
-        let known_host = match socket {
-            Component::Rtp => None,
-            Component::Rtcp => stream.rtp.latch.confirmed().map(|at| at.ip()),
-        };
-        let rules = stream.learning;
-        stream.half_mut(socket).latch.admit(now, Candidate { from, plausible, known_host }, &rules)
     }
 
     fn count_foreign(&mut self, content: &Content) {
@@ -152,7 +229,7 @@ impl Passage<'_> {
         held
     }
 
-    fn observe(&mut self, content: &Content, datagram: &[u8]) {
+    fn observe(&mut self, content: &Content, datagram: &[u8], arrived: usize) {
         let now = self.now;
         match content {
             Content::Rtp { header, class, clock_rate, negotiated } => {
@@ -164,14 +241,20 @@ impl Passage<'_> {
                     stream.rtp.counters.unknown_payload_type += 1;
                 }
                 let source = stream.ingress.entry(header.ssrc, || Ingress::new(now, header));
-                source.count(now, header, datagram.len(), *clock_rate, class.is_media());
+                source.count(now, header, arrived, *clock_rate, class.is_media());
             }
             Content::Rtcp => rtcp::observe(self.session, self.stream, now, datagram),
-            Content::Opaque => {}
+            Content::Opaque | Content::Handshake => {}
         }
     }
 
-    fn relay(&mut self, content: &Content, datagram: &[u8], out: &mut impl Outbox) -> Fate {
+    fn relay(
+        &mut self,
+        content: &Content,
+        packet: &mut Packet<'_>,
+        arrived: usize,
+        out: &mut impl Outbox,
+    ) -> Fate {
         let mut fate = Fate::default();
         let mut blocked = false;
         let mut consumed = false;
@@ -181,28 +264,24 @@ impl Passage<'_> {
             let sink = usize::from(target.to);
             let action = match content {
                 Content::Rtp { class: Class::TelephoneEvent, .. } => target.telephone_events,
-                Content::Rtp { .. } | Content::Opaque => target.media,
+                Content::Rtp { .. } | Content::Opaque | Content::Handshake => target.media,
                 Content::Rtcp if target.media == MediaAction::Drop => MediaAction::Drop,
                 Content::Rtcp => MediaAction::Forward,
             };
             let altered = match action {
                 MediaAction::Forward => false,
-                MediaAction::Silence if self.silence(content, datagram) => true,
+                MediaAction::Silence if self.silence(content, &packet.buffer[..packet.len]) => true,
                 MediaAction::Silence | MediaAction::Drop => {
                     blocked = true;
                     continue;
                 }
             };
             match self.exit(content, sink) {
-                Exit::Towards(socket, to) => {
-                    if altered {
-                        out.send(socket, to, self.scratch);
-                    } else {
-                        out.forward(socket, to, datagram.len());
-                    }
-                    self.count_sent(content, sink, datagram.len());
+                Exit::Towards(way) => {
+                    let Some(len) = self.emit(content, way, altered, packet, out) else { continue };
+                    self.count_sent(content, sink, len);
                     fate.sent_packets += 1;
-                    fate.sent_bytes += datagram.len() as u64;
+                    fate.sent_bytes += len as u64;
                 }
                 Exit::NotWanted => consumed = true,
                 Exit::Unknown => {}
@@ -211,7 +290,7 @@ impl Passage<'_> {
         let counters = &mut self.half(content).counters;
         if fate.sent_packets > 0 || consumed {
             counters.received_packets += 1;
-            counters.received_bytes += datagram.len() as u64;
+            counters.received_bytes += arrived as u64;
         } else if blocked {
             counters.blocked += 1;
             fate.dropped = true;
@@ -220,6 +299,46 @@ impl Passage<'_> {
             fate.dropped = true;
         }
         fate
+    }
+
+    /// Sends the packet, or the altered copy in `scratch`, protected as its receiver wants it; returns the length
+    /// sent, `None` if it cannot be protected.
+    #[inline]
+    fn emit(
+        &mut self,
+        content: &Content,
+        way: Way,
+        altered: bool,
+        packet: &mut Packet<'_>,
+        out: &mut impl Outbox,
+    ) -> Option<usize> {
+        let Some(secure) = &mut self.session.streams[way.sink].secure else {
+            if altered {
+                out.send(way.socket, way.to, self.scratch);
+            } else {
+                out.forward(way.socket, way.to, packet.len);
+            }
+            return Some(packet.len);
+        };
+        let (keys, len) = (secure.keys(way.port), packet.len);
+        let protocol = content.protocol()?;
+        let room = len + keys.overhead();
+        let is_only = self.session.streams[self.stream].targets.get(1).is_none();
+        if is_only && !altered && packet.buffer.len() >= room {
+            let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+            let protected = keys.protect(protocol, packet.buffer, len).ok()?;
+            out.forward(way.socket, way.to, protected);
+            return Some(protected);
+        }
+        if !altered {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(&packet.buffer[..len]);
+        }
+        self.scratch.resize(room, 0);
+        let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+        let protected = keys.protect(protocol, self.scratch, len).ok()?;
+        out.send(way.socket, way.to, &self.scratch[..protected]);
+        Some(protected)
     }
 
     /// Puts a copy with a silent payload into `scratch`; false if the codec's silence is not known.
@@ -232,8 +351,8 @@ impl Passage<'_> {
         silence::fill(*class, &mut self.scratch[header.payload(datagram.len())])
     }
 
-    fn exit(&self, content: &Content, to: usize) -> Exit {
-        let sink = &self.session.streams[to];
+    fn exit(&self, content: &Content, at: usize) -> Exit {
+        let sink = &self.session.streams[at];
         let separate = match (content, sink.kind, sink.rtcp_mode) {
             (Content::Rtcp, StreamKind::Opaque, _) | (Content::Rtcp, _, RtcpMode::None) => {
                 return Exit::NotWanted;
@@ -246,7 +365,8 @@ impl Passage<'_> {
             let way_out = sink.way_out(to)?;
             Some((if separate { way_out.rtcp? } else { way_out.rtp }, to))
         });
-        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(socket, to))
+        let port = if separate { Component::Rtcp } else { Component::Rtp };
+        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { sink: at, port, socket, to }))
     }
 
     fn count_sent(&mut self, content: &Content, to: usize, len: usize) {
@@ -271,20 +391,52 @@ impl Passage<'_> {
     }
 }
 
+impl Content {
+    fn protocol(&self) -> Option<Protocol> {
+        match self {
+            Content::Rtp { header, .. } => {
+                Some(Protocol::Rtp { ssrc: header.ssrc, sequence: header.sequence })
+            }
+            Content::Rtcp => Some(Protocol::Rtcp),
+            Content::Opaque | Content::Handshake => None,
+        }
+    }
+
+    /// Padding could not be read while the packet was encrypted.
+    fn read_again(&mut self, datagram: &[u8]) {
+        if let Content::Rtp { header, .. } = self
+            && wire::rtp::has_padding(datagram)
+            && let Some(plain) = Header::parse(datagram)
+        {
+            *header = plain;
+        }
+    }
+}
+
 /// Where a packet leaves.
 enum Exit {
-    Towards(SocketId, SocketAddr),
+    Towards(Way),
     /// The peer has no use for it.
     NotWanted,
     /// There is no way to the peer yet.
     Unknown,
 }
 
+#[derive(Clone, Copy)]
+struct Way {
+    /// The stream it leaves on.
+    sink: usize,
+    /// The peer's port it is for.
+    port: Component,
+    socket: SocketId,
+    to: SocketAddr,
+}
+
 fn component(content: &Content, socket: Component) -> Component {
     match content {
         Content::Rtcp => Component::Rtcp,
         Content::Rtp { .. } => Component::Rtp,
-        Content::Opaque => socket,
+        Content::Opaque | Content::Handshake => socket,
     }
 }
 

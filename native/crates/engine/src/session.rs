@@ -5,13 +5,18 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use protocol::{BoundLocal, LocalId, RoutePlan, SessionId, SessionPlan, StreamPlan, TimeoutPlan};
+use protocol::{
+    BoundLocal, Component, LocalId, RoutePlan, SecurityPlan, SessionId, SessionPlan, SessionSnapshot,
+    StreamPlan, TimeoutPlan,
+};
 
 use crate::{
     io::{Applied, BoundSockets, SocketId},
+    latch::{Candidate, Verdict},
     moment::Moment,
     payloads::Pool,
-    stream::{Local, Stream, Target, Targets},
+    secure::Passed,
+    stream::{Local, Stream, Target, Targets, is_usable},
 };
 
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub struct Session {
     pub timeouts: TimeoutPlan,
     /// Nothing is due before.
     pub next_check: Moment,
+    /// When its DTLS handshakes want to be driven.
+    pub handshake_due: Option<Moment>,
     pub timeout_reported_at: Option<Moment>,
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
@@ -36,6 +43,7 @@ impl Session {
             streams: Vec::new(),
             timeouts,
             next_check: now,
+            handshake_due: None,
             timeout_reported_at: None,
             memo: Box::default(),
             routes: Box::default(),
@@ -78,8 +86,9 @@ impl Session {
         }
         self.streams = streams;
         let own = self.own_addresses();
-        for (stream, plan) in self.streams.iter_mut().zip(&plan.streams) {
-            stream.follow(now, plan, &own);
+        for (at, plan) in plan.streams.iter().enumerate() {
+            let passed = self.passed(at, plan);
+            self.streams[at].follow(now, plan, &own, passed);
         }
         self.routes = plan.routes.into_boxed_slice();
         self.compile_routes();
@@ -88,6 +97,66 @@ impl Session {
             released: locals.iter().flat_map(Local::sockets).collect(),
             tos_changed,
         }
+    }
+
+    /// Judges the source of a packet on this port of a stream, and learns from it.
+    pub fn admit(
+        &mut self,
+        at: usize,
+        port: Component,
+        from: SocketAddr,
+        now: Moment,
+        plausible: bool,
+    ) -> Verdict {
+        if !self.may_be_peer(at, port, from) {
+            return Verdict::Foreign;
+        }
+        if plausible && self.streams[at].is_pending_at(from, port) {
+            let own = self.own_addresses();
+            self.streams[at].move_to_pending(now, &own);
+        }
+        let stream = &mut self.streams[at];
+        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
+        let rules = stream.learning;
+        stream.half_mut(port).latch.admit(now, candidate, &rules)
+    }
+
+    /// What `admit` is going to say, but for `Learned`; learns nothing.
+    pub fn foresee(
+        &mut self,
+        at: usize,
+        port: Component,
+        from: SocketAddr,
+        now: Moment,
+        plausible: bool,
+    ) -> Verdict {
+        if !self.may_be_peer(at, port, from) {
+            return Verdict::Foreign;
+        }
+        let stream = &mut self.streams[at];
+        if plausible && stream.is_pending_at(from, port) {
+            return Verdict::Accepted;
+        }
+        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
+        let rules = stream.learning;
+        stream.half_mut(port).latch.foresee(now, candidate, &rules)
+    }
+
+    fn may_be_peer(&mut self, at: usize, port: Component, from: SocketAddr) -> bool {
+        let known_source = self.streams[at].half_mut(port).latch.source() == Some(from);
+        known_source || (is_usable(from) && !self.is_own(from))
+    }
+
+    /// What it takes to continue the protection of its streams; `None` if none of them has any.
+    pub fn snapshot(&self) -> Option<SessionSnapshot> {
+        let of = |stream: &Stream| stream.secure.as_ref()?.snapshot(stream.id);
+        let streams: Vec<_> = self.streams.iter().filter_map(of).collect();
+        (!streams.is_empty()).then(|| SessionSnapshot { session: self.session_id(), streams })
+    }
+
+    pub fn speaks_dtls(&self) -> bool {
+        let speaks = |stream: &Stream| stream.secure.as_ref().is_some_and(|secure| secure.dtls.is_some());
+        self.streams.iter().any(speaks)
     }
 
     pub fn local(&self, id: LocalId) -> Option<&Local> {
@@ -127,6 +196,21 @@ impl Session {
             streams: self.streams.iter().map(Stream::plan).collect(),
             routes: self.routes.to_vec(),
         }
+    }
+
+    /// How far sources are that passed through a stream as they were, if the plan has them unprotected from now on.
+    fn passed(&self, at: usize, plan: &StreamPlan) -> Passed {
+        let stream = &self.streams[at];
+        if stream.secure.is_some() || !matches!(plan.security, SecurityPlan::Sdes { .. }) {
+            return Passed::default();
+        }
+        let from_peer = stream.ingress.iter().map(|source| (source.ssrc, source.index())).collect();
+        let origin = |id| self.streams.iter().find(|stream| stream.id == id);
+        let to_peer = stream.egress.iter().filter_map(|sent| {
+            let source = origin(sent.origin)?.ingress.find(sent.ssrc)?;
+            Some((sent.ssrc, source.index()))
+        });
+        Passed { from_peer, to_peer: to_peer.collect() }
     }
 
     fn locals(&self) -> impl Iterator<Item = &Local> {

@@ -227,6 +227,11 @@ impl Ingress {
         (u64::from(self.cycles) << 16) + u64::from(self.highest) + 1 - u64::from(self.base)
     }
 
+    /// Sequence number with the cycles counted so far.
+    pub fn index(&self) -> u64 {
+        u64::from(self.cycles) << 16 | u64::from(self.highest)
+    }
+
     pub fn measured(&self) -> MeasuredQuality {
         let expected = self.expected_before + self.expected();
         let received = self.received_before + u64::from(self.received);

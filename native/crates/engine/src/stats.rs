@@ -24,8 +24,8 @@ impl Session {
             stream: stream.id,
             rtp: component_stats(now, stream, Component::Rtp),
             rtcp: component_stats(now, stream, Component::Rtcp),
-            suite_in: None,
-            suite_out: None,
+            suite_in: stream.secure.as_ref().and_then(|secure| suite_name(secure.suite_in())),
+            suite_out: stream.secure.as_ref().and_then(|secure| suite_name(secure.suite_out())),
             codec_in: codec(stream.last_payload_in),
             codec_out: codec(stream.last_payload_out),
             ingress: stream.ingress.iter().map(|source| self.ingress_stats(now, stream, source)).collect(),
@@ -81,6 +81,10 @@ impl Session {
     }
 }
 
+fn suite_name(suite: Option<srtp::Suite>) -> Option<String> {
+    suite.map(|suite| suite.name().to_owned())
+}
+
 fn component_stats(now: Moment, stream: &Stream, component: Component) -> ComponentStats {
     let half = match component {
         Component::Rtp => &stream.rtp,
@@ -88,5 +92,6 @@ fn component_stats(now: Moment, stream: &Stream, component: Component) -> Compon
     };
     let shares_rtp = component == Component::Rtcp && stream.rtcp_mode == protocol::RtcpMode::Muxed;
     let latch = if shares_rtp { &stream.rtp.latch } else { &half.latch };
-    half.stats(now, latch.destination(), latch.state())
+    let failures = stream.secure.as_ref().map(|secure| secure.failures(component)).unwrap_or_default();
+    half.stats(now, latch.destination(), latch.state(), failures)
 }

@@ -13,9 +13,11 @@ use protocol::{
 use crate::{
     half::Half,
     io::{BoundSockets, SocketId},
+    keys::Change,
     latch::Signal,
     moment::Moment,
     payloads::{PayloadTable, Pool},
+    secure::{Passed, Secured, Turn},
     source::{Egress, Ingress, Sources},
 };
 
@@ -25,6 +27,8 @@ use crate::{
 pub struct Stream {
     pub targets: Targets,
     way_out: Option<WayOut>,
+    /// `None`: packets are relayed as they are.
+    pub secure: Option<Box<Secured>>,
     pub id: StreamId,
     pub learning: LearningPlan,
     pub kind: StreamKind,
@@ -151,6 +155,7 @@ impl Stream {
             locals: Box::default(),
             targets: Targets::default(),
             way_out: None,
+            secure: None,
             payloads,
             rtp: Half::new(now),
             rtcp: Half::new(now),
@@ -169,7 +174,7 @@ impl Stream {
     }
 
     /// Follows a plan, the locals and routes excepted. Statistics and what was learned stay.
-    pub fn follow(&mut self, now: Moment, plan: &StreamPlan, own: &[SocketAddr]) {
+    pub fn follow(&mut self, now: Moment, plan: &StreamPlan, own: &[SocketAddr], passed: Passed) {
         let remote = plan.remote.map(canonical);
         let pending = plan.pending_remote.map(canonical);
         self.moved &= remote == self.remote && pending.as_ref() == self.pending.as_deref();
@@ -178,8 +183,21 @@ impl Stream {
         if remote != self.remote || reopen || plan.receive != self.receive {
             self.active_since = now;
         }
+        let moved = remote.map(|remote| remote.rtp) != self.remote.map(|remote| remote.rtp);
+        let change = match (moved, reopen) {
+            (true, _) => Change::Moved,
+            (false, true) => Change::Signalled,
+            (false, false) => Change::Nothing,
+        };
         self.kind = plan.kind;
         self.rtcp_mode = plan.rtcp;
+        let turn = Turn {
+            change,
+            separate_rtcp: self.has_rtcp_half(),
+            snapshot: plan.snapshot.as_ref().filter(|_| self.is_new()),
+            passed,
+        };
+        self.secure = Secured::follow(self.secure.take(), &plan.security, turn);
         self.receive = plan.receive;
         self.learning = plan.learning;
         self.remote = remote;
@@ -241,6 +259,15 @@ impl Stream {
         self.locals = locals;
     }
 
+    /// A host the peer is known to be on, for packets on this port.
+    #[inline]
+    pub fn known_host(&self, port: Component) -> Option<IpAddr> {
+        match port {
+            Component::Rtp => None,
+            Component::Rtcp => self.rtp.latch.confirmed().map(|at| at.ip()),
+        }
+    }
+
     /// The last sign of life of the peer or of signalling.
     pub fn last_activity(&self) -> Moment {
         let packet = self.rtp.last_packet.max(self.rtcp.last_packet);
@@ -262,12 +289,17 @@ impl Stream {
             pending_remote: self.pending.as_deref().copied(),
             resume: self.learned().or(self.resume.as_deref().copied()),
             snapshot: None,
-            security: SecurityPlan::None,
+            security: self.secure.as_ref().map_or(SecurityPlan::None, |secure| secure.plan()),
             ice: None,
             learning: self.learning,
             receive: self.receive,
             payloads: self.payloads.plans(),
         }
+    }
+
+    /// True before its first plan was followed.
+    fn is_new(&self) -> bool {
+        self.secure.is_none() && self.remote.is_none() && !self.heard()
     }
 
     fn learned(&self) -> Option<RemotePlan> {

@@ -65,6 +65,8 @@ pub struct ComponentStats {
     pub replays: u64,
     /// Dropped because there are no keys yet.
     pub unkeyed: u64,
+    /// DTLS, handled here.
+    pub handshake_packets: u64,
     /// RTP with a payload type that was not negotiated; relayed all the same.
     pub unknown_payload_type: u64,
     /// Where packets to the peer go now.

@@ -7,10 +7,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dtls::{Certificate, Role};
 use engine::{Applied, Engine, Released};
-use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionStats};
+use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, SessionStats, SrtpKeyPlan};
 
 use crate::{
+    crypto::{self, Crypto, DtlsEnd},
     nat::{Behaviour, Nat, NatId},
     peer::{Peer, PeerId, Received},
     proxy::{Proxy, Sent},
@@ -44,6 +46,7 @@ pub struct Network {
     in_flight: BinaryHeap<Reverse<Flight>>,
     launched: u64,
     events: Vec<Event>,
+    certificate: Certificate,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,6 +62,7 @@ struct Flight {
 impl Network {
     pub fn seeded(seed: u64) -> Self {
         let origin = Instant::now();
+        let certificate = crypto::certificate();
         Network {
             link: Link::default(),
             origin,
@@ -66,7 +70,8 @@ impl Network {
             random: Random::seeded(seed),
             peers: Vec::new(),
             nats: Vec::new(),
-            proxy: Proxy::new(origin),
+            proxy: Proxy::new(origin, certificate.clone()),
+            certificate,
             in_flight: BinaryHeap::new(),
             launched: 0,
             events: Vec::new(),
@@ -131,7 +136,88 @@ impl Network {
 
     /// The proxy dies and comes back empty.
     pub fn restart_proxy(&mut self) {
-        self.proxy = Proxy::new(self.instant());
+        self.proxy = Proxy::new(self.instant(), self.certificate.clone());
+    }
+
+    pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {
+        self.proxy.engine.snapshot(session)
+    }
+
+    /// The peer protects what it sends, and opens what it gets.
+    pub fn secure(&mut self, peer: PeerId, send: &SrtpKeyPlan, receive: &SrtpKeyPlan) {
+        self.peers[peer.0].crypto = Some(Crypto::new(send, receive));
+    }
+
+    pub fn crypto(&mut self, peer: PeerId) -> &mut Crypto {
+        match &mut self.peers[peer.0].crypto {
+            Some(crypto) => crypto,
+            None => panic!("{peer:?} has no keys"),
+        }
+    }
+
+    pub fn has_keys(&self, peer: PeerId) -> bool {
+        self.peers[peer.0].crypto.is_some()
+    }
+
+    /// A packet in the clear; `None` if the peer has to drop it.
+    pub fn open(&mut self, peer: PeerId, received: &Received) -> Option<Vec<u8>> {
+        let Peer { crypto, rtcp_crypto, .. } = &mut self.peers[peer.0];
+        let own = rtcp_crypto.as_mut().filter(|_| received.on_rtcp_port);
+        own.or(crypto.as_mut())?.open(&received.payload)
+    }
+
+    /// The peer waits for a ClientHello, with or without RTCP of its own.
+    pub fn await_dtls(&mut self, peer: PeerId, certificate: &Certificate, with_rtcp: bool) {
+        let now = self.instant();
+        let end = || DtlsEnd::new(certificate, Role::Server, now);
+        self.peers[peer.0].dtls = [Some(end()), with_rtcp.then(end)];
+    }
+
+    /// The peer sends a ClientHello from its RTP port.
+    pub fn start_dtls(&mut self, peer: PeerId, certificate: &Certificate, to: SocketAddr) {
+        self.start_dtls_on(peer, certificate, to, false);
+    }
+
+    /// The peer sends a ClientHello from its RTCP port.
+    pub fn start_rtcp_dtls(&mut self, peer: PeerId, certificate: &Certificate, to: SocketAddr) {
+        self.start_dtls_on(peer, certificate, to, true);
+    }
+
+    fn start_dtls_on(&mut self, peer: PeerId, certificate: &Certificate, to: SocketAddr, on_rtcp_port: bool) {
+        let mut end = DtlsEnd::new(certificate, Role::Client, self.instant());
+        let flight = end.outgoing();
+        self.peers[peer.0].dtls[usize::from(on_rtcp_port)] = Some(end);
+        let rtp = self.peers[peer.0].address;
+        let from = if on_rtcp_port { next_port(rtp) } else { rtp };
+        for datagram in flight {
+            self.send_from(peer, from, to, datagram);
+        }
+    }
+
+    /// The suite of a peer's DTLS association, once it is connected.
+    pub fn dtls_suite(&self, peer: PeerId) -> Option<srtp::Suite> {
+        self.peers[peer.0].dtls[0].as_ref()?.suite()
+    }
+
+    pub fn set_sequence(&mut self, peer: PeerId, sequence: u16) {
+        self.peers[peer.0].sequence = sequence;
+    }
+
+    pub fn set_address(&mut self, peer: PeerId, address: &str) {
+        let Ok(address) = address.parse::<SocketAddr>() else { panic!("{address} is no address") };
+        self.peers[peer.0].address = address;
+    }
+
+    /// Sends RTCP from a port of the peer, protected if it has keys.
+    pub fn report(&mut self, peer: PeerId, to: SocketAddr, payload: &[u8], from_rtcp_port: bool) {
+        let Peer { crypto, rtcp_crypto, address, .. } = &mut self.peers[peer.0];
+        let own = rtcp_crypto.as_mut().filter(|_| from_rtcp_port);
+        let payload = match own.or(crypto.as_mut()) {
+            Some(crypto) => crypto.protect(payload),
+            None => payload.to_vec(),
+        };
+        let from = if from_rtcp_port { next_port(*address) } else { *address };
+        self.send_from(peer, from, to, payload);
     }
 
     /// Events since the last call.
@@ -240,12 +326,18 @@ impl Network {
         let Some((to, nat)) = self.behind_nat(from, to) else {
             return;
         };
-        let at = self.now;
-        for peer in &mut self.peers {
+        let (at, now) = (self.now, self.instant());
+        let mut answers = Vec::new();
+        for (number, peer) in self.peers.iter_mut().enumerate() {
             let on_rtcp_port = next_port(peer.address) == to;
             if peer.nat == nat && (peer.address == to || on_rtcp_port) {
                 peer.inbox.push(Received { at, from, on_rtcp_port, payload: payload.clone() });
+                let spoken = peer.shake_hands(now, on_rtcp_port, &payload);
+                answers.extend(spoken.into_iter().map(|answer| (PeerId(number), to, answer)));
             }
+        }
+        for (peer, own, answer) in answers {
+            self.send_from(peer, own, from, answer);
         }
     }
 

@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use dtls::Certificate;
 use engine::{Applied, Arrival, BoundSockets, Engine, Outbox, Packet, Released, SocketId};
 use protocol::{ErrorCode, LocalId, PortSpan, SessionId, SessionPlan};
 
@@ -30,9 +31,11 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn new(now: Instant) -> Self {
+    pub fn new(now: Instant, certificate: Certificate) -> Self {
+        let mut engine = Engine::new(now);
+        engine.use_certificate(certificate);
         Proxy {
-            engine: Engine::new(now),
+            engine,
             by_address: BTreeMap::new(),
             by_socket: BTreeMap::new(),
             locals: BTreeMap::new(),

@@ -65,8 +65,8 @@ pub struct Context {
     rtcp: Keys,
     sources: Vec<Source>,
     clock: u64,
-    /// Cycles a new source may be in besides the first (RFC 3711 keeps the counter over a re-key).
-    expected_rocs: Vec<(u32, u32)>,
+    /// Indices at which sources without a packet so far may go on.
+    expected: Vec<(u32, u64)>,
 }
 
 struct Keys {
@@ -110,7 +110,7 @@ impl Context {
             rtcp: keys(Label::RtcpEncryption, Label::RtcpAuthentication, Label::RtcpSalt)?,
             sources: Vec::new(),
             clock: 0,
-            expected_rocs: Vec::new(),
+            expected: Vec::new(),
         })
     }
 
@@ -140,14 +140,25 @@ impl Context {
         source.rtcp = state.rtcp_index.map_or_else(Index::default, |index| Index::resumed(u64::from(index)));
     }
 
-    /// A source that starts under this key may be in cycle `roc` already: RFC 3711 §3.3.1 keeps the counter when
-    /// only the key changes, RFC 4568 §7.1.4 begins again at 0, and peers do either. The first authentic packet
-    /// decides.
-    pub fn expect_roc(&mut self, ssrc: u32, roc: u32) {
-        self.expected_rocs.retain(|(known, _)| *known != ssrc);
-        if roc != 0 && self.expected_rocs.len() < MAX_SOURCES {
-            self.expected_rocs.push((ssrc, roc));
+    /// A source that starts under this key may go on behind `index`: RFC 3711 §3.3.1 keeps the roll-over counter
+    /// when only the key changes, RFC 4568 §7.1.4 begins again at 0, and peers do either. The first authentic
+    /// packet decides.
+    pub fn expect(&mut self, ssrc: u32, index: u64) {
+        self.expected.retain(|(known, _)| *known != ssrc);
+        if self.expected.len() < MAX_SOURCES {
+            self.expected.push((ssrc, index));
         }
+    }
+
+    /// Sources without a packet so far, and the indices they may go on behind.
+    pub fn expected(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
+        self.expected.iter().copied()
+    }
+
+    /// Highest RTP index of a source.
+    pub fn rtp_index(&self, ssrc: u32) -> Option<u64> {
+        let source = self.sources.iter().find(|source| source.ssrc == ssrc)?;
+        source.rtp.started().then(|| source.rtp.highest())
     }
 
     /// Starts a source of our own in cycle `roc`.
@@ -204,19 +215,19 @@ impl Context {
         let header = rtp_header(&buffer[..length])?;
         let known = self.sources.iter().position(|source| source.ssrc == header.ssrc);
         let state = known.map_or_else(Index::default, |slot| self.sources[slot].rtp);
-        let first = self.try_unprotect_rtp(buffer, length, &header, &state);
+        let expected = self.expected.iter().position(|(ssrc, _)| *ssrc == header.ssrc && !state.started());
+        let gone_on = expected.map(|at| Index::resumed(self.expected[at].1));
+        let first = gone_on.map(|state| (self.try_unprotect_rtp(buffer, length, &header, &state), state));
         let (plain, index, state) = match first {
-            Ok((plain, index)) => (plain, index, state),
-            Err(Error::Authentication) if !state.started() => {
-                // Unknown cycle: try the one from before the re-key.
-                let roc =
-                    self.expected_rocs.iter().find(|(ssrc, _)| *ssrc == header.ssrc).map(|(_, roc)| *roc);
-                let state = Index::in_cycle(roc.ok_or(Error::Authentication)?);
+            Some((Ok((plain, index)), gone_on)) => (plain, index, gone_on),
+            None | Some((Err(_), _)) => {
                 let (plain, index) = self.try_unprotect_rtp(buffer, length, &header, &state)?;
                 (plain, index, state)
             }
-            Err(error) => return Err(error),
         };
+        if let Some(at) = expected {
+            self.expected.swap_remove(at);
+        }
         let slot = self.slot(header.ssrc);
         self.sources[slot].rtp = state;
         self.sources[slot].rtp.commit(index);

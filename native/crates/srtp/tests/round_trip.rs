@@ -88,7 +88,7 @@ fn after_a_re_key_a_peer_may_keep_its_counter_or_begin_again() {
         let suite = Suite::AesCm128HmacSha1_80;
         let (mut sender, mut receiver) = pair(suite);
         sender.start_in_cycle(1, roc_of_peer);
-        receiver.expect_roc(1, 5);
+        receiver.expect(1, 5 << 16 | 99);
         let protected = protect(&mut sender, &rtp(100, 1, b"x")).unwrap();
         unprotect(&mut receiver, &protected).unwrap();
         assert_eq!(receiver.sources().next().unwrap().rtp_index, Some(u64::from(roc_of_peer) << 16 | 100));
@@ -96,11 +96,22 @@ fn after_a_re_key_a_peer_may_keep_its_counter_or_begin_again() {
 }
 
 #[test]
+fn a_re_key_at_the_end_of_a_cycle_is_followed() {
+    let (mut sender, mut receiver) = pair(Suite::AesCm128HmacSha1_80);
+    sender.start_in_cycle(1, 6);
+    receiver.expect(1, 5 << 16 | 65_530);
+    let protected = protect(&mut sender, &rtp(2, 1, b"x")).unwrap();
+    unprotect(&mut receiver, &protected).unwrap();
+    assert_eq!(receiver.rtp_index(1), Some(6 << 16 | 2));
+    assert_eq!(receiver.expected().count(), 0);
+}
+
+#[test]
 fn a_context_resumed_elsewhere_goes_on_and_refuses_replays() {
     let suite = Suite::AesCm128HmacSha1_80;
     let (mut sender, mut receiver) = pair(suite);
     sender.start_in_cycle(1, 2);
-    receiver.expect_roc(1, 2);
+    receiver.expect(1, 2 << 16 | 9);
     let old = protect(&mut sender, &rtp(10, 1, b"x")).unwrap();
     unprotect(&mut receiver, &old).unwrap();
 

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod demux;
+pub mod dtls;
 pub mod rtcp;
 pub mod rtp;
 pub mod telephone_event;

@@ -99,6 +99,12 @@ impl Header {
     }
 }
 
+/// True if the packet says that it ends with padding.
+#[inline]
+pub fn has_padding(packet: &[u8]) -> bool {
+    packet.first().is_some_and(|first| first & 0x20 != 0)
+}
+
 /// Iterates over header extension elements; stops at the first one that exceeds the extension.
 #[derive(Debug, Clone)]
 pub struct Elements<'a> {

@@ -19,6 +19,7 @@ const component = (fields: Partial<ComponentStats>): ComponentStats => ({
   authenticationFailures: 0,
   replays: 0,
   unkeyed: 0,
+  handshakePackets: 0,
   unknownPayloadType: 0,
   remote: null,
   remoteState: 'unknown',

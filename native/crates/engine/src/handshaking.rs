@@ -1,0 +1,244 @@
+//! The DTLS side of sessions: handshake datagrams wait here, so that their cost never holds up media.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    net::SocketAddr,
+    sync::Arc,
+};
+
+use dtls::Certificate;
+use protocol::{Component, DtlsState, Event, StreamId};
+use slab::Slab;
+
+use crate::{
+    handshake::{Clock, Outcome},
+    io::Outbox,
+    latch::Verdict,
+    moment::Moment,
+    session::Session,
+    timers,
+};
+
+/// Handshake datagrams and deadlines of all sessions.
+#[derive(Debug, Default)]
+pub struct Desk {
+    letters: VecDeque<Letter>,
+    /// When which session wants to be driven; outdated entries are skipped.
+    due: BinaryHeap<Reverse<(Moment, u32)>>,
+}
+
+/// A handshake datagram, and whom it is for.
+#[derive(Debug)]
+pub struct Letter {
+    pub session: u32,
+    pub id: Arc<str>,
+    pub stream: StreamId,
+    pub port: Component,
+    pub from: SocketAddr,
+    pub at: Moment,
+    pub bytes: Box<[u8]>,
+}
+
+/// Datagrams and bytes that were sent.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Sent {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+impl Desk {
+    /// False if too much waits already: the peer will repeat it.
+    pub fn post(&mut self, letter: Letter) -> bool {
+        let same = |other: &&Letter| other.session == letter.session;
+        if self.letters.len() >= MOST_LETTERS || self.letters.iter().filter(same).count() >= MOST_OF_ONE {
+            return false;
+        }
+        self.letters.push_back(letter);
+        true
+    }
+
+    /// Has the session driven at this time at the latest.
+    pub fn schedule(&mut self, key: u32, session: &mut Session, at: Option<Moment>) {
+        let Some(at) = at else { return };
+        if session.handshake_due.is_none_or(|due| at < due) {
+            session.handshake_due = Some(at);
+            self.due.push(Reverse((at, key)));
+        }
+    }
+
+    pub fn next_due(&self) -> Option<Moment> {
+        let letter = self.letters.front().map(|letter| letter.at);
+        let driven = self.due.peek().map(|Reverse((at, _))| *at);
+        [letter, driven].into_iter().flatten().min()
+    }
+
+    /// Takes a few handshakes further; the rest waits for the next call.
+    pub fn work(
+        &mut self,
+        sessions: &mut Slab<Session>,
+        clock: Clock,
+        certificate: &Certificate,
+        events: &mut VecDeque<Event>,
+        out: &mut impl Outbox,
+    ) -> Sent {
+        let mut sent = Sent::default();
+        for _ in 0..STEPS {
+            let Some(letter) = self.letters.pop_front() else { break };
+            let Some(session) = sessions.get_mut(letter.session as usize) else { continue };
+            if !Arc::ptr_eq(&session.id, &letter.id) {
+                continue;
+            }
+            let mut turn = Turn { session, clock, certificate, events, sent: Sent::default() };
+            turn.take_in(&letter, out);
+            sent.add(turn.sent);
+            let due = next_due(session, clock, certificate);
+            self.schedule(letter.session, session, due);
+        }
+        for _ in 0..STEPS {
+            let Some((_, key)) = self.pop_due(clock.now) else { break };
+            let Some(session) = sessions.get_mut(key as usize) else { continue };
+            if session.handshake_due.is_none_or(|due| clock.now < due) {
+                continue;
+            }
+            session.handshake_due = None;
+            let mut turn = Turn { session, clock, certificate, events, sent: Sent::default() };
+            turn.drive(out);
+            sent.add(turn.sent);
+            let due = next_due(session, clock, certificate);
+            self.schedule(key, session, due);
+        }
+        sent
+    }
+
+    fn pop_due(&mut self, now: Moment) -> Option<(Moment, u32)> {
+        let Reverse((at, _)) = self.due.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.due.pop().map(|Reverse(due)| due)
+    }
+}
+
+impl Sent {
+    fn add(&mut self, more: Sent) {
+        self.packets += more.packets;
+        self.bytes += more.bytes;
+    }
+}
+
+/// When the handshakes of a session want to be driven.
+fn next_due(session: &mut Session, clock: Clock, certificate: &Certificate) -> Option<Moment> {
+    let due = |stream: &mut crate::stream::Stream, port: Component| {
+        let peer = stream.half_mut(port).latch.destination();
+        let (agent, setup) = stream.secure.as_mut()?.dtls.as_mut()?.agent(port, certificate)?;
+        agent.next_due(clock, &setup, peer)
+    };
+    let streams = session.streams.iter_mut();
+    streams.flat_map(|stream| PORTS.map(|port| due(stream, port))).flatten().min()
+}
+
+/// One step of the handshakes of a session.
+struct Turn<'a> {
+    session: &'a mut Session,
+    clock: Clock,
+    certificate: &'a Certificate,
+    events: &'a mut VecDeque<Event>,
+    sent: Sent,
+}
+
+impl Turn<'_> {
+    fn take_in(&mut self, letter: &Letter, out: &mut impl Outbox) {
+        let Some(at) = self.session.streams.iter().position(|stream| stream.id == letter.stream) else {
+            return;
+        };
+        let stream = &mut self.session.streams[at];
+        let is_signalled = stream.half_mut(letter.port).latch.signalled() == Some(letter.from);
+        let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else { return };
+        let Some((agent, setup)) = dtls.agent(letter.port, self.certificate) else { return };
+        agent.take_in(self.clock, &setup, letter.from, is_signalled, &letter.bytes);
+        self.conclude(at, letter.port, out);
+    }
+
+    fn drive(&mut self, out: &mut impl Outbox) {
+        for at in 0..self.session.streams.len() {
+            for port in PORTS {
+                let stream = &mut self.session.streams[at];
+                let peer = stream.half_mut(port).latch.destination();
+                let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else {
+                    break;
+                };
+                let Some((agent, setup)) = dtls.agent(port, self.certificate) else { continue };
+                agent.drive(self.clock, &setup, peer);
+                self.conclude(at, port, out);
+            }
+        }
+    }
+
+    /// Sends what the handshakes of a component want to say, and does what has come of them.
+    fn conclude(&mut self, at: usize, port: Component, out: &mut impl Outbox) {
+        while let Some((to, datagram)) = self.agent(at, port).and_then(|agent| agent.poll_datagram()) {
+            let stream = &mut self.session.streams[at];
+            let way_out = stream.way_out(to).and_then(|way_out| match port {
+                Component::Rtp => Some(way_out.rtp),
+                Component::Rtcp => way_out.rtcp,
+            });
+            let Some(socket) = way_out else { continue };
+            out.send(socket, to, &datagram);
+            self.sent.packets += 1;
+            self.sent.bytes += datagram.len() as u64;
+        }
+        while let Some(outcome) = self.agent(at, port).and_then(|agent| agent.poll_outcome()) {
+            match outcome {
+                Outcome::Begun => self.report(at, port, DtlsState::Handshaking),
+                Outcome::Failed { reason } => self.report(at, port, DtlsState::Failed { reason }),
+                Outcome::Mismatch => {
+                    if let Some(secure) = &mut self.session.streams[at].secure {
+                        secure.failures_mut(port).not_authentic += 1;
+                    }
+                    self.report(at, port, DtlsState::FingerprintMismatch);
+                }
+                Outcome::Connected { peer, keys } => {
+                    if let Some(secure) = &mut self.session.streams[at].secure {
+                        secure.adopt(port, &keys);
+                    }
+                    self.learn(at, port, peer);
+                    self.report(at, port, DtlsState::Connected { suite: keys.suite.name().to_owned() });
+                }
+            }
+        }
+    }
+
+    fn agent(&mut self, at: usize, port: Component) -> Option<&mut crate::handshake::Agent> {
+        let secure = self.session.streams[at].secure.as_mut()?;
+        Some(secure.dtls.as_mut()?.agent(port, self.certificate)?.0)
+    }
+
+    /// Whoever has shown the signalled certificate is the peer.
+    fn learn(&mut self, at: usize, port: Component, peer: SocketAddr) {
+        let now = self.clock.now;
+        if self.session.admit(at, port, peer, now, true) == Verdict::Learned {
+            timers::note_learned(self.session, at, port, now, self.events);
+        }
+    }
+
+    fn report(&mut self, at: usize, port: Component, state: DtlsState) {
+        let now = self.clock.now;
+        if !self.agent(at, port).is_some_and(|agent| agent.may_report(now, &state)) {
+            return;
+        }
+        self.events.push_back(Event::DtlsState {
+            session: self.session.session_id(),
+            revision: self.session.revision,
+            stream: self.session.streams[at].id,
+            component: port,
+            state,
+        });
+    }
+}
+
+const PORTS: [Component; 2] = [Component::Rtp, Component::Rtcp];
+/// Handshake steps in one go: each costs up to a third of a millisecond, in which media waits.
+const STEPS: usize = 4;
+const MOST_LETTERS: usize = 1024;
+const MOST_OF_ONE: usize = 32;

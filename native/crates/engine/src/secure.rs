@@ -1,0 +1,262 @@
+//! The protection of one stream: whose keys, and how they come about. `None` streams have none of this.
+//!
+//! What a new plan resets: with `sdes`, see [`crate::keys`]. With `dtls`, a new association number begins a new
+//! handshake, and the old keys stay in use until it has succeeded; new fingerprints alone change nothing about keys
+//! in use. A change of the kind drops all keys.
+
+use dtls::Certificate;
+use protocol::{Component, DtlsRole, FingerprintPlan, SecurityPlan, StreamId, StreamPlan, StreamSnapshot};
+use srtp::Suite;
+
+use crate::{
+    handshake::{Agent, Setup},
+    keys::{Change, Keys, Material},
+};
+
+pub struct Secured {
+    /// Of RTP, and of RTCP if it has none of its own.
+    keys: Keys,
+    /// Of RTCP with an association of its own.
+    rtcp_keys: Option<Box<Keys>>,
+    pub dtls: Option<Box<Dtls>>,
+    failures: [Failures; 2],
+}
+
+/// Packets of one component that came to nothing, or to a handshake.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Failures {
+    pub not_authentic: u64,
+    pub replays: u64,
+    pub unkeyed: u64,
+    pub handshake_packets: u64,
+}
+
+impl std::fmt::Debug for Secured {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys never reach a log.
+        formatter.debug_struct("Secured").finish_non_exhaustive()
+    }
+}
+
+/// DTLS towards one peer.
+pub struct Dtls {
+    pub role: DtlsRole,
+    fingerprints: Vec<FingerprintPlan>,
+    association: u32,
+    rtp: Agent,
+    rtcp: Option<Agent>,
+}
+
+/// What else there is to know when a plan is followed.
+pub struct Turn<'a> {
+    pub change: Change,
+    /// RTCP has a port of its own.
+    pub separate_rtcp: bool,
+    /// To be continued after a restart.
+    pub snapshot: Option<&'a StreamSnapshot>,
+    /// Sources that were passed on unread so far, with their highest index: from the peer and to the peer.
+    pub passed: Passed,
+}
+
+#[derive(Debug, Default)]
+pub struct Passed {
+    pub from_peer: Vec<(u32, u64)>,
+    pub to_peer: Vec<(u32, u64)>,
+}
+
+impl Secured {
+    /// What a checked plan makes of a stream's protection.
+    pub fn follow(before: Option<Box<Secured>>, plan: &SecurityPlan, turn: Turn<'_>) -> Option<Box<Secured>> {
+        match plan {
+            SecurityPlan::None => None,
+            SecurityPlan::Sdes { receive, send } => {
+                let (receive, send) = (Material::of(receive).ok()?, Material::of(send).ok()?);
+                let known = before.filter(|before| before.dtls.is_none());
+                let is_new = known.is_none();
+                let mut secured = known.unwrap_or_else(|| Box::new(Secured::new(None)));
+                secured.keys.change(&receive, &send, turn.change);
+                if is_new {
+                    turn.passed.from_peer.iter().for_each(|(ssrc, index)| secured.keys.expect(*ssrc, *index));
+                    turn.passed.to_peer.iter().for_each(|(ssrc, index)| secured.keys.skip_to(*ssrc, *index));
+                }
+                if let Some(snapshot) = turn.snapshot {
+                    secured.keys.resume(&snapshot.rtp);
+                }
+                Some(secured)
+            }
+            SecurityPlan::Dtls { role, fingerprints, association } => {
+                let known = before.filter(|before| before.dtls.is_some());
+                let mut secured = known.unwrap_or_else(|| {
+                    Box::new(Secured::new(Some(Dtls::new(*role, fingerprints, *association))))
+                });
+                secured.follow_dtls(*role, fingerprints, *association, &turn);
+                Some(secured)
+            }
+        }
+    }
+
+    fn new(dtls: Option<Dtls>) -> Self {
+        Secured {
+            keys: Keys::default(),
+            rtcp_keys: None,
+            dtls: dtls.map(Box::new),
+            failures: Default::default(),
+        }
+    }
+
+    fn follow_dtls(
+        &mut self,
+        role: DtlsRole,
+        fingerprints: &[FingerprintPlan],
+        association: u32,
+        turn: &Turn<'_>,
+    ) {
+        let Some(dtls) = &mut self.dtls else { return };
+        let association_changed = dtls.association != association;
+        let changed = association_changed || dtls.role != role || dtls.fingerprints != fingerprints;
+        dtls.role = role;
+        dtls.fingerprints = fingerprints.to_vec();
+        dtls.association = association;
+        if turn.separate_rtcp {
+            dtls.rtcp.get_or_insert_default();
+            self.rtcp_keys.get_or_insert_default();
+        } else {
+            dtls.rtcp = None;
+            self.rtcp_keys = None;
+        }
+        if changed || turn.change != Change::Nothing {
+            for agent in std::iter::once(&mut dtls.rtp).chain(&mut dtls.rtcp) {
+                agent.replan(association_changed);
+            }
+        }
+        if let Some(snapshot) = turn.snapshot.filter(|snapshot| snapshot.association == association) {
+            self.resume_dtls(snapshot, fingerprints);
+        }
+    }
+
+    /// Keys that were proven before a restart are good without another handshake.
+    fn resume_dtls(&mut self, snapshot: &StreamSnapshot, fingerprints: &[FingerprintPlan]) {
+        let Some(dtls) = self.dtls.as_mut().filter(|_| !fingerprints.is_empty()) else { return };
+        if let Some(keys) = Keys::resumed(&snapshot.rtp) {
+            self.keys = keys;
+            dtls.rtp = Agent::established(snapshot.association);
+        }
+        let rtcp = snapshot.rtcp.as_ref().and_then(Keys::resumed);
+        if let (Some(agent), Some(keys)) = (&mut dtls.rtcp, rtcp) {
+            self.rtcp_keys = Some(Box::new(keys));
+            *agent = Agent::established(snapshot.association);
+        }
+    }
+
+    /// The keys of what comes or goes through this port.
+    #[inline]
+    pub fn keys(&mut self, port: Component) -> &mut Keys {
+        match &mut self.rtcp_keys {
+            Some(keys) if port == Component::Rtcp => keys,
+            Some(_) | None => &mut self.keys,
+        }
+    }
+
+    pub fn failures(&self, component: Component) -> Failures {
+        self.failures[component as usize]
+    }
+
+    pub fn failures_mut(&mut self, component: Component) -> &mut Failures {
+        &mut self.failures[component as usize]
+    }
+
+    /// Takes over the keys of a handshake with the right peer.
+    pub fn adopt(&mut self, port: Component, keys: &dtls::Keys) {
+        let (receive, send) = (Material::new(keys.remote.clone()), Material::new(keys.local.clone()));
+        // Peers begin at 0 with a new association.
+        self.keys(port).change(&receive, &send, Change::Moved);
+    }
+
+    pub fn suite_in(&self) -> Option<Suite> {
+        self.keys.suite_in()
+    }
+
+    pub fn suite_out(&self) -> Option<Suite> {
+        self.keys.suite_out()
+    }
+
+    /// The plan this follows.
+    pub fn plan(&self) -> SecurityPlan {
+        if let Some(dtls) = &self.dtls {
+            let Dtls { role, association, .. } = **dtls;
+            return SecurityPlan::Dtls { role, fingerprints: dtls.fingerprints.clone(), association };
+        }
+        match self.keys.materials() {
+            Some((receive, send)) => SecurityPlan::Sdes { receive: receive.plan(), send: send.plan() },
+            None => SecurityPlan::None,
+        }
+    }
+
+    /// What it takes to continue elsewhere; `None` before there are keys.
+    pub fn snapshot(&self, stream: StreamId) -> Option<StreamSnapshot> {
+        let rtp = self.keys.snapshot()?;
+        let association = match &self.dtls {
+            Some(dtls) => dtls.rtp.association()?,
+            None => 0,
+        };
+        let rtcp_agent = self.dtls.as_ref().and_then(|dtls| dtls.rtcp.as_ref());
+        let rtcp_keys =
+            self.rtcp_keys.as_ref().filter(|_| rtcp_agent.and_then(Agent::association) == Some(association));
+        Some(StreamSnapshot { stream, association, rtp, rtcp: rtcp_keys.and_then(|keys| keys.snapshot()) })
+    }
+}
+
+impl Dtls {
+    fn new(role: DtlsRole, fingerprints: &[FingerprintPlan], association: u32) -> Self {
+        Dtls { role, fingerprints: fingerprints.to_vec(), association, rtp: Agent::default(), rtcp: None }
+    }
+
+    /// The agent behind a port, if DTLS is spoken there, and what it has to know.
+    pub fn agent<'a>(
+        &'a mut self,
+        port: Component,
+        certificate: &'a Certificate,
+    ) -> Option<(&'a mut Agent, Setup<'a>)> {
+        let setup = Setup {
+            certificate,
+            role: self.role,
+            fingerprints: &self.fingerprints,
+            association: self.association,
+        };
+        let agent = match port {
+            Component::Rtp => &mut self.rtp,
+            Component::Rtcp => self.rtcp.as_mut()?,
+        };
+        Some((agent, setup))
+    }
+
+    /// The same for a quick look.
+    pub fn agent_at(&self, port: Component) -> Option<&Agent> {
+        match port {
+            Component::Rtp => Some(&self.rtp),
+            Component::Rtcp => self.rtcp.as_ref(),
+        }
+    }
+}
+
+/// Says what is wrong with the protection a plan asks for.
+pub fn check(plan: &StreamPlan) -> Result<(), (&'static str, String)> {
+    match &plan.security {
+        SecurityPlan::None => return Ok(()),
+        SecurityPlan::Sdes { receive, send } => {
+            Material::of(receive).map_err(|reason| ("security.receive", reason))?;
+            Material::of(send).map_err(|reason| ("security.send", reason))?;
+        }
+        SecurityPlan::Dtls { fingerprints, .. } => {
+            if fingerprints.len() > MOST_FINGERPRINTS {
+                return Err(("security.fingerprints", format!("exceed {MOST_FINGERPRINTS}")));
+            }
+        }
+    }
+    match plan.kind {
+        protocol::StreamKind::Rtp => Ok(()),
+        protocol::StreamKind::Opaque => Err(("security", "is for RTP only".to_owned())),
+    }
+}
+
+const MOST_FINGERPRINTS: usize = 16;
