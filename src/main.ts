@@ -42,8 +42,7 @@ async function main(words: readonly string[]): Promise<number> {
       }
       // Loaded only now: a check or a launch has no use for it, and start-up is counted in tenths of a second.
       const { runNode } = await import('./node.js');
-      await runNode(loaded.config, { version: version(), file });
-      return 0;
+      return runNode(loaded.config, { version: version(), file });
     }
   }
 }

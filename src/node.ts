@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
+import { setTimeout } from 'node:timers/promises';
+import type { Notice } from './call/notice.js';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
@@ -7,11 +9,16 @@ import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schem
 import { startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
+import { EventStream } from './http/event-stream.js';
+import { startHttpServer } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
 import { bridgeOf } from './negotiation/pair-places.js';
 import { RELAY_ONLY } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
+import { configuredChannels } from './notify/channels.js';
+import { ngNotification } from './notify/ng-push.js';
+import { NodeNotifier } from './notify/node-notifier.js';
 import { StreamNotifier } from './notify/notifier.js';
 import { newCounters } from './observability/counters.js';
 import { createEvents } from './observability/events.js';
@@ -19,6 +26,7 @@ import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
+import { Drain } from './service/drain.js';
 import { DataPlaneError } from './service/ports.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
@@ -28,18 +36,22 @@ export type Program = {
   readonly version: string;
   /** Where the configuration comes from. */
   readonly file: string;
-  /** On SIGHUP no calls are taken any more, and the program ends with the last one. */
-  readonly endsOnHangup?: boolean;
 };
 
-/** Puts the parts together and runs them until a signal. Calls are not released: they live in the data plane. */
-export async function runNode(config: Config, program: Program): Promise<void> {
+/**
+ * Puts the parts together and runs them until a signal, or until a drained node has no call left. Calls are not
+ * released: they live in the data plane. Resolves with the exit code.
+ */
+export async function runNode(config: Config, program: Program): Promise<number> {
   const stopped = signalled();
   const logger = createLogger(config.log);
   const counters = newCounters();
   const events = createEvents(logger, counters);
   const registry = new CallRegistry();
-  const notifier = new StreamNotifier(events);
+  const node = hostname();
+  const now = (): number => Date.now();
+  const channels = configuredChannels(config.notify, { events, node, now });
+  const notifier = new NodeNotifier(new StreamNotifier(events), channels);
   const bridge = bridgeOf(interfaceFacts(config));
 
   const attachment: Attachment = new Attachment({
@@ -50,10 +62,12 @@ export async function runNode(config: Config, program: Program): Promise<void> {
     planOf,
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
+    onLost: (call) => service.lost(call),
   });
+  const socket = config.dataPlane.socket ?? DEFAULT_SOCKET;
   const dataPlane = new DataPlaneClient({
-    path: config.dataPlane.socket ?? DEFAULT_SOCKET,
-    node: hostname(),
+    path: socket,
+    node,
     listener: attachment,
   });
   attachment.use(dataPlane);
@@ -63,10 +77,10 @@ export async function runNode(config: Config, program: Program): Promise<void> {
     registry,
     events,
     counters,
-    clock: { now: () => Date.now() },
+    clock: { now },
     random: { bytes: (length) => randomBytes(length) },
     interfaces: interfaceFacts(config),
-    defaults: callDefaults(config, hostname()),
+    defaults: callDefaults(config, node),
     maxSessions: config.maxSessions,
     notifier,
     routes: kernelRoutes,
@@ -75,10 +89,19 @@ export async function runNode(config: Config, program: Program): Promise<void> {
     protection: () => RELAY_ONLY,
   });
 
+  const drain = new Drain({
+    refuse: (on) => service.drain(on),
+    remaining: () => service.calls,
+    file: `${socket}.draining`,
+    failed: events.drainNotRemembered,
+  });
+  process.on('SIGHUP', () => drain.start());
+  process.on('SIGUSR2', () => drain.stop());
+
   // Control sockets open only when calls and data plane agree: no command meets an empty registry.
   dataPlane.start();
   const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
-  if (status === undefined) return;
+  if (status === undefined) return 0;
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const server = await startNgServer({
     listen: withInherited('udp', config.listen.ng, inherited),
@@ -96,13 +119,35 @@ export async function runNode(config: Config, program: Program): Promise<void> {
     notify: config.rtpproxy.notify,
     logger,
   });
+  if (config.notify.ngTcp) {
+    const tell = (notice: Notice): void => {
+      const cutOff = server.broadcast(ngNotification(notice));
+      if (cutOff > 0) events.noticesDropped('ng over TCP', 'a client does not read', cutOff);
+    };
+    notifier.add({ tell, waiting: 0, close() {} });
+  }
+  const eventStream = new EventStream(node, (notices) =>
+    events.noticesDropped('/events', 'a client does not read', notices),
+  );
+  notifier.add(eventStream);
+  const http = await startHttpServer({ listen: config.listen.http, drain, eventStream });
   process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
 
-  await (program.endsOnHangup === true ? Promise.race([stopped, emptied(service, registry)]) : stopped);
-  await Promise.all([server.close(), rtpproxy.close()]);
+  const drained = await Promise.race([stopped, drain.empty.then(() => true)]);
+  if (drained) await Promise.race([stopped, delivered(notifier)]);
+  drain.close();
+  await Promise.all([server.close(), rtpproxy.close(), http.close()]);
   service.close();
   dataPlane.close();
   notifier.close();
+  return drained ? DRAINED : 0;
+}
+
+/** What the last calls left to tell, as far as it can be told soon. */
+async function delivered(notifier: NodeNotifier): Promise<void> {
+  for (const started = Date.now(); notifier.waiting > 0 && Date.now() - started < LAST_NOTICES_MS; ) {
+    await setTimeout(100);
+  }
 }
 
 async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient): Promise<Status> {
@@ -139,24 +184,6 @@ function rtpproxyListen(
   return { ...listener, ...held };
 }
 
-/** Resolves when the last call has ended after a hangup, and has the supervisor end, too. */
-function emptied(service: CallService, registry: CallRegistry): Promise<undefined> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (registry.size > 0) return;
-      if (process.env.TANDEM_LISTEN_FDS !== undefined) process.kill(process.ppid, 'SIGTERM');
-      resolve(undefined);
-    };
-    process.on('SIGHUP', () => {
-      if (service.draining) return;
-      service.drain(true);
-      setInterval(look, LOOK_MS).unref();
-    });
-  });
-}
-
-const LOOK_MS = 200;
-
 function signalled(): Promise<undefined> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
@@ -165,5 +192,10 @@ function signalled(): Promise<undefined> {
 
 /** How long a repeated datagram is answered from memory, at least. */
 const RTPPROXY_MEMORY_MS = 35_000;
+
+/** Exit code that tells the supervisor not to start anything again. */
+const DRAINED = 3;
+
+const LAST_NOTICES_MS = 10_000;
 
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

@@ -40,8 +40,7 @@ async function main(words: readonly string[]): Promise<number> {
         return 0;
       }
       const { runNode } = await import('./node.js');
-      await runNode(loaded.config, { version: version(), file: 'from rtpengine options' });
-      return 0;
+      return runNode(loaded.config, { version: version(), file: 'from rtpengine options' });
     }
   }
 }

@@ -38,12 +38,7 @@ async function main(words: readonly string[]): Promise<number> {
         return 0;
       }
       const { runNode } = await import('./node.js');
-      await runNode(loaded.config, {
-        version: version(),
-        file: 'from rtpproxy options',
-        endsOnHangup: true,
-      });
-      return 0;
+      return runNode(loaded.config, { version: version(), file: 'from rtpproxy options' });
     }
   }
 }

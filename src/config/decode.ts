@@ -14,6 +14,7 @@ import {
 } from './fields.js';
 import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
+import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
 import type { Mistake, Value } from './value.js';
@@ -29,6 +30,7 @@ export function decodeConfig(
   const log = subsection(top, 'log');
   const dataPlane = subsection(top, 'dataPlane');
   const rtpproxySection = subsection(top, 'rtpproxy');
+  const http = listenAddresses(listen, 'http', []);
 
   const ngTcp = listenAddresses(listen, 'ngTcp', []);
   const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
@@ -37,7 +39,7 @@ export function decodeConfig(
     mistake(listen, 'ng', 'at least one address is needed');
   }
   const config: Config = {
-    listen: { ng, ngTcp, rtpproxy },
+    listen: { ng, ngTcp, rtpproxy, http },
     interfaces: decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
@@ -52,6 +54,7 @@ export function decodeConfig(
     strictSource: boolean(top, 'strictSource', true),
     sipSource: boolean(top, 'sipSource', false),
     rtpproxy: decodeRtpproxy(rtpproxySection),
+    notify: decodeNotify(subsection(top, 'notify')),
     tos: integer(top, 'tos', TOS, 0),
     controlTos: integer(top, 'controlTos', TOS, 0),
     templates: decodeTemplates(subsection(top, 'templates')),
@@ -132,6 +135,8 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['offer-timeout', 'timeouts.offerSeconds'],
   ['final-timeout', 'timeouts.finalSeconds'],
   ['delete-delay', 'deleteDelaySeconds'],
+  ['b2b-url', 'notify.xmlrpc.url'],
+  ['xmlrpc-format', 'notify.xmlrpc.format'],
   ['log-level', 'log.level'],
   ['num-threads', 'dataPlane.shards'],
   ['io-uring', 'dataPlane.io'],

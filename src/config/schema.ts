@@ -1,3 +1,4 @@
+import type { NoticeEvent } from '../call/notice.js';
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
@@ -6,6 +7,8 @@ export type Config = {
     readonly ng: readonly ListenAddress[];
     readonly ngTcp: readonly ListenAddress[];
     readonly rtpproxy: readonly RtpproxyListenConfig[];
+    /** For operators and their programs. */
+    readonly http: readonly ListenAddress[];
   };
   /** The first one is used for calls that name none. */
   readonly interfaces: readonly InterfaceConfig[];
@@ -17,6 +20,7 @@ export type Config = {
   readonly strictSource: boolean;
   readonly sipSource: boolean;
   readonly rtpproxy: RtpproxyConfig;
+  readonly notify: NotifyConfig;
   readonly tos: number;
   readonly controlTos: number;
   /** Flag strings by name; `default` counts for every command, a command's name for that command. */
@@ -38,6 +42,20 @@ export type RtpproxyConfig = {
   readonly socketMode: number;
   /** Between two interfaces, media goes where signalling says, unless a command says otherwise. */
   readonly asymmetricBridge: boolean;
+};
+
+/** Who is told of calls that end by themselves. In a URL `%%` stands for the host of the call's client. */
+export type NotifyConfig = {
+  readonly xmlrpc: { readonly url: string; readonly format: 'sems' | 'callId' | 'dialog' } | null;
+  readonly jsonrpc: { readonly url: string } | null;
+  readonly webhook: {
+    readonly url: string;
+    readonly secret: string;
+    readonly events: readonly NoticeEvent[];
+    readonly deadLetterFile: string | null;
+  } | null;
+  /** Clients on TCP connections of the ng protocol. */
+  readonly ngTcp: boolean;
 };
 
 export type ListenAddress = { readonly address: string; readonly port: number };

@@ -4,6 +4,7 @@ import { type Mistake, parseVariable, type Value, withValue } from './value.js';
 /** Keys that an environment variable can set: `TANDEM_` and the key path in capitals. */
 const PATHS: readonly string[] = [
   'listen.ng',
+  'listen.http',
   'interfaces',
   'portMin',
   'portMax',
@@ -21,6 +22,14 @@ const PATHS: readonly string[] = [
   'rtpproxy.notify',
   'rtpproxy.socketMode',
   'rtpproxy.asymmetricBridge',
+  'notify.xmlrpc.url',
+  'notify.xmlrpc.format',
+  'notify.jsonrpc.url',
+  'notify.webhook.url',
+  'notify.webhook.secret',
+  'notify.webhook.events',
+  'notify.webhook.deadLetterFile',
+  'notify.ngTcp',
   'tos',
   'controlTos',
   'log.level',

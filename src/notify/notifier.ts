@@ -1,4 +1,3 @@
-import type { Notifier } from '../service/ports.js';
 import { parseTarget, StreamTarget } from './stream-target.js';
 
 export type NotifierEvents = {
@@ -7,7 +6,7 @@ export type NotifierEvents = {
 };
 
 /** Tells stream targets; each has its own queue and connection, so that a dead one delays nobody. */
-export class StreamNotifier implements Notifier {
+export class StreamNotifier {
   readonly #events: NotifierEvents;
   readonly #targets = new Map<string, StreamTarget>();
 

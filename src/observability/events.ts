@@ -155,6 +155,26 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ target, reason, notices }, 'notifications dropped');
     },
 
+    noticeDelivered(target: string, { callId, event }: NoticeOf, remark: string | undefined): void {
+      counters.noticesSent += 1;
+      log.debug({ callId, target, event }, 'notification delivered');
+      if (remark !== undefined) log.warn({ callId, target, event, remark }, 'notification answered oddly');
+    },
+
+    /** `letter`: the whole notice, for those who want to make up for it. */
+    noticeLost(target: string, { callId, event }: NoticeOf, reason: string, letter?: string): void {
+      counters.noticesDropped += 1;
+      log.warn({ callId, target, event, reason, letter }, 'notification dropped');
+    },
+
+    deadLetterUnwritten(error: unknown): void {
+      log.error({ error: textOf(error) }, 'dropped notification not written to its file');
+    },
+
+    drainNotRemembered(error: unknown): void {
+      log.warn({ error: textOf(error) }, 'whether we drain would be forgotten in a crash');
+    },
+
     taskFailed(callId: string, error: unknown): void {
       log.error({ callId, error: error instanceof Error ? error.stack : String(error) }, 'defect');
     },
@@ -164,6 +184,8 @@ export function createEvents(log: Logger, counters: Counters) {
     },
   };
 }
+
+type NoticeOf = { readonly callId: string; readonly event: string };
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

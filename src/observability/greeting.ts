@@ -14,6 +14,7 @@ export function greeting(
     ...config.listen.ng.map((address) => `ng over UDP on ${showTransportAddress(address)}`),
     ...config.listen.ngTcp.map((address) => `ng over TCP on ${showTransportAddress(address)}`),
     ...config.listen.rtpproxy.map((listener) => `rtpproxy on ${showRtpproxyListener(listener)}`),
+    ...config.listen.http.map((address) => `HTTP on ${showTransportAddress(address)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
     ...(node.calls > 0 ? [`${count(node.calls, 'call')} found in the data plane`] : []),

@@ -15,6 +15,8 @@ export type AttachmentOptions = {
   /** Takes over a call that was created before this process started. */
   readonly adopt: (call: Call) => void;
   readonly onEvent: (event: Event) => void;
+  /** Told of a call that could not be brought back and is forgotten. */
+  readonly onLost?: (call: Call) => void;
 };
 
 /**
@@ -131,6 +133,7 @@ export class Attachment implements DataPlaneListener {
       if (error instanceof DataPlaneError && CONNECTION_TROUBLE.has(error.detail.code)) throw error;
       events.callLost(call.callId, error);
       registry.remove(call.callId);
+      this.#options.onLost?.(call);
       return false;
     }
   }

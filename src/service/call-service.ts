@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
+import { endNotice, lastPacketMsAgo, silenceNotice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
 import { describeCall } from '../call/statistics.js';
 import type {
@@ -82,6 +83,16 @@ export class CallService {
 
   get draining(): boolean {
     return this.#draining;
+  }
+
+  /** Calls, and offers about to become some. */
+  get calls(): number {
+    return this.#parts.registry.size + this.#arriving;
+  }
+
+  /** Tells of a call that could not be brought back. */
+  lost(call: Call): void {
+    this.#parts.notifier.tell(endNotice(call, 'lost', this.#parts.clock.now(), null));
   }
 
   /** Takes over a call that was created before this process started. */
@@ -223,8 +234,11 @@ export class CallService {
         return events.remoteLearned(event);
       case 'foreignSource':
         return events.foreignSource(event);
-      case 'noFirstPacket':
+      case 'noFirstPacket': {
+        const notice = call && silenceNotice(call, event.stream, this.#parts.clock.now());
+        if (notice !== undefined) this.#parts.notifier.tell(notice);
         return events.noFirstPacket(event);
+      }
       case 'dtlsState':
         return events.dtlsState(event);
       case 'mediaTimeout':
@@ -254,17 +268,21 @@ export class CallService {
 
   /** Why there is no room for a new call. */
   #refusal(callId: string): CommandFailure | undefined {
-    const { registry, maxSessions, events } = this.#parts;
-    const full = maxSessions !== null && registry.size + this.#arriving >= maxSessions;
+    const { maxSessions, events } = this.#parts;
+    const full = maxSessions !== null && this.calls >= maxSessions;
     if (!full && !this.#draining) return undefined;
     events.callRejected(callId, full ? 'limit' : 'draining');
     return failure(full ? 'limit' : 'draining', SESSION_LIMIT);
   }
 
-  /** Clients that asked for it hear of a call whose media died; each of them once. */
+  /** Programs outside hear of a call that ended otherwise than by its client, each of them once. */
   #ended(call: Call, reason: EndReason, media: SessionStats | null): void {
     const isTimeout = reason !== 'deleted' && reason !== 'forced';
     this.#pairs.counts.callEnded(call, isTimeout, media);
+    // Whoever has deleted a call waits for no word of its end.
+    if (reason !== 'deleted' && call.deleteAtMs === undefined) {
+      this.#parts.notifier.tell(endNotice(call, reason, this.#parts.clock.now(), lastPacketMsAgo(media)));
+    }
     if (!isTimeout) return;
     for (const { target, tag } of noticesOf(call)) this.#parts.notifier.notify(target, tag, call.callId);
   }

@@ -1,3 +1,4 @@
+import type { Notice } from '../call/notice.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand, PairReply } from '../command/pair.js';
 import type { Reply } from '../command/reply.js';
@@ -51,7 +52,9 @@ export class DataPlaneError extends Error {
 
 /** Tells programs outside what happened to a call. */
 export type Notifier = {
-  /** Never waits and never fails: what cannot be delivered is counted and logged. */
+  /** Tells everybody the configuration names. Never waits and never fails, as `notify`. */
+  tell(notice: Notice): void;
+  /** Tells a target a client chose. Never waits and never fails: what cannot be delivered is counted and logged. */
   notify(target: string, text: string, callId: string): void;
 };
 

@@ -51,6 +51,9 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('delete-delay', 'deleteDelaySeconds', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
   put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
+  if (options.has('b2b-url')) setAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
+  put('b2b-url', 'notify.xmlrpc.url', (value) => value);
+  put('xmlrpc-format', 'notify.xmlrpc.format', (value) => XMLRPC_FORMATS[Number(value)] ?? value);
   put('log-level', 'log.level', logLevel);
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);
@@ -245,6 +248,9 @@ function mistake(given: Given, text: string): Mistake {
 function number(value: string): number | string {
   return /^-?\d+$/.test(value) ? Number(value) : value;
 }
+
+/** By their numbers. */
+const XMLRPC_FORMATS: readonly string[] = ['sems', 'callId', 'dialog'];
 
 /** Syslog levels 0 to 7. */
 function logLevel(value: string): string {

@@ -5,7 +5,8 @@ import { type AnswerDatagram, closeUdp, type ListenAddress, listenUdp } from '..
 import { ControlCounts } from './control-counts.js';
 import { compileTemplates } from './evaluate.js';
 import { type DroppedFrames, type NgLogger, NgResponder } from './responder.js';
-import { listenTcp } from './tcp.js';
+import { broadcast, listenTcp, type TcpListener } from './tcp.js';
+import type { Dictionary } from './value.js';
 
 export type NgServerOptions = {
   /** UDP. */
@@ -23,6 +24,8 @@ export type NgServer = {
   readonly tcpAddresses: readonly { readonly address: string; readonly port: number }[];
   /** For transports beside UDP and TCP (HTTP, WebSocket). */
   readonly responder: NgResponder;
+  /** Sends to every TCP client what it has not asked for. Returns how many could not take it. */
+  broadcast(notification: Dictionary): number;
   /** Commands by client. */
   controls(): readonly ControlStatistics[];
   dropped(): Readonly<DroppedFrames>;
@@ -40,6 +43,7 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
     responder.answer(frame, { ...from, protocol: 'ng' }, MAX_DATAGRAM_BYTES);
   const closers: (() => Promise<void>)[] = [];
   const addresses: { address: string; port: number }[] = [];
+  const tcpListeners: TcpListener[] = [];
   const tcpAddresses: { address: string; port: number }[] = [];
   const close = async () => {
     await Promise.all(closers.splice(0).map((closeOne) => closeOne()));
@@ -52,9 +56,10 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
       if (bound !== undefined) addresses.push({ address: bound.address, port: bound.port });
     }
     for (const listen of options.listenTcp ?? []) {
-      const { server, close: closeTcp } = await listenTcp(listen, responder, logger);
-      closers.push(closeTcp);
-      const bound = server.address();
+      const listener = await listenTcp(listen, responder, logger);
+      tcpListeners.push(listener);
+      closers.push(() => listener.close());
+      const bound = listener.server.address();
       if (bound !== null && typeof bound === 'object')
         tcpAddresses.push({ address: bound.address, port: bound.port });
     }
@@ -66,6 +71,7 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
     addresses,
     tcpAddresses,
     responder,
+    broadcast: (notification) => broadcast(tcpListeners, notification),
     controls: () => counts.statistics(),
     dropped: () => responder.dropped,
     close,

@@ -1,11 +1,18 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { encodeBencode } from './bencode.js';
 import type { NgLogger, NgResponder } from './responder.js';
 import { FrameSplitter } from './tcp-framing.js';
 import type { ListenAddress } from '../udp.js';
+import type { Dictionary } from './value.js';
 
 /** ng over TCP: the same frames, one behind the other. Only bencode can be told apart in a stream. */
-export type TcpListener = { readonly server: Server; close(): Promise<void> };
+export type TcpListener = {
+  readonly server: Server;
+  readonly connections: ReadonlySet<Socket>;
+  close(): Promise<void>;
+};
 
 export async function listenTcp(
   listen: ListenAddress,
@@ -24,6 +31,7 @@ export async function listenTcp(
   server.on('error', (error) => logger.error({ err: error }, 'ng listener failed'));
   return {
     server,
+    connections,
     async close() {
       const closed = once(server, 'close');
       server.close();
@@ -31,6 +39,17 @@ export async function listenTcp(
       await closed;
     },
   };
+}
+
+/** Sends a frame nobody has asked for to every connection. Returns how many were cut off instead. */
+export function broadcast(listeners: readonly TcpListener[], notification: Dictionary): number {
+  const frame = Buffer.from(`${randomBytes(8).toString('hex')} ${encodeBencode(notification)}`, 'latin1');
+  let cutOff = 0;
+  for (const connection of listeners.flatMap(({ connections }) => [...connections])) {
+    write(connection, frame);
+    if (connection.destroyed) cutOff += 1;
+  }
+  return cutOff;
 }
 
 function serve(connection: Socket, responder: NgResponder, logger: NgLogger): void {

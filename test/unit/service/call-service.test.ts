@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Notice } from '../../../src/call/notice.js';
 import type { Client, Command, DeleteCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { Reply } from '../../../src/command/reply.js';
@@ -24,6 +25,7 @@ let counters: Counters;
 let service: CallService;
 let log: string[];
 let now: number;
+let told: Notice[];
 
 beforeEach(async () => {
   await start();
@@ -38,6 +40,7 @@ async function start({
   registry = new CallRegistry();
   counters = newCounters();
   log = [];
+  told = [];
   now = FACTS.now;
   const logger = createLogger({ level: 'debug', format: 'text' }, { write: (line) => void log.push(line) });
   const events = createEvents(logger, counters);
@@ -49,6 +52,7 @@ async function start({
     planOf,
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
+    onLost: (call) => service.lost(call),
   });
   attachment.use(dataPlane);
   service = new CallService({
@@ -61,7 +65,7 @@ async function start({
     random: FACTS.random,
     interfaces: FACTS.interfaces,
     defaults: FACTS.defaults,
-    notifier: { notify() {} },
+    notifier: { notify() {}, tell: (notice) => void told.push(notice) },
     routes: { sourceTowards: async () => undefined },
     pairRules: { bridge: null, asymmetricBridge: false },
     cpuSeconds: () => 0,
@@ -259,6 +263,75 @@ describe('what the data plane reports', () => {
     expect(registry.size).toBe(0);
     expect(dataPlane.released).toEqual(['call']);
     expect(counters.callsEnded.mediaTimeout).toBe(1);
+  });
+
+  test('a media timeout is told with the tags of both parties', async () => {
+    await offer();
+    await answer();
+    now += 70_000;
+    service.handleEvent(timeout);
+    await settled();
+    expect(told).toEqual([
+      {
+        event: 'mediaTimeout',
+        callId: 'call',
+        createdMs: FACTS.now,
+        atMs: FACTS.now + 70_000,
+        createdFrom: '192.0.2.250:5060',
+        dialogues: [{ fromTag: 'a', toTag: 'b' }],
+        tags: ['a', 'b'],
+        media: ['audio'],
+        lastPacketMs: null,
+      },
+    ]);
+  });
+
+  test('a media timeout of a call its client has ended is not told', async () => {
+    await offer();
+    await answer();
+    await remove({ delaySeconds: 30 });
+    service.handleEvent({ ...timeout, revision: 3 });
+    await settled();
+    expect(registry.size).toBe(0);
+    expect(told).toEqual([]);
+  });
+
+  test('a party that stays silent after its answer is told by its tag', async () => {
+    await offer();
+    await answer();
+    const stream = registry.find('call')?.legs.find(({ tag }) => tag === 'b')?.streams[0]?.id ?? -1;
+    service.handleEvent({ kind: 'noFirstPacket', session: 'call', revision: 2, stream });
+    await settled();
+    expect(told).toMatchObject([
+      {
+        event: 'noFirstPacket',
+        dialogues: [{ fromTag: 'b', toTag: 'a' }],
+        tags: ['b'],
+        media: ['audio'],
+        line: 0,
+      },
+    ]);
+  });
+
+  test('an end by an operator is told, one by its client is not', async () => {
+    await offer('mine');
+    await service.end('mine');
+    await offer();
+    await remove();
+    expect(told).toMatchObject([{ event: 'forced', callId: 'mine', dialogues: [], tags: ['a'] }]);
+  });
+
+  test('a call that cannot be brought back is told', async () => {
+    await offer();
+    await answer();
+    dataPlane.plans.clear();
+    dataPlane.refusals.apply.push({ code: 'portBusy', address: '192.0.2.1', port: 30_000 });
+    attachment.disconnected('crash');
+    attachment.connected('another boot', 0);
+    await attachment.ready(1000);
+    expect(told).toMatchObject([
+      { event: 'lost', callId: 'call', dialogues: [{ fromTag: 'a', toTag: 'b' }] },
+    ]);
   });
 
   test('a media timeout from before the last signalling is none', async () => {

@@ -73,7 +73,7 @@ struct Running {
 }
 
 fn start(options: &Options) -> anyhow::Result<Running> {
-    let signals = Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::CHILD])?;
+    let signals = Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2, Signal::CHILD])?;
     let listening = listen(options)?;
     let directory = options.socket.is_none().then(PrivateDirectory::create).transpose()?;
     let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
@@ -151,21 +151,26 @@ impl Running {
                         self.shut_down();
                         return ExitCode::SUCCESS;
                     }
-                    Signal::HUP => self.control_plane.signal(Signal::HUP),
+                    Signal::HUP | Signal::USR2 => self.control_plane.signal(signal),
                     _ => {}
                 }
             }
             let now = Instant::now();
-            if self.reap(now).contains(&Some(i32::from(WRONG_USAGE))) {
+            let exits = self.reap(now);
+            if exits.contains(&Some(i32::from(WRONG_USAGE))) {
                 self.shut_down();
                 return ExitCode::from(WRONG_USAGE);
+            }
+            if exits[1] == Some(DRAINED) {
+                self.shut_down();
+                return ExitCode::SUCCESS;
             }
             self.data_plane.restart_if_due(now);
             self.control_plane.restart_if_due(now);
         }
     }
 
-    /// Exit codes of those that have died.
+    /// Exit codes of those that have died, the data plane's first.
     fn reap(&mut self, now: Instant) -> [Option<i32>; 2] {
         [&mut self.data_plane, &mut self.control_plane].map(|child| child.reap(now)?.code())
     }
@@ -228,5 +233,7 @@ impl Drop for PrivateDirectory {
 
 /// Exit code of a program that cannot do what it was told; starting it again would not help.
 const WRONG_USAGE: u8 = 2;
+/// Exit code of a control plane that was to take no new calls, and whose last one has ended.
+const DRAINED: i32 = 3;
 const CONTROL_PLANE_TIME: Duration = Duration::from_millis(500);
 const TIME_TO_END: Duration = Duration::from_millis(800);

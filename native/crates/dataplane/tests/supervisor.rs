@@ -148,6 +148,20 @@ fn a_hang_up_goes_to_the_control_plane() {
 }
 
 #[test]
+fn a_second_thought_goes_to_the_control_plane() {
+    let supervisor = Supervisor::start(&format!("trap 'echo > usr2' USR2; echo > ready; {STAY}"), &[]);
+    until("the script", || supervisor.directory.file("ready").exists().then_some(()));
+    supervisor.signal(Signal::USR2);
+    until("the signal", || supervisor.directory.file("usr2").exists().then_some(()));
+}
+
+#[test]
+fn a_drained_control_plane_ends_everything_with_success() {
+    let mut supervisor = Supervisor::start("exit 3", &[]);
+    assert_eq!(supervisor.exit_code(), Some(0));
+}
+
+#[test]
 fn a_datagram_waits_while_the_control_plane_is_away() {
     let port = UdpSocket::bind((home(), 0)).unwrap().local_addr().unwrap().port();
     // The first life reads nothing; the second one reads one datagram from the inherited socket.

@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenAddress } from '../config/schema.js';
+import type { Drain } from '../service/drain.js';
+import type { EventStream } from './event-stream.js';
+
+export type HttpServerOptions = {
+  readonly listen: readonly ListenAddress[];
+  readonly drain: Pick<Drain, 'on' | 'remaining' | 'start' | 'stop'>;
+  readonly eventStream: EventStream;
+};
+
+export type HttpServer = {
+  readonly addresses: readonly ListenAddress[];
+  close(): Promise<void>;
+};
+
+/** For operators and their programs: `/ping`, `/drain`, `/events`. No authentication: a private address it must be. */
+export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    options.eventStream.close();
+    await Promise.all(
+      servers.splice(0).map(async (server) => {
+        const closed = once(server, 'close');
+        server.close();
+        server.closeAllConnections();
+        await closed;
+      }),
+    );
+  };
+  const addresses: ListenAddress[] = [];
+  try {
+    for (const { address, port } of options.listen) {
+      const server = createServer((request, response) => answer(request, response, options));
+      server.maxConnections = MAX_CONNECTIONS;
+      server.listen(port, address);
+      await once(server, 'listening');
+      servers.push(server);
+      const bound = server.address();
+      if (bound !== null && typeof bound === 'object') addresses.push({ address, port: bound.port });
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { addresses, close };
+}
+
+function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { drain, eventStream }: HttpServerOptions,
+): void {
+  const path = (request.url ?? '').split('?')[0];
+  const asked = `${request.method} ${path}`;
+  request.resume();
+  // A browser names the page that asks: no page has a business here.
+  switch (request.headers.origin === undefined ? asked : 'web page') {
+    case 'GET /ping':
+      reply(response, 200, { result: 'pong' });
+      return;
+    case 'GET /events':
+      eventStream.attach(response);
+      return;
+    case 'web page':
+      reply(response, 403, { error: 'not for web pages' });
+      return;
+    case 'GET /drain':
+      break;
+    case 'POST /drain':
+      drain.start();
+      break;
+    case 'DELETE /drain':
+      drain.stop();
+      break;
+    default:
+      reply(response, 404, { error: `no such thing as ${asked}` });
+      return;
+  }
+  reply(response, 200, { draining: drain.on, calls: drain.remaining });
+}
+
+function reply(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
+  response.end(`${JSON.stringify(body)}\n`);
+}
+
+const MAX_CONNECTIONS = 256;

@@ -1,0 +1,38 @@
+import type { Notice } from '../call/notice.js';
+import type { Notifier } from '../service/ports.js';
+import type { Channel } from './channels.js';
+import type { StreamNotifier } from './notifier.js';
+
+/** All ways out for what programs outside are told. */
+export class NodeNotifier implements Notifier {
+  readonly #streams: StreamNotifier;
+  readonly #channels: Channel[];
+
+  constructor(streams: StreamNotifier, channels: readonly Channel[]) {
+    this.#streams = streams;
+    this.#channels = [...channels];
+  }
+
+  /** For listeners that are opened later than calls can end. */
+  add(channel: Channel): void {
+    this.#channels.push(channel);
+  }
+
+  notify(target: string, text: string, callId: string): void {
+    this.#streams.notify(target, text, callId);
+  }
+
+  tell(notice: Notice): void {
+    for (const channel of this.#channels) channel.tell(notice);
+  }
+
+  /** Deliveries that are not done yet. */
+  get waiting(): number {
+    return this.#channels.reduce((total, { waiting }) => total + waiting, 0);
+  }
+
+  close(): void {
+    this.#streams.close();
+    for (const channel of this.#channels) channel.close();
+  }
+}

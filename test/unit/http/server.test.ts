@@ -1,0 +1,118 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { EventStream } from '../../../src/http/event-stream.js';
+import { startHttpServer } from '../../../src/http/server.js';
+import { Drain } from '../../../src/service/drain.js';
+import { NOTICE } from '../notify/sample.js';
+
+let calls: number;
+let refusing: boolean;
+let file: string;
+
+beforeEach(() => {
+  calls = 2;
+  refusing = false;
+  const directory = mkdtempSync(join(tmpdir(), 'tandem-drain-'));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  file = join(directory, 'draining');
+});
+
+function newDrain(): Drain {
+  const drain = new Drain({
+    refuse: (on) => {
+      refusing = on;
+    },
+    remaining: () => calls,
+    file,
+    failed: (error) => {
+      throw error;
+    },
+  });
+  onTestFinished(() => drain.close());
+  return drain;
+}
+
+async function start(): Promise<{ url: string; eventStream: EventStream; drain: Drain }> {
+  const drain = newDrain();
+  const eventStream = new EventStream('n1', () => {});
+  const server = await startHttpServer({ listen: [{ address: '127.0.0.1', port: 0 }], drain, eventStream });
+  onTestFinished(() => server.close());
+  return { url: `http://127.0.0.1:${server.addresses[0]?.port}`, eventStream, drain };
+}
+
+describe('HTTP', () => {
+  test('answers a ping', async () => {
+    const { url } = await start();
+    expect(await (await fetch(`${url}/ping`)).json()).toEqual({ result: 'pong' });
+  });
+
+  test('drains, says how far it is, and thinks better of it', async () => {
+    const { url } = await start();
+    const ask = async (method: string): Promise<unknown> => (await fetch(`${url}/drain`, { method })).json();
+    expect(await ask('GET')).toEqual({ draining: false, calls: 2 });
+    expect(await ask('POST')).toEqual({ draining: true, calls: 2 });
+    expect(refusing).toBe(true);
+    expect(await ask('DELETE')).toEqual({ draining: false, calls: 2 });
+    expect(refusing).toBe(false);
+  });
+
+  test('does nothing for a web page', async () => {
+    const { url } = await start();
+    const response = await fetch(`${url}/drain`, {
+      method: 'POST',
+      headers: { Origin: 'http://evil.example' },
+    });
+    expect(response.status).toBe(403);
+    expect(refusing).toBe(false);
+  });
+
+  test('says what it does not know', async () => {
+    const { url } = await start();
+    expect((await fetch(`${url}/calls`)).status).toBe(404);
+  });
+
+  test('tells events to everybody who listens', async () => {
+    const { url, eventStream } = await start();
+    const response = await fetch(`${url}/events`);
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader?.read())?.value).toBe(': listening\n\n');
+    eventStream.tell(NOTICE);
+    const text = (await reader?.read())?.value ?? '';
+    const [, id, event, data] = /^id: (\w+)\nevent: (\w+)\ndata: (.*)\n\n$/.exec(text) ?? [];
+    expect(event).toBe('mediaTimeout');
+    expect(JSON.parse(data ?? '')).toMatchObject({ id, callId: 'c1@host', fromTag: 'a', toTag: 'b' });
+    await reader?.cancel();
+  });
+});
+
+describe('a drain', () => {
+  test('is over when the last call has ended', async () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const drain = newDrain();
+    let over = false;
+    void drain.empty.then(() => {
+      over = true;
+    });
+    drain.start();
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(over).toBe(false);
+    calls = 0;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(over).toBe(true);
+  });
+
+  test('goes on after a crash, and is forgotten at a proper end', () => {
+    newDrain().start();
+    refusing = false;
+    const next = newDrain();
+    expect(next.on).toBe(true);
+    expect(refusing).toBe(true);
+    next.close();
+    expect(existsSync(file)).toBe(false);
+    expect(newDrain().on).toBe(false);
+  });
+});
