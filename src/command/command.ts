@@ -31,6 +31,8 @@ export type OfferCommand = {
   readonly viaBranch?: string;
   readonly sdp: string;
   readonly flags: MediaFlags;
+  /** Commands with the same number differ in their texts only: Call-ID, tags, branch, SDP, `receivedFrom`. */
+  readonly likeness?: number;
   /** The client understands `load limit` as a result. */
   readonly supportsLoadLimit: boolean;
 };
@@ -45,6 +47,8 @@ export type AnswerCommand = {
   readonly viaBranch?: string;
   readonly sdp: string;
   readonly flags: MediaFlags;
+  /** As in an offer. */
+  readonly likeness?: number;
 };
 
 export type DeleteCommand = {

@@ -1,6 +1,11 @@
 import { createConnection, type Socket } from 'node:net';
-import { DataPlaneError, type DataPlane, type DataPlaneListener } from '../service/ports.js';
-import { encodeFrame, FrameDecoder } from './framing.js';
+import {
+  DataPlaneError,
+  type DataPlane,
+  type DataPlaneListener,
+  type WrittenPlan,
+} from '../service/ports.js';
+import { encodeFrame, encodeWrittenFrame, FrameDecoder } from './framing.js';
 import {
   type BoundLocal,
   type Configuration,
@@ -45,7 +50,8 @@ export class DataPlaneClient implements DataPlane {
   #socket: Socket | undefined;
   #nextId = 1;
   #lastSeq: number | undefined;
-  #corked = false;
+  /** Frames of this round of the event loop, one character a byte. */
+  #unsent = '';
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #sweep: NodeJS.Timeout | undefined;
@@ -72,8 +78,9 @@ export class DataPlaneClient implements DataPlane {
     expectKind(await this.#request({ kind: 'configure', configuration }), 'configured');
   }
 
-  async apply(plan: SessionPlan): Promise<readonly BoundLocal[]> {
-    return expectKind(await this.#request({ kind: 'apply', plan }), 'applied').bound;
+  async apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]> {
+    const request: Outgoing = 'json' in plan ? { kind: 'written', plan } : { kind: 'apply', plan };
+    return expectKind(await this.#request(request), 'applied').bound;
   }
 
   async release(session: SessionId): Promise<SessionStats | null> {
@@ -98,7 +105,7 @@ export class DataPlaneClient implements DataPlane {
     }
   }
 
-  #request(request: Request): Promise<Response> {
+  #request(request: Outgoing): Promise<Response> {
     return new Promise((resolve, reject) => {
       const pending = { resolve, reject, deadline: 0 };
       if (this.#state === 'ready') {
@@ -113,12 +120,12 @@ export class DataPlaneClient implements DataPlane {
     });
   }
 
-  #send(request: Request, pending: Pending): void {
+  #send(request: Outgoing, pending: Pending): void {
     const id = this.#nextId++;
     pending.deadline = now() + this.#timing.responseMs;
     this.#pending.set(id, pending);
     try {
-      this.#write(encodeFrame({ id, request }));
+      this.#write(frameOf(id, request));
     } catch (error) {
       this.#pending.delete(id);
       pending.reject(error instanceof Error ? error : new Error(String(error)));
@@ -126,18 +133,18 @@ export class DataPlaneClient implements DataPlane {
   }
 
   /** What one round of the event loop writes goes out at once: a wake-up of the other side costs more than a frame. */
-  #write(frame: Buffer): void {
+  #write(frame: string): void {
     const socket = this.#socket;
     if (socket === undefined) return;
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
+    if (this.#unsent === '') {
       setImmediate(() => {
-        if (socket === this.#socket) this.#corked = false;
-        socket.uncork();
+        if (socket !== this.#socket) return;
+        const frames = this.#unsent;
+        this.#unsent = '';
+        socket.write(frames, 'latin1');
       });
     }
-    socket.write(frame);
+    this.#unsent += frame;
   }
 
   #connect(): void {
@@ -145,7 +152,7 @@ export class DataPlaneClient implements DataPlane {
     const decoder = new FrameDecoder();
     const socket = createConnection({ path: this.#options.path });
     this.#socket = socket;
-    this.#corked = false;
+    this.#unsent = '';
     this.#lastSeq = undefined;
     let reason = 'closed by the data plane';
     socket.on('connect', () => this.#hello());
@@ -247,7 +254,16 @@ type Pending = {
   deadline: number;
 };
 
-type Waiting = { readonly request: Request; readonly pending: Pending };
+type Waiting = { readonly request: Outgoing; readonly pending: Pending };
+
+/** A request, or a plan that needs no writing. */
+type Outgoing = Request | { readonly kind: 'written'; readonly plan: WrittenPlan };
+
+function frameOf(id: number, request: Outgoing): string {
+  return request.kind === 'written'
+    ? encodeWrittenFrame(id, request.plan.json)
+    : encodeFrame({ id, request }).toString('latin1');
+}
 
 function expectKind<K extends Response['kind']>(response: Response, kind: K): Extract<Response, { kind: K }> {
   if (isKind(response, kind)) return response;

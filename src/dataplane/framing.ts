@@ -17,6 +17,16 @@ export function encodeFrame(message: unknown): Buffer {
   return frame;
 }
 
+/** The frame that applies a plan written before, in ASCII; as text, one character a byte. */
+export function encodeWrittenFrame(id: number, plan: string): string {
+  const text = `{"id":${id},"request":{"kind":"apply","plan":${plan}}}`;
+  const { length } = text;
+  if (length > MAX_FRAME) throw new FrameError(`frame of ${length} bytes exceeds ${MAX_FRAME}`);
+  return (
+    String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + text
+  );
+}
+
 /** Reassembles frames from a byte stream. Chunks are joined once, when the frame they belong to is complete. */
 export class FrameDecoder {
   #chunks: Buffer[] = [];

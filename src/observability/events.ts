@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.js';
-import type { Command } from '../command/command.js';
+import type { Client, Command } from '../command/command.js';
 import type { PairCommand } from '../command/pair.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { Event, SessionStats } from '../dataplane/protocol.gen.js';
@@ -22,10 +22,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ callId, warning }, 'part of a command has no effect');
     },
 
-    callCreated({ callId, createdFrom }: Call): void {
+    callCreated(callId: string, { address, port }: Client): void {
       counters.callsCreated += 1;
       log.info({ callId }, 'call created');
-      log.debug({ callId, client: createdFrom }, 'call created by');
+      log.debug({ callId, client: `${address}:${port}` }, 'call created by');
     },
 
     callRejected(callId: string, reason: string): void {

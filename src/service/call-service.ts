@@ -19,11 +19,14 @@ import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
 import type { Counters, EndReason } from '../observability/counters.js';
+import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
+import { Repeat } from '../pattern/repeat.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { nodeStatistics } from './node-statistics.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
+import { callOf } from './registry.js';
 
 export type CallServiceParts = KeeperParts & {
   readonly counters: Counters;
@@ -41,6 +44,7 @@ export class CallService {
   readonly #parts: CallServiceParts;
   readonly #keeper: Keeper;
   readonly #pairs: PairService;
+  readonly #patterns = new Patterns();
   readonly #startedMs: number;
   /** Offers that are about to become calls. */
   #arriving = 0;
@@ -129,7 +133,7 @@ export class CallService {
       case 'media control':
         return registry.run(command.callId, () => this.#controlMedia(command));
       case 'list':
-        return { kind: 'calls', callIds: first(registry.calls.keys(), command.limit) };
+        return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
       case 'statistics':
         return this.#nodeStatistics();
       case 'unsupported':
@@ -138,7 +142,7 @@ export class CallService {
   }
 
   async #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> {
-    const before = this.#keeper.find(command.callId);
+    const before = this.#parts.registry.held(command.callId);
     if (before !== undefined || command.kind === 'answer') return this.#renegotiate(command, client, before);
     const refusal = this.#refusal(command.callId);
     if (refusal === undefined) return this.#arrival(() => this.#renegotiate(command, client, undefined));
@@ -157,12 +161,17 @@ export class CallService {
   async #renegotiate(
     command: OfferCommand | AnswerCommand,
     client: Client,
-    before: Call | undefined,
+    held: Call | Repeat | undefined,
   ): Promise<Reply> {
+    const facts = this.#facts();
+    const repeated = held instanceof Repeat || held === undefined ? held : null;
+    const pattern = repeated === null ? undefined : this.#patterns.of(command, client, repeated, facts);
+    if (pattern?.kind === 'repeated') return this.#carryOut(client, pattern, held);
+    const before = held && callOf(held);
     const negotiated =
       command.kind === 'offer'
-        ? negotiateOffer(before, command, client, this.#facts())
-        : negotiateAnswer(before, command, client, this.#facts());
+        ? negotiateOffer(before, command, client, facts)
+        : negotiateAnswer(before, command, client, facts);
     switch (negotiated.kind) {
       case 'unchanged':
         return { kind: 'sdp', sdp: negotiated.sdp };
@@ -175,19 +184,22 @@ export class CallService {
         return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
       }
       case 'step':
-        return this.#carryOut(negotiated, before);
+        pattern?.learn(negotiated);
+        for (const warning of negotiated.warnings) this.#parts.events.commandWarning(command.callId, warning);
+        return this.#carryOut(client, negotiated, held);
     }
   }
 
-  async #carryOut(step: Step, before: Call | undefined): Promise<Reply> {
-    const { events } = this.#parts;
-    const { callId } = step.call;
-    for (const warning of step.warnings) events.commandWarning(callId, warning);
+  async #carryOut(
+    client: Client,
+    step: Step | RepeatedStep,
+    before: Call | Repeat | undefined,
+  ): Promise<Reply> {
     const bound = await this.#keeper.apply(step.plan, before);
     if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
-    const { call, sdp } = complete(step, bound);
+    const { call, sdp } = step.kind === 'step' ? complete(step, bound) : step.complete(bound);
     this.#keeper.store(call, before);
-    if (before === undefined) events.callCreated(call);
+    if (before === undefined) this.#parts.events.callCreated(call.callId, client);
     return { kind: 'sdp', sdp };
   }
 

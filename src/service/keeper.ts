@@ -2,13 +2,14 @@ import type { Call } from '../call/call.js';
 import { nextDeadline } from '../call/lifecycle.js';
 import type { BoundLocal, SessionPlan, SessionStats } from '../dataplane/protocol.gen.js';
 import { planOf } from '../negotiation/plan.js';
+import { Repeat } from '../pattern/repeat.js';
 import type { EndReason } from '../observability/counters.js';
 import type { Events } from '../observability/events.js';
 import type { Attachment } from './attachment.js';
 import { Deadlines } from './deadlines.js';
 import { outcomeUnknown } from './failures.js';
-import { type Clock, type DataPlane, DataPlaneError } from './ports.js';
-import type { CallRegistry } from './registry.js';
+import { type Clock, type DataPlane, DataPlaneError, type WrittenPlan } from './ports.js';
+import { callOf, type CallRegistry } from './registry.js';
 
 export type KeeperParts = {
   readonly dataPlane: DataPlane;
@@ -40,10 +41,12 @@ export class Keeper {
   }
 
   /** Stores the call and watches its deadline. */
-  store(call: Call, before: Call | undefined): void {
-    this.#parts.registry.set(call);
+  store(held: Call | Repeat, before: Call | Repeat | undefined): void {
+    this.#parts.registry.set(held);
+    if (held instanceof Repeat && !held.pattern.hasDeadline) return;
+    const call = callOf(held);
     const deadline = nextDeadline(call);
-    if (deadline === undefined || (before !== undefined && nextDeadline(before) === deadline)) return;
+    if (deadline === undefined || (before !== undefined && nextDeadline(callOf(before)) === deadline)) return;
     this.#deadlines.add(deadline, call.callId);
   }
 
@@ -68,7 +71,10 @@ export class Keeper {
    * Applies a plan once calls and data plane agree. A plan that was under way when the connection broke is sent
    * again: applying twice is the same as applying once.
    */
-  async apply(plan: SessionPlan, before: Call | undefined): Promise<readonly BoundLocal[] | DataPlaneError> {
+  async apply(
+    plan: SessionPlan | WrittenPlan,
+    before: Call | Repeat | undefined,
+  ): Promise<readonly BoundLocal[] | DataPlaneError> {
     const { attachment, dataPlane, events } = this.#parts;
     const patienceEndsMs = performance.now() + PATIENCE_MS;
     for (;;) {
@@ -81,7 +87,7 @@ export class Keeper {
         events.applyFailed(plan.session, error);
         if (outcomeUnknown(error)) this.#takeBack(plan, before);
         else if (error.detail.code === 'stalePlan' && before !== undefined) {
-          this.store({ ...before, revision: error.detail.current }, before);
+          this.store({ ...callOf(before), revision: error.detail.current }, before);
         }
         return error;
       }
@@ -124,10 +130,10 @@ export class Keeper {
   }
 
   /** Undoes a plan that may have been carried out. Without a connection, attaching compares revisions instead. */
-  #takeBack(plan: SessionPlan, before: Call | undefined): void {
+  #takeBack(plan: SessionPlan | WrittenPlan, before: Call | Repeat | undefined): void {
     const { dataPlane, attachment } = this.#parts;
     if (before !== undefined) {
-      const restored = { ...before, revision: plan.revision + 1 };
+      const restored = { ...callOf(before), revision: plan.revision + 1 };
       this.store(restored, before);
       if (attachment.isReady) dataPlane.apply(planOf(restored)).catch(() => {});
     } else if (attachment.isReady) {

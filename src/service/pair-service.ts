@@ -99,7 +99,7 @@ export class PairService {
     const { call, port } = completePair(step, bound, facts());
     this.#keeper.store(call, before);
     this.counts.updated(before, call);
-    if (before === undefined) events.callCreated(call);
+    if (before === undefined) events.callCreated(call.callId, client);
     return { ...port, after: [] };
   }
 

@@ -23,7 +23,7 @@ export type CommandHandler = (command: Command, client: Client) => Promise<Reply
 export type DataPlane = {
   configure(configuration: Configuration): Promise<void>;
   /** Makes the session look like the plan; resolves with the port of every local of the plan. */
-  apply(plan: SessionPlan): Promise<readonly BoundLocal[]>;
+  apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]>;
   /** Ends the session; resolves with its last statistics, `null` if it did not exist. */
   release(session: SessionId): Promise<SessionStats | null>;
   stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]>;
@@ -31,6 +31,9 @@ export type DataPlane = {
   /** All sessions the data plane holds, with their ports. */
   list(): Promise<readonly SessionPlan[]>;
 };
+
+/** A plan that was written before: `json` is the whole plan, in ASCII. */
+export type WrittenPlan = { readonly session: string; readonly revision: number; readonly json: string };
 
 export type DataPlaneListener = {
   /** A connection is up. `boot` differs from the last one if the data plane has restarted. */

@@ -1,8 +1,9 @@
 import type { Call } from '../call/call.js';
+import { Repeat } from '../pattern/repeat.js';
 
 /** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
 export class CallRegistry {
-  readonly #calls = new Map<string, Call>();
+  readonly #calls = new Map<string, Call | Repeat>();
   /** The last task of each call that has any; a call at rest costs nothing here. */
   readonly #tails = new Map<string, Promise<unknown>>();
 
@@ -10,15 +11,26 @@ export class CallRegistry {
     return this.#calls.size;
   }
 
+  get callIds(): Iterable<string> {
+    return this.#calls.keys();
+  }
+
+  /** All calls, written out. */
   get calls(): ReadonlyMap<string, Call> {
-    return this.#calls;
+    return new Map([...this.#calls].map(([callId, held]) => [callId, callOf(held)]));
   }
 
   find(callId: string): Call | undefined {
+    const held = this.#calls.get(callId);
+    return held && callOf(held);
+  }
+
+  /** The call as it is kept. */
+  held(callId: string): Call | Repeat | undefined {
     return this.#calls.get(callId);
   }
 
-  set(call: Call): void {
+  set(call: Call | Repeat): void {
     this.#calls.set(call.callId, call);
   }
 
@@ -37,4 +49,8 @@ export class CallRegistry {
     current.then(finished, finished);
     return current;
   }
+}
+
+export function callOf(held: Call | Repeat): Call {
+  return held instanceof Repeat ? held.call() : held;
 }

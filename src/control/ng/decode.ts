@@ -31,6 +31,14 @@ export function decodeNg(dictionary: Dictionary, templates: Templates = NO_TEMPL
   return { command: build(draft), warnings: draft.warnings.list };
 }
 
+/** What the keys of an offer, answer or deletion come to. */
+export function readDraft(dictionary: Dictionary, templates: Templates): Draft {
+  const name = dictionary.get('command');
+  const draft = newDraft();
+  evaluate(draft, typeof name === 'string' ? name : '', dictionary, templates);
+  return draft;
+}
+
 type Build = (draft: Draft) => Command | CommandFailure;
 
 const MEDIA_CONTROLS: readonly MediaControlKind[] = [

@@ -7,6 +7,7 @@ import { decodeNg } from './decode.js';
 import { encodeError, encodeNg } from './encode.js';
 import { type Encoding, type Payload, readPayload, splitEnvelope, writePayload } from './envelope.js';
 import type { Templates } from './evaluate.js';
+import { KnownRequests } from './known-requests.js';
 
 /** The part of a pino logger that is used here. */
 export type NgLogger = {
@@ -32,11 +33,13 @@ export type DroppedFrames = { noCookie: number; overload: number };
 export class NgResponder {
   readonly dropped: DroppedFrames = { noCookie: 0, overload: 0 };
   readonly #options: ResponderOptions;
+  readonly #known: KnownRequests;
   /** Warnings that were logged, so that a call's flags are complained of once. */
   readonly #warned = new Set<string>();
 
   constructor(options: ResponderOptions) {
     this.#options = options;
+    this.#known = new KnownRequests(options.templates);
   }
 
   /** Answers `cookie SP dictionary` with the same framing. Undefined: no answer is due. */
@@ -76,8 +79,9 @@ export class NgResponder {
 
   async #execute(payload: Buffer, client: Client): Promise<{ encoding: Encoding; text: string }> {
     const started = this.#options.clock();
-    const request = readPayload(payload);
-    const command = this.#decode(request, client);
+    const known = this.#known.decode(payload);
+    const request = known === undefined ? readPayload(payload) : KNOWN;
+    const command = known ?? this.#decode(request, client);
     const reply = await this.#handle(command, client);
     const seconds = (this.#options.clock() - started) / 1000;
     this.#options.counts.record(client.address, commandName(command), seconds, reply.kind === 'failure');
@@ -134,4 +138,6 @@ function commandName(command: Command | CommandFailure): string | undefined {
   }
 }
 
+/** Only bencode is remembered. */
+const KNOWN: Payload = { ok: true, encoding: 'bencode', dictionary: new Map() };
 const MAX_WARNED = 4096;

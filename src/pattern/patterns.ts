@@ -1,0 +1,105 @@
+import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
+import type { BoundLocal } from '../dataplane/protocol.gen.js';
+import type { Facts } from '../negotiation/facts.js';
+import type { Step } from '../negotiation/negotiate.js';
+import type { WrittenPlan } from '../service/ports.js';
+import { messageOf } from './message.js';
+import { type Pattern, patternOf, withOpened } from './pattern.js';
+import { Recent } from '../recent.js';
+import { Repeat } from './repeat.js';
+
+/** What negotiation would say of a message, from memory. */
+export type RepeatedStep = {
+  readonly kind: 'repeated';
+  readonly plan: WrittenPlan;
+  complete(bound: readonly BoundLocal[]): { readonly call: Repeat; readonly sdp: string };
+};
+
+/** A message without a pattern: shows what negotiation made of it, so that the next one like it may have one. */
+export type Unknown = { readonly kind: 'unknown'; learn(step: Step): void };
+
+/**
+ * Knows the messages that come again and again with other values: nearly all offers and answers of a SIP proxy. What
+ * it says is what negotiation would say; it can be left out at any time.
+ */
+export class Patterns {
+  readonly #offers: Recent<Entry>;
+  #answers = new WeakMap<Pattern, Recent<Entry>>();
+  #facts: Facts | undefined;
+
+  constructor(limit = MAX_PATTERNS) {
+    this.#offers = new Recent(limit);
+  }
+
+  /** `undefined`: there is no use in learning from this message. */
+  of(
+    command: OfferCommand | AnswerCommand,
+    client: Client,
+    before: Repeat | undefined,
+    facts: Facts,
+  ): RepeatedStep | Unknown | undefined {
+    if (before === undefined && command.kind === 'answer') return undefined;
+    if (!this.#isSameGround(facts) || takesTurns(facts)) return undefined;
+    const entries = before === undefined ? this.#offers : this.#after(before.pattern);
+    const known = before && { kinds: before.pattern.kinds, texts: before.values };
+    const message = messageOf(command, client, facts.now, known);
+    if (message === undefined) return undefined;
+    const entry = entries.get(message.key);
+    if (entry === undefined) entries.set(message.key, { kind: 'seen' });
+    if (entry === undefined || entry.kind === 'none') return undefined;
+    if (entry.kind === 'pattern') return repeated(entry.pattern, command.callId, message.texts);
+    return {
+      kind: 'unknown',
+      learn: (step) => {
+        const pattern = patternOf(message, command, before?.pattern, { step, facts });
+        entries.set(message.key, pattern === undefined ? { kind: 'none' } : { kind: 'pattern', pattern });
+      },
+    };
+  }
+
+  #after(pattern: Pattern): Recent<Entry> {
+    const known = this.#answers.get(pattern);
+    if (known !== undefined) return known;
+    const answers = new Recent<Entry>(MAX_FOLLOWING);
+    this.#answers.set(pattern, answers);
+    return answers;
+  }
+
+  /** Patterns hold as long as nothing changes but time and chance. */
+  #isSameGround(facts: Facts): boolean {
+    const isSame = this.#facts === undefined || sameGround(this.#facts, facts);
+    this.#facts = facts;
+    if (isSame) return true;
+    this.#offers.clear();
+    this.#answers = new WeakMap();
+    return false;
+  }
+}
+
+type Entry =
+  | { readonly kind: 'seen' }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'pattern'; readonly pattern: Pattern };
+
+function repeated(pattern: Pattern, callId: string, texts: readonly string[]): RepeatedStep {
+  return {
+    kind: 'repeated',
+    plan: { session: callId, revision: pattern.revision, json: pattern.plan.fill(texts) },
+    complete(bound) {
+      const values = withOpened(pattern, texts, bound);
+      return { call: new Repeat(callId, pattern, values), sdp: pattern.sdp.fill(values) };
+    },
+  };
+}
+
+function sameGround(one: Facts, other: Facts): boolean {
+  return one.interfaces === other.interfaces && one.defaults === other.defaults;
+}
+
+/** Interfaces that take turns depend on how many calls there were. */
+function takesTurns({ interfaces }: Facts): boolean {
+  return interfaces.some(({ name }) => name.includes(':'));
+}
+
+const MAX_PATTERNS = 512;
+const MAX_FOLLOWING = 64;
