@@ -53,6 +53,6 @@ export type SecurityWish = 'passive' | 'sdes' | 'osrtp' | 'no tls-id';
 
 /**
  * The parties settle it between themselves: their keys, or keys and connectivity checks, go through as they are and
- * so do their packets.
+ * so do their packets. `ports`: nobody told us what the parties use, so whatever comes goes on, RTCP on its own port.
  */
-export type Transparency = 'keys' | 'all';
+export type Transparency = 'keys' | 'all' | 'ports';

@@ -89,8 +89,9 @@ function withAnother(leg: Leg, stream: Stream, place: Place): Leg {
   return { ...leg, interface: place.interface, streams: [...leg.streams, stream] };
 }
 
+/** Fax, keys and connectivity checks come through as well: no SDP says what the parties use. */
 function pairStream(place: Place, ids: Ids): Stream {
-  return { ...newStream(ids.take(), NOTHING_SAID), locals: [newLocal(place, ids)] };
+  return { ...newStream(ids.take(), NOTHING_SAID), transparent: 'ports', locals: [newLocal(place, ids)] };
 }
 
 /** What is known of media that no SDP describes. */

@@ -137,11 +137,12 @@ function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: 
 
 /** Where the parties do ICE with each other, their checks and handshakes have to come through like their media. */
 function isRelayedAsRtp(stream: Stream): boolean {
-  return streamKind(stream) === 'rtp' && stream.transparent !== 'all';
+  return streamKind(stream) === 'rtp' && (stream.transparent ?? 'keys') === 'keys';
 }
 
 /** What the party multiplexes: as answered, or as our offer to it takes for granted. */
 function rtcpMode(stream: Stream): RtcpMode {
+  if (stream.transparent === 'ports') return 'separate';
   if (!isRelayedAsRtp(stream)) return 'none';
   const isMuxed = stream.muxed || (stream.inForce === undefined && stream.muxOffer === 'required');
   return isMuxed ? 'muxed' : 'separate';

@@ -114,7 +114,7 @@ function readStream(f: Fields): Stream {
     epoch: f.number('e'),
     ...f.optional('learned', 'lr', readAddresses),
     ...f.optional('security', 'sc', (value) => readSecurity(new Fields(value))),
-    ...f.optional('transparent', 'tp', (value) => oneOf(text(value), ['keys', 'all'])),
+    ...f.optional('transparent', 'tp', (value) => oneOf(text(value), ['keys', 'all', 'ports'])),
     ...f.optional('ice', 'ic', readIce),
     iceRefused: f.flag('ir'),
   };

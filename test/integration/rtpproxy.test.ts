@@ -89,6 +89,19 @@ test('RTCP goes the way of its RTP', async () => {
   await expect.poll(() => call.callee.rtcpReceived.length).toBe(1);
 });
 
+test('fax, handshakes and multiplexed RTCP go through as well: no SDP says what the parties use', async () => {
+  const { client } = await start();
+  const call = await PairCall.setUp(client, 'anything');
+  const [fax, handshake, report] = [Buffer.alloc(20, 0x01), Buffer.alloc(20, 0x16), Buffer.alloc(20, 0)];
+  report.set([0x80, 201, 0, 4]);
+  for (const packet of [fax, handshake, report]) call.caller.sendRaw(packet);
+  await call.callee.hears(3);
+  expect(call.callee.received.map(({ payload }) => payload)).toEqual(
+    [fax, handshake, report].map((packet) => packet.subarray(12)),
+  );
+  await call.talks();
+});
+
 test('a re-INVITE of the callee keeps the ports, and moves the caller', async () => {
   const { client } = await start();
   const call = await PairCall.setUp(client, 'again');

@@ -91,7 +91,8 @@ impl Passage<'_> {
     fn classify(&self, datagram: &[u8]) -> Option<Content> {
         let stream = &self.session.streams[self.stream];
         if stream.kind == StreamKind::Opaque {
-            return Some(Content::Opaque);
+            let known = if stream.has_rtcp_half() { self.known(datagram) } else { None };
+            return Some(known.unwrap_or(Content::Opaque));
         }
         match (wire::classify(datagram), self.socket) {
             (Kind::Rtp, Component::Rtp) => {
@@ -180,6 +181,20 @@ impl Passage<'_> {
             // RTCP on an RTP port never says where RTP comes from.
             Content::Rtcp => self.socket == Component::Rtcp,
             Content::Opaque | Content::Handshake => true,
+        }
+    }
+
+    /// RTP and RTCP on the ports that are theirs, among whatever else comes to an opaque pair of ports.
+    fn known(&self, datagram: &[u8]) -> Option<Content> {
+        match (wire::classify(datagram), self.socket) {
+            (Kind::Rtp, Component::Rtp) => {
+                let header = Header::parse(datagram)?;
+                let (class, clock_rate) =
+                    self.session.streams[self.stream].payloads.facts(header.payload_type);
+                Some(Content::Rtp { header, class, clock_rate, negotiated: true })
+            }
+            (Kind::Rtcp, Component::Rtcp) if wire::rtcp::begins_well(datagram) => Some(Content::Rtcp),
+            _ => None,
         }
     }
 
@@ -354,6 +369,9 @@ impl Passage<'_> {
     fn exit(&self, content: &Content, at: usize) -> Exit {
         let sink = &self.session.streams[at];
         let separate = match (content, sink.kind, sink.rtcp_mode) {
+            (Content::Rtcp | Content::Opaque, StreamKind::Opaque, RtcpMode::Separate) => {
+                self.socket == Component::Rtcp
+            }
             (Content::Rtcp, StreamKind::Opaque, _) | (Content::Rtcp, _, RtcpMode::None) => {
                 return Exit::NotWanted;
             }

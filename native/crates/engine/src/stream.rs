@@ -243,7 +243,7 @@ impl Stream {
 
     /// RTCP has its own socket and its own remote.
     pub fn has_rtcp_half(&self) -> bool {
-        self.kind == StreamKind::Rtp && self.rtcp_mode == RtcpMode::Separate
+        self.rtcp_mode == RtcpMode::Separate
     }
 
     /// The sockets packets to this address leave from: those of the first local of its family.

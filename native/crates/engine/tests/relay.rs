@@ -84,6 +84,47 @@ fn opaque_streams_are_relayed_as_they_are() {
 }
 
 #[test]
+fn an_opaque_pair_of_ports_relays_whatever_comes_each_port_to_its_own() {
+    let mut scene = Scene::audio_with(|plan| {
+        for stream in &mut plan.streams {
+            (stream.kind, stream.rtcp) = (StreamKind::Opaque, RtcpMode::Separate);
+        }
+    });
+    let dtls = vec![22, 254, 253, 0, 0];
+    let muxed = packets::receiver_report(1, &[]);
+    for payload in [&dtls, &b"UDPTL".to_vec(), &muxed] {
+        scene.net.send(scene.alice, scene.local(1), payload.clone());
+        scene.net.send_rtcp(scene.alice, scene.local_rtcp(1), payload.clone());
+    }
+    scene.net.settle();
+    let heard = scene.heard(scene.bob);
+    let on = |rtcp: bool| -> Vec<&Vec<u8>> {
+        heard.iter().filter(|packet| packet.on_rtcp_port == rtcp).map(|packet| &packet.payload).collect()
+    };
+    assert_eq!(on(false), [&dtls, &b"UDPTL".to_vec(), &muxed]);
+    assert_eq!(on(true), on(false));
+    assert!(
+        heard.iter().filter(|packet| packet.on_rtcp_port).all(|packet| packet.from == scene.local_rtcp(2))
+    );
+}
+
+#[test]
+fn rtp_in_an_opaque_pair_of_ports_is_measured() {
+    let mut scene = Scene::audio_with(|plan| {
+        for stream in &mut plan.streams {
+            (stream.kind, stream.rtcp) = (StreamKind::Opaque, RtcpMode::Separate);
+            stream.payloads.clear();
+        }
+    });
+    scene.talk(1000);
+    let stats = scene.stats(1);
+    assert_eq!(
+        (stats.rtp.received_packets, stats.ingress[0].packets, stats.ingress[0].measured.lost),
+        (50, 50, 0)
+    );
+}
+
+#[test]
 fn ipv4_and_ipv6_peers_hear_each_other() {
     let mut net = Network::seeded(1);
     let (alice, bob) = (net.peer("[2001:db8:1::7]:4000"), net.peer("203.0.113.9:5000"));
