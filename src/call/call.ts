@@ -31,7 +31,7 @@ export type Call = {
   readonly pairs?: readonly StreamPair[];
   /** A client's own media timeout, instead of the configured ones. */
   readonly ownTimeoutMs?: number;
-  /** Candidates of parties that have not spoken yet; kept for seconds, and not written. */
+  /** Candidates of parties that have not spoken yet, kept for seconds. */
   readonly earlyFragments?: readonly EarlyFragment[];
 };
 

@@ -1,22 +1,18 @@
 import type { Leg, Signalled, Stream } from '../call/call.js';
-import type { StreamIce } from '../call/ice.js';
 import { peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
-import type { StreamSecurity, Transparency } from '../call/security.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { newStream, settle } from '../call/streams.js';
-import { DEFAULT_FLAGS, type MediaFlags } from '../command/flags.js';
+import type { MediaFlags } from '../command/flags.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
+import { answerCandidates, answerProtection, unprotected } from './answer-protection.js';
 import { codecsOfAnswer } from './codecs.js';
 import { chooseLocal, useLocal } from './locals.js';
-import { answeredOptions, iceForAnswerer, iceForOfferer } from './ice.js';
-import { candidateLocals } from './ice-candidates.js';
-import { ownIceLines, passedIceLines } from './ice-lines.js';
-import type { Exchange, Means } from './offer.js';
+import type { Means } from './means.js';
+import type { Exchange } from './offer.js';
 import type { Parties } from './parties.js';
-import { agreeOnSecurity } from './security-answer.js';
 import { answeredBy, type Body } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { siteTowards } from './transport.js';
@@ -98,7 +94,7 @@ function answerStream(
   known: Stream | undefined,
   answering: Answering,
 ): Result | CommandFailure {
-  const { flags, facts, ids, isNew, draws, description } = answering;
+  const { flags, facts, ids, isNew, description } = answering;
   const asked = offering.offered ?? offering.inForce;
   const said = answeredBy(view, known?.inForce, flags, facts);
   const answerer = known ?? newStream(ids.take(), said);
@@ -109,75 +105,58 @@ function answerStream(
     const slot = { kind: 'untouched', view } as const;
     return { kind: 'answered', own: inForce(offering, asked), stream: inForce(answerer, said), slot };
   }
-  const secured = agreeOnSecurity(
-    { view, description, offering, asked, answering: answerer, said },
-    flags,
-    facts,
-    draws,
-  );
-  if (secured.kind === 'failure') return secured;
+  const exchanged = { view, description, offering, asked, answering: answerer, said };
+  const protection = answerProtection(exchanged, answering, answering);
+  if (protection.kind === 'failure') return protection;
   const payloads = answeredPayloads(view, asked, flags);
   if (payloads === undefined) return rejected(offering, answerer, { ...said, rejected: true }, view);
 
   const isRtp = kindOf(asked.type, asked.protocol) === 'rtp';
+  const { isPassed } = protection;
   const answererMuxed = isRtp && answerer.muxOffer !== 'none' && said.rtcpMux;
   const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed);
 
-  const isPassed = secured.transparent === 'all';
-  const ice =
-    isPassed || !isRtp
-      ? undefined
-      : iceForOfferer({ offering, asked, offerer: answering.offerer }, flags, facts, draws);
-  const answererIce = isPassed ? undefined : iceForAnswerer(answerer, said, answering.answerer);
   const site = siteTowards(answering.offerer, view.address.family, flags, facts);
   const wish = {
     peer: said.addresses?.rtp ?? '',
     interface: site.interface,
     address: site.address.bind,
     span: offererMuxed || !isRtp || isPassed ? 'single' : 'pair',
-    latch: ice !== undefined || (flags.portLatching ?? said.direction !== 'sendrecv'),
+    latch: protection.offerer.ice !== undefined || (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
-  const chosen = chooseLocal(offering, wish, ids);
-  const { local } = chosen;
-  const placed: Stream = {
-    ...unprotected(inForce(offering, asked)),
-    locals: useLocal(chosen.locals, local.id),
-  };
-  const found = ice || isPassed ? candidateLocals(placed, local, site, facts, ids) : undefined;
+  const { locals, local } = chooseLocal(offering, wish, ids);
+  const placed = { ...unprotected(inForce(offering, asked)), locals: useLocal(locals, local.id) };
+  const ports = { stream: placed, local, site, hasRtcp: !offererMuxed };
+  const candidates = answerCandidates(protection, exchanged, ports, answering);
+
   const own: Stream = {
     ...placed,
-    ...protection(secured.offerer, secured.transparent, ice),
-    locals: found?.locals ?? placed.locals,
+    ...protection.offerer,
+    locals: candidates.locals,
     muxed: offererMuxed,
     used: true,
     epoch: epochAfter(offering, asked, isNew),
   };
   const stream: Stream = {
     ...withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering),
-    ...protection(secured.answerer, secured.transparent, answererIce),
-    iceRefused: answerer.iceRefused || (answerer.ice?.offered === true && answererIce === undefined),
+    ...protection.answerer,
     muxed: answererMuxed,
     used: true,
     epoch: epochAfter(answerer, said, isNew),
   };
-  const iceLines = !found
-    ? []
-    : ice
-      ? ownIceLines(ice, answeredOptions(asked.ice), found.candidates, !offererMuxed)
-      : passedIceLines(view, DEFAULT_FLAGS, found.candidates);
   const slot: Slot = {
     kind: 'relayed',
     view,
     local,
     printed: site.printed,
-    protocol: secured.protocol,
+    protocol: protection.protocol,
     mid: offering.mid,
     payloads,
     rtcp: offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
     mux: offererMuxed,
     ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
-    security: secured.lines,
-    ice: iceLines,
+    security: protection.security,
+    ice: candidates.lines,
     isIcePassed: isPassed,
     isOriginal: false,
     twin: undefined,
@@ -222,22 +201,6 @@ function unanswered(offering: Stream, answerer: Stream | undefined): Result {
 
 function released(stream: Stream): Stream {
   return stream.used ? stream : { ...stream, locals: [] };
-}
-
-/** What is agreed from now on. */
-function protection(
-  security: StreamSecurity | undefined,
-  transparent: Transparency | undefined,
-  ice: StreamIce | undefined,
-): Pick<Stream, 'security' | 'transparent' | 'ice'> {
-  return { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) };
-}
-
-function unprotected(stream: Stream): Stream {
-  if (stream.security === undefined && stream.transparent === undefined && stream.ice === undefined)
-    return stream;
-  const { security: _, transparent: __, ice: ___, ...bare } = stream;
-  return bare;
 }
 
 function inForce(stream: Stream, said: Signalled): Stream {

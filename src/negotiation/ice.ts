@@ -29,7 +29,8 @@ export function offeredIce(
   draws: Draws,
 ): StreamIce | undefined {
   if (!isOffered(view, known, flags, facts)) return known?.ice && { ...known.ice, offered: false };
-  return known?.ice ? { ...known.ice, offered: true } : newAgent('controlling', 0, draws);
+  const agent = known?.iceRefused ? undefined : known?.ice;
+  return agent ? { ...agent, offered: true } : newAgent('controlling', 0, draws);
 }
 
 /** Our agent towards the offerer, once its offer is answered. A restart (RFC 8445 §9) gets new credentials. */
@@ -49,10 +50,11 @@ export function iceForOfferer(
   return { ...newAgent(role, known ? known.generation + 1 : 0, draws), offered: true, inForce: true };
 }
 
-/** Our agent towards the answerer; `undefined` if it does no ICE. */
+/** Our agent towards the answerer. It waits if the party does no ICE: another device may answer after it. */
 export function iceForAnswerer(answering: Stream, said: Signalled, answerer: Leg): StreamIce | undefined {
   const known = answering.ice;
-  if (!known?.offered || said.ice === undefined) return undefined;
+  if (!known?.offered) return undefined;
+  if (said.ice === undefined) return { ...known, inForce: false };
   const before = answering.inForce?.ice;
   const isOther = known.inForce && before !== undefined && !sameCredentials(before, said.ice);
   if (known.inForce && !isOther) return known;

@@ -10,20 +10,16 @@ import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
 import { codecsOfOffer } from './codecs.js';
-import type { Facts } from './facts.js';
-import type { Draws } from './draws.js';
-import { isIceTransparent, offeredIce, offeredOptions } from './ice.js';
-import { candidateLocals } from './ice-candidates.js';
-import { ownIceLines, passedIceLines } from './ice-lines.js';
 import { usesIce } from './ice-said.js';
 import type { Ids } from './ids.js';
 import { pairLines } from './lines.js';
 import { chooseLocal, keepLocals, useLocal } from './locals.js';
-import { twinProtocol, twinsAfter } from './osrtp-legacy.js';
+import type { Means } from './means.js';
+import { offerCandidates, offerProtection } from './offer-protection.js';
+import { twinsAfter } from './osrtp-legacy.js';
 import type { Parties } from './parties.js';
-import { decideMux } from './rtcp-mux.js';
-import { awaitingAnswer, offerSecurity } from './security-offer.js';
-import { isSecureProfile } from './security-said.js';
+import { decideMux, type MuxDecision } from './rtcp-mux.js';
+import { awaitingAnswer } from './security-offer.js';
 import { type Body, offeredBy } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { protocolTowards, type Site, siteTowards } from './transport.js';
@@ -39,19 +35,7 @@ type Offering = {
   readonly senderSettled: boolean;
   readonly receiver: Leg;
   readonly description: SessionDescription;
-  readonly flags: MediaFlags;
-  readonly facts: Facts;
-  readonly ids: Ids;
-  readonly draws: Draws;
-};
-
-/** What a negotiation needs besides the parties and what they say. */
-export type Means = {
-  readonly flags: MediaFlags;
-  readonly facts: Facts;
-  readonly ids: Ids;
-  readonly draws: Draws;
-};
+} & Means;
 
 /** Takes an offer into the call and decides, stream by stream, what the receiver is offered. */
 export function exchangeOffer(parties: Parties, body: Body, means: Means): Exchange | CommandFailure {
@@ -146,81 +130,80 @@ function offerStream(
   { known, line }: { readonly known: Stream | undefined; readonly line: number },
   offering: Offering,
 ): Sent | CommandFailure {
-  const { flags, ids, receiver, facts, draws, description } = offering;
+  const { flags, ids, receiver, facts, description } = offering;
   const said = own.offered ?? own.inForce;
   if (said === undefined) throw new Error('an offered stream without what was offered');
-  const isPassed = isIceTransparent(view, flags, facts);
-  const isDoubled = flags.osrtp.has('offer-legacy') && !isPassed && facts.capabilities.has('srtp');
-  const named = isPassed ? view.media.protocol : protocolTowards(view, known, flags, facts);
-  const protocol = isDoubled && view.profile && !isSecureProfile(named) ? twinProtocol(named) : named;
-  const secured = offerSecurity(
-    { view, description, known, protocol, isIceTransparent: isPassed },
-    flags,
-    facts,
-    draws,
-  );
-  if (secured.kind === 'failure') return secured;
-
   const base = known ?? newStream(ids.take(), said);
-  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
-  const { security: _, transparent: __, ice: ___, ...settled } = settle(base);
-  const { security, transparent } = secured;
-  const ice =
-    isPassed || view.profile === undefined ? undefined : offeredIce(view, known, flags, facts, draws);
-  const stream: Stream = {
-    ...settled,
-    type: said.type,
-    protocol: detach(protocol),
-    ...(mid !== undefined && { mid: detach(mid) }),
-    ...(security && { security }),
-    ...(transparent && { transparent }),
-    ...(ice && { ice }),
-  };
-  const awaiting = transparent ? own : awaitingAnswer(own, offering.senderSettled, flags);
+  const named = withNames(settle(base), view, said, line, flags);
+  const payloads = offeredPayloads(view, base, flags);
+  if (payloads.kind === 'failure') return payloads;
+  if (said.rejected || payloads.kind === 'none')
+    return { kind: 'sent', own, ...rejectedOffer(named, view, offering) };
+
+  const protection = offerProtection(view, description, known, offering);
+  if (protection.kind === 'failure') return protection;
+  const { protocol, state, isPassed } = protection;
+  const { security: _, transparent: __, ice: ___, ...bare } = named;
+  const stream: Stream = { ...bare, ...state, protocol };
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
-  const payloads = offeredPayloads(view, base, flags);
-  if (payloads.kind === 'failure') return payloads;
-  if (said.rejected || payloads.kind === 'none') {
-    return { kind: 'sent', own, stream, slot: rejectedSlot(stream, view) };
-  }
   const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, flags.rtcpMux) : undefined;
   const site = siteTowards(receiver, view.address.family, flags, facts);
   const isSingle = mux?.offer === 'required' || kind === 'opaque' || isPassed;
-  const latch = latches(view, said, flags) || ice !== undefined;
-  const { stream: placed, local } = place(stream, said, site, isSingle, { ids, latch });
-  const found = ice?.offered || isPassed ? candidateLocals(placed, local, site, facts, ids) : undefined;
-  const iceLines = !found
-    ? []
-    : isPassed
-      ? passedIceLines(view, flags, found.candidates)
-      : ice
-        ? ownIceLines(ice, offeredOptions(flags), found.candidates, mux !== undefined && !isSingle)
-        : [];
-  const { muxAnswer: ____, ...undecided } = awaiting;
+  const latch = latches(view, said, flags) || state.ice?.offered === true || state.ice?.inForce === true;
+  const placed = place(stream, said, site, isSingle, { ids, latch });
+  const hasRtcp = mux !== undefined && !isSingle;
+  const candidates = offerCandidates(protection, view, { ...placed, site, hasRtcp }, offering);
   return {
     kind: 'sent',
-    own: mux?.answer === undefined ? undecided : { ...awaiting, muxAnswer: mux.answer },
-    stream: { ...placed, ...(found && { locals: found.locals }), muxOffer: mux?.offer ?? 'none' },
+    own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
+    stream: { ...placed.stream, locals: candidates.locals, muxOffer: mux?.offer ?? 'none' },
     slot: {
       kind: 'relayed',
       view,
-      local,
+      local: placed.local,
       printed: site.printed,
       protocol,
-      mid,
+      mid: stream.mid,
       payloads: payloads.payloads,
       rtcp: isPassed ? (said.rtcpMux ? 'rtp port' : 'none') : rtcpOfOffer(mux?.offer),
       mux: isPassed ? said.rtcpMux : mux !== undefined && mux.offer !== 'none',
       ptimeMs: flags.ptimeMs ?? view.ptimeMs,
-      security: secured.lines,
-      ice: iceLines,
+      security: protection.security,
+      ice: candidates.lines,
       isIcePassed: isPassed,
       isOriginal: isPassed && flags.ice === 'force-relay',
-      twin: isDoubled && view.profile ? twinProtocol(protocol) : undefined,
+      twin: protection.twin,
     },
   };
+}
+
+function withNames(
+  stream: Stream,
+  view: MediaView,
+  said: Signalled,
+  line: number,
+  flags: MediaFlags,
+): Stream {
+  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
+  return { ...stream, type: said.type, ...(mid !== undefined && { mid: detach(mid) }) };
+}
+
+/** How it is protected stays as it is: the stream may be taken up again. */
+function rejectedOffer(
+  named: Stream,
+  view: MediaView,
+  { flags, facts }: Offering,
+): { stream: Stream; slot: Slot } {
+  const stream = { ...named, protocol: detach(protocolTowards(view, named, flags, facts)) };
+  const isUntouched = kindOf(stream.type, stream.protocol) === 'untouched';
+  return { stream, slot: isUntouched ? { kind: 'untouched', view } : rejectedSlot(stream, view) };
+}
+
+function withMuxAnswer(own: Stream, mux: MuxDecision | undefined): Stream {
+  const { muxAnswer: _, ...undecided } = own;
+  return mux?.answer === undefined ? undecided : { ...undecided, muxAnswer: mux.answer };
 }
 
 function rtcpOfOffer(offer: Stream['muxOffer'] | undefined): 'own port' | 'rtp port' | 'none' {

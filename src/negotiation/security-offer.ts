@@ -48,13 +48,14 @@ export function offerSecurity(
   if (offering.isIceTransparent) {
     return { kind: 'security', security: undefined, transparent: 'all', lines: valuesOf(view, description) };
   }
+  if (view.profile === undefined) return plain(known);
   if (!isSecured(view) && !isSecureProfile(protocol) && !flags.osrtp.has('offer')) return plain(known);
   if (!facts.capabilities.has('srtp') || hasUnknownKeys(view)) {
     const refused = refusedConversion(view, protocol);
     if (refused) return refused;
     return { kind: 'security', security: undefined, transparent: 'keys', lines: valuesOf(view, description) };
   }
-  if (!isSecureProfile(protocol) && !offersOsrtp(view, flags)) return plain(known);
+  if (!isSecureProfile(protocol) && !offersOsrtp(view, known, flags)) return plain(known);
   return secured(offering, flags, facts, draws);
 }
 
@@ -137,11 +138,13 @@ function plain(known: Stream | undefined): SecurityOffer {
   return { kind: 'security', security, transparent: undefined, lines: [] };
 }
 
-/** RFC 8643: keys in a plain profile. The offerer's go on like this unless the client names a plain profile. */
-function offersOsrtp(view: MediaView, flags: MediaFlags): boolean {
+/** RFC 8643: keys in a plain profile. Once offered or in use they go on, unless the client names a plain profile. */
+function offersOsrtp(view: MediaView, known: Stream | undefined, flags: MediaFlags): boolean {
   if (flags.osrtp.has('offer')) return true;
-  const asked = flags.transportProtocol === undefined ? undefined : rtpProfile(flags.transportProtocol);
-  return asked === undefined && !isSecureProfile(view.media.protocol);
+  if (flags.transportProtocol !== undefined && rtpProfile(flags.transportProtocol) !== undefined)
+    return false;
+  const agreed = known?.security?.agreed?.kind ?? 'none';
+  return agreed !== 'none' || !isSecureProfile(view.media.protocol);
 }
 
 /** Keys are exchanged by other means (MIKEY, ZRTP), or with suites nobody here knows. */

@@ -2,6 +2,7 @@ import type {
   Addresses,
   Call,
   Dialogue,
+  EarlyFragment,
   Leg,
   Local,
   Restriction,
@@ -57,6 +58,7 @@ function readCall(f: Fields): Call {
     dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
     ...f.optional('pairs', 'pr', (pairs) => listOf(pairs).map(readPair)),
     ...f.optional('ownTimeoutMs', 'ot', number),
+    ...f.optional('earlyFragments', 'ef', (fragments) => listOf(fragments).map(readFragment)),
   };
 }
 
@@ -176,6 +178,11 @@ function readDialogue(f: Fields): Dialogue {
 function readLinePair(value: unknown): readonly [number, number] {
   const [a, b] = listOf(value);
   return [number(a), number(b)];
+}
+
+function readFragment(value: unknown): EarlyFragment {
+  const [tag, body, atMs] = listOf(value);
+  return { tag: text(tag), text: text(body), atMs: number(atMs) };
 }
 
 function readPair(value: unknown): StreamPair {

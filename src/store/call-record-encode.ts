@@ -47,6 +47,7 @@ export function encodeCallRecord(call: Call): CallRecord {
     dlg: call.dialogues.map(encodeDialogue),
     pr: call.pairs?.map(encodePair),
     ot: call.ownTimeoutMs,
+    ef: call.earlyFragments?.map(({ tag, text, atMs }) => [tag, text, atMs]),
   };
 }
 

@@ -27,6 +27,8 @@ export type CallRecord = {
   readonly dlg: readonly DialogueRecord[];
   readonly pr: readonly PairRecord[] | undefined;
   readonly ot: number | undefined;
+  /** Tag, text and time of each. */
+  readonly ef: readonly (readonly [string, string, number])[] | undefined;
 };
 
 /** References: 1 strong, 2 weak of the creator, 4 weak of the other. */

@@ -1,0 +1,86 @@
+import type { Leg, Local, Stream } from '../call/call.js';
+import type { StreamIce } from '../call/ice.js';
+import type { StreamSecurity, Transparency } from '../call/security.js';
+import { DEFAULT_FLAGS } from '../command/flags.js';
+import type { CommandFailure } from '../command/reply.js';
+import { answeredOptions, iceForAnswerer, iceForOfferer } from './ice.js';
+import { candidateLocals } from './ice-candidates.js';
+import { ownIceLines, passedIceLines } from './ice-lines.js';
+import type { Means } from './means.js';
+import { agreeOnSecurity, type SecurityAnswering } from './security-answer.js';
+import type { Site } from './transport.js';
+
+/** How both streams are protected and reached after an answer. */
+export type AnsweredProtection = {
+  readonly kind: 'protection';
+  /** Of the offerer's `m=` line. */
+  readonly protocol: string;
+  readonly offerer: Protection;
+  readonly answerer: Protection & Pick<Stream, 'iceRefused'>;
+  /** What the offerer is told about keys, without `a=`. */
+  readonly security: readonly string[];
+  /** The parties do ICE with each other. */
+  readonly isPassed: boolean;
+};
+
+type Protection = Pick<Stream, 'security' | 'transparent' | 'ice'>;
+
+export function answerProtection(
+  answering: SecurityAnswering,
+  legs: { readonly offerer: Leg; readonly answerer: Leg },
+  { flags, facts, draws }: Means,
+): AnsweredProtection | CommandFailure {
+  const agreed = agreeOnSecurity(answering, flags, facts, draws);
+  if (agreed.kind === 'failure') return agreed;
+  const { view, offering, asked, answering: stream, said } = answering;
+  const isPassed = agreed.transparent === 'all';
+  const isIce = !isPassed && view.profile !== undefined;
+  const ofOfferer = isIce
+    ? iceForOfferer({ offering, asked, offerer: legs.offerer }, flags, facts, draws)
+    : undefined;
+  const ofAnswerer = isIce ? iceForAnswerer(stream, said, legs.answerer) : undefined;
+  return {
+    kind: 'protection',
+    protocol: agreed.protocol,
+    offerer: protection(agreed.offerer, agreed.transparent, ofOfferer),
+    answerer: {
+      ...protection(agreed.answerer, agreed.transparent, ofAnswerer),
+      iceRefused: ofAnswerer === undefined ? stream.iceRefused : !ofAnswerer.inForce,
+    },
+    security: agreed.lines,
+    isPassed,
+  };
+}
+
+/** The ports of candidates and what the offerer is told about ICE; it has its port for the `m=` line already. */
+export function answerCandidates(
+  { offerer: { ice }, isPassed }: AnsweredProtection,
+  { view, asked }: SecurityAnswering,
+  placed: { readonly stream: Stream; readonly local: Local; readonly site: Site; readonly hasRtcp: boolean },
+  { facts, ids }: Means,
+): { readonly locals: readonly Local[]; readonly lines: readonly string[] } {
+  const { stream, local, site, hasRtcp } = placed;
+  if (ice === undefined && !isPassed) return { locals: stream.locals, lines: [] };
+  const { locals, candidates } = candidateLocals(stream, local, site, facts, ids);
+  const lines = ice
+    ? ownIceLines(ice, answeredOptions(asked.ice), candidates, hasRtcp)
+    : passedIceLines(view, DEFAULT_FLAGS, candidates);
+  return { locals, lines };
+}
+
+/** The stream without what was agreed before. */
+export function unprotected(stream: Stream): Stream {
+  if (stream.security === undefined && stream.transparent === undefined && stream.ice === undefined) {
+    return stream;
+  }
+  const { security: _, transparent: __, ice: ___, ...bare } = stream;
+  return bare;
+}
+
+function protection(
+  security: StreamSecurity | undefined,
+  transparent: Transparency | undefined,
+  ice: StreamIce | undefined,
+): Protection {
+  return { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) };
+}
