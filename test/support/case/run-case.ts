@@ -104,7 +104,10 @@ function commandOf(step: CaseStep): Command | CommandFailure {
   if (toTag !== undefined) entries.push(['to-tag', toTag]);
   const branch = tags.get('via-branch');
   if (branch !== undefined) entries.push(['via-branch', branch]);
-  if (body) entries.push(['sdp', fullBody(body.lines, party)]);
+  if (body) {
+    const isFragment = flags.includes('fragment');
+    entries.push(['sdp', isFragment ? `${body.lines.join('\r\n')}\r\n` : fullBody(body.lines, party)]);
+  }
   entries.push(['rtpp-flags', flags.join(' ')]);
   const { command, warnings } = decodeNg(new Map(entries));
   if (warnings.length > 0) throw new Error(`line ${step.line}: ${warnings.join(', ')}`);

@@ -1,0 +1,382 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { MediaFlags } from '../../../src/command/flags.js';
+import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
+import type { SessionPlan, StreamPlan } from '../../../src/dataplane/protocol.gen.js';
+import type { Facts } from '../../../src/negotiation/facts.js';
+import { planOf } from '../../../src/negotiation/plan.js';
+import { decodeCall, encodeCall } from '../../../src/store/call-codec.js';
+import { Conversation, FACTS, sdp } from './sample.js';
+
+/** What kind of telephone a party is. */
+type Kind = 'plain' | 'sdes' | 'optional' | 'browser' | 'browser with tls-id';
+
+/** One exchange: who offers, and what its party has changed since the last time. */
+type Exchange = {
+  readonly offerer: 'alice' | 'bob';
+  readonly changes: readonly Change[];
+  readonly direction: 'sendrecv' | 'sendonly' | 'inactive';
+  readonly recrypt: boolean;
+  /** The offer comes twice. */
+  readonly repeated: boolean;
+  /** The control plane loses its memory after the exchange. */
+  readonly restart: boolean;
+};
+
+type Change = 'offerer ICE' | 'offerer certificate' | 'answerer certificate' | 'offerer key' | 'answerer key';
+
+const kinds = fc.constantFrom<Kind>('plain', 'sdes', 'optional', 'browser', 'browser with tls-id');
+
+const exchanges: fc.Arbitrary<Exchange> = fc.record({
+  offerer: fc.constantFrom('alice', 'bob'),
+  changes: fc.uniqueArray(
+    fc.constantFrom<Change>(
+      'offerer ICE',
+      'offerer certificate',
+      'answerer certificate',
+      'offerer key',
+      'answerer key',
+    ),
+    { maxLength: 2 },
+  ),
+  direction: fc.constantFrom('sendrecv', 'sendrecv', 'sendonly', 'inactive'),
+  recrypt: fc.boolean(),
+  repeated: fc.boolean(),
+  restart: fc.boolean(),
+});
+
+/** A telephone: answers and offers with what it has, and checks nothing. */
+class Party {
+  readonly name: 'alice' | 'bob';
+  readonly kind: Kind;
+  readonly keys = new Set<string>();
+  #ice = 0;
+  #certificate = 0;
+  #key = 0;
+
+  constructor(name: 'alice' | 'bob', kind: Kind) {
+    this.name = name;
+    this.kind = kind;
+  }
+
+  get isBrowser(): boolean {
+    return this.kind === 'browser' || this.kind === 'browser with tls-id';
+  }
+
+  change(what: 'ICE' | 'certificate' | 'key'): void {
+    if (what === 'ICE') this.#ice += 1;
+    if (what === 'certificate') this.#certificate += 1;
+    if (what === 'key') this.#key += 1;
+  }
+
+  /** What the proxy is told about a message to this party. */
+  flagsTowards(): Partial<MediaFlags> {
+    if (this.kind === 'plain') return { transportProtocol: 'RTP/AVP', ice: 'remove' };
+    if (this.kind === 'optional')
+      return { ice: 'remove', osrtp: new Set(['offer', 'accept-rfc']), dtls: 'off' };
+    if (this.kind === 'sdes') return { transportProtocol: 'RTP/SAVP', ice: 'remove', dtls: 'off' };
+    const sdes = { ...DEFAULT_FLAGS.sdes, off: true };
+    return { transportProtocol: 'UDP/TLS/RTP/SAVPF', ice: 'force', sdes };
+  }
+
+  body(direction: string, offered: string | undefined): string {
+    const host = this.name === 'alice' ? '198.51.100.10' : '198.51.100.20';
+    const profile = this.isBrowser ? 'UDP/TLS/RTP/SAVPF' : this.kind === 'sdes' ? 'RTP/SAVP' : 'RTP/AVP';
+    const lines = ['v=0', `o=x 1 1 IN IP4 ${host}`, 's=-', `c=IN IP4 ${host}`, 't=0 0'];
+    lines.push(`m=audio 4000 ${profile} 0`, `a=${direction}`, ...this.#cryptoLines(offered));
+    if (this.isBrowser) lines.push(...this.#browserLines(host, offered !== undefined));
+    return sdp(...lines);
+  }
+
+  #cryptoLines(offered: string | undefined): string[] {
+    if (this.kind !== 'sdes' && this.kind !== 'optional') return [];
+    const key = Buffer.alloc(30, `${this.name}-${this.#key}-`).toString('base64');
+    if (offered === undefined) {
+      this.keys.add(key);
+      return [`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${key}`];
+    }
+    const tag = /a=crypto:(\d+) AES_CM_128_HMAC_SHA1_80 /.exec(offered)?.[1];
+    if (tag === undefined) return [];
+    this.keys.add(key);
+    return [`a=crypto:${tag} AES_CM_128_HMAC_SHA1_80 inline:${key}`];
+  }
+
+  #browserLines(host: string, isAnswer: boolean): string[] {
+    const byte = (this.#certificate + (this.name === 'alice' ? 16 : 96)).toString(16).padStart(2, '0');
+    const lines = [
+      `a=setup:${isAnswer ? 'passive' : 'actpass'}`,
+      `a=fingerprint:sha-256 ${Array(32).fill(byte).join(':')}`,
+      `a=ice-ufrag:${this.name}${this.#ice}`,
+      `a=ice-pwd:${this.name}-password-number-${this.#ice}`.padEnd(40, 'x'),
+      `a=candidate:1 1 UDP 2130706431 ${host} 4000 typ host`,
+    ];
+    if (this.kind === 'browser with tls-id') lines.push(`a=tls-id:${'0'.repeat(30)}${byte}`);
+    return lines;
+  }
+}
+
+/** What a party was told, and what the data plane does towards it. */
+type Told = {
+  readonly ufrag: string | undefined;
+  readonly tlsId: string | undefined;
+  readonly keys: readonly string[];
+  readonly stream: StreamPlan;
+};
+
+class Run {
+  readonly alice: Party;
+  readonly bob: Party;
+  readonly conversation: Conversation;
+
+  constructor(alice: Kind, bob: Kind) {
+    this.alice = new Party('alice', alice);
+    this.bob = new Party('bob', bob);
+    this.conversation = new Conversation(secureFacts());
+  }
+
+  /** Carries out one exchange and returns what each party knows after it. */
+  exchange(step: Exchange, isFirst: boolean): { offerer: Told; answerer: Told } {
+    const [offerer, answerer] =
+      isFirst || step.offerer === 'alice' ? [this.alice, this.bob] : [this.bob, this.alice];
+    if (!isFirst) for (const change of step.changes) apply(change, offerer, answerer);
+    const { recrypt } = step;
+    const who = { from: offerer.name, ...(!isFirst && { to: answerer.name }) };
+
+    const offer = offerer.body(step.direction, undefined);
+    const flags = { ...answerer.flagsTowards(), recrypt };
+    const offered = this.conversation.offer(offer, flags, who);
+    if (step.repeated) expect(this.conversation.offer(offer, flags, who)).toBe(offered);
+    const answer = answerer.body(step.direction, offered);
+    const answered = this.conversation.answer(answer, { recrypt }, { from: offerer.name, to: answerer.name });
+    if (step.restart) this.#restart();
+    return { offerer: this.#told(offerer, answered), answerer: this.#told(answerer, offered) };
+  }
+
+  plan(): SessionPlan {
+    const { call } = this.conversation;
+    if (call === undefined) throw new Error('there is no call');
+    return planOf(call);
+  }
+
+  #told(party: Party, body: string): Told {
+    const { call } = this.conversation;
+    const id = call?.legs.find(({ tag }) => tag === party.name)?.streams[0]?.id;
+    const stream = this.plan().streams.find((candidate) => candidate.id === id);
+    if (stream === undefined) throw new Error(`${party.name} has no stream`);
+    return {
+      ufrag: /a=ice-ufrag:(\S+)/.exec(body)?.[1],
+      tlsId: /a=tls-id:(\S+)/.exec(body)?.[1],
+      keys: [...body.matchAll(/inline:(\S+)/g)].map(([, key]) => key ?? ''),
+      stream,
+    };
+  }
+
+  #restart(): void {
+    const { call } = this.conversation;
+    if (call === undefined) return;
+    const read = decodeCall(encodeCall(call));
+    expect(read && planOf(read)).toEqual(planOf(call));
+    // Ports are not in the memo; the plan lists them.
+    const ports = new Map(call.legs.flatMap(({ streams }) => streams.map(({ id, locals }) => [id, locals])));
+    const legs = read?.legs.map((leg) => ({
+      ...leg,
+      streams: leg.streams.map((stream) => ({ ...stream, locals: ports.get(stream.id) ?? stream.locals })),
+    }));
+    if (read && legs) this.conversation.call = { ...read, legs };
+  }
+}
+
+function apply(change: Change, offerer: Party, answerer: Party): void {
+  const party = change.startsWith('offerer') ? offerer : answerer;
+  if (change.endsWith('ICE')) party.change('ICE');
+  else party.change(change.endsWith('key') ? 'key' : 'certificate');
+}
+
+function secureFacts(): Facts {
+  let state = 7;
+  const next = () => {
+    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9;
+    return (state >>> 16) % 256;
+  };
+  return {
+    ...FACTS,
+    random: { bytes: (count) => Uint8Array.from({ length: count }, next) },
+    capabilities: new Set(['srtp', 'ice']),
+    certificate: { fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }] },
+  };
+}
+
+const RUNS = { numRuns: 60 };
+const sequences = fc.array(exchanges, { minLength: 1, maxLength: 8 });
+
+function sendKey({ security }: StreamPlan): string | undefined {
+  if (security.kind !== 'sdes') return undefined;
+  const bytes = [security.send.keyBase64, security.send.saltBase64].map((text) =>
+    Buffer.from(text, 'base64'),
+  );
+  return Buffer.concat(bytes).toString('base64');
+}
+
+describe('any sequence of exchanges between two parties', () => {
+  test('never protects the media of one leg with a key that came from another', () => {
+    fc.assert(
+      fc.property(kinds, kinds, sequences, (alice, bob, steps) => {
+        const run = new Run(alice, bob);
+        for (const [index, step] of steps.entries()) {
+          run.exchange(step, index === 0);
+          const foreign = new Set([...run.alice.keys, ...run.bob.keys]);
+          const own = run
+            .plan()
+            .streams.map(sendKey)
+            .filter((key) => key !== undefined);
+          for (const key of own) expect(foreign.has(key)).toBe(false);
+          expect(new Set(own).size).toBe(own.length);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('tells a party a key of the other one only where packets pass as they are', () => {
+    fc.assert(
+      fc.property(kinds, kinds, sequences, (alice, bob, steps) => {
+        const run = new Run(alice, bob);
+        for (const [index, step] of steps.entries()) {
+          const { offerer } = run.exchange(step, index === 0);
+          const foreign = new Set([...run.alice.keys, ...run.bob.keys]);
+          const isBorrowed = offerer.keys.some((key) => foreign.has(key));
+          const isPassed = run.plan().streams.every(({ security }) => security.kind === 'none');
+          if (isBorrowed) expect(isPassed).toBe(true);
+          if (step.recrypt) expect(isBorrowed).toBe(false);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('keeps credentials and associations exactly as long as a party keeps its own', () => {
+    fc.assert(
+      fc.property(kinds, kinds, sequences, (alice, bob, steps) => {
+        const run = new Run(alice, bob);
+        const known = new Map<Party, Told>();
+        for (const [index, step] of steps.entries()) {
+          const { offerer, answerer } = run.exchange(step, index === 0);
+          const isAlice = index === 0 || step.offerer === 'alice';
+          const [first, second] = isAlice ? [run.alice, run.bob] : [run.bob, run.alice];
+          const changes = new Set(index === 0 ? [] : step.changes);
+          const expectKept = (party: Party, before: Told | undefined, after: Told, isOfferer: boolean) => {
+            if (before === undefined || !party.isBrowser) return;
+            const restarted = isOfferer && changes.has('offerer ICE');
+            const certified = changes.has(isOfferer ? 'offerer certificate' : 'answerer certificate');
+            const isAnew = certified || (restarted && party.kind === 'browser');
+            expect(after.ufrag === before.ufrag).toBe(!restarted);
+            expect((after.stream.ice?.generation ?? 0) - (before.stream.ice?.generation ?? 0)).toBe(
+              restarted ? 1 : 0,
+            );
+            expect(association(after) - association(before)).toBe(isAnew ? 1 : 0);
+            expect(after.tlsId === before.tlsId).toBe(!(isAnew && isOfferer));
+            if (!isAnew) expect(role(after)).toBe(role(before));
+            if (!restarted) expect(after.stream.ice?.role).toBe(before.stream.ice?.role);
+          };
+          expectKept(first, known.get(first), offerer, true);
+          expectKept(second, known.get(second), answerer, false);
+          known.set(first, offerer).set(second, answerer);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('keeps a key of ours as long as the party accepts its suite', () => {
+    fc.assert(
+      fc.property(sequences, (steps) => {
+        const run = new Run('sdes', 'plain');
+        let key: string | undefined;
+        for (const [index, step] of steps.entries()) {
+          const { offerer, answerer } = run.exchange(step, index === 0);
+          const isAlice = index === 0 || step.offerer === 'alice';
+          const sent = sendKey((isAlice ? offerer : answerer).stream);
+          expect(sent).toBeDefined();
+          if (key !== undefined) expect(sent).toBe(key);
+          key = sent;
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  test('protects towards every party as that party does', () => {
+    fc.assert(
+      fc.property(kinds, kinds, sequences, (alice, bob, steps) => {
+        const run = new Run(alice, bob);
+        for (const [index, step] of steps.entries()) {
+          const told = run.exchange(step, index === 0);
+          const isAlice = index === 0 || step.offerer === 'alice';
+          const ofAlice = isAlice ? told.offerer : told.answerer;
+          const ofBob = isAlice ? told.answerer : told.offerer;
+          for (const [party, { stream }] of [
+            [run.alice, ofAlice],
+            [run.bob, ofBob],
+          ] as const) {
+            expect(stream.security.kind === 'dtls').toBe(party.isBrowser);
+            expect(stream.ice !== null).toBe(party.isBrowser);
+            if (party.kind === 'plain') expect(stream.security.kind).toBe('none');
+          }
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+describe('any fork', () => {
+  const branches = fc.array(kinds, { minLength: 2, maxLength: 4 });
+
+  test('has secrets of its own for every branch, and hears the last one that answered', () => {
+    fc.assert(
+      fc.property(kinds, branches, fc.infiniteStream(fc.nat()), (alice, kindsOfBranches, picks) => {
+        const conversation = new Conversation(secureFacts());
+        const caller = new Party('alice', alice);
+        const offer = caller.body('sendrecv', undefined);
+        const secrets: string[] = [];
+        const offers = kindsOfBranches.map((kind, index) => {
+          const party = new Party('bob', kind);
+          const text = conversation.offer(offer, party.flagsTowards(), { branch: `br${index}` });
+          const own = [...text.matchAll(/(?:ice-ufrag:|tls-id:|inline:)(\S+)/g)].map(
+            ([, secret]) => secret ?? '',
+          );
+          secrets.push(...own.filter((secret) => !caller.keys.has(secret)));
+          return { party, text, branch: `br${index}` };
+        });
+        expect(new Set(secrets).size).toBe(secrets.length);
+
+        const waiting = [...offers];
+        while (waiting.length > 0) {
+          const [next] = waiting.splice((picks.next().value ?? 0) % waiting.length, 1);
+          if (next === undefined) break;
+          const who = { to: `bob-${next.branch}`, branch: next.branch };
+          const answered = conversation.answer(next.party.body('sendrecv', next.text), {}, who);
+          const { call } = conversation;
+          if (call === undefined) throw new Error('there is no call');
+          const plan = planOf(call);
+          expect(plan.routes.length).toBe(2);
+          const foreign = new Set([...caller.keys, ...next.party.keys]);
+          const heard = plan.streams.filter(({ id }) => plan.routes.some(({ from }) => from === id));
+          for (const stream of heard) expect(foreign.has(sendKey(stream) ?? '')).toBe(false);
+          const told = [...answered.matchAll(/inline:(\S+)/g)].map(([, key]) => key ?? '');
+          const isPassed = heard.every(({ security }) => security.kind === 'none');
+          if (told.some((key) => foreign.has(key))) expect(isPassed).toBe(true);
+        }
+      }),
+      RUNS,
+    );
+  });
+});
+
+function association({ stream }: Told): number {
+  return stream.security.kind === 'dtls' ? stream.security.association : 0;
+}
+
+function role({ stream }: Told): string | undefined {
+  return stream.security.kind === 'dtls' ? stream.security.role : undefined;
+}
