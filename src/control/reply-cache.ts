@@ -30,7 +30,7 @@ export class ReplyCache {
   #current = new Generation();
   #previous = new Generation();
   #rotatedAtMs = Number.NEGATIVE_INFINITY;
-  readonly #executing = new Map<string, Promise<Buffer>>();
+  #executing = 0;
   readonly #limits: ReplyCacheLimits;
 
   constructor(limits: Partial<ReplyCacheLimits> = {}) {
@@ -40,12 +40,14 @@ export class ReplyCache {
   /** Replies from memory, joins the execution that is under way, or executes. */
   reply(request: CachedRequest, nowMs: number, execute: () => Promise<Buffer>): CachedReply {
     this.#rotateIfDue(nowMs);
-    const bySource = `s ${request.address} ${request.port} ${request.cookie}`;
-    const byContent = `c ${request.address} ${digest(request.payload)} ${request.cookie}`;
-    const known = this.#find(bySource) ?? this.#find(byContent);
-    if (known !== undefined) return { kind: 'duplicate', reply: known };
-    if (this.#executing.size >= 2 * this.#limits.executing) return { kind: 'overload' };
-    const reply = this.#execute([bySource, byContent], execute);
+    const { address, port, cookie } = request;
+    const digest = digestOf(request.payload);
+    const known =
+      this.#current.find(cookie, address, port, digest) ?? this.#previous.find(cookie, address, port, digest);
+    if (known !== undefined) return { kind: 'duplicate', reply: known.reply };
+    if (this.#executing >= this.#limits.executing) return { kind: 'overload' };
+    const reply = execute();
+    this.#remember({ cookie, address, port, digest, reply, older: undefined });
     return { kind: 'fresh', reply };
   }
 
@@ -57,30 +59,23 @@ export class ReplyCache {
     };
   }
 
-  #find(key: string): Promise<Buffer> | undefined {
-    const executing = this.#executing.get(key);
-    if (executing !== undefined) return executing;
-    const reply = this.#current.replies.get(key) ?? this.#previous.replies.get(key);
-    return reply === undefined ? undefined : Promise.resolve(reply);
-  }
-
-  async #execute(keys: readonly string[], execute: () => Promise<Buffer>): Promise<Buffer> {
-    const running = execute();
-    for (const key of keys) this.#executing.set(key, running);
-    try {
-      const reply = await running;
-      this.#remember(keys, reply);
-      return reply;
-    } finally {
-      for (const key of keys) this.#executing.delete(key);
-    }
-  }
-
-  #remember(keys: readonly string[], reply: Buffer): void {
+  #remember(entry: Entry): void {
     const full =
       2 * this.#current.entries >= this.#limits.entries || 2 * this.#current.bytes >= this.#limits.bytes;
     if (full) this.#rotate();
-    this.#current.add(keys, reply);
+    const generation = this.#current;
+    generation.add(entry);
+    this.#executing += 1;
+    entry.reply.then(
+      (reply) => {
+        this.#executing -= 1;
+        generation.bytes += reply.length;
+      },
+      () => {
+        this.#executing -= 1;
+        generation.remove(entry);
+      },
+    );
   }
 
   #rotateIfDue(nowMs: number): void {
@@ -97,29 +92,60 @@ export class ReplyCache {
   }
 }
 
+type Entry = {
+  readonly cookie: string;
+  readonly address: string;
+  readonly port: number;
+  readonly digest: number;
+  readonly reply: Promise<Buffer>;
+  /** Another request with the same cookie. */
+  older: Entry | undefined;
+};
+
 /** Replies of one span of time; forgotten together. */
 class Generation {
-  readonly replies = new Map<string, Buffer>();
+  readonly #byCookie = new Map<string, Entry>();
   entries = 0;
   bytes = 0;
 
-  add(keys: readonly string[], reply: Buffer): void {
-    for (const key of keys) this.replies.set(key, reply);
-    this.entries += 1;
-    this.bytes += keys.reduce((sum, key) => sum + key.length, reply.length + ENTRY_OVERHEAD_BYTES);
+  find(cookie: string, address: string, port: number, digest: number): Entry | undefined {
+    let entry = this.#byCookie.get(cookie);
+    while (entry !== undefined && !isSame(entry, address, port, digest)) entry = entry.older;
+    return entry;
   }
+
+  add(entry: Entry): void {
+    entry.older = this.#byCookie.get(entry.cookie);
+    this.#byCookie.set(entry.cookie, entry);
+    this.entries += 1;
+    this.bytes += entry.cookie.length + ENTRY_OVERHEAD_BYTES;
+  }
+
+  remove(gone: Entry): void {
+    const kept: Entry[] = [];
+    for (let entry = this.#byCookie.get(gone.cookie); entry !== undefined; entry = entry.older)
+      kept.push(entry);
+    this.#byCookie.delete(gone.cookie);
+    this.entries -= kept.length;
+    this.bytes -= kept.length * (gone.cookie.length + ENTRY_OVERHEAD_BYTES);
+    for (const entry of kept.reverse()) if (entry !== gone) this.add(entry);
+  }
+}
+
+function isSame(entry: Entry, address: string, port: number, digest: number): boolean {
+  return entry.address === address && (entry.port === port || entry.digest === digest);
 }
 
 /** FNV-1a with the length. Only requests of one address and one cookie are told apart by it. */
-function digest(payload: Uint8Array): string {
-  let hash = 0x811c9dc5;
+function digestOf(payload: Uint8Array): number {
+  let hash = 0x811c9dc5 ^ payload.length;
   for (let at = 0; at < payload.length; at += 1) {
     hash = Math.imul(hash ^ (payload[at] ?? 0), 0x01000193);
   }
-  return `${payload.length}:${hash >>> 0}`;
+  return hash;
 }
 
-/** Measured: two map entries, two keys and a small buffer object. */
+/** Measured: a map entry, a key, a promise and a small buffer object. */
 const ENTRY_OVERHEAD_BYTES = 400;
 
 const DEFAULT_LIMITS: ReplyCacheLimits = {

@@ -93,7 +93,12 @@ function repeated(pattern: Pattern, callId: string, texts: readonly string[]): R
 }
 
 function sameGround(one: Facts, other: Facts): boolean {
-  return one.interfaces === other.interfaces && one.defaults === other.defaults;
+  return (
+    one.interfaces === other.interfaces &&
+    one.defaults === other.defaults &&
+    one.capabilities === other.capabilities &&
+    one.certificate === other.certificate
+  );
 }
 
 /** Interfaces that take turns depend on how many calls there were. */

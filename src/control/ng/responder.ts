@@ -43,32 +43,32 @@ export class NgResponder {
   }
 
   /** Answers `cookie SP dictionary` with the same framing. Undefined: no answer is due. */
-  async answer(
-    frame: Buffer,
-    client: Client,
-    maxBytes = Number.MAX_SAFE_INTEGER,
-  ): Promise<Buffer | undefined> {
+  answer(frame: Buffer, client: Client, maxBytes = Number.MAX_SAFE_INTEGER): Promise<Buffer | undefined> {
     const envelope = splitEnvelope(frame);
     if (envelope === undefined) {
       this.dropped.noCookie += 1;
-      return undefined;
+      return NO_ANSWER;
     }
     const { cookie, payload } = envelope;
     const request = { address: client.address, port: client.port, cookie, payload };
-    const answer = this.#options.cache.reply(request, this.#options.clock(), async () => {
-      const { encoding, text } = await this.#execute(payload, client);
-      const reply = Buffer.from(`${cookie} ${text}`, 'latin1');
-      if (reply.length <= maxBytes) return reply;
-      this.#options.logger.warn({ bytes: reply.length }, 'reply does not fit into a datagram');
-      const error = writePayload(encoding, encodeError('Reply does not fit into a datagram'));
-      return Buffer.from(`${cookie} ${error}`, 'latin1');
-    });
+    const answer = this.#options.cache.reply(request, this.#options.clock(), () =>
+      this.#framed(cookie, payload, client, maxBytes),
+    );
     if (answer.kind === 'overload') {
       this.dropped.overload += 1;
-      return undefined;
+      return NO_ANSWER;
     }
     if (answer.kind === 'duplicate') this.#options.logger.debug({ client }, 'repeated request');
     return answer.reply;
+  }
+
+  async #framed(cookie: string, payload: Buffer, client: Client, maxBytes: number): Promise<Buffer> {
+    const { encoding, text } = await this.#execute(payload, client);
+    const reply = Buffer.from(`${cookie} ${text}`, 'latin1');
+    if (reply.length <= maxBytes) return reply;
+    this.#options.logger.warn({ bytes: reply.length }, 'reply does not fit into a datagram');
+    const error = writePayload(encoding, encodeError('Reply does not fit into a datagram'));
+    return Buffer.from(`${cookie} ${error}`, 'latin1');
   }
 
   /** Answers a dictionary without a cookie (HTTP): nothing is remembered. */
@@ -138,6 +138,7 @@ function commandName(command: Command | CommandFailure): string | undefined {
   }
 }
 
+const NO_ANSWER: Promise<undefined> = Promise.resolve(undefined);
 /** Only bencode is remembered. */
 const KNOWN: Payload = { ok: true, encoding: 'bencode', dictionary: new Map() };
 const MAX_WARNED = 4096;

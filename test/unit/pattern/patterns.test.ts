@@ -33,7 +33,10 @@ const often = <T>(usual: fc.Arbitrary<T>, rare: fc.Arbitrary<T>) =>
   fc.oneof({ arbitrary: usual, weight: 15 }, { arbitrary: rare, weight: 1 });
 const host = often(fc.constantFrom(...hosts.slice(0, 3)), fc.constantFrom(...hosts));
 const port = often(fc.constantFrom(4000, 4001, 4002), fc.constantFrom(0, 9, 65_534, 65_535, 21_001));
-const tag = often(fc.constantFrom('a', 'b', 'tag-3'), fc.constantFrom('with"quote', 'é', 'x y', 'Qzw10kQx'));
+const tag: fc.Arbitrary<string> = often<string>(
+  fc.constantFrom('a', 'b', 'tag-3'),
+  fc.constantFrom('with"quote', 'é', 'x y', 'Qzw10kQx'),
+);
 
 const line: fc.Arbitrary<Line> = fc.record({
   address: host,
@@ -50,7 +53,7 @@ const line: fc.Arbitrary<Line> = fc.record({
 
 const body = fc.record({
   username: tag,
-  session: fc.constantFrom('1', '42', '16104707470747'),
+  session: fc.constantFrom<string>('1', '42', '16104707470747'),
   version: fc.constantFrom('1', '2'),
   origin: host,
   medias: fc.array(line, { minLength: 1, maxLength: 2 }),
