@@ -285,8 +285,10 @@ impl Receiver {
                 }
                 Ok(plain)
             }
-            Err(Error::Replay) => Err(Refusal::Replay),
-            Err(_) => unprotect_by(&mut former.context, protocol, buffer, len).map_err(refusal),
+            // Numbers seen under the new key may still come under the old one.
+            Err(error) => {
+                unprotect_by(&mut former.context, protocol, buffer, len).map_err(|_| refusal(error))
+            }
         }
     }
 }

@@ -230,9 +230,14 @@ impl Network {
         std::mem::take(&mut self.peers[peer.0].inbox)
     }
 
+    /// The next 20 ms of a peer's sound, protected if it has keys.
+    pub fn next_packet(&mut self, peer: PeerId) -> Vec<u8> {
+        self.peers[peer.0].next_packet()
+    }
+
     /// Sends 20 ms of sound.
     pub fn speak(&mut self, peer: PeerId, to: SocketAddr) {
-        let packet = self.peers[peer.0].next_packet();
+        let packet = self.next_packet(peer);
         self.send(peer, to, packet);
     }
 
