@@ -1,90 +1,89 @@
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../../command/reply.js';
 import type { ComponentStats, MosSample, SsrcStats, StreamStats } from '../../dataplane/protocol.gen.js';
-import type { Dictionary, Value } from './value.js';
+import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
 
-type Entry = readonly [key: string, value: Value];
-
-/** A call's entries in the reply to `query` and `delete`. All numbers are integers. */
-export function encodeCall(call: CallStatistics): readonly Entry[] {
-  const streams = new Map(call.media?.streams.map((stats) => [stats.stream, stats]));
-  const listed = call.parties
-    .flatMap(({ medias }) => medias)
-    .map(({ stream }) => (stream === undefined ? undefined : streams.get(stream)))
-    .filter((stats) => stats !== undefined);
-  return [
-    ['created', seconds(call.createdMs)],
-    ['created_us', Math.trunc(call.createdMs % 1000) * 1000],
-    ['created_ts', Math.trunc(call.createdMs) * 1000],
-    ['last signal', seconds(call.lastSignalMs)],
-    ['last redis update', 0],
-    ...present('metadata', call.metadata),
-    ['SSRC', ssrcs(listed, call.atMs)],
-    ['tags', tags(call, streams)],
-    ['totals', totals(listed)],
-  ];
-}
-
-function ssrcs(streams: readonly StreamStats[], atMs: number): Dictionary {
-  const sources = new Map<string, Value>();
-  for (const { ingress } of streams) {
-    for (const source of ingress) sources.set(String(source.ssrc), new Map(ssrcRecord(source, atMs)));
+/**
+ * A call's entries in the reply to `query` and `delete`, as bencode: a busy proxy deletes calls all the time, and
+ * there are some two hundred entries. All numbers are integers.
+ */
+export function encodeCall(call: CallStatistics): string {
+  const streams = call.media?.streams ?? [];
+  const statsOf = (media: MediaStatistics) =>
+    media.stream === undefined ? undefined : streams.find(({ stream }) => stream === media.stream);
+  const listed: StreamStats[] = [];
+  for (const { medias } of call.parties) {
+    for (const media of medias) {
+      const stats = statsOf(media);
+      if (stats !== undefined) listed.push(stats);
+    }
   }
-  return sources;
+  return (
+    integerAt('created', seconds(call.createdMs)) +
+    integerAt('created_us', Math.trunc(call.createdMs % 1000) * 1000) +
+    integerAt('created_ts', Math.trunc(call.createdMs) * 1000) +
+    integerAt('last signal', seconds(call.lastSignalMs)) +
+    integerAt('last redis update', 0) +
+    present('metadata', call.metadata) +
+    dictionaryAt('SSRC', ssrcs(listed, call.atMs)) +
+    dictionaryAt('tags', tags(call, statsOf)) +
+    dictionaryAt('totals', totals(listed))
+  );
 }
 
-function tags(call: CallStatistics, streams: ReadonlyMap<number, StreamStats>): Dictionary {
-  const parties = new Map<string, Value>();
+type StatsOf = (media: MediaStatistics) => StreamStats | undefined;
+
+function ssrcs(streams: readonly StreamStats[], atMs: number): string {
+  // A source heard on two streams is listed once.
+  const sources = new Map<number, SsrcStats>();
+  for (const { ingress } of streams) for (const source of ingress) sources.set(source.ssrc, source);
+  let text = '';
+  for (const [ssrc, source] of sources) text += dictionaryAt(String(ssrc), ssrcRecord(source, atMs));
+  return text;
+}
+
+function tags(call: CallStatistics, statsOf: StatsOf): string {
+  const parties = new Map<string, PartyStatistics>();
   let untagged = 0;
   for (const party of call.parties) {
     if (party.tag === undefined) untagged += 1;
-    parties.set(party.tag ?? `<untagged ${untagged}>`, partyRecord(party, streams, call.atMs));
+    parties.set(party.tag ?? `<untagged ${untagged}>`, party);
   }
-  return parties;
+  let text = '';
+  for (const [tag, party] of parties) text += dictionaryAt(tag, partyRecord(party, statsOf, call.atMs));
+  return text;
 }
 
-function partyRecord(
-  party: PartyStatistics,
-  streams: ReadonlyMap<number, StreamStats>,
-  atMs: number,
-): Dictionary {
-  return new Map<string, Value>([
-    ['tag', party.tag ?? ''],
-    ...present('via-branch', party.viaBranch),
-    ...(party.tagAliases.length > 0 ? [['tag-aliases', party.tagAliases] as const] : []),
-    ...present('label', party.label),
-    ['created', seconds(party.createdMs)],
-    ...present('metadata', party.metadata),
-    ['subscriptions', party.subscriptions.map(linkRecord)],
-    ['subscribers', party.subscribers.map(linkRecord)],
-    [
-      'medias',
-      party.medias.map((media) =>
-        mediaRecord(media, media.stream === undefined ? undefined : streams.get(media.stream), atMs),
-      ),
-    ],
-  ]);
+function partyRecord(party: PartyStatistics, statsOf: StatsOf, atMs: number): string {
+  return (
+    textAt('tag', party.tag ?? '') +
+    present('via-branch', party.viaBranch) +
+    (party.tagAliases.length > 0 ? listAt('tag-aliases', party.tagAliases, textOf) : '') +
+    present('label', party.label) +
+    integerAt('created', seconds(party.createdMs)) +
+    present('metadata', party.metadata) +
+    listAt('subscriptions', party.subscriptions, linkRecord) +
+    listAt('subscribers', party.subscribers, linkRecord) +
+    listAt('medias', party.medias, (media) => mediaRecord(media, statsOf(media), atMs))
+  );
 }
 
-function linkRecord({ tag, type }: PartyLink): Dictionary {
-  return new Map([
-    ['tag', tag],
-    ['type', type],
-  ]);
+function linkRecord({ tag, type }: PartyLink): string {
+  return dictionaryOf(textAt('tag', tag) + textAt('type', type));
 }
 
-function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atMs: number): Dictionary {
+function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atMs: number): string {
   const withSsrc = (source: SsrcStats) =>
-    new Map<string, Value>([['SSRC', source.ssrc], ...ssrcRecord(source, atMs)]);
-  return new Map<string, Value>([
-    ['index', media.index],
-    ['type', media.type],
-    ['protocol', media.protocol],
-    ...present('codec', codecInUse(media, stats)),
-    ['streams', media.stream === undefined ? [] : streamRecords(media, stats, atMs)],
-    ['flags', media.flags],
-    ['ingress SSRCs', stats?.ingress.map(withSsrc) ?? []],
-    ['egress SSRCs', stats?.egress.map(withSsrc) ?? []],
-  ]);
+    dictionaryOf(integerAt('SSRC', source.ssrc) + ssrcRecord(source, atMs));
+  return dictionaryOf(
+    integerAt('index', media.index) +
+      textAt('type', media.type) +
+      textAt('protocol', media.protocol) +
+      present('codec', codecInUse(media, stats)) +
+      `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, atMs))}` +
+      listAt('flags', media.flags, textOf) +
+      listAt('ingress SSRCs', stats?.ingress ?? [], withSsrc) +
+      listAt('egress SSRCs', stats?.egress ?? [], withSsrc),
+  );
 }
 
 /** What arrives wins over what was negotiated first. */
@@ -98,50 +97,48 @@ function streamRecords(
   { local, advertised, flags }: MediaStatistics,
   stats: StreamStats | undefined,
   atMs: number,
-): readonly Dictionary[] {
+): string {
   const rtpSsrc = busiest(stats?.ingress ?? [])?.ssrc;
   const muxed = flags.includes('rtcp-mux');
-  return [
-    new Map<string, Value>([
-      ...localRecord(local?.address, local?.rtpPort),
-      ...endpoints(stats?.rtp, advertised?.rtp),
-      ...streamCounters('RTP', stats?.rtp, advertised?.rtp, atMs),
-      ...(rtpSsrc === undefined ? [] : [['SSRC', rtpSsrc] as const]),
-    ]),
-    new Map<string, Value>([
-      ...localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort),
-      ...endpoints(stats?.rtcp, muxed ? advertised?.rtp : advertised?.rtcp),
-      ...streamCounters('RTCP', stats?.rtcp, muxed ? advertised?.rtp : advertised?.rtcp, atMs),
-    ]),
-  ];
+  const rtcpAdvertised = muxed ? advertised?.rtp : advertised?.rtcp;
+  return (
+    dictionaryOf(
+      localRecord(local?.address, local?.rtpPort) +
+        endpoints(stats?.rtp, advertised?.rtp) +
+        streamCounters('RTP', stats?.rtp, advertised?.rtp, atMs) +
+        (rtpSsrc === undefined ? '' : integerAt('SSRC', rtpSsrc)),
+    ) +
+    dictionaryOf(
+      localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort) +
+        endpoints(stats?.rtcp, rtcpAdvertised) +
+        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, atMs),
+    )
+  );
 }
 
-function localRecord(address: string | undefined, port: number | undefined): readonly Entry[] {
-  if (address === undefined || port === undefined) return [];
-  return [
-    ['local port', port],
-    ['local address', address],
-    ['family', family(address)],
-  ];
+function localRecord(address: string | undefined, port: number | undefined): string {
+  if (address === undefined || port === undefined) return '';
+  return integerAt('local port', port) + textAt('local address', address) + textAt('family', family(address));
 }
 
-function endpoints(stats: ComponentStats | undefined, advertised: string | undefined): readonly Entry[] {
-  return [
-    ['endpoint', endpoint(stats?.remote ?? advertised)],
-    ['advertised endpoint', endpoint(advertised)],
-  ];
+function endpoints(stats: ComponentStats | undefined, advertised: string | undefined): string {
+  return (
+    dictionaryAt('endpoint', endpoint(stats?.remote ?? advertised)) +
+    dictionaryAt('advertised endpoint', endpoint(advertised))
+  );
 }
 
-/** Empty while the address is not known. */
-function endpoint(transportAddress: string | undefined): Dictionary {
-  const match = TRANSPORT_ADDRESS.exec(transportAddress ?? '');
-  const address = match?.[1] ?? match?.[2];
-  if (address === undefined) return new Map();
-  return new Map<string, Value>([
-    ['family', family(address)],
-    ['address', address],
-    ['port', Number(match?.[3])],
-  ]);
+/** `192.0.2.1:4000` or `[2001:db8::1]:4000`. Empty while the address is not known. */
+function endpoint(transportAddress: string | undefined): string {
+  if (transportAddress === undefined) return '';
+  const colon = transportAddress.lastIndexOf(':');
+  const host = transportAddress.slice(0, colon);
+  const address = host.startsWith('[') ? host.slice(1, -1) : host;
+  return (
+    textAt('family', family(address)) +
+    textAt('address', address) +
+    integerAt('port', Number(transportAddress.slice(colon + 1)))
+  );
 }
 
 function streamCounters(
@@ -149,43 +146,47 @@ function streamCounters(
   stats: ComponentStats | undefined,
   advertised: string | undefined,
   atMs: number,
-): readonly Entry[] {
+): string {
   const age = stats?.lastPacketMsAgo ?? undefined;
   const lastPacket = age === undefined ? 0 : seconds(atMs - age);
-  const flags = [
-    component,
-    ...(advertised === undefined ? [] : ['filled']),
-    ...(stats?.remoteState === 'confirmed' ? ['confirmed'] : []),
-  ];
-  return [
-    ['last packet', lastPacket],
-    ['last kernel packet', 0],
-    ['last user packet', lastPacket],
-    ['flags', flags],
-    ['stats', counters(stats?.receivedPackets, stats?.receivedBytes, errors(stats))],
-    ['stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0)],
-  ];
+  const flags: string[] = [component];
+  if (advertised !== undefined) flags.push('filled');
+  if (stats?.remoteState === 'confirmed') flags.push('confirmed');
+  return (
+    integerAt('last packet', lastPacket) +
+    integerAt('last kernel packet', 0) +
+    integerAt('last user packet', lastPacket) +
+    listAt('flags', flags, textOf) +
+    dictionaryAt('stats', counters(stats?.receivedPackets, stats?.receivedBytes, errors(stats))) +
+    dictionaryAt('stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0))
+  );
 }
 
-function totals(streams: readonly StreamStats[]): Dictionary {
-  const sum = (components: readonly ComponentStats[]) =>
-    counters(
-      components.reduce((total, { receivedPackets }) => total + receivedPackets, 0),
-      components.reduce((total, { receivedBytes }) => total + receivedBytes, 0),
-      components.reduce((total, component) => total + errors(component), 0),
-    );
-  return new Map([
-    ['RTP', sum(streams.map(({ rtp }) => rtp))],
-    ['RTCP', sum(streams.map(({ rtcp }) => rtcp))],
-  ]);
+function totals(streams: readonly StreamStats[]): string {
+  const sum = (componentOf: (stream: StreamStats) => ComponentStats) => {
+    let [packets, bytes, failed] = [0, 0, 0];
+    for (const stream of streams) {
+      const component = componentOf(stream);
+      packets += component.receivedPackets;
+      bytes += component.receivedBytes;
+      failed += errors(component);
+    }
+    return counters(packets, bytes, failed);
+  };
+  return (
+    dictionaryAt(
+      'RTP',
+      sum(({ rtp }) => rtp),
+    ) +
+    dictionaryAt(
+      'RTCP',
+      sum(({ rtcp }) => rtcp),
+    )
+  );
 }
 
-function counters(packets = 0, bytes = 0, failed = 0): Dictionary {
-  return new Map([
-    ['packets', packets],
-    ['bytes', bytes],
-    ['errors', failed],
-  ]);
+function counters(packets = 0, bytes = 0, failed = 0): string {
+  return integerAt('packets', packets) + integerAt('bytes', bytes) + integerAt('errors', failed);
 }
 
 function errors(stats: ComponentStats | undefined): number {
@@ -193,49 +194,45 @@ function errors(stats: ComponentStats | undefined): number {
 }
 
 /** What its receiver reports of a source stands under the known keys, what was measured here under its own. */
-function ssrcRecord(source: SsrcStats, atMs: number): readonly Entry[] {
+function ssrcRecord(source: SsrcStats, atMs: number): string {
   const { measured, reported } = source;
-  return [
-    ['bytes', source.bytes],
-    ['packets', source.packets],
-    ['last RTP timestamp', source.lastTimestamp],
-    ['last RTP seq', source.lastSequence],
-    ['cumulative loss', reported?.lost ?? measured.lost],
-    ...mosRecord('average MOS', reported?.average, [['samples', reported?.samples ?? 0]]),
-    ...mosRecord('lowest MOS', reported?.lowest, reportedAt(reported?.lowest, atMs)),
-    ...mosRecord('highest MOS', reported?.highest, reportedAt(reported?.highest, atMs)),
-    [
+  return (
+    integerAt('bytes', source.bytes) +
+    integerAt('packets', source.packets) +
+    integerAt('last RTP timestamp', source.lastTimestamp) +
+    integerAt('last RTP seq', source.lastSequence) +
+    integerAt('cumulative loss', reported?.lost ?? measured.lost) +
+    mosRecord('average MOS', reported?.average, integerAt('samples', reported?.samples ?? 0)) +
+    mosRecord('lowest MOS', reported?.lowest, reportedAt(reported?.lowest, atMs)) +
+    mosRecord('highest MOS', reported?.highest, reportedAt(reported?.highest, atMs)) +
+    dictionaryAt(
       'measured',
-      new Map<string, Value>([
-        ['packets lost', measured.lost],
-        ['duplicates', measured.duplicates],
-        ['reordered', measured.reordered],
-        ['jitter', whole(measured.jitterMs)],
-        ...(measured.mos === null ? [] : [['MOS', whole(measured.mos * 10)] as const]),
-      ]),
-    ],
-  ];
+      integerAt('packets lost', measured.lost) +
+        integerAt('duplicates', measured.duplicates) +
+        integerAt('reordered', measured.reordered) +
+        integerAt('jitter', whole(measured.jitterMs)) +
+        (measured.mos === null ? '' : integerAt('MOS', whole(measured.mos * 10))),
+    )
+  );
 }
 
-function mosRecord(
-  key: string,
-  sample: MosSample | null | undefined,
-  more: readonly Entry[],
-): readonly Entry[] {
-  if (sample === null || sample === undefined) return [];
-  const record = new Map<string, Value>([
-    ['MOS', whole(sample.mos * 10)],
-    ['round-trip time', roundTrip(sample.roundTripUs)],
-    ['round-trip time leg', roundTrip(sample.roundTripLegUs)],
-    ['jitter', whole(sample.jitterMs)],
-    ['packet loss', whole(sample.lossPercent)],
-    ...more,
-  ]);
-  return [[key, record]];
+function mosRecord(key: string, sample: MosSample | null | undefined, more: string): string {
+  if (sample === null || sample === undefined) return '';
+  return dictionaryAt(
+    key,
+    integerAt('MOS', whole(sample.mos * 10)) +
+      integerAt('round-trip time', roundTrip(sample.roundTripUs)) +
+      integerAt('round-trip time leg', roundTrip(sample.roundTripLegUs)) +
+      integerAt('jitter', whole(sample.jitterMs)) +
+      integerAt('packet loss', whole(sample.lossPercent)) +
+      more,
+  );
 }
 
-function reportedAt(sample: MosSample | null | undefined, atMs: number): readonly Entry[] {
-  return sample === null || sample === undefined ? [] : [['reported at', seconds(atMs - sample.msAgo)]];
+function reportedAt(sample: MosSample | null | undefined, atMs: number): string {
+  return sample === null || sample === undefined
+    ? ''
+    : integerAt('reported at', seconds(atMs - sample.msAgo));
 }
 
 function busiest(sources: readonly SsrcStats[]): SsrcStats | undefined {
@@ -245,8 +242,8 @@ function busiest(sources: readonly SsrcStats[]): SsrcStats | undefined {
   );
 }
 
-function present(key: string, value: string | undefined): readonly Entry[] {
-  return value === undefined ? [] : [[key, value]];
+function present(key: string, value: string | undefined): string {
+  return value === undefined ? '' : textAt(key, value);
 }
 
 function family(address: string): string {
@@ -265,6 +262,3 @@ function whole(number: number): number {
 function roundTrip(microseconds: number): number {
   return Math.min(whole(microseconds), 9_999_999);
 }
-
-/** `192.0.2.1:4000` or `[2001:db8::1]:4000`. */
-const TRANSPORT_ADDRESS = /^(?:\[(.+)\]|([^:]+)):(\d+)$/;

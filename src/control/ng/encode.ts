@@ -1,43 +1,51 @@
 import type { Reply } from '../../command/reply.js';
+import { decodeBencode, encodeBencode } from './bencode.js';
+import { dictionaryOf, listAt, textAt, textOf } from './bencode-text.js';
 import { encodeCall } from './encode-call.js';
 import { encodeNode } from './encode-node.js';
-import type { Dictionary, Value } from './value.js';
+import type { Dictionary } from './value.js';
 
 /** Writes a reply as clients know it: `result` behind everything else, an error's reason behind `result`. */
+export function writeNg(reply: Reply): string {
+  return dictionaryOf(entriesOf(reply));
+}
+
+/** The same as data, for other encodings. */
 export function encodeNg(reply: Reply): Dictionary {
-  switch (reply.kind) {
-    case 'pong':
-      return entries(['result', 'pong']);
-    case 'done':
-      return entries(OK);
-    case 'sdp':
-      return entries(['sdp', reply.sdp], OK);
-    case 'deleted': {
-      const statistics = reply.statistics === undefined ? [] : encodeCall(reply.statistics);
-      const warning: Entry[] = reply.warning === undefined ? [] : [['warning', reply.warning]];
-      return entries(...statistics, ...warning, OK);
-    }
-    case 'statistics':
-      return entries(...encodeCall(reply.statistics), OK);
-    case 'calls':
-      return entries(['calls', reply.callIds], OK);
-    case 'nodeStatistics':
-      return entries(['statistics', encodeNode(reply.statistics)], OK);
-    case 'loadLimit':
-      return entries(['result', 'load limit'], ['message', reply.message]);
-    case 'failure':
-      return entries(['result', 'error'], ['error-reason', reply.message]);
-  }
+  return decodeBencode(Buffer.from(writeNg(reply), 'latin1')) ?? new Map();
 }
 
 export function encodeError(reason: string): Dictionary {
-  return entries(['result', 'error'], ['error-reason', reason]);
+  return new Map([
+    ['result', 'error'],
+    ['error-reason', reason],
+  ]);
 }
 
-type Entry = [key: string, value: Value];
-
-const OK: Entry = ['result', 'ok'];
-
-function entries(...pairs: readonly (readonly [string, Value])[]): Dictionary {
-  return new Map(pairs);
+function entriesOf(reply: Reply): string {
+  switch (reply.kind) {
+    case 'pong':
+      return textAt('result', 'pong');
+    case 'done':
+      return OK;
+    case 'sdp':
+      return textAt('sdp', reply.sdp) + OK;
+    case 'deleted': {
+      const statistics = reply.statistics === undefined ? '' : encodeCall(reply.statistics);
+      const warning = reply.warning === undefined ? '' : textAt('warning', reply.warning);
+      return statistics + warning + OK;
+    }
+    case 'statistics':
+      return encodeCall(reply.statistics) + OK;
+    case 'calls':
+      return listAt('calls', reply.callIds, textOf) + OK;
+    case 'nodeStatistics':
+      return `10:statistics${encodeBencode(encodeNode(reply.statistics))}${OK}`;
+    case 'loadLimit':
+      return textAt('result', 'load limit') + textAt('message', reply.message);
+    case 'failure':
+      return textAt('result', 'error') + textAt('error-reason', reply.message);
+  }
 }
+
+const OK = textAt('result', 'ok');

@@ -4,7 +4,7 @@ import type { CommandHandler } from '../../service/ports.js';
 import type { ReplyCache } from '../reply-cache.js';
 import type { ControlCounts } from './control-counts.js';
 import { decodeNg } from './decode.js';
-import { encodeError, encodeNg } from './encode.js';
+import { encodeError, encodeNg, writeNg } from './encode.js';
 import { type Encoding, type Payload, readPayload, splitEnvelope, writePayload } from './envelope.js';
 import type { Templates } from './evaluate.js';
 import { KnownRequests } from './known-requests.js';
@@ -85,7 +85,9 @@ export class NgResponder {
     const reply = await this.#handle(command, client);
     const seconds = (this.#options.clock() - started) / 1000;
     this.#options.counts.record(client.address, commandName(command), seconds, reply.kind === 'failure');
-    return { encoding: request.encoding, text: writePayload(request.encoding, encodeNg(reply)) };
+    const { encoding } = request;
+    const text = encoding === 'bencode' ? writeNg(reply) : writePayload(encoding, encodeNg(reply));
+    return { encoding, text };
   }
 
   #decode(request: Payload, client: Client): Command | CommandFailure {
