@@ -30,3 +30,12 @@ export function beforeOffer(stream: Stream): Stream {
   const { ptimeMs: _, mid: __, muxAnswer: ___, ...rest } = settled;
   return rest;
 }
+
+/** The stream without what was agreed on its protection. */
+export function unprotected(stream: Stream): Stream {
+  if (stream.security === undefined && stream.transparent === undefined && stream.ice === undefined) {
+    return stream;
+  }
+  const { security: _, transparent: __, ice: ___, ...bare } = stream;
+  return bare;
+}

@@ -8,6 +8,7 @@ import { candidateLocals } from './ice-candidates.js';
 import { ownIceLines, passedIceLines } from './ice-lines.js';
 import type { Means } from './means.js';
 import { agreeOnSecurity, type SecurityAnswering } from './security-answer.js';
+import { isSecureProfile } from './security-said.js';
 import type { Site } from './transport.js';
 
 /** How both streams are protected and reached after an answer. */
@@ -30,6 +31,7 @@ export function answerProtection(
   legs: { readonly offerer: Leg; readonly answerer: Leg },
   { flags, facts, draws }: Means,
 ): AnsweredProtection | CommandFailure {
+  if (isPlain(answering)) return plain(answering);
   const agreed = agreeOnSecurity(answering, flags, facts, draws);
   if (agreed.kind === 'failure') return agreed;
   const { view, offering, asked, answering: stream, said } = answering;
@@ -52,6 +54,25 @@ export function answerProtection(
   };
 }
 
+/** Nobody has offered keys or ICE, and no profile promises them: the case of most calls. */
+function isPlain({ asked, said, answering: { security, transparent, ice } }: SecurityAnswering): boolean {
+  if (asked.security !== undefined || asked.ice !== undefined) return false;
+  if (security !== undefined || transparent !== undefined || ice !== undefined) return false;
+  return !isSecureProfile(asked.protocol) && !isSecureProfile(said.protocol);
+}
+
+function plain({ asked, answering }: SecurityAnswering): AnsweredProtection {
+  const { iceRefused } = answering;
+  return {
+    kind: 'protection',
+    protocol: asked.protocol,
+    offerer: UNPROTECTED,
+    answerer: iceRefused ? { iceRefused } : NEVER_REFUSED,
+    security: NO_LINES,
+    isPassed: false,
+  };
+}
+
 /** The ports of candidates and what the offerer is told about ICE; it has its port for the `m=` line already. */
 export function answerCandidates(
   { offerer: { ice }, isPassed }: AnsweredProtection,
@@ -60,21 +81,12 @@ export function answerCandidates(
   { facts, ids }: Means,
 ): { readonly locals: readonly Local[]; readonly lines: readonly string[] } {
   const { stream, local, site, hasRtcp } = placed;
-  if (ice === undefined && !isPassed) return { locals: stream.locals, lines: [] };
+  if (ice === undefined && !isPassed) return { locals: stream.locals, lines: NO_LINES };
   const { locals, candidates } = candidateLocals(stream, local, site, facts, ids);
   const lines = ice
     ? ownIceLines(ice, answeredOptions(asked.ice), candidates, hasRtcp)
     : passedIceLines(view, DEFAULT_FLAGS, candidates);
   return { locals, lines };
-}
-
-/** The stream without what was agreed before. */
-export function unprotected(stream: Stream): Stream {
-  if (stream.security === undefined && stream.transparent === undefined && stream.ice === undefined) {
-    return stream;
-  }
-  const { security: _, transparent: __, ice: ___, ...bare } = stream;
-  return bare;
 }
 
 function protection(
@@ -84,3 +96,7 @@ function protection(
 ): Protection {
   return { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) };
 }
+
+const UNPROTECTED: Protection = {};
+const NEVER_REFUSED = { iceRefused: false };
+const NO_LINES: readonly string[] = [];

@@ -2,12 +2,12 @@ import type { Leg, Signalled, Stream } from '../call/call.js';
 import { peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
-import { newStream, settle } from '../call/streams.js';
+import { newStream, settle, unprotected } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
-import { answerCandidates, answerProtection, unprotected } from './answer-protection.js';
+import { answerCandidates, answerProtection } from './answer-protection.js';
 import { codecsOfAnswer } from './codecs.js';
 import { chooseLocal, useLocal } from './locals.js';
 import type { Means } from './means.js';
@@ -37,7 +37,9 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
   const { flags } = means;
   const { sender: answerer, receiver: offerer, dialogue, call } = parties;
   const isNew = dialogue.offeredBy !== undefined || dialogue.answered === 0;
-  const answering = { ...means, answerer, offerer, isNew, description: body.description };
+  const { description } = body;
+  const { facts, ids, draws } = means;
+  const answering = { flags, facts, ids, draws, answerer, offerer, isNew, description };
   const views = viewsByLine(answerer, body.medias);
 
   const answererStreams = [...answerer.streams];

@@ -49,7 +49,10 @@ export function offerProtection(
   return {
     kind: 'protection',
     protocol: detach(protocol),
-    state: { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) },
+    state:
+      security || transparent || ice
+        ? { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) }
+        : UNPROTECTED,
     security: lines,
     isPassed,
     twin: isDoubled ? twinProtocol(protocol) : undefined,
@@ -65,10 +68,13 @@ export function offerCandidates(
 ): { readonly locals: readonly Local[]; readonly lines: readonly string[] } {
   const { stream, local, site, hasRtcp } = placed;
   const ice = state.ice?.offered ? state.ice : undefined;
-  if (ice === undefined && !isPassed) return { locals: stream.locals, lines: [] };
+  if (ice === undefined && !isPassed) return { locals: stream.locals, lines: NO_LINES };
   const { locals, candidates } = candidateLocals(stream, local, site, facts, ids);
   const lines = ice
     ? ownIceLines(ice, offeredOptions(flags), candidates, hasRtcp)
     : passedIceLines(view, flags, candidates);
   return { locals, lines };
 }
+
+const UNPROTECTED = {};
+const NO_LINES: readonly string[] = [];

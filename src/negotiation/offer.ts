@@ -2,7 +2,7 @@ import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
-import { beforeOffer, newStream, settle } from '../call/streams.js';
+import { beforeOffer, newStream, settle, unprotected } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
@@ -41,8 +41,10 @@ type Offering = {
 export function exchangeOffer(parties: Parties, body: Body, means: Means): Exchange | CommandFailure {
   const { call, sender, receiver } = parties;
   const senderSettled = isSettled(call, sender.id);
-  const offering = { ...means, sender, senderSettled, receiver, description: body.description };
-  const { dialogue, hidden } = pairLines(parties, body.medias, means.flags.sdpMediaRemove);
+  const { flags, facts, ids, draws } = means;
+  const { description } = body;
+  const offering = { flags, facts, ids, draws, sender, senderSettled, receiver, description };
+  const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
 
   const senderStreams: Stream[] = [];
   const receiverStreams = [...receiver.streams];
@@ -134,17 +136,21 @@ function offerStream(
   const said = own.offered ?? own.inForce;
   if (said === undefined) throw new Error('an offered stream without what was offered');
   const base = known ?? newStream(ids.take(), said);
-  const named = withNames(settle(base), view, said, line, flags);
+  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
   const payloads = offeredPayloads(view, base, flags);
   if (payloads.kind === 'failure') return payloads;
-  if (said.rejected || payloads.kind === 'none')
-    return { kind: 'sent', own, ...rejectedOffer(named, view, offering) };
+  if (said.rejected || payloads.kind === 'none') {
+    return {
+      kind: 'sent',
+      own,
+      ...rejectedOffer({ ...withMid(settle(base), mid), type: said.type }, view, offering),
+    };
+  }
 
   const protection = offerProtection(view, description, known, offering);
   if (protection.kind === 'failure') return protection;
   const { protocol, state, isPassed } = protection;
-  const { security: _, transparent: __, ice: ___, ...bare } = named;
-  const stream: Stream = { ...bare, ...state, protocol };
+  const stream: Stream = { ...withMid(unprotected(settle(base)), mid), ...state, type: said.type, protocol };
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
@@ -179,15 +185,8 @@ function offerStream(
   };
 }
 
-function withNames(
-  stream: Stream,
-  view: MediaView,
-  said: Signalled,
-  line: number,
-  flags: MediaFlags,
-): Stream {
-  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
-  return { ...stream, type: said.type, ...(mid !== undefined && { mid: detach(mid) }) };
+function withMid(stream: Stream, mid: string | undefined): Stream {
+  return mid === undefined || mid === stream.mid ? stream : { ...stream, mid: detach(mid) };
 }
 
 /** How it is protected stays as it is: the stream may be taken up again. */
@@ -202,8 +201,10 @@ function rejectedOffer(
 }
 
 function withMuxAnswer(own: Stream, mux: MuxDecision | undefined): Stream {
+  if (mux?.answer === own.muxAnswer) return own;
+  if (mux?.answer !== undefined) return { ...own, muxAnswer: mux.answer };
   const { muxAnswer: _, ...undecided } = own;
-  return mux?.answer === undefined ? undecided : { ...undecided, muxAnswer: mux.answer };
+  return undecided;
 }
 
 function rtcpOfOffer(offer: Stream['muxOffer'] | undefined): 'own port' | 'rtp port' | 'none' {

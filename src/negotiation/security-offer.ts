@@ -134,8 +134,9 @@ function formerLines(before: StreamSecurity | undefined): readonly CryptoAttribu
 
 function plain(known: Stream | undefined): SecurityOffer {
   const before = known?.security;
-  const security = before && { ...before, crypto: '', passed: '', offersDtls: false, answered: false };
-  return { kind: 'security', security, transparent: undefined, lines: [] };
+  if (before === undefined) return PLAIN;
+  const security = { ...before, crypto: '', passed: '', offersDtls: false, answered: false };
+  return { ...PLAIN, security };
 }
 
 /** RFC 8643: keys in a plain profile. Once offered or in use they go on, unless the client names a plain profile. */
@@ -172,3 +173,5 @@ export const NOTHING_AGREED: StreamSecurity = {
 };
 
 const AGREED_ON_NONE: StreamSecurity = { ...NOTHING_AGREED, agreed: { kind: 'none' } };
+
+const PLAIN: SecurityOffer = { kind: 'security', security: undefined, transparent: undefined, lines: [] };
