@@ -57,10 +57,18 @@ function isComplete({ options, endOfCandidates }: IceAttributes): boolean {
 }
 
 function joined(candidates: readonly string[]): string {
-  return detach([...new Set(candidates)].slice(0, MAX_CANDIDATES).join('\n'));
+  let text = '';
+  for (const candidate of new Set(candidates)) {
+    if (text.length + candidate.length >= MAX_BYTES) break;
+    text += text === '' ? candidate : `\n${candidate}`;
+  }
+  return detach(text);
 }
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['trickle', 'ice2']);
 
-/** Enough for the hosts of the field; each costs memory for the length of the call. */
-const MAX_CANDIDATES = 40;
+/**
+ * Of one stream: a dozen long ones. They are kept in the memo, which has to hold eight streams like this; a party with
+ * more is found by its own checks.
+ */
+const MAX_BYTES = 1_000;
