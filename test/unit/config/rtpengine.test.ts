@@ -124,6 +124,15 @@ describe('translation', () => {
     });
   });
 
+  it('timeout notices go where they went, in the format they had', () => {
+    const { plain } = translated('--b2b-url=http://%%:5060/RPC2 --xmlrpc-format=2');
+    expect(plain).toMatchObject({ notify: { xmlrpc: { url: 'http://%%:5060/RPC2', format: 'dialog' } } });
+    expect(translated('--b2b-url=http://192.0.2.1/').plain).toMatchObject({
+      notify: { xmlrpc: { format: 'sems' } },
+    });
+    expect(translated('--timeout=30').plain.notify).toBeUndefined();
+  });
+
   it('templates come from the section that is named', () => {
     const file = '[templates]\nto-webrtc = ICE=force\n';
     expect(translated('--templates=templates', file).plain.templates).toEqual({ 'to-webrtc': 'ICE=force' });
