@@ -14,7 +14,7 @@ import { startHttpServer } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
 import { bridgeOf } from './negotiation/pair-places.js';
-import { RELAY_ONLY } from './negotiation/facts.js';
+import type { Capability } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
 import { configuredChannels } from './notify/channels.js';
 import { ngNotification } from './notify/ng-push.js';
@@ -31,6 +31,7 @@ import { DataPlaneError } from './service/ports.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
 import { kernelRoutes } from './service/routes.js';
+import { Snapshots } from './service/snapshots.js';
 
 export type Program = {
   readonly version: string;
@@ -59,7 +60,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     registry,
     events,
     read: recordedCall,
-    planOf,
+    planOf: (call) => snapshots.resumed(planOf(call)),
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
     onLost: (call) => service.lost(call),
@@ -71,6 +72,11 @@ export async function runNode(config: Config, program: Program): Promise<number>
     listener: attachment,
   });
   attachment.use(dataPlane);
+  const snapshots: Snapshots = new Snapshots({
+    dataPlane,
+    isReady: () => attachment.isReady,
+    failed: events.snapshotFailed,
+  });
   const service: CallService = new CallService({
     dataPlane,
     attachment,
@@ -86,7 +92,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     routes: kernelRoutes,
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
-    protection: () => RELAY_ONLY,
+    protection: () => ({ capabilities: CAPABILITIES, certificate: attachment.certificate }),
   });
 
   const drain = new Drain({
@@ -100,6 +106,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
 
   // Control sockets open only when calls and data plane agree: no command meets an empty registry.
   dataPlane.start();
+  snapshots.start();
   const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
   if (status === undefined) return 0;
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
@@ -137,6 +144,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   if (drained) await Promise.race([stopped, delivered(notifier)]);
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), http.close()]);
+  snapshots.close();
   service.close();
   dataPlane.close();
   notifier.close();
@@ -198,4 +206,6 @@ const DRAINED = 3;
 
 const LAST_NOTICES_MS = 10_000;
 
+/** What the data plane can do besides relaying. */
+const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp']);
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

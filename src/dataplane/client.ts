@@ -8,6 +8,7 @@ import {
 import { encodeFrame, encodeWrittenFrame, FrameDecoder } from './framing.js';
 import {
   type BoundLocal,
+  type CertificatePlan,
   type Configuration,
   type Event,
   FINGERPRINT,
@@ -16,6 +17,7 @@ import {
   type Response,
   type SessionId,
   type SessionPlan,
+  type SessionSnapshot,
   type SessionStats,
   type Status,
 } from './protocol.gen.js';
@@ -74,8 +76,8 @@ export class DataPlaneClient implements DataPlane {
     this.#rejectAll();
   }
 
-  async configure(configuration: Configuration): Promise<void> {
-    expectKind(await this.#request({ kind: 'configure', configuration }), 'configured');
+  async configure(configuration: Configuration): Promise<CertificatePlan> {
+    return expectKind(await this.#request({ kind: 'configure', configuration }), 'configured').certificate;
   }
 
   async apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]> {
@@ -93,6 +95,17 @@ export class DataPlaneClient implements DataPlane {
 
   async status(): Promise<Status> {
     return expectKind(await this.#request({ kind: 'status' }), 'status').status;
+  }
+
+  async snapshots(): Promise<readonly SessionSnapshot[]> {
+    const all: SessionSnapshot[] = [];
+    for (;;) {
+      const after = all.at(-1)?.session ?? null;
+      const request = { kind: 'snapshot', after, limit: SNAPSHOT_PAGE } as const;
+      const page = expectKind(await this.#request(request), 'snapshot');
+      for (const snapshot of page.sessions) all.push(snapshot);
+      if (!page.more || page.sessions.length === 0) return all;
+    }
   }
 
   async list(): Promise<readonly SessionPlan[]> {
@@ -290,3 +303,5 @@ const DEFAULT_TIMING: ClientTiming = {
 
 const SWEEP_MS = 50;
 const PAGE = 500;
+/** The data plane holds packets up while it writes a page. */
+const SNAPSHOT_PAGE = 32;

@@ -91,6 +91,10 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    snapshotFailed(error: unknown): void {
+      log.error({ error: textOf(error) }, 'state of protected calls not saved');
+    },
+
     applyFailed(callId: string, { detail }: DataPlaneError): void {
       const { code, ...rest } = detail;
       // An address that is not ours, or a port somebody else has, is for the operator to mend.

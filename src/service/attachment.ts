@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.js';
-import type { Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
+import type { CertificatePlan, Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
 import { reconcile } from '../dataplane/reconcile.js';
 import type { Events } from '../observability/events.js';
 import { type DataPlane, DataPlaneError, type DataPlaneListener } from './ports.js';
@@ -29,6 +29,8 @@ export class Attachment implements DataPlaneListener {
   #ready: Gate = newGate();
   #attachedBefore = false;
   #boot = '';
+  /** Survives the data plane, so that fingerprints in SDP stay right. */
+  #certificate: CertificatePlan | null = null;
   /** Grows with each connection, so that an attempt knows when it is outdated. */
   #connection = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -49,6 +51,11 @@ export class Attachment implements DataPlaneListener {
   /** The data plane's current start; empty before the first connection. */
   get boot(): string {
     return this.#boot;
+  }
+
+  /** The certificate of this node; `null` before the first connection. The same object as long as it is the same. */
+  get certificate(): CertificatePlan | null {
+    return this.#certificate;
   }
 
   /** Resolves at once or as soon as calls and data plane agree; rejects if that takes too long. */
@@ -107,7 +114,11 @@ export class Attachment implements DataPlaneListener {
   async #agree(): Promise<{ adopted: number; reapplied: number; released: number; lost: number }> {
     const { registry, events, read, configuration } = this.#options;
     const dataPlane = this.#required();
-    const [, listed] = await Promise.all([dataPlane.configure(configuration), dataPlane.list()]);
+    const [certificate, listed] = await Promise.all([
+      dataPlane.configure({ ...configuration, certificate: this.#certificate }),
+      dataPlane.list(),
+    ]);
+    if (certificate.certificatePem !== this.#certificate?.certificatePem) this.#certificate = certificate;
     const { adopt, reapply, release, unreadable } = reconcile(
       listed,
       registry.calls,

@@ -4,11 +4,13 @@ import type { PairCommand, PairReply } from '../command/pair.js';
 import type { Reply } from '../command/reply.js';
 import type {
   BoundLocal,
+  CertificatePlan,
   Configuration,
   ErrorCode,
   Event,
   SessionId,
   SessionPlan,
+  SessionSnapshot,
   SessionStats,
   Status,
 } from '../dataplane/protocol.gen.js';
@@ -21,13 +23,16 @@ export type CommandHandler = (command: Command, client: Client) => Promise<Reply
 
 /** The data plane as the service sees it. A refused request rejects with `DataPlaneError`. */
 export type DataPlane = {
-  configure(configuration: Configuration): Promise<void>;
+  /** Resolves with the certificate of the node: the configured one, or else the data plane's own. */
+  configure(configuration: Configuration): Promise<CertificatePlan>;
   /** Makes the session look like the plan; resolves with the port of every local of the plan. */
   apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]>;
   /** Ends the session; resolves with its last statistics, `null` if it did not exist. */
   release(session: SessionId): Promise<SessionStats | null>;
   stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]>;
   status(): Promise<Status>;
+  /** What it takes to continue all protected sessions elsewhere. */
+  snapshots(): Promise<readonly SessionSnapshot[]>;
   /** All sessions the data plane holds, with their ports. */
   list(): Promise<readonly SessionPlan[]>;
 };

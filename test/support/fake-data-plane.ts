@@ -1,8 +1,10 @@
 import type {
   BoundLocal,
+  CertificatePlan,
   Configuration,
   ErrorCode,
   SessionPlan,
+  SessionSnapshot,
   SessionStats,
   Status,
 } from '../../src/dataplane/protocol.gen.js';
@@ -14,6 +16,13 @@ export class FakeDataPlane implements DataPlane {
   readonly applied: SessionPlan[] = [];
   readonly released: string[] = [];
   configuration: Configuration | undefined;
+  /** Its own, unless it is given another one. */
+  certificate: CertificatePlan = {
+    certificatePem: 'certificate',
+    privateKeyPem: 'key',
+    fingerprints: [{ hash: 'sha-256', value: 'AB:CD' }],
+  };
+  snapshot: readonly SessionSnapshot[] = [];
   /** Makes the next requests of a kind fail, in order; a plan that failed this way is not carried out. */
   readonly refusals: { apply: (ErrorCode | { code: 'disconnected' } | { code: 'timeout' })[] } = {
     apply: [],
@@ -24,9 +33,15 @@ export class FakeDataPlane implements DataPlane {
   hold: Promise<void> = Promise.resolve();
   #nextPort = 30000;
 
-  async configure(configuration: Configuration): Promise<void> {
+  async configure(configuration: Configuration): Promise<CertificatePlan> {
     await this.hold;
     this.configuration = configuration;
+    return configuration.certificate ?? this.certificate;
+  }
+
+  async snapshots(): Promise<readonly SessionSnapshot[]> {
+    await this.hold;
+    return this.snapshot;
   }
 
   async apply(plan: SessionPlan): Promise<readonly BoundLocal[]> {

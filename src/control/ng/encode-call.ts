@@ -99,18 +99,21 @@ function streamRecords(
   atMs: number,
 ): string {
   const rtpSsrc = busiest(stats?.ingress ?? [])?.ssrc;
+  const suite = present('crypto suite', stats?.suiteIn ?? stats?.suiteOut ?? undefined);
   const muxed = flags.includes('rtcp-mux');
   const rtcpAdvertised = muxed ? advertised?.rtp : advertised?.rtcp;
   return (
     dictionaryOf(
       localRecord(local?.address, local?.rtpPort) +
         endpoints(stats?.rtp, advertised?.rtp) +
+        suite +
         streamCounters('RTP', stats?.rtp, advertised?.rtp, atMs) +
         (rtpSsrc === undefined ? '' : integerAt('SSRC', rtpSsrc)),
     ) +
     dictionaryOf(
       localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort) +
         endpoints(stats?.rtcp, rtcpAdvertised) +
+        suite +
         streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, atMs),
     )
   );
@@ -190,7 +193,9 @@ function counters(packets = 0, bytes = 0, failed = 0): string {
 }
 
 function errors(stats: ComponentStats | undefined): number {
-  return stats === undefined ? 0 : stats.malformed + stats.foreign + stats.unknownPayloadType;
+  if (stats === undefined) return 0;
+  const refused = stats.authenticationFailures + stats.replays + stats.unkeyed;
+  return stats.malformed + stats.foreign + stats.unknownPayloadType + refused;
 }
 
 /** What its receiver reports of a source stands under the known keys, what was measured here under its own. */

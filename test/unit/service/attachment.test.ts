@@ -144,3 +144,15 @@ test('an attempt overtaken by a new connection has no say', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   expect(attachment.isReady).toBe(false);
 });
+
+test('a data plane that has restarted gets the certificate of the one before', async () => {
+  attachment.connected('boot-1', 0);
+  await vi.waitFor(() => expect(attachment.isReady).toBe(true));
+  const certificate = attachment.certificate;
+  expect(certificate).toEqual(dataPlane.certificate);
+  dataPlane.certificate = { ...dataPlane.certificate, certificatePem: 'of the next start' };
+  attachment.connected('boot-2', 0);
+  await vi.waitFor(() => expect(attachment.isReady).toBe(true));
+  expect(dataPlane.configuration?.certificate).toEqual(certificate);
+  expect(attachment.certificate).toBe(certificate);
+});

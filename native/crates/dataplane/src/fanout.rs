@@ -30,25 +30,17 @@ pub fn split(request: Request, shards: usize) -> Option<Vec<(usize, ShardRequest
         }
         // One more than asked for tells whether there is another page.
         Request::List { after, limit } => all(ShardRequest::Plans { after, limit: page(limit) + 1 }),
+        Request::Snapshot { after, limit } => all(ShardRequest::Snapshot { after, limit: page(limit) + 1 }),
         Request::Stats { sessions } => {
-            let by_shard = by_shard(sessions, shards);
-            by_shard.map(|(shard, sessions)| (shard, ShardRequest::Stats { sessions })).collect()
-        }
-        Request::Snapshot { sessions } => {
-            let by_shard = by_shard(sessions, shards);
-            by_shard.map(|(shard, sessions)| (shard, ShardRequest::Snapshot { sessions })).collect()
+            let mut by_shard = vec![Vec::new(); shards];
+            for session in sessions {
+                by_shard[shard_of(&session, shards)].push(session);
+            }
+            by_shard.into_iter().map(|sessions| ShardRequest::Stats { sessions }).enumerate().collect()
         }
         Request::Status => all(ShardRequest::Counters),
         Request::Hello { .. } | Request::Configure { .. } => return None,
     })
-}
-
-fn by_shard(sessions: Vec<SessionId>, shards: usize) -> impl Iterator<Item = (usize, Vec<SessionId>)> {
-    let mut by_shard = vec![Vec::new(); shards];
-    for session in sessions {
-        by_shard[shard_of(&session, shards)].push(session);
-    }
-    by_shard.into_iter().enumerate()
 }
 
 /// What is to be made of the shards' responses.
@@ -57,7 +49,7 @@ pub enum Merge {
     Single,
     Page { limit: usize },
     Stats,
-    Snapshot,
+    SnapshotPage { limit: usize },
     Status,
 }
 
@@ -66,7 +58,7 @@ impl Merge {
         match request {
             Request::List { limit, .. } => Self::Page { limit: page(*limit) },
             Request::Stats { .. } => Self::Stats,
-            Request::Snapshot { .. } => Self::Snapshot,
+            Request::Snapshot { limit, .. } => Self::SnapshotPage { limit: page(*limit) },
             Request::Status => Self::Status,
             Request::Hello { .. }
             | Request::Configure { .. }
@@ -100,7 +92,12 @@ pub fn merge(
     Ok(match kind {
         Merge::Page { limit } => first_page(plans, limit),
         Merge::Stats => Response::Stats { sessions: stats },
-        Merge::Snapshot => Response::Snapshot { sessions: snapshots },
+        Merge::SnapshotPage { limit } => {
+            snapshots.sort_by(|a, b| a.session.cmp(&b.session));
+            let more = snapshots.len() > limit;
+            snapshots.truncate(limit);
+            Response::Snapshot { sessions: snapshots, more }
+        }
         Merge::Status | Merge::Single => status(counters),
     })
 }

@@ -26,7 +26,7 @@ pub enum ShardRequest {
     Release { session: SessionId },
     Plans { after: Option<SessionId>, limit: usize },
     Stats { sessions: Vec<SessionId> },
-    Snapshot { sessions: Vec<SessionId> },
+    Snapshot { after: Option<SessionId>, limit: usize },
     Counters,
 }
 
@@ -93,9 +93,8 @@ impl<I: PacketIo> Shard<I> {
                 let stats = sessions.iter().filter_map(|session| self.engine.stats(now, session)).collect();
                 ShardResponse::Stats { sessions: stats }
             }
-            ShardRequest::Snapshot { sessions } => {
-                let snapshots = sessions.iter().filter_map(|session| self.engine.snapshot(session)).collect();
-                ShardResponse::Snapshot { sessions: snapshots }
+            ShardRequest::Snapshot { after, limit } => {
+                ShardResponse::Snapshot { sessions: self.engine.snapshots(after.as_ref(), limit) }
             }
             ShardRequest::Counters => ShardResponse::Counters { counters: self.counters() },
         }

@@ -27,7 +27,7 @@ mod stream;
 mod timers;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     ops::Bound,
     sync::Arc,
     time::Instant,
@@ -52,6 +52,8 @@ pub struct Engine {
     time: TimeLine,
     sessions: Slab<Session>,
     by_id: BTreeMap<Arc<str>, usize>,
+    /// Sessions with a protected stream.
+    protected: BTreeSet<Arc<str>>,
     /// What each socket belongs to, by its number.
     sockets: Vec<Option<Owner>>,
     pool: Pool,
@@ -78,6 +80,7 @@ impl Engine {
             time,
             sessions: Slab::new(),
             by_id: BTreeMap::new(),
+            protected: BTreeSet::new(),
             sockets: Vec::new(),
             pool: Pool::default(),
             events: VecDeque::new(),
@@ -124,6 +127,11 @@ impl Engine {
         self.disown(&applied.released);
         self.own(key);
         let session = &mut self.sessions[key];
+        if session.is_protected() {
+            self.protected.insert(session.id.clone());
+        } else {
+            self.protected.remove(&session.id);
+        }
         if session.speaks_dtls() {
             self.desk.schedule(key as u32, session, Some(now));
         }
@@ -134,6 +142,7 @@ impl Engine {
     pub fn release(&mut self, now: Instant, session: &SessionId) -> Option<Released> {
         let key = self.by_id.remove(session.0.as_str())?;
         let session = self.sessions.remove(key);
+        self.protected.remove(&session.id);
         let stats = session.stats(self.time.moment(now));
         let sockets: Vec<SocketId> = session.sockets().collect();
         self.disown(&sockets);
@@ -214,9 +223,12 @@ impl Engine {
         Some(self.session(session)?.stats(self.time.moment(now)))
     }
 
-    /// What it takes to continue the protection of a session; `None` if there is nothing to it.
-    pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {
-        self.session(session)?.snapshot()
+    /// What it takes to continue the protection of those sessions that have any, in order of their id, after
+    /// `after`, at most `limit`.
+    pub fn snapshots(&self, after: Option<&SessionId>, limit: usize) -> Vec<SessionSnapshot> {
+        let start = after.map_or(Bound::Unbounded, |after| Bound::Excluded(after.0.as_str()));
+        let later = self.protected.range::<str, _>((start, Bound::Unbounded));
+        later.filter_map(|id| self.sessions[*self.by_id.get(id)?].snapshot()).take(limit).collect()
     }
 
     /// Plans with their ports filled in and what has been learned as `resume`, in order of their id, after

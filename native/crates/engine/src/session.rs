@@ -154,6 +154,10 @@ impl Session {
         (!streams.is_empty()).then(|| SessionSnapshot { session: self.session_id(), streams })
     }
 
+    pub fn is_protected(&self) -> bool {
+        self.streams.iter().any(|stream| stream.secure.is_some())
+    }
+
     pub fn speaks_dtls(&self) -> bool {
         let speaks = |stream: &Stream| stream.secure.as_ref().is_some_and(|secure| secure.dtls.is_some());
         self.streams.iter().any(speaks)

@@ -49,8 +49,9 @@ pub enum Request {
     List { after: Option<SessionId>, limit: u32 },
     /// Statistics of these sessions; unknown ones are left out.
     Stats { sessions: Vec<SessionId> },
-    /// What it takes to continue the protection of these sessions; unknown and unprotected ones are left out.
-    Snapshot { sessions: Vec<SessionId> },
+    /// What it takes to continue the protection of all protected sessions, in order of their id. Answered in
+    /// pages.
+    Snapshot { after: Option<SessionId>, limit: u32 },
     /// The state of the process.
     Status,
 }
@@ -83,6 +84,7 @@ pub enum Response {
     },
     Snapshot {
         sessions: Vec<SessionSnapshot>,
+        more: bool,
     },
     Status {
         status: Box<Status>,

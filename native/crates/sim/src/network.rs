@@ -140,7 +140,8 @@ impl Network {
     }
 
     pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {
-        self.proxy.engine.snapshot(session)
+        let all = self.proxy.engine.snapshots(None, usize::MAX);
+        all.into_iter().find(|snapshot| snapshot.session == *session)
     }
 
     /// The peer protects what it sends, and opens what it gets.

@@ -177,6 +177,19 @@ describe('statistics of a call', () => {
     expect(media?.['ingress SSRCs']).toMatchObject([{ SSRC: 3735928559, packets: 500 }]);
   });
 
+  test('a protected stream names its suite, and counts what was not authentic', () => {
+    const [stream] = CALL.media?.streams ?? [];
+    if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
+    const rtp = { ...stream.rtp, authenticationFailures: 10, replays: 20, unkeyed: 30 };
+    const media = {
+      ...CALL.media,
+      streams: [{ ...stream, rtp, suiteIn: 'AEAD_AES_256_GCM', suiteOut: 'AES_CM_128_HMAC_SHA1_80' }],
+    };
+    const [shownRtp, shownRtcp] = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.streams ?? [];
+    expect(shownRtp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM', stats: { errors: 67 } });
+    expect(shownRtcp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM' });
+  });
+
   test('a rejected media has no streams', () => {
     expect(shown.tags?.a?.medias?.[1]).toMatchObject({ index: 2, streams: [], 'ingress SSRCs': [] });
   });
