@@ -108,7 +108,10 @@ export async function runNode(config: Config, program: Program): Promise<number>
   dataPlane.start();
   snapshots.start();
   const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
-  if (status === undefined) return 0;
+  if (status === undefined) {
+    drain.close();
+    return 0;
+  }
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const server = await startNgServer({
     listen: withInherited('udp', config.listen.ng, inherited),
@@ -140,7 +143,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const http = await startHttpServer({ listen: config.listen.http, drain, eventStream });
   process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
 
-  const drained = await Promise.race([stopped, drain.empty.then(() => true)]);
+  const drained = await Promise.race([stopped, drain.emptied().then(() => true)]);
   if (drained) await Promise.race([stopped, delivered(notifier)]);
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), http.close()]);

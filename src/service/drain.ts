@@ -12,22 +12,17 @@ export type DrainParts = {
 
 /** The state in which a node takes no new calls, until its last one has ended or the operator thinks better of it. */
 export class Drain {
-  /** Resolves when there is nothing left, once draining. */
-  readonly empty: Promise<void>;
   readonly #parts: DrainParts;
+  #on = false;
   #timer: NodeJS.Timeout | undefined;
-  #resolve: () => void = () => {};
 
   constructor(parts: DrainParts) {
     this.#parts = parts;
-    this.empty = new Promise((resolve) => {
-      this.#resolve = resolve;
-    });
     if (existsSync(parts.file)) this.start();
   }
 
   get on(): boolean {
-    return this.#timer !== undefined;
+    return this.#on;
   }
 
   get remaining(): number {
@@ -35,24 +30,35 @@ export class Drain {
   }
 
   start(): void {
-    if (this.on) return;
+    if (this.#on) return;
+    this.#on = true;
     this.#parts.refuse(true);
-    this.#timer = setInterval(() => {
-      if (this.#parts.remaining() === 0) this.#resolve();
-    }, LOOK_MS);
     this.#attempt(() => writeFileSync(this.#parts.file, ''));
   }
 
   stop(): void {
-    if (!this.on) return;
-    this.close();
+    if (!this.#on) return;
+    this.#forget();
     this.#parts.refuse(false);
+  }
+
+  /** Resolves when there is nothing left while draining. To be asked once the calls of an earlier process are known. */
+  emptied(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timer = setInterval(() => {
+        if (this.#on && this.#parts.remaining() === 0) resolve();
+      }, LOOK_MS);
+    });
   }
 
   /** The process ends on purpose: the next one begins anew. */
   close(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#forget();
+  }
+
+  #forget(): void {
+    this.#on = false;
     this.#attempt(() => rmSync(this.#parts.file, { force: true }));
   }
 

@@ -94,9 +94,13 @@ describe('a drain', () => {
     onTestFinished(() => void vi.useRealTimers());
     const drain = newDrain();
     let over = false;
-    void drain.empty.then(() => {
+    void drain.emptied().then(() => {
       over = true;
     });
+    calls = 0;
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(over).toBe(false);
+    calls = 2;
     drain.start();
     await vi.advanceTimersByTimeAsync(1000);
     expect(over).toBe(false);
