@@ -1,6 +1,15 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { onTestFinished } from 'vitest';
 import { until } from './netns-until.js';
+import type { SrtpContext } from './srtp.js';
+
+export type SdpOptions = {
+  readonly direction?: string;
+  readonly version?: number;
+  readonly profile?: string;
+  /** Further lines of the media. */
+  readonly lines?: readonly string[];
+};
 
 /** A party of a call on loopback: an RTP and an RTCP port, and a sequence of packets to tell apart. */
 export class RtpPeer {
@@ -9,9 +18,14 @@ export class RtpPeer {
   readonly ssrc = Math.floor(Math.random() * 2 ** 32);
   readonly received: { sequence: number; ssrc: number; payload: Buffer; from: string }[] = [];
   readonly rtcpReceived: Buffer[] = [];
+  /** Packets that were not what this peer understands. */
+  refused = 0;
+  /** SRTP; absent: plain RTP. */
+  protection: { readonly send: SrtpContext; readonly receive: SrtpContext } | undefined;
   readonly #rtp: Socket;
   readonly #rtcp: Socket;
   #sequence = 0;
+  #offset = 0;
   #remote: { address: string; port: number } | undefined;
   #sending: NodeJS.Timeout | undefined;
 
@@ -19,7 +33,12 @@ export class RtpPeer {
     this.#rtp = rtp;
     this.#rtcp = rtcp;
     ({ address: this.address, port: this.port } = rtp.address());
-    rtp.on('message', (packet, { address, port }) => {
+    rtp.on('message', (datagram, { address, port }) => {
+      const packet = this.protection === undefined ? datagram : this.protection.receive.open(datagram);
+      if (packet === undefined) {
+        this.refused += 1;
+        return;
+      }
       this.received.push({
         sequence: packet.readUInt16BE(2),
         ssrc: packet.readUInt32BE(8),
@@ -46,16 +65,17 @@ export class RtpPeer {
   }
 
   /** An SDP body with one audio stream at this peer. */
-  sdp({ direction = 'sendrecv', version = 1 } = {}): string {
+  sdp({ direction = 'sendrecv', version = 1, profile = 'RTP/AVP', lines = [] }: SdpOptions = {}): string {
     return [
       'v=0',
       `o=- 1 ${version} IN IP4 ${this.address}`,
       's=-',
       `c=IN IP4 ${this.address}`,
       't=0 0',
-      `m=audio ${this.port} RTP/AVP 0`,
+      `m=audio ${this.port} ${profile} 0`,
       'a=rtpmap:0 PCMU/8000',
       `a=${direction}`,
+      ...lines,
       '',
     ].join('\r\n');
   }
@@ -70,16 +90,21 @@ export class RtpPeer {
     return this.#sequence;
   }
 
+  /** Goes on with this sequence number, as if the packets before had been lost. */
+  continueAt(sequence: number): void {
+    this.#offset = sequence - this.#sequence - 1;
+  }
+
   send(count = 1): void {
     for (let index = 0; index < count; index++) {
       this.#sequence += 1;
       const packet = Buffer.alloc(12 + 160, 0xd5);
       packet[0] = 0x80;
       packet[1] = 0;
-      packet.writeUInt16BE(this.#sequence, 2);
+      packet.writeUInt16BE((this.#sequence + this.#offset) & 0xffff, 2);
       packet.writeUInt32BE(this.#sequence * 160, 4);
       packet.writeUInt32BE(this.ssrc, 8);
-      this.#transmit(this.#rtp, packet, 0);
+      this.#transmit(this.#rtp, this.protection?.send.protect(packet) ?? packet, 0);
     }
   }
 
