@@ -17,9 +17,10 @@ use std::{
 };
 
 use protocol::{
-    Configuration, ErrorCode, FINGERPRINT, FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId,
-    LocalPlan, MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan,
-    SessionId, SessionPlan, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
+    CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FromDataPlane, InterfacePlan, LearningMode,
+    LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan,
+    RtcpMode, SecurityPlan, SessionId, SessionPlan, SessionSnapshot, Status, StreamId, StreamKind,
+    StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
 
@@ -171,8 +172,8 @@ impl Control {
         }
     }
 
-    /// One interface on loopback with forty ports, or what becomes of that.
-    pub fn configure(&mut self, change: impl FnOnce(&mut Configuration)) {
+    /// One interface on loopback with forty ports, or what becomes of that. Returns the node's certificate.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Configuration)) -> Box<CertificatePlan> {
         let mut configuration = Configuration {
             interfaces: vec![InterfacePlan {
                 name: "default".to_owned(),
@@ -186,7 +187,10 @@ impl Control {
             certificate: None,
         };
         change(&mut configuration);
-        assert!(matches!(self.ask(Request::Configure { configuration }), Ok(Response::Configured { .. })));
+        match self.ask(Request::Configure { configuration }).unwrap() {
+            Response::Configured { certificate } => certificate,
+            other => panic!("{other:?}"),
+        }
     }
 
     pub fn apply(&mut self, plan: &SessionPlan) -> Result<Vec<u16>, ErrorCode> {
@@ -206,6 +210,13 @@ impl Control {
     pub fn list(&mut self, after: Option<&SessionId>, limit: u32) -> (Vec<SessionPlan>, bool) {
         match self.ask(Request::List { after: after.cloned(), limit }).unwrap() {
             Response::Sessions { plans, more } => (plans, more),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub fn snapshots(&mut self, after: Option<&SessionId>, limit: u32) -> (Vec<SessionSnapshot>, bool) {
+        match self.ask(Request::Snapshot { after: after.cloned(), limit }).unwrap() {
+            Response::Snapshot { sessions, more } => (sessions, more),
             other => panic!("{other:?}"),
         }
     }
@@ -279,6 +290,10 @@ impl Peer {
 
     pub fn send(&self, port: u16, payload: u8) {
         self.0.send_to(&rtp(payload), (home(), port)).unwrap();
+    }
+
+    pub fn send_bytes(&self, port: u16, bytes: &[u8]) {
+        self.0.send_to(bytes, (home(), port)).unwrap();
     }
 
     pub fn receive(&self) -> (Vec<u8>, SocketAddr) {
