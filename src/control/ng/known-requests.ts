@@ -51,7 +51,8 @@ export class KnownRequests {
     if (isElsewhere || draft.flags.receivedFrom !== undefined) return undefined;
     if (command.kind === 'delete') return command;
     this.#likeness += 1;
-    return { ...command, likeness: this.#likeness };
+    // Read key by key, the flags have become a slow kind of object: ten times as dear to copy.
+    return { ...command, flags: { ...command.flags }, likeness: this.#likeness };
   }
 }
 
