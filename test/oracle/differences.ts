@@ -80,16 +80,12 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
     reason: 'both refuse it; the address is what is found missing first here',
     matches: ({ fact }) => fact === 'error-reason',
   },
-  'the keys of the parties pass through': {
-    reason: 'SRTP is relayed as it is, so no suite is offered for which only the proxy would have a key',
-    matches: ({ fact }) => fact.endsWith('.crypto'),
-  },
   'ICE is left out': {
     reason: 'the proxy answers no connectivity checks yet, so it names no candidates',
     matches: ({ fact, subject }) => fact.endsWith('.ice') && subject === undefined,
   },
   'fingerprints stay with their owners': {
-    reason: 'DTLS passes between the parties; 10.5 drops their fingerprints or adds its own',
+    reason: 'DTLS that carries no RTP passes between the parties; 10.5 drops their fingerprints',
     matches: ({ fact }) => fact.endsWith('.dtls'),
   },
   'a trickle placeholder is no hold': {
