@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use protocol::{ComponentStats, RemoteState};
 
-use crate::{latch::Latch, moment::Moment, secure::Failures};
+use crate::{latch::Latch, moment::Moment};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -16,6 +16,7 @@ pub struct Half {
     /// A learned address waits to be reported.
     pub learned_event_due: bool,
     foreign: Option<Box<Foreign>>,
+    failures: Option<Box<Failures>>,
 }
 
 #[derive(Debug, Default)]
@@ -29,6 +30,15 @@ pub struct Counters {
     pub received_bytes: u64,
     pub sent_packets: u64,
     pub sent_bytes: u64,
+}
+
+/// Packets of a protected stream that came to nothing, or to a handshake.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Failures {
+    pub not_authentic: u64,
+    pub replays: u64,
+    pub unkeyed: u64,
+    pub handshake_packets: u64,
 }
 
 /// Packets from somebody else.
@@ -49,7 +59,12 @@ impl Half {
             learned_event_at: None,
             learned_event_due: false,
             foreign: None,
+            failures: None,
         }
+    }
+
+    pub fn failures(&mut self) -> &mut Failures {
+        self.failures.get_or_insert_default()
     }
 
     /// Counts a foreign packet; returns how many to report, if it is time to.
@@ -69,13 +84,8 @@ impl Half {
         Some(std::mem::take(&mut foreign.unreported))
     }
 
-    pub fn stats(
-        &self,
-        now: Moment,
-        remote: Option<SocketAddr>,
-        state: RemoteState,
-        failures: Failures,
-    ) -> ComponentStats {
+    pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
+        let failures = self.failures.as_deref().copied().unwrap_or_default();
         let foreign = self.foreign.as_deref();
         ComponentStats {
             received_packets: self.counters.received_packets,

@@ -192,12 +192,7 @@ impl Turn<'_> {
             match outcome {
                 Outcome::Begun => self.report(at, port, DtlsState::Handshaking),
                 Outcome::Failed { reason } => self.report(at, port, DtlsState::Failed { reason }),
-                Outcome::Mismatch => {
-                    if let Some(secure) = &mut self.session.streams[at].secure {
-                        secure.failures_mut(port).not_authentic += 1;
-                    }
-                    self.report(at, port, DtlsState::FingerprintMismatch);
-                }
+                Outcome::Mismatch => self.report(at, port, DtlsState::FingerprintMismatch),
                 Outcome::Connected { peer, keys } => {
                     if let Some(secure) = &mut self.session.streams[at].secure {
                         secure.adopt(port, &keys);

@@ -7,9 +7,9 @@ use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind};
 use wire::{Kind, rtp::Header};
 
 use crate::{
-    handshaking::{Desk, Letter},
+    handshaking::Desk,
     io::{Outbox, Packet, SocketId},
-    keys::{Protocol, Refusal},
+    keys::Protocol,
     latch::Verdict,
     moment::Moment,
     payloads::Class,
@@ -48,7 +48,7 @@ pub struct Fate {
 
 /// What a packet is.
 #[derive(Debug, Clone, Copy)]
-enum Content {
+pub enum Content {
     Rtp {
         header: Header,
         class: Class,
@@ -105,77 +105,13 @@ impl Passage<'_> {
             (Kind::Rtcp, _) if wire::rtcp::begins_well(datagram) => Some(Content::Rtcp),
             (Kind::Dtls, port) => {
                 let dtls = stream.secure.as_ref()?.dtls.as_ref()?;
-                dtls.agent_at(port).map(|_| Content::Handshake)
+                dtls.is_spoken_on(port).then_some(Content::Handshake)
             }
             _ => None,
         }
     }
 
-    /// Puts a handshake datagram aside, if it may come from the peer and may be of use.
-    fn post(&mut self, datagram: &[u8]) -> Fate {
-        let (now, from, port) = (self.now, self.from, self.socket);
-        match self.session.foresee(self.stream, port, from, now, true) {
-            // The peer may be quicker than its SDP.
-            Verdict::Accepted | Verdict::Learned | Verdict::Closed => {}
-            Verdict::Foreign => {
-                self.count_foreign(&Content::Handshake);
-                return DROPPED;
-            }
-        }
-        let stream = &mut self.session.streams[self.stream];
-        let id = stream.id;
-        let Some(secure) = &mut stream.secure else { return DROPPED };
-        let Some(dtls) = &secure.dtls else { return DROPPED };
-        let wanted = dtls.agent_at(port).is_some_and(|agent| agent.wants(now, from, datagram, dtls.role));
-        let letter = || Letter {
-            session: self.key,
-            id: self.session.id.clone(),
-            stream: id,
-            port,
-            from,
-            at: now,
-            bytes: datagram.into(),
-        };
-        if wanted && self.desk.post(letter()) {
-            secure.failures_mut(port).handshake_packets += 1;
-            return Fate::default();
-        }
-        stream.half_mut(port).counters.malformed += 1;
-        DROPPED
-    }
-
-    /// Authenticates and decrypts in place; returns the new length. Sources that could not be the peer are not
-    /// even tried.
-    fn unprotect(&mut self, content: &Content, packet: &mut Packet<'_>) -> Option<usize> {
-        let (now, from, port) = (self.now, self.from, self.socket);
-        match self.session.foresee(self.stream, port, from, now, self.is_plausible(content)) {
-            Verdict::Accepted | Verdict::Learned => {}
-            Verdict::Foreign => {
-                self.count_foreign(content);
-                return None;
-            }
-            Verdict::Closed => {
-                self.half(content).counters.unroutable += 1;
-                return None;
-            }
-        }
-        let component = component(content, port);
-        let secure = self.session.streams[self.stream].secure.as_mut()?;
-        match secure.keys(port).unprotect(now, content.protocol()?, packet.buffer, packet.len) {
-            Ok(plain) => Some(plain),
-            Err(refusal) => {
-                let failures = secure.failures_mut(component);
-                match refusal {
-                    Refusal::NotAuthentic => failures.not_authentic += 1,
-                    Refusal::Replay => failures.replays += 1,
-                    Refusal::NoKey => failures.unkeyed += 1,
-                }
-                None
-            }
-        }
-    }
-
-    fn is_plausible(&self, content: &Content) -> bool {
+    pub fn is_plausible(&self, content: &Content) -> bool {
         match content {
             Content::Rtp { negotiated, .. } => *negotiated,
             // RTCP on an RTP port never says where RTP comes from.
@@ -220,7 +156,7 @@ impl Passage<'_> {
         true
     }
 
-    fn count_foreign(&mut self, content: &Content) {
+    pub fn count_foreign(&mut self, content: &Content) {
         let (source, now) = (self.from, self.now);
         let Some(packets) = self.half(content).count_foreign(now, source) else {
             return;
@@ -316,46 +252,6 @@ impl Passage<'_> {
         fate
     }
 
-    /// Sends the packet, or the altered copy in `scratch`, protected as its receiver wants it; returns the length
-    /// sent, `None` if it cannot be protected.
-    #[inline]
-    fn emit(
-        &mut self,
-        content: &Content,
-        way: Way,
-        altered: bool,
-        packet: &mut Packet<'_>,
-        out: &mut impl Outbox,
-    ) -> Option<usize> {
-        let Some(secure) = &mut self.session.streams[way.sink].secure else {
-            if altered {
-                out.send(way.socket, way.to, self.scratch);
-            } else {
-                out.forward(way.socket, way.to, packet.len);
-            }
-            return Some(packet.len);
-        };
-        let (keys, len) = (secure.keys(way.port), packet.len);
-        let protocol = content.protocol()?;
-        let room = len + keys.overhead();
-        let is_only = self.session.streams[self.stream].targets.get(1).is_none();
-        if is_only && !altered && packet.buffer.len() >= room {
-            let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
-            let protected = keys.protect(protocol, packet.buffer, len).ok()?;
-            out.forward(way.socket, way.to, protected);
-            return Some(protected);
-        }
-        if !altered {
-            self.scratch.clear();
-            self.scratch.extend_from_slice(&packet.buffer[..len]);
-        }
-        self.scratch.resize(room, 0);
-        let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
-        let protected = keys.protect(protocol, self.scratch, len).ok()?;
-        out.send(way.socket, way.to, &self.scratch[..protected]);
-        Some(protected)
-    }
-
     /// Puts a copy with a silent payload into `scratch`; false if the codec's silence is not known.
     fn silence(&mut self, content: &Content, datagram: &[u8]) -> bool {
         let Content::Rtp { header, class, .. } = content else {
@@ -403,14 +299,14 @@ impl Passage<'_> {
     }
 
     /// The half that counts this packet: RTCP is counted as RTCP on whichever port it arrives.
-    fn half(&mut self, content: &Content) -> &mut crate::half::Half {
+    pub fn half(&mut self, content: &Content) -> &mut crate::half::Half {
         let component = component(content, self.socket);
         self.session.streams[self.stream].half_mut(component)
     }
 }
 
 impl Content {
-    fn protocol(&self) -> Option<Protocol> {
+    pub fn protocol(&self) -> Option<Protocol> {
         match self {
             Content::Rtp { header, .. } => {
                 Some(Protocol::Rtp { ssrc: header.ssrc, sequence: header.sequence })
@@ -441,16 +337,16 @@ enum Exit {
 }
 
 #[derive(Clone, Copy)]
-struct Way {
+pub struct Way {
     /// The stream it leaves on.
-    sink: usize,
+    pub sink: usize,
     /// The peer's port it is for.
-    port: Component,
-    socket: SocketId,
-    to: SocketAddr,
+    pub port: Component,
+    pub socket: SocketId,
+    pub to: SocketAddr,
 }
 
-fn component(content: &Content, socket: Component) -> Component {
+pub fn component(content: &Content, socket: Component) -> Component {
     match content {
         Content::Rtcp => Component::Rtcp,
         Content::Rtp { .. } => Component::Rtp,
@@ -458,4 +354,4 @@ fn component(content: &Content, socket: Component) -> Component {
     }
 }
 
-const DROPPED: Fate = Fate { sent_packets: 0, sent_bytes: 0, dropped: true };
+pub const DROPPED: Fate = Fate { sent_packets: 0, sent_bytes: 0, dropped: true };

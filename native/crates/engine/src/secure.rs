@@ -4,6 +4,8 @@
 //! handshake, and the old keys stay in use until it has succeeded; new fingerprints alone change nothing about keys
 //! in use. A change of the kind drops all keys.
 
+use std::net::SocketAddr;
+
 use dtls::Certificate;
 use protocol::{Component, DtlsRole, FingerprintPlan, SecurityPlan, StreamId, StreamPlan, StreamSnapshot};
 use srtp::Suite;
@@ -11,6 +13,7 @@ use srtp::Suite;
 use crate::{
     handshake::{Agent, Setup},
     keys::{Change, Keys, Material},
+    moment::Moment,
 };
 
 pub struct Secured {
@@ -19,16 +22,6 @@ pub struct Secured {
     /// Of RTCP with an association of its own.
     rtcp_keys: Option<Box<Keys>>,
     pub dtls: Option<Box<Dtls>>,
-    failures: [Failures; 2],
-}
-
-/// Packets of one component that came to nothing, or to a handshake.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Failures {
-    pub not_authentic: u64,
-    pub replays: u64,
-    pub unkeyed: u64,
-    pub handshake_packets: u64,
 }
 
 impl std::fmt::Debug for Secured {
@@ -40,7 +33,7 @@ impl std::fmt::Debug for Secured {
 
 /// DTLS towards one peer.
 pub struct Dtls {
-    pub role: DtlsRole,
+    role: DtlsRole,
     fingerprints: Vec<FingerprintPlan>,
     association: u32,
     rtp: Agent,
@@ -96,12 +89,7 @@ impl Secured {
     }
 
     fn new(dtls: Option<Dtls>) -> Self {
-        Secured {
-            keys: Keys::default(),
-            rtcp_keys: None,
-            dtls: dtls.map(Box::new),
-            failures: Default::default(),
-        }
+        Secured { keys: Keys::default(), rtcp_keys: None, dtls: dtls.map(Box::new) }
     }
 
     fn follow_dtls(
@@ -155,14 +143,6 @@ impl Secured {
             Some(keys) if port == Component::Rtcp => keys,
             Some(_) | None => &mut self.keys,
         }
-    }
-
-    pub fn failures(&self, component: Component) -> Failures {
-        self.failures[component as usize]
-    }
-
-    pub fn failures_mut(&mut self, component: Component) -> &mut Failures {
-        &mut self.failures[component as usize]
     }
 
     /// Takes over the keys of a handshake with the right peer.
@@ -230,12 +210,18 @@ impl Dtls {
         Some((agent, setup))
     }
 
-    /// The same for a quick look.
-    pub fn agent_at(&self, port: Component) -> Option<&Agent> {
-        match port {
+    /// True if DTLS is spoken on this port.
+    pub fn is_spoken_on(&self, port: Component) -> bool {
+        port == Component::Rtp || self.rtcp.is_some()
+    }
+
+    /// Whether a datagram on this port is worth looking at; cheap.
+    pub fn wants(&self, port: Component, now: Moment, from: SocketAddr, datagram: &[u8]) -> bool {
+        let agent = match port {
             Component::Rtp => Some(&self.rtp),
             Component::Rtcp => self.rtcp.as_ref(),
-        }
+        };
+        agent.is_some_and(|agent| agent.wants(now, from, datagram, self.role))
     }
 }
 

@@ -92,6 +92,5 @@ fn component_stats(now: Moment, stream: &Stream, component: Component) -> Compon
     };
     let shares_rtp = component == Component::Rtcp && stream.rtcp_mode == protocol::RtcpMode::Muxed;
     let latch = if shares_rtp { &stream.rtp.latch } else { &half.latch };
-    let failures = stream.secure.as_ref().map(|secure| secure.failures(component)).unwrap_or_default();
-    half.stats(now, latch.destination(), latch.state(), failures)
+    half.stats(now, latch.destination(), latch.state())
 }

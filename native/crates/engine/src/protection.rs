@@ -1,0 +1,114 @@
+//! The steps of a packet's way that have to do with keys.
+
+use crate::{
+    handshaking::Letter,
+    io::{Outbox, Packet},
+    keys::Refusal,
+    latch::Verdict,
+    pipeline::{Content, DROPPED, Fate, Passage, Way, component},
+};
+
+impl Passage<'_> {
+    /// Puts a handshake datagram aside, if it may come from the peer and may be of use.
+    pub fn post(&mut self, datagram: &[u8]) -> Fate {
+        let (now, from, port) = (self.now, self.from, self.socket);
+        match self.session.foresee(self.stream, port, from, now, true) {
+            // The peer may be quicker than its SDP.
+            Verdict::Accepted | Verdict::Learned | Verdict::Closed => {}
+            Verdict::Foreign => {
+                self.count_foreign(&Content::Handshake);
+                return DROPPED;
+            }
+        }
+        let stream = &mut self.session.streams[self.stream];
+        let id = stream.id;
+        let dtls = stream.secure.as_ref().and_then(|secure| secure.dtls.as_ref());
+        let wanted = dtls.is_some_and(|dtls| dtls.wants(port, now, from, datagram));
+        let letter = || Letter {
+            session: self.key,
+            id: self.session.id.clone(),
+            stream: id,
+            port,
+            from,
+            at: now,
+            bytes: datagram.into(),
+        };
+        if wanted && self.desk.post(letter()) {
+            stream.half_mut(port).failures().handshake_packets += 1;
+            return Fate::default();
+        }
+        stream.half_mut(port).counters.malformed += 1;
+        DROPPED
+    }
+
+    /// Authenticates and decrypts in place; returns the new length. Sources that could not be the peer are not
+    /// even tried.
+    pub fn unprotect(&mut self, content: &Content, packet: &mut Packet<'_>) -> Option<usize> {
+        let (now, from, port) = (self.now, self.from, self.socket);
+        match self.session.foresee(self.stream, port, from, now, self.is_plausible(content)) {
+            Verdict::Accepted | Verdict::Learned => {}
+            Verdict::Foreign => {
+                self.count_foreign(content);
+                return None;
+            }
+            Verdict::Closed => {
+                self.half(content).counters.unroutable += 1;
+                return None;
+            }
+        }
+        let component = component(content, port);
+        let secure = self.session.streams[self.stream].secure.as_mut()?;
+        match secure.keys(port).unprotect(now, content.protocol()?, packet.buffer, packet.len) {
+            Ok(plain) => Some(plain),
+            Err(refusal) => {
+                let failures = self.session.streams[self.stream].half_mut(component).failures();
+                match refusal {
+                    Refusal::NotAuthentic => failures.not_authentic += 1,
+                    Refusal::Replay => failures.replays += 1,
+                    Refusal::NoKey => failures.unkeyed += 1,
+                }
+                None
+            }
+        }
+    }
+
+    /// Sends the packet, or the altered copy in `scratch`, protected as its receiver wants it; returns the length
+    /// sent, `None` if it cannot be protected.
+    #[inline]
+    pub fn emit(
+        &mut self,
+        content: &Content,
+        way: Way,
+        altered: bool,
+        packet: &mut Packet<'_>,
+        out: &mut impl Outbox,
+    ) -> Option<usize> {
+        let Some(secure) = &mut self.session.streams[way.sink].secure else {
+            if altered {
+                out.send(way.socket, way.to, self.scratch);
+            } else {
+                out.forward(way.socket, way.to, packet.len);
+            }
+            return Some(packet.len);
+        };
+        let (keys, len) = (secure.keys(way.port), packet.len);
+        let protocol = content.protocol()?;
+        let room = len + keys.overhead();
+        let is_only = self.session.streams[self.stream].targets.get(1).is_none();
+        if is_only && !altered && packet.buffer.len() >= room {
+            let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+            let protected = keys.protect(protocol, packet.buffer, len).ok()?;
+            out.forward(way.socket, way.to, protected);
+            return Some(protected);
+        }
+        if !altered {
+            self.scratch.clear();
+            self.scratch.extend_from_slice(&packet.buffer[..len]);
+        }
+        self.scratch.resize(room, 0);
+        let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+        let protected = keys.protect(protocol, self.scratch, len).ok()?;
+        out.send(way.socket, way.to, &self.scratch[..protected]);
+        Some(protected)
+    }
+}
