@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Notice } from './call/notice.js';
+import type { Client, Command } from './command/command.js';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
@@ -27,6 +28,8 @@ import { createLogger } from './observability/logger.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
 import { Drain } from './service/drain.js';
+import { entrance } from './service/entrance.js';
+import { dataPlaneFailure } from './service/failures.js';
 import { DataPlaneError } from './service/ports.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
@@ -104,26 +107,26 @@ export async function runNode(config: Config, program: Program): Promise<number>
   process.on('SIGHUP', () => drain.start());
   process.on('SIGUSR2', () => drain.stop());
 
-  // Control sockets open only when calls and data plane agree: no command meets an empty registry.
   dataPlane.start();
   snapshots.start();
-  const status = await Promise.race([untilAttached(attachment, dataPlane), stopped]);
-  if (status === undefined) {
-    drain.close();
-    return 0;
-  }
+  const attached = untilAttached(attachment, dataPlane);
+  const lost = dataPlaneFailure(new DataPlaneError({ code: 'disconnected' }));
+  const rules = { ready: attached, patienceMs: PATIENCE_MS, refusal: () => lost };
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const server = await startNgServer({
     listen: withInherited('udp', config.listen.ng, inherited),
     listenTcp: withInherited('tcp', config.listen.ngTcp, inherited),
-    handler: (command, client) => service.handle(command, client),
+    handler: entrance((command: Command, client: Client) => service.handle(command, client), {
+      ...rules,
+      isFree: ({ kind }) => kind === 'ping',
+    }),
     cache: new ReplyCache(),
     logger,
     templates: config.templates,
   });
   const rtpproxy = await startRtpproxyServer({
     listen: config.listen.rtpproxy.map((listener) => rtpproxyListen(listener, config, inherited)),
-    handler: service.handlePair,
+    handler: entrance(service.handlePair, { ...rules, isFree: () => false }),
     cache: new ReplyCache({ generationMs: RTPPROXY_MEMORY_MS }),
     bridged: bridge !== null,
     notify: config.rtpproxy.notify,
@@ -141,9 +144,12 @@ export async function runNode(config: Config, program: Program): Promise<number>
   );
   notifier.add(eventStream);
   const http = await startHttpServer({ listen: config.listen.http, drain, eventStream });
-  process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
+  const status = await Promise.race([attached, stopped]);
+  if (status !== undefined) {
+    process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
+  }
 
-  const drained = await Promise.race([stopped, drain.emptied().then(() => true)]);
+  const drained = status !== undefined && (await Promise.race([stopped, drain.emptied().then(() => true)]));
   if (drained) await Promise.race([stopped, delivered(notifier)]);
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), http.close()]);
@@ -211,4 +217,6 @@ const LAST_NOTICES_MS = 10_000;
 
 /** What the data plane can do besides relaying. */
 const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp']);
+/** How long a client waits for a program that still starts; it asks again after a second. */
+const PATIENCE_MS = 1_500;
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

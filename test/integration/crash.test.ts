@@ -128,6 +128,15 @@ test('without a data plane a command is refused in time', async () => {
   expect(await tandem.ng.command({ command: 'ping' })).toEqual({ result: 'pong' });
 });
 
+test('a control plane that finds no data plane says that it is there, and refuses calls in time', async () => {
+  const tandem = await Tandem.start();
+  await Promise.all([tandem.control.kill('SIGKILL'), tandem.dataPlane.kill('SIGKILL')]);
+  tandem.startControl();
+  expect(await tandem.ng.command({ command: 'ping' })).toEqual({ result: 'pong' });
+  const query = await tandem.ng.command({ command: 'query', 'call-id': 'none' });
+  expect(query).toMatchObject({ result: 'error', 'error-reason': 'Media relay is not available' });
+});
+
 test('both halves are killed: what was not known to the other half is gone, and new calls work', async () => {
   const tandem = await Tandem.start();
   await LoopbackCall.setUp(tandem.ng, 'gone');

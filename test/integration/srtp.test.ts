@@ -6,16 +6,19 @@ import { Tandem } from '../support/tandem.js';
 
 /** A caller with SRTP, keys in its SDP, and a callee with RTP. */
 class SecuredCall {
+  readonly tandem: Tandem;
+  readonly caller: RtpPeer;
+  readonly callee: RtpPeer;
   key = new SrtpKey();
   offered = '';
   answered = '';
   #version = 1;
 
-  private constructor(
-    readonly tandem: Tandem,
-    readonly caller: RtpPeer,
-    readonly callee: RtpPeer,
-  ) {}
+  private constructor(tandem: Tandem, caller: RtpPeer, callee: RtpPeer) {
+    this.tandem = tandem;
+    this.caller = caller;
+    this.callee = callee;
+  }
 
   static async setUp(tandem: Tandem): Promise<SecuredCall> {
     const call = new SecuredCall(tandem, await RtpPeer.open(), await RtpPeer.open());
