@@ -44,10 +44,10 @@ export class ReplyCache {
     const digest = digestOf(request.payload);
     const known =
       this.#current.find(cookie, address, port, digest) ?? this.#previous.find(cookie, address, port, digest);
-    if (known !== undefined) return { kind: 'duplicate', reply: known.reply };
+    if (known !== undefined) return { kind: 'duplicate', reply: replyOf(known) };
     if (this.#executing >= this.#limits.executing) return { kind: 'overload' };
     const reply = execute();
-    this.#remember({ cookie, address, port, digest, reply, older: undefined });
+    this.#remember({ cookie, address, port, digest, held: reply, at: 0, length: 0, older: undefined }, reply);
     return { kind: 'fresh', reply };
   }
 
@@ -59,17 +59,17 @@ export class ReplyCache {
     };
   }
 
-  #remember(entry: Entry): void {
+  #remember(entry: Entry, running: Promise<Buffer>): void {
     const full =
       2 * this.#current.entries >= this.#limits.entries || 2 * this.#current.bytes >= this.#limits.bytes;
     if (full) this.#rotate();
     const generation = this.#current;
     generation.add(entry);
     this.#executing += 1;
-    entry.reply.then(
+    running.then(
       (reply) => {
         this.#executing -= 1;
-        generation.bytes += reply.length;
+        generation.complete(entry, reply);
       },
       () => {
         this.#executing -= 1;
@@ -97,7 +97,10 @@ type Entry = {
   readonly address: string;
   readonly port: number;
   readonly digest: number;
-  readonly reply: Promise<Buffer>;
+  /** The reply to come; then the block of memory it is in, among others. */
+  held: Promise<Buffer> | Buffer;
+  at: number;
+  length: number;
   /** Another request with the same cookie. */
   older: Entry | undefined;
 };
@@ -105,6 +108,8 @@ type Entry = {
 /** Replies of one span of time; forgotten together. */
 class Generation {
   readonly #byCookie = new Map<string, Entry>();
+  #block = Buffer.alloc(0);
+  #used = 0;
   entries = 0;
   bytes = 0;
 
@@ -121,6 +126,20 @@ class Generation {
     this.bytes += entry.cookie.length + ENTRY_OVERHEAD_BYTES;
   }
 
+  /** A copy in a block with others: a buffer for each reply would keep the collector busy. */
+  complete(entry: Entry, reply: Buffer): void {
+    if (this.#used + reply.length > this.#block.length) {
+      this.#block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, reply.length));
+      this.#used = 0;
+    }
+    reply.copy(this.#block, this.#used);
+    entry.held = this.#block;
+    entry.at = this.#used;
+    entry.length = reply.length;
+    this.#used += reply.length;
+    this.bytes += reply.length;
+  }
+
   remove(gone: Entry): void {
     const kept: Entry[] = [];
     for (let entry = this.#byCookie.get(gone.cookie); entry !== undefined; entry = entry.older)
@@ -130,6 +149,10 @@ class Generation {
     this.bytes -= kept.length * (gone.cookie.length + ENTRY_OVERHEAD_BYTES);
     for (const entry of kept.reverse()) if (entry !== gone) this.add(entry);
   }
+}
+
+function replyOf({ held, at, length }: Entry): Promise<Buffer> {
+  return held instanceof Promise ? held : Promise.resolve(held.subarray(at, at + length));
 }
 
 function isSame(entry: Entry, address: string, port: number, digest: number): boolean {
@@ -145,8 +168,9 @@ function digestOf(payload: Uint8Array): number {
   return hash;
 }
 
-/** Measured: a map entry, a key, a promise and a small buffer object. */
-const ENTRY_OVERHEAD_BYTES = 400;
+/** A map entry, a key, and the entry itself. */
+const ENTRY_OVERHEAD_BYTES = 200;
+const BLOCK_BYTES = 64 * 1024;
 
 const DEFAULT_LIMITS: ReplyCacheLimits = {
   generationMs: 30_000,

@@ -58,7 +58,13 @@ async function open(
   logger: ControlLogger,
 ): Promise<Socket> {
   const ipv6 = isIPv6(listen.address);
-  const socket = createSocket({ type: ipv6 ? 'udp6' : 'udp4', reuseAddr, ipv6Only: ipv6 });
+  const socket = createSocket({
+    type: ipv6 ? 'udp6' : 'udp4',
+    reuseAddr,
+    ipv6Only: ipv6,
+    // Only addresses are ever sent to; the usual look-up costs two rounds of the event loop's queues.
+    lookup: (address, _, found) => found(null, address, ipv6 ? 6 : 4),
+  });
   // An adopted socket is listening before `bind` returns.
   const listening = once(socket, 'listening');
   try {
