@@ -6,10 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::LocalId;
-use sim::plans;
+use protocol::{LocalId, SessionPlan};
+use sim::{crypto, packets, plans};
+use srtp::Suite;
 
 struct Nowhere;
 
@@ -24,6 +25,10 @@ impl Outbox for Nowhere {
 }
 
 fn engine_with(sessions: u32, now: Instant) -> Engine {
+    engine_of(sessions, now, |_| {})
+}
+
+fn engine_of(sessions: u32, now: Instant, change: impl Fn(&mut SessionPlan)) -> Engine {
     let mut engine = Engine::new(now);
     let alice = SocketAddr::from(([198, 51, 100, 7], 4000));
     let bob = SocketAddr::from(([203, 0, 113, 9], 5000));
@@ -37,6 +42,7 @@ fn engine_with(sessions: u32, now: Instant) -> Engine {
         let mut plan = plans::audio_call(&format!("call-{number}"), Some(alice), Some(bob));
         // So that the sweep finds living calls however often it is measured.
         plan.timeouts.media_ms = u64::from(u32::MAX);
+        change(&mut plan);
         if let Err(error) = engine.apply(now, plan, &[sockets(1), sockets(2)]) {
             panic!("{error}");
         }
@@ -75,6 +81,50 @@ fn relay(criterion: &mut Criterion) {
     }
 }
 
+/// A call with SRTP on Alice's side and RTP on Bob's: 20 ms of G.711 each way.
+fn gateway(criterion: &mut Criterion) {
+    for suite in [Suite::AesCm128HmacSha1_80, Suite::AeadAes128Gcm, Suite::AeadAes256Gcm] {
+        let (theirs, ours) = (crypto::key(suite, 1), crypto::key(suite, 2));
+        let start = Instant::now();
+        let mut engine = engine_of(1, start, |plan| plan.streams[0].security = crypto::sdes(&theirs, &ours));
+        let mut now = start;
+        let mut pass = |socket: u32, from: SocketAddr, buffer: &mut [u8], len: usize| {
+            now += Duration::from_millis(20);
+            let arrival = Arrival { socket: SocketId(socket), from };
+            engine.handle_datagram(now, arrival, &mut Packet { buffer, len }, &mut Nowhere);
+        };
+        let alice = SocketAddr::from(([198, 51, 100, 7], 4000));
+        let bob = SocketAddr::from(([203, 0, 113, 9], 5000));
+
+        let mut peer = crypto::Crypto::new(&theirs, &ours);
+        let mut sequence = 0u16;
+        criterion.bench_function(&format!("SRTP to RTP, {}", suite.name()), |bencher| {
+            bencher.iter_batched_ref(
+                || {
+                    sequence = sequence.wrapping_add(1);
+                    let mut packet = peer.protect(&packets::rtp(0, sequence, u32::from(sequence) * 160, 7));
+                    let len = packet.len();
+                    packet.resize(256, 0);
+                    (packet, len)
+                },
+                |(packet, len)| pass(0, alice, packet, *len),
+                BatchSize::SmallInput,
+            );
+        });
+
+        let plain = packets::rtp(0, 0, 0, 9);
+        let (mut buffer, mut sequence) = ([0; 256], 0u16);
+        criterion.bench_function(&format!("RTP to SRTP, {}", suite.name()), |bencher| {
+            bencher.iter(|| {
+                sequence = sequence.wrapping_add(1);
+                buffer[..plain.len()].copy_from_slice(&plain);
+                wire::rtp::set_sequence(&mut buffer, sequence);
+                pass(2, bob, &mut buffer, plain.len());
+            });
+        });
+    }
+}
+
 fn sweep(criterion: &mut Criterion) {
     let start = Instant::now();
     let mut engine = engine_with(5000, start);
@@ -90,5 +140,5 @@ fn sweep(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relay, sweep);
+criterion_group!(benches, relay, gateway, sweep);
 criterion_main!(benches);

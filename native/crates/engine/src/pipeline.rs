@@ -262,6 +262,7 @@ impl Passage<'_> {
         silence::fill(*class, &mut self.scratch[header.payload(datagram.len())])
     }
 
+    #[inline]
     fn exit(&self, content: &Content, at: usize) -> Exit {
         let sink = &self.session.streams[at];
         let separate = match (content, sink.kind, sink.rtcp_mode) {

@@ -83,14 +83,27 @@ impl Passage<'_> {
         packet: &mut Packet<'_>,
         out: &mut impl Outbox,
     ) -> Option<usize> {
-        let Some(secure) = &mut self.session.streams[way.sink].secure else {
-            if altered {
-                out.send(way.socket, way.to, self.scratch);
-            } else {
-                out.forward(way.socket, way.to, packet.len);
-            }
-            return Some(packet.len);
-        };
+        if self.session.streams[way.sink].secure.is_some() {
+            return self.emit_protected(content, way, altered, packet, out);
+        }
+        if altered {
+            out.send(way.socket, way.to, self.scratch);
+        } else {
+            out.forward(way.socket, way.to, packet.len);
+        }
+        Some(packet.len)
+    }
+
+    #[inline(never)]
+    fn emit_protected(
+        &mut self,
+        content: &Content,
+        way: Way,
+        altered: bool,
+        packet: &mut Packet<'_>,
+        out: &mut impl Outbox,
+    ) -> Option<usize> {
+        let secure = self.session.streams[way.sink].secure.as_mut()?;
         let (keys, len) = (secure.keys(way.port), packet.len);
         let protocol = content.protocol()?;
         let room = len + keys.overhead();

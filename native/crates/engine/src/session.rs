@@ -100,6 +100,7 @@ impl Session {
     }
 
     /// Judges the source of a packet on this port of a stream, and learns from it.
+    #[inline]
     pub fn admit(
         &mut self,
         at: usize,
@@ -142,6 +143,7 @@ impl Session {
         stream.half_mut(port).latch.foresee(now, candidate, &rules)
     }
 
+    #[inline]
     fn may_be_peer(&mut self, at: usize, port: Component, from: SocketAddr) -> bool {
         let known_source = self.streams[at].half_mut(port).latch.source() == Some(from);
         known_source || (is_usable(from) && !self.is_own(from))

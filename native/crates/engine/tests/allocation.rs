@@ -11,8 +11,9 @@ use std::{
 };
 
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::LocalId;
-use sim::{packets, plans};
+use protocol::{LocalId, SessionPlan};
+use sim::{crypto, packets, plans};
+use srtp::Suite;
 
 struct Counting;
 
@@ -59,11 +60,16 @@ const BOB: &str = "203.0.113.9:5000";
 const BOB_RTCP: &str = "203.0.113.9:5001";
 
 fn call(engine: &mut Engine, now: Instant, number: u32) {
-    let plan = plans::audio_call(
+    call_with(engine, now, number, |_| {});
+}
+
+fn call_with(engine: &mut Engine, now: Instant, number: u32, change: impl FnOnce(&mut SessionPlan)) {
+    let mut plan = plans::audio_call(
         &format!("0a1b2c3d-4e5f-6071-{number:08}@198.51.100.7"),
         Some(ALICE.parse().unwrap()),
         Some(BOB.parse().unwrap()),
     );
+    change(&mut plan);
     let sockets = |local: u32| BoundSockets {
         local: LocalId(local),
         port: 40_000,
@@ -120,6 +126,59 @@ fn steady_state_allocates_nothing() {
 }
 
 #[test]
+fn steady_state_allocates_nothing_with_srtp_either() {
+    // One side protected, each with its own key, and one sender with two receivers.
+    for receivers in [1, 2] {
+        let mut now = Instant::now();
+        let mut engine = Engine::new(now);
+        let key = |seed| crypto::key(Suite::AesCm128HmacSha1_80, seed);
+        call_with(&mut engine, now, 0, |plan| {
+            plan.streams[0].security = crypto::sdes(&key(1), &key(2));
+            plan.streams[1].security = crypto::sdes(&key(3), &key(4));
+            if receivers == 2 {
+                plan.routes.push(plans::route(1, 1));
+            }
+        });
+        let (mut alice, mut bob) =
+            (crypto::Crypto::new(&key(1), &key(2)), crypto::Crypto::new(&key(3), &key(4)));
+        let (mut buffer, mut allocated) = ([0; 2048], 0);
+        for at in 0..3000u16 {
+            now += Duration::from_millis(20);
+            let sides = [(&mut alice, 0, ALICE, 11), (&mut bob, 2, BOB, 22)];
+            for (peer, socket, from, ssrc) in sides {
+                let packet = peer.protect(&packets::rtp(0, at, u32::from(at) * 160, ssrc));
+                buffer[..packet.len()].copy_from_slice(&packet);
+                let arrival = Arrival { socket: SocketId(socket), from: from.parse().unwrap() };
+                let before = ALLOCATIONS.get();
+                let packet = &mut Packet { buffer: &mut buffer, len: packet.len() };
+                engine.handle_datagram(now, arrival, packet, &mut Nowhere);
+                engine.handle_timeout(now, &mut Nowhere);
+                allocated += if at < 500 { 0 } else { ALLOCATIONS.get() - before };
+            }
+        }
+        let sent = engine.counters().sent_packets;
+        assert_eq!(sent, if receivers == 1 { 6000 } else { 9000 });
+        assert_eq!(allocated, 0);
+    }
+}
+
+#[test]
+fn packets_without_a_key_allocate_nothing_either() {
+    let mut now = Instant::now();
+    let mut engine = Engine::new(now);
+    let key = |seed| crypto::key(Suite::AesCm128HmacSha1_80, seed);
+    call_with(&mut engine, now, 0, |plan| plan.streams[0].security = crypto::sdes(&key(1), &key(2)));
+    let mut buffer = [0; 2048];
+    step(&mut engine, now, 0, 0, &mut buffer);
+    let before = ALLOCATIONS.get();
+    for at in 1..100 {
+        now += Duration::from_millis(20);
+        step(&mut engine, now, 0, at, &mut buffer);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
 fn foreign_packets_allocate_only_for_their_events() {
     let mut now = Instant::now();
     let mut engine = Engine::new(now);
@@ -138,6 +197,34 @@ fn foreign_packets_allocate_only_for_their_events() {
     let before = ALLOCATIONS.get();
     spray(10_000);
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn a_protected_audio_call_takes_less_than_twelve_kilobytes() {
+    let (mut now, mut engine, mut buffer) = (Instant::now(), Engine::new(Instant::now()), [0; 2048]);
+    let key = |seed| crypto::key(Suite::AeadAes256Gcm, seed);
+    let mut alices: Vec<_> = (0..100).map(|_| crypto::Crypto::new(&key(1), &key(2))).collect();
+    let before = BYTES.get();
+    for number in 0..100 {
+        call_with(&mut engine, now, number, |plan| {
+            plan.streams[0].security = crypto::sdes(&key(1), &key(2));
+            plan.streams[1].security = crypto::sdes(&key(3), &key(4));
+        });
+    }
+    for (number, alice) in alices.iter_mut().enumerate() {
+        now += Duration::from_millis(1);
+        let between = BYTES.get();
+        let packet = alice.protect(&packets::rtp(0, 1, 0, 11));
+        buffer[..packet.len()].copy_from_slice(&packet);
+        let len = packet.len();
+        drop(packet);
+        BYTES.set(between);
+        let arrival = Arrival { socket: SocketId(number as u32 * 4), from: ALICE.parse().unwrap() };
+        engine.handle_datagram(now, arrival, &mut Packet { buffer: &mut buffer, len }, &mut Nowhere);
+    }
+    let bytes = (BYTES.get() - before) / 100;
+    println!("{bytes} bytes a call with SRTP on both sides");
+    assert!(bytes < 12 * 1024, "{bytes} bytes a call");
 }
 
 #[test]

@@ -89,7 +89,16 @@ impl Crypto {
         self.send.rtp_index(ssrc)
     }
 
+    /// Sources that were heard.
+    pub fn received_sources(&self) -> usize {
+        self.receive.sources().count()
+    }
+
     pub fn protect(&mut self, packet: &[u8]) -> Vec<u8> {
+        self.try_protect(packet).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    pub fn try_protect(&mut self, packet: &[u8]) -> Result<Vec<u8>, srtp::Error> {
         let mut buffer = packet.to_vec();
         buffer.resize(packet.len() + self.send.overhead(), 0);
         let protected = if wire::classify(packet) == wire::Kind::Rtcp {
@@ -97,11 +106,8 @@ impl Crypto {
         } else {
             self.send.protect_rtp(&mut buffer, packet.len())
         };
-        match protected {
-            Ok(len) => buffer.truncate(len),
-            Err(error) => panic!("{error}"),
-        }
-        buffer
+        buffer.truncate(protected?);
+        Ok(buffer)
     }
 
     /// The packet in the clear; `None` if the peer has to drop it.

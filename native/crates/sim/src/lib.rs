@@ -15,6 +15,7 @@ mod peer;
 pub mod plans;
 mod proxy;
 mod random;
+mod records;
 mod scene;
 
 pub use nat::{Behaviour, NatId};

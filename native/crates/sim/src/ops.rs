@@ -4,16 +4,22 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
+use dtls::{Certificate, Role};
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
 use protocol::{
-    Component, ErrorCode, LearningMode, LearningPlan, MediaAction, RemotePlan, RtcpMode, SessionPlan,
-    StreamId, StreamKind, StreamPlan,
+    Component, DtlsRole, ErrorCode, FingerprintPlan, LearningMode, LearningPlan, MediaAction, RemotePlan,
+    RtcpMode, SecurityPlan, SessionPlan, StreamId, StreamKind, StreamPlan,
 };
 
-use crate::{PROXY_IPV4, packets, plans};
+use crate::{
+    PROXY_IPV4,
+    crypto::{self, Crypto, DtlsEnd},
+    packets, plans,
+};
 
 /// Carries out the operations. Panics if an invariant does not hold.
 pub fn replay(now: Instant, bytes: &[u8]) {
@@ -41,6 +47,11 @@ struct World {
     next_port: u16,
     arrived: u64,
     sent: u64,
+    /// Peers with SRTP, by the seed of their key.
+    sealers: BTreeMap<u8, Crypto>,
+    client_hello: Vec<u8>,
+    /// Everybody who has sent anything.
+    heard: BTreeSet<SocketAddr>,
 }
 
 /// What the engine should know of a call.
@@ -53,7 +64,7 @@ struct Call {
 struct Model {
     arrived: u64,
     sent: u64,
-    /// Who has sent to the stream, before a restart included.
+    /// Who has sent to the stream what may be authentic, before a restart included.
     sources: BTreeSet<SocketAddr>,
 }
 
@@ -66,9 +77,22 @@ struct Socket {
 
 impl World {
     fn new(now: Instant) -> Self {
-        let engine = Engine::new(now);
-        let (calls, sockets) = (BTreeMap::new(), BTreeMap::new());
-        World { now, engine, calls, sockets, next_port: 10_000, arrived: 0, sent: 0 }
+        let mut engine = Engine::new(now);
+        static CERTIFICATE: LazyLock<Certificate> = LazyLock::new(crypto::certificate);
+        engine.use_certificate(CERTIFICATE.clone());
+        let client_hello = DtlsEnd::new(&CERTIFICATE, Role::Client, now).outgoing().concat();
+        World {
+            now,
+            engine,
+            calls: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            next_port: 10_000,
+            arrived: 0,
+            sent: 0,
+            sealers: BTreeMap::new(),
+            client_hello,
+            heard: BTreeSet::new(),
+        }
     }
 
     fn replan(&mut self, input: &mut Input<'_>) {
@@ -139,9 +163,17 @@ impl World {
     fn wait(&mut self, input: &mut Input<'_>) {
         self.now += Duration::from_millis(1 << input.below(17));
         let mut out = Sent::default();
-        self.engine.handle_timeout(self.now, &mut out);
-        assert!(out.0.is_empty());
-        assert!(self.engine.poll_timeout().is_none_or(|next| next > self.now));
+        for _ in 0..1000 {
+            self.engine.handle_timeout(self.now, &mut out);
+            if self.engine.poll_timeout().is_none_or(|next| next > self.now) {
+                break;
+            }
+        }
+        assert!(self.engine.poll_timeout().is_none_or(|next| next > self.now), "what is due is done");
+        self.sent += out.0.len() as u64;
+        for (socket, to) in out.0 {
+            self.check_handshake(socket, to);
+        }
         while self.engine.poll_event().is_some() {}
     }
 
@@ -152,8 +184,10 @@ impl World {
             return;
         };
         let from = address(input);
-        let mut buffer = payload(input);
+        let (mut buffer, is_sealed) = self.payload(input);
         let len = buffer.len();
+        // Room for a tag, or not.
+        buffer.resize(len + usize::from(input.below(2)) * 64, 0);
         let mut out = Sent::default();
         let mut packet = Packet { buffer: &mut buffer, len };
         self.engine.handle_datagram(self.now, Arrival { socket, from }, &mut packet, &mut out);
@@ -163,7 +197,16 @@ impl World {
         let call = self.calls.get_mut(&owner.call).expect("a bound socket has a call");
         let model = call.streams.get_mut(&owner.stream).expect("a bound socket has a stream");
         model.arrived += 1;
-        model.sources.insert(from);
+        let plan = call.plan.streams.iter().find(|stream| stream.id == owner.stream);
+        let may_be_authentic = match plan.map(|plan| &plan.security) {
+            None | Some(SecurityPlan::None) => true,
+            Some(SecurityPlan::Sdes { .. }) => is_sealed,
+            Some(SecurityPlan::Dtls { .. }) => false,
+        };
+        if may_be_authentic {
+            model.sources.insert(from);
+        }
+        self.heard.insert(from);
         for (socket, to) in out.0 {
             self.check_sent(owner, socket, to);
         }
@@ -192,6 +235,44 @@ impl World {
         }
     }
 
+    /// Handshakes are for those who were signalled, or who began them.
+    fn check_handshake(&self, socket: SocketId, to: SocketAddr) {
+        let exit = self.sockets.get(&socket).expect("packets leave from bound sockets only");
+        let plan = &self.calls.get(&exit.call).expect("a bound socket has a call").plan;
+        let stream = plan.streams.iter().find(|stream| stream.id == exit.stream).expect("it has a stream");
+        assert!(matches!(stream.security, SecurityPlan::Dtls { .. }));
+        let signalled = [stream.remote, stream.pending_remote, stream.resume];
+        let named = signalled.iter().flatten().any(|remote| is_named(remote, to));
+        assert!(named || self.heard.contains(&to), "{to} was neither signalled nor heard");
+        assert!(to.port() != 0 && !to.ip().is_unspecified() && !to.ip().is_multicast());
+    }
+
+    /// A datagram, and whether it is protected with one of the keys in plans.
+    fn payload(&mut self, input: &mut Input<'_>) -> (Vec<u8>, bool) {
+        let bits = input.below(16);
+        let plain = payload(input);
+        match bits {
+            0..KEYS if wire::classify(&plain) == wire::Kind::Rtp => {
+                let key = crypto::key(SUITE, bits);
+                let sealer = self.sealers.entry(bits).or_insert_with(|| Crypto::new(&key, &key));
+                match sealer.try_protect(&plain) {
+                    Ok(sealed) => (sealed, true),
+                    Err(_) => (plain, false),
+                }
+            }
+            12 => (self.client_hello.clone(), false),
+            13 => {
+                let mut garbled = self.client_hello.clone();
+                for octet in plain.iter().take(8) {
+                    let at = usize::from(*octet) * 3 % garbled.len();
+                    garbled[at] ^= octet.rotate_left(3) | 1;
+                }
+                (garbled, false)
+            }
+            _ => (plain, false),
+        }
+    }
+
     fn check_counters(&self) {
         for call in self.calls.values() {
             let stats = self.engine.stats(self.now, &call.plan.session).expect("a call has statistics");
@@ -200,7 +281,9 @@ impl World {
                 let sum =
                     |count: fn(&protocol::ComponentStats) -> u64| count(&stream.rtp) + count(&stream.rtcp);
                 let dropped = sum(|c| c.malformed + c.foreign + c.blocked + c.unroutable);
-                assert_eq!(sum(|c| c.received_packets) + dropped, model.arrived);
+                let refused = sum(|c| c.authentication_failures + c.replays + c.unkeyed);
+                let consumed = sum(|c| c.received_packets + c.handshake_packets);
+                assert_eq!(consumed + dropped + refused, model.arrived);
                 assert_eq!(sum(|c| c.sent_packets), model.sent);
                 assert!(stream.ingress.len() <= 8 && stream.egress.len() <= 8);
             }
@@ -260,7 +343,30 @@ fn random_stream(id: u32, before: Option<&SessionPlan>, input: &mut Input<'_>) -
             stream.locals.insert(usize::from(bits & 1), plans::local(id + 100, PROXY_IPV4));
         }
     }
+    let bits = input.next_byte().unwrap_or(0);
+    if bits & 1 == 1 {
+        stream.security = security(bits >> 1, input);
+    }
+    if stream.kind == StreamKind::Opaque {
+        stream.security = SecurityPlan::None;
+    }
     stream
+}
+
+fn security(bits: u8, input: &mut Input<'_>) -> SecurityPlan {
+    let mut key = || crypto::key(SUITE, input.below(KEYS));
+    match bits & 3 {
+        0 => SecurityPlan::None,
+        1 | 2 => crypto::sdes(&key(), &key()),
+        _ => {
+            let wrong = FingerprintPlan { hash: "sha-256".to_owned(), value: "AB:CD".to_owned() };
+            SecurityPlan::Dtls {
+                role: if bits & 4 == 4 { DtlsRole::Active } else { DtlsRole::Passive },
+                fingerprints: if bits & 8 == 8 { vec![wrong] } else { Vec::new() },
+                association: u32::from(bits >> 4),
+            }
+        }
+    }
 }
 
 fn action(bits: u8) -> MediaAction {
@@ -347,4 +453,7 @@ impl Outbox for Sent {
     }
 }
 
+const SUITE: srtp::Suite = srtp::Suite::AesCm128HmacSha1_80;
+/// Different keys in plans.
+const KEYS: u8 = 4;
 const MOST_OPERATIONS: usize = 2000;

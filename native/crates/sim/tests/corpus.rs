@@ -32,3 +32,13 @@ fn the_engine_corpus_passes() {
 fn the_frames_corpus_passes() {
     replay("frames", sim::inputs::frames);
 }
+
+#[test]
+fn the_srtp_corpus_passes() {
+    replay("srtp", sim::inputs::srtp);
+}
+
+#[test]
+fn the_dtls_corpus_passes() {
+    replay("dtls", sim::inputs::dtls);
+}
