@@ -49,7 +49,7 @@ async function setupRound(bench: Bench, name: ProxyName): Promise<SetupRound> {
     // Lets Node compile what runs often, as in a proxy that has been up for a minute.
     refuseFailures(
       proxy,
-      await makeCalls(bench.lab, { ...request, calls: bench.quick ? 3_000 : 6_000, prefix: 'warm' }),
+      await makeCalls(bench.lab, { ...request, calls: 6_000, prefix: 'warm' }),
     );
     const report = await makeCalls(bench.lab, {
       ...request,

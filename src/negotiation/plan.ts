@@ -12,7 +12,7 @@ import type {
   StreamPlan,
 } from '../dataplane/protocol.gen.js';
 import type { RtpMap } from '../sdp/payloads.js';
-import { encodeCall } from '../store/call-codec.js';
+import { memoOf } from '../store/call-codec.js';
 import { icePlan } from './ice-plan.js';
 import { securityPlan } from './security-plan.js';
 
@@ -25,7 +25,7 @@ export function planOf(call: Call): SessionPlan {
   return {
     session: call.callId,
     revision: call.revision,
-    memo: encodeCall(call),
+    memo: memoOf(call),
     tos: call.tos,
     timeouts: { mediaMs, silentMs, offerMs, firstPacketMs },
     streams: call.legs.flatMap((leg) =>

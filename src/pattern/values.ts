@@ -125,11 +125,11 @@ function isDecimal(text: string): boolean {
   return text.length === 1 || (text.length > 1 && text.charCodeAt(0) !== 0x30);
 }
 
-/** Printable ASCII that JSON writes as it is. */
+/** Printable ASCII that JSON and memos write as it is. */
 function isWord(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at);
-    if (code <= 0x20 || code >= 0x7f || code === 0x22 || code === 0x5c) return false;
+    if (code <= 0x20 || code >= 0x7e || code === 0x22 || code === 0x5c) return false;
   }
   return text.length > 0;
 }

@@ -12,11 +12,24 @@ export function encodeCall(call: Call): string {
   return JSON.stringify(encodeCallRecord(call));
 }
 
+/**
+ * A call as the data plane keeps it: quotation marks and tildes have changed places. A plan is JSON too, and would
+ * have to write every quotation mark of the memo as two characters, and read it as such again.
+ */
+export function memoOf(call: Call): string {
+  return withSwappedQuotes(encodeCall(call));
+}
+
+function withSwappedQuotes(text: string): string {
+  if (!text.includes('~')) return text.replaceAll('"', '~');
+  return text.replaceAll(/["~]/g, (character) => (character === '"' ? '~' : '"'));
+}
+
 /** `undefined`: not a call, or of a version this build cannot read. */
 export function decodeCall(text: string): Call | undefined {
   let record: unknown;
   try {
-    record = JSON.parse(text);
+    record = JSON.parse(text.startsWith('{~') ? withSwappedQuotes(text) : text);
   } catch {
     return undefined;
   }

@@ -35,7 +35,7 @@ const host = often(fc.constantFrom(...hosts.slice(0, 3)), fc.constantFrom(...hos
 const port = often(fc.constantFrom(4000, 4001, 4002), fc.constantFrom(0, 9, 65_534, 65_535, 21_001));
 const tag: fc.Arbitrary<string> = often<string>(
   fc.constantFrom('a', 'b', 'tag-3'),
-  fc.constantFrom('with"quote', 'é', 'x y', 'Qzw10kQx'),
+  fc.constantFrom('with"quote', 'til~de', 'é', 'x y', 'Qzw10kQx'),
 );
 
 const line: fc.Arbitrary<Line> = fc.record({

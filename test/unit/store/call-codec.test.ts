@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
-import { decodeCall, encodeCall, withPorts } from '../../../src/store/call-codec.js';
+import { decodeCall, encodeCall, memoOf, withPorts } from '../../../src/store/call-codec.js';
 import { audio, Conversation } from '../negotiation/sample.js';
 
 function sample(): Conversation {
@@ -38,6 +38,15 @@ describe('the record of a call', () => {
     }));
     const read = decodeCall(plan.memo);
     expect(read && withPorts(read, { ...plan, streams })).toEqual(callOf(conversation));
+  });
+
+  test('comes back from a memo, whatever quotation marks are in it', () => {
+    const call = callOf(sample());
+    for (const callId of ['plain', 'til~de', 'quo"te', 'back\\slash "~"']) {
+      const memo = memoOf({ ...call, callId });
+      expect(decodeCall(memo)).toEqual({ ...call, callId });
+    }
+    expect(JSON.stringify(memoOf(call))).toBe(`"${memoOf(call)}"`);
   });
 
   test('may have fields this build does not know', () => {
