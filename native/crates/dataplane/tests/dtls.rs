@@ -131,6 +131,35 @@ fn a_call_is_secured_by_a_handshake_and_survives_the_process() {
 }
 
 #[test]
+fn what_is_lost_is_sent_again_in_both_roles() {
+    let directory = Directory::new();
+    let data_plane = DataPlane::start(&directory.file("socket"), &[]);
+    let mut control = data_plane.control();
+    let certificate = Certificate::generate(KeyKind::EcdsaP256).unwrap();
+    for role in [DtlsRole::Passive, DtlsRole::Active] {
+        let (alice, bob) = (Peer::new(), Peer::new());
+        let mut plan = secured(&alice, &bob, &certificate);
+        plan.session.0 = format!("{role:?}");
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role, fingerprints: vec![sha256(&certificate)], association: 1 };
+        let ports = control.apply(&plan).unwrap();
+        if role == DtlsRole::Passive {
+            let mut client = Association::new(&certificate, Role::Client, 1200, Instant::now()).unwrap();
+            alice.send_bytes(ports[0], &client.poll_datagram().unwrap());
+        }
+        // Nobody answers: the same flight comes once more.
+        let (first, _) = alice.receive();
+        let kind = |datagram: &[u8]| (datagram[0], datagram[13]);
+        loop {
+            let (again, _) = alice.receive();
+            if kind(&again) == kind(&first) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
 fn snapshots_of_all_shards_come_in_pages() {
     let directory = Directory::new();
     let data_plane = DataPlane::start(&directory.file("socket"), &["--shards", "3"]);

@@ -402,6 +402,26 @@ fn a_handshake_in_progress_survives_a_forged_client_hello() {
 }
 
 #[test]
+fn a_client_hello_in_several_datagrams_in_any_order_is_understood() {
+    for reversed in [false, true] {
+        let mut call = Call::new(DtlsRole::Passive);
+        let (alice, to) = (call.scene.alice, call.scene.local(1));
+        // As large as one with a post-quantum key share: it fills several datagrams.
+        let mut fragments = call.scene.net.start_dtls_in_fragments(alice, &call.certificate, 60);
+        assert!(fragments.len() > 2);
+        if reversed {
+            fragments.reverse();
+        }
+        for fragment in fragments {
+            call.scene.net.send(alice, to, fragment);
+            call.scene.wait(20);
+        }
+        call.scene.wait(200);
+        call.assert_flows();
+    }
+}
+
+#[test]
 fn garbage_that_looks_like_dtls_changes_nothing() {
     let mut call = Call::connected();
     let alice = call.scene.alice;

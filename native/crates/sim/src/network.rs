@@ -14,6 +14,7 @@ use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, Sessio
 use crate::{
     crypto::{self, Crypto, DtlsEnd},
     nat::{Behaviour, Nat, NatId},
+    packets,
     peer::{Peer, PeerId, Received},
     proxy::{Proxy, Sent},
     random::Random,
@@ -182,6 +183,20 @@ impl Network {
     /// The peer sends a ClientHello from its RTCP port.
     pub fn start_rtcp_dtls(&mut self, peer: PeerId, certificate: &Certificate, to: SocketAddr) {
         self.start_dtls_on(peer, certificate, to, true);
+    }
+
+    /// The peer has a ClientHello, cut into records of `size` bytes of message (RFC 6347 §4.2.3), to be sent by the
+    /// caller.
+    pub fn start_dtls_in_fragments(
+        &mut self,
+        peer: PeerId,
+        certificate: &Certificate,
+        size: usize,
+    ) -> Vec<Vec<u8>> {
+        let mut end = DtlsEnd::new(certificate, Role::Client, self.instant());
+        let flight = end.outgoing();
+        self.peers[peer.0].dtls[0] = Some(end);
+        flight.iter().flat_map(|datagram| packets::fragments(datagram, size)).collect()
     }
 
     fn start_dtls_on(&mut self, peer: PeerId, certificate: &Certificate, to: SocketAddr, on_rtcp_port: bool) {

@@ -48,3 +48,20 @@ fn rtcp(kind: u8, count: usize, words: &[u32]) -> Vec<u8> {
     packet.extend(words.iter().flat_map(|word| word.to_be_bytes()));
     packet
 }
+
+/// Splits the handshake message of a datagram into records of `size` bytes of message (RFC 6347 §4.2.3).
+pub fn fragments(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let (record, handshake, message) = (&datagram[..13], &datagram[13..25], &datagram[25..]);
+    let fragment = |(number, part): (usize, &[u8])| {
+        let mut fragment = record.to_vec();
+        // Within the replay window, but not among those the client uses later.
+        fragment[10] = 40 + number as u8;
+        fragment[11..13].copy_from_slice(&((part.len() + 12) as u16).to_be_bytes());
+        fragment.extend_from_slice(&handshake[..6]);
+        fragment.extend_from_slice(&((number * size) as u32).to_be_bytes()[1..]);
+        fragment.extend_from_slice(&(part.len() as u32).to_be_bytes()[1..]);
+        fragment.extend_from_slice(part);
+        fragment
+    };
+    message.chunks(size).enumerate().map(fragment).collect()
+}
