@@ -230,6 +230,7 @@ impl Agent {
             return;
         }
         self.attempts += 1;
+        self.next_attempt = Some(clock.now.plus_ms(UNHEARD_MS));
         self.begin(clock, setup, Role::Client, peer);
     }
 

@@ -175,6 +175,41 @@ fn a_repeated_packet_is_dropped_and_counted() {
 }
 
 #[test]
+fn each_source_has_numbers_of_its_own() {
+    let mut scene = gateway(SUITE);
+    let (alice, bob) = (scene.alice, scene.bob);
+    for ssrc in [5, 6, 7, 5] {
+        for number in 1..=3 {
+            let number = if ssrc == 5 { number + scene.rtp(1).received_packets as u16 } else { number };
+            let packet = scene.net.crypto(alice).protect(&packets::rtp(0, number, 0, ssrc));
+            scene.net.send(alice, scene.local(1), packet);
+        }
+        scene.net.settle();
+    }
+    assert_eq!((scene.heard(bob).len(), scene.rtp(1).replays), (12, 0));
+}
+
+#[test]
+fn nothing_in_the_clear_ends_or_moves_a_protected_call() {
+    let mut scene = gateway(SUITE);
+    let alice = scene.alice;
+    scene.talk(100);
+    scene.forget();
+    let bye = vec![0x81, 203, 0, 1, 0, 0, 0, 5];
+    for _ in 0..200 {
+        scene.net.send(alice, scene.local(1), packets::rtp(0, 9, 0, 5));
+        scene.net.send_rtcp(alice, scene.local_rtcp(1), bye.clone());
+        scene.net.send_rtcp(alice, scene.local_rtcp(1), vec![0x80, 201, 0, 0]);
+    }
+    scene.net.settle();
+    let (rtp, rtcp) = (scene.rtp(1), scene.stats(1).rtcp);
+    assert_eq!((rtp.authentication_failures, rtcp.authentication_failures, rtcp.malformed), (200, 200, 200));
+    assert!(scene.net.take_events().is_empty() && scene.heard(scene.bob).is_empty());
+    scene.talk(100);
+    assert_eq!((opened(&mut scene, alice).len(), scene.heard(scene.bob).len()), (5, 5));
+}
+
+#[test]
 fn bytes_are_counted_as_they_were_on_the_wire() {
     let mut scene = gateway(SUITE);
     scene.talk(20);
