@@ -12,13 +12,18 @@ export class Process {
   #stderr = '';
   #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
 
-  constructor(name: string, command: readonly string[], environment: Record<string, string> = {}) {
+  constructor(
+    name: string,
+    command: readonly string[],
+    environment: Record<string, string> = {},
+    stdin: 'closed' | 'open' = 'closed',
+  ) {
     this.name = name;
     const [program = '', ...words] = command;
     this.#child = spawn(program, words, {
       cwd: ROOT,
       env: { ...withoutTandem(process.env), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin === 'open' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (chunk) => {
       this.#stdout += String(chunk);

@@ -54,7 +54,9 @@ export class RtpPeer {
     });
   }
 
-  static async open(address = '127.0.0.1'): Promise<RtpPeer> {
+  /** At a given RTP port, RTCP may be anywhere. */
+  static async open(address = '127.0.0.1', at?: number): Promise<RtpPeer> {
+    if (at !== undefined) return new RtpPeer(await bind(address, at), await bind(address, 0));
     for (;;) {
       const rtp = await bind(address, 0);
       const { port } = rtp.address();
