@@ -47,10 +47,7 @@ async function setupRound(bench: Bench, name: ProxyName): Promise<SetupRound> {
   return await withProxy(bench, name, async (proxy) => {
     const request = { ng: proxy.ng, concurrency: 8, delete: true, watch: proxy.processes };
     // Lets Node compile what runs often, as in a proxy that has been up for a minute.
-    refuseFailures(
-      proxy,
-      await makeCalls(bench.lab, { ...request, calls: 6_000, prefix: 'warm' }),
-    );
+    refuseFailures(proxy, await makeCalls(bench.lab, { ...request, calls: 6_000, prefix: 'warm' }));
     const report = await makeCalls(bench.lab, {
       ...request,
       calls: bench.quick ? 1_500 : 3_000,
