@@ -1,21 +1,17 @@
-import { launchArguments } from './config/launch.js';
 import { thisHost } from './config/load.js';
 import { loadRtpengine } from './config/rtpengine/load.js';
 import { OPTIONS } from './config/rtpengine/options.js';
 import { describeMistake } from './config/value.js';
+import { isLaunching, launchOrRun, ownWords } from './drop-in.js';
 import { version } from './version.js';
 
 const WRONG_USAGE = 2;
 
 process.exit(await main(process.argv.slice(2)));
 
-/**
- * Starts Tandem with rtpengine's command line. With `--print-launch` first, prints what `bin/rtpengine` has to know,
- * a line each: whether to stay in the foreground, the pid file, then the supervisor's arguments.
- */
+/** Starts Tandem with rtpengine's command line; `--print-launch` first: see `launchOrRun`. */
 async function main(words: readonly string[]): Promise<number> {
-  const launching = words[0] === '--print-launch';
-  const loaded = await loadRtpengine(launching ? words.slice(1) : words, thisHost());
+  const loaded = await loadRtpengine(ownWords(words), thisHost());
   switch (loaded.kind) {
     case 'version':
       process.stdout.write(`Version: ${version()}\n`);
@@ -27,21 +23,8 @@ async function main(words: readonly string[]): Promise<number> {
       process.stderr.write('rtpengine: Bad command line:\n');
       for (const mistake of loaded.mistakes) process.stderr.write(`${describeMistake(mistake)}\n`);
       return WRONG_USAGE;
-    case 'config': {
-      if (launching) {
-        for (const warning of loaded.warnings) process.stderr.write(`rtpengine: ${warning}\n`);
-        const { foreground, pidfile } = loaded.daemon;
-        const lines = [
-          foreground ? 'foreground' : 'daemon',
-          pidfile ?? '',
-          ...launchArguments(loaded.config),
-        ];
-        process.stdout.write(lines.join('\n'));
-        return 0;
-      }
-      const { runNode } = await import('./node.js');
-      return runNode(loaded.config, { version: version(), file: 'from rtpengine options' });
-    }
+    case 'config':
+      return launchOrRun('rtpengine', isLaunching(words), loaded);
   }
 }
 

@@ -54,6 +54,14 @@ export function withValue(root: Value, path: readonly string[], value: Value): V
   return { kind: 'map', where: root.where, entries };
 }
 
+/** The same for the entries of a map that is being put together. */
+export function putAt(entries: Map<string, Value>, path: readonly string[], value: Value): void {
+  const [key, ...rest] = path;
+  if (key === undefined) return;
+  const below = entries.get(key) ?? { kind: 'map', where: value.where, entries: new Map() };
+  entries.set(key, withValue(below, rest, value));
+}
+
 /** Reads the text of an environment variable: YAML, so that numbers and lists can be written. */
 export function parseVariable(text: string, name: string): Value {
   const { value, mistakes } = parseValue(text, name);

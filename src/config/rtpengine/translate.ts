@@ -1,5 +1,5 @@
 import { familyOf } from '../addresses.js';
-import type { Mistake, Value } from '../value.js';
+import { type Mistake, putAt, type Value } from '../value.js';
 import type { Given, GivenOptions } from './command-line.js';
 import type { IniFile } from './ini.js';
 import { OPTIONS } from './options.js';
@@ -31,12 +31,12 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
     convert: (value: string) => number | string | boolean | null,
   ): void => {
     const given = options.get(name)?.at(-1);
-    if (given !== undefined) setAt(root, key.split('.'), scalar(given.where, convert(given.value)));
+    if (given !== undefined) putAt(root, key.split('.'), scalar(given.where, convert(given.value)));
   };
 
-  setAt(root, ['listen', 'ng'], listeners(options.get('listen-ng') ?? [], around, mistakes));
-  setAt(root, ['listen', 'ngTcp'], listeners(options.get('listen-tcp-ng') ?? [], around, mistakes));
-  setAt(root, ['listen', 'rtpproxy'], rtpproxyListeners(options, around, mistakes));
+  putAt(root, ['listen', 'ng'], listeners(options.get('listen-ng') ?? [], around, mistakes));
+  putAt(root, ['listen', 'ngTcp'], listeners(options.get('listen-tcp-ng') ?? [], around, mistakes));
+  putAt(root, ['listen', 'rtpproxy'], rtpproxyListeners(options, around, mistakes));
   root.set('interfaces', interfaces(options, file, around, mistakes));
   put('port-min', 'portMin', number);
   put('port-max', 'portMax', number);
@@ -51,7 +51,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('delete-delay', 'deleteDelaySeconds', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
   put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
-  if (options.has('b2b-url')) setAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
+  if (options.has('b2b-url')) putAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
   put('b2b-url', 'notify.xmlrpc.url', (value) => value);
   put('xmlrpc-format', 'notify.xmlrpc.format', (value) => XMLRPC_FORMATS[Number(value)] ?? value);
   put('log-level', 'log.level', logLevel);
@@ -61,7 +61,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
     const entries = file.sections.get(section.value);
     if (entries === undefined) mistakes.push(mistake(section, `there is no section [${section.value}]`));
     for (const { key, value, line } of entries ?? [])
-      setAt(root, ['templates', key], scalar(`line ${line}`, value));
+      putAt(root, ['templates', key], scalar(`line ${line}`, value));
   }
   if (Number(options.get('table')?.at(-1)?.value ?? -1) >= 0) {
     warnings.push(
@@ -221,19 +221,6 @@ function append(entries: Map<string, Value>, key: string, where: string, items: 
     where,
     items: [...(before?.kind === 'list' ? before.items : []), ...items],
   });
-}
-
-function setAt(entries: Map<string, Value>, path: readonly string[], value: Value): void {
-  const [key, ...rest] = path;
-  if (key === undefined) return;
-  if (rest.length === 0) {
-    entries.set(key, value);
-    return;
-  }
-  const below = entries.get(key);
-  const inner = new Map(below?.kind === 'map' ? below.entries : []);
-  setAt(inner, rest, value);
-  entries.set(key, { kind: 'map', where: value.where, entries: inner });
 }
 
 function scalar(where: string, value: string | number | boolean | null): Value {

@@ -1,7 +1,7 @@
 import { familyOf } from '../addresses.js';
 import type { Given, GivenOptions } from '../rtpengine/command-line.js';
 import type { Surroundings, Translated } from '../rtpengine/translate.js';
-import type { Mistake, Value } from '../value.js';
+import { type Mistake, putAt, type Value } from '../value.js';
 import { RTPPROXY_OPTIONS } from './options.js';
 
 /** Says in Tandem's configuration what rtpproxy's options say. */
@@ -27,7 +27,7 @@ export function translateRtpproxy(options: GivenOptions, around: Surroundings): 
   if (mode !== undefined) entries.push(['rtpproxy.socketMode', scalar(mode, mode.value.replace(/^0+/, ''))]);
   if (level !== undefined) entries.push(['log.level', scalar(level, logLevel(level.value))]);
   const root = new Map<string, Value>();
-  for (const [path, value] of entries) setAt(root, path.split('.'), value);
+  for (const [path, value] of entries) putAt(root, path.split('.'), value);
   return {
     value: { kind: 'map', where: WHERE, entries: root },
     warnings: warningsOf(options),
@@ -161,19 +161,6 @@ function number(one: Given): Value {
 
 function given(value: string): Given {
   return { value, where: WHERE };
-}
-
-function setAt(entries: Map<string, Value>, path: readonly string[], value: Value): void {
-  const [key, ...rest] = path;
-  if (key === undefined) return;
-  if (rest.length === 0) {
-    entries.set(key, value);
-    return;
-  }
-  const below = entries.get(key);
-  const inner = new Map(below?.kind === 'map' ? below.entries : []);
-  setAt(inner, rest, value);
-  entries.set(key, { kind: 'map', where: value.where, entries: inner });
 }
 
 const WHERE = 'rtpproxy options';
