@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '3aa582f2197876a1';
+export const FINGERPRINT = 'cb40b75e1bc2a316';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -62,9 +62,13 @@ firstPacketMs: number | null, };
 export type StreamPlan = { id: StreamId, 
 /**
  * Local ports. The first is the one in use (packets leave from it); the others stay bound, still receive,
- * and keep their port numbers for the case that the peer returns to them. Never empty.
+ * and keep their port numbers for the case that the peer returns to them. Empty only for a bundled stream.
  */
-locals: Array<LocalPlan>, kind: StreamKind, 
+locals: Array<LocalPlan>, 
+/**
+ * `null`: the stream has a transport of its own.
+ */
+bundle: BundlePlan | null, kind: StreamKind, 
 /**
  * Where the peer's RTCP goes and comes from.
  */
@@ -155,7 +159,11 @@ association: number, rtp: KeysSnapshot,
 /**
  * RTCP, if it has keys of its own (DTLS without multiplexing).
  */
-rtcp: KeysSnapshot | null, };
+rtcp: KeysSnapshot | null, 
+/**
+ * Of the transport stream of a bundle: which stream each source is of.
+ */
+bundled: Array<BundledSource>, };
 
 /**
  * Keys in use and how far they are used.
@@ -182,6 +190,11 @@ rtcpIndex: number | null,
 sequenceOffset: number, };
 
 /**
+ * A source of a bundle that was told apart by its header extension or payload type.
+ */
+export type BundledSource = { ssrc: number, stream: StreamId, };
+
+/**
  * ICE towards the peer (RFC 8445).
  */
 export type IcePlan = { localUfrag: string, localPwd: string, 
@@ -203,6 +216,28 @@ candidates: Array<string>, endOfCandidates: boolean,
 generation: number, };
 
 export type IceRole = "controlling" | "controlled";
+
+/**
+ * A stream that shares its transport with others (RFC 8843). Ports, security and ICE are those of the transport
+ * stream; the other streams of the bundle have none. RTCP is multiplexed.
+ */
+export type BundlePlan = { 
+/**
+ * The stream whose transport this one uses. The transport stream names itself.
+ */
+transport: StreamId, 
+/**
+ * The stream's `a=mid`.
+ */
+mid: string | null, 
+/**
+ * Number of the RTP header extension `urn:ietf:params:rtp-hdrext:sdes:mid` towards this peer. `null`: not agreed.
+ */
+midExtension: number | null, 
+/**
+ * The peer's sources of this stream, as signalled with `a=ssrc`. At most 64.
+ */
+ssrcs: Array<number>, };
 
 /**
  * Local transport addresses of a stream.
@@ -461,6 +496,10 @@ blocked: number,
  * Dropped because there is nobody to send it to yet.
  */
 unroutable: number, 
+/**
+ * Dropped because it is of none of the streams of a bundle. Counted with the transport stream.
+ */
+unassigned: number, 
 /**
  * SRTP or SRTCP that is not authentic, and dropped.
  */

@@ -105,6 +105,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       port: port ?? null,
       span,
     })),
+    bundle: null,
     kind: isRelayedAsRtp(stream) ? 'rtp' : 'opaque',
     rtcp,
     remote: remotePlan(said, rtcp),

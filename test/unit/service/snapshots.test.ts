@@ -39,13 +39,14 @@ function snapshot(session: string, rtpIndex: number): SessionSnapshot {
   };
   const sources = [{ ssrc: 1, rtpIndex, rtcpIndex: null, sequenceOffset: 0 }];
   const rtp = { receive: null, send: { key, sources } };
-  return { session, streams: [{ stream: 1, association: 0, rtp, rtcp: null }] };
+  return { session, streams: [{ stream: 1, association: 0, rtp, rtcp: null, bundled: [] }] };
 }
 
 function plan(session: string): SessionPlan {
   const stream = (id: number): StreamPlan => ({
     id,
     locals: [],
+    bundle: null,
     kind: 'rtp',
     rtcp: 'separate',
     remote: null,

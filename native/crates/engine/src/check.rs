@@ -84,6 +84,9 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
     if stream.locals.is_empty() {
         return bad(format!("streams[{at}].locals"), "is empty");
     }
+    if stream.bundle.is_some() {
+        return Err(ErrorCode::Unsupported { feature: "BUNDLE".to_owned() });
+    }
     if stream.ice.is_some() {
         return Err(ErrorCode::Unsupported { feature: "ICE".to_owned() });
     }

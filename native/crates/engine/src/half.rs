@@ -32,9 +32,10 @@ pub struct Counters {
     pub sent_bytes: u64,
 }
 
-/// Packets of a protected stream that came to nothing, or to a handshake.
+/// Packets of a protected or bundled stream that came to nothing, or to a handshake.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Failures {
+    pub unassigned: u64,
     pub not_authentic: u64,
     pub replays: u64,
     pub unkeyed: u64,
@@ -97,6 +98,7 @@ impl Half {
             last_foreign: foreign.map(|foreign| foreign.last),
             blocked: self.counters.blocked,
             unroutable: self.counters.unroutable,
+            unassigned: failures.unassigned,
             authentication_failures: failures.not_authentic,
             replays: failures.replays,
             unkeyed: failures.unkeyed,

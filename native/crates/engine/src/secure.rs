@@ -182,7 +182,13 @@ impl Secured {
         let rtcp_agent = self.dtls.as_ref().and_then(|dtls| dtls.rtcp.as_ref());
         let rtcp_keys =
             self.rtcp_keys.as_ref().filter(|_| rtcp_agent.and_then(Agent::association) == Some(association));
-        Some(StreamSnapshot { stream, association, rtp, rtcp: rtcp_keys.and_then(|keys| keys.snapshot()) })
+        Some(StreamSnapshot {
+            stream,
+            association,
+            rtp,
+            rtcp: rtcp_keys.and_then(|keys| keys.snapshot()),
+            bundled: Vec::new(),
+        })
     }
 }
 

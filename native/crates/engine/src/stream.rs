@@ -283,6 +283,7 @@ impl Stream {
         StreamPlan {
             id: self.id,
             locals: self.locals.iter().map(Local::plan).collect(),
+            bundle: None,
             kind: self.kind,
             rtcp: self.rtcp_mode,
             remote: self.remote,

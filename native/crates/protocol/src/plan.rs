@@ -60,8 +60,10 @@ pub struct TimeoutPlan {
 pub struct StreamPlan {
     pub id: StreamId,
     /// Local ports. The first is the one in use (packets leave from it); the others stay bound, still receive,
-    /// and keep their port numbers for the case that the peer returns to them. Never empty.
+    /// and keep their port numbers for the case that the peer returns to them. Empty only for a bundled stream.
     pub locals: Vec<LocalPlan>,
+    /// `null`: the stream has a transport of its own.
+    pub bundle: Option<Box<BundlePlan>>,
     pub kind: StreamKind,
     /// Where the peer's RTCP goes and comes from.
     pub rtcp: RtcpMode,
@@ -82,6 +84,22 @@ pub struct StreamPlan {
     pub receive: bool,
     /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
     pub payloads: Vec<PayloadPlan>,
+}
+
+/// A stream that shares its transport with others (RFC 8843). Ports, security and ICE are those of the transport
+/// stream; the other streams of the bundle have none. RTCP is multiplexed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BundlePlan {
+    /// The stream whose transport this one uses. The transport stream names itself.
+    pub transport: StreamId,
+    /// The stream's `a=mid`.
+    pub mid: Option<String>,
+    /// Number of the RTP header extension `urn:ietf:params:rtp-hdrext:sdes:mid` towards this peer. `null`: not agreed.
+    pub mid_extension: Option<u8>,
+    /// The peer's sources of this stream, as signalled with `a=ssrc`. At most 64.
+    pub ssrcs: Vec<u32>,
 }
 
 /// Local transport addresses of a stream.

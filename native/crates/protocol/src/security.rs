@@ -127,6 +127,17 @@ pub struct StreamSnapshot {
     pub rtp: KeysSnapshot,
     /// RTCP, if it has keys of its own (DTLS without multiplexing).
     pub rtcp: Option<KeysSnapshot>,
+    /// Of the transport stream of a bundle: which stream each source is of.
+    pub bundled: Vec<BundledSource>,
+}
+
+/// A source of a bundle that was told apart by its header extension or payload type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BundledSource {
+    pub ssrc: u32,
+    pub stream: StreamId,
 }
 
 /// Keys in use and how far they are used.

@@ -59,6 +59,8 @@ pub struct ComponentStats {
     pub blocked: u64,
     /// Dropped because there is nobody to send it to yet.
     pub unroutable: u64,
+    /// Dropped because it is of none of the streams of a bundle. Counted with the transport stream.
+    pub unassigned: u64,
     /// SRTP or SRTCP that is not authentic, and dropped.
     pub authentication_failures: u64,
     /// Authentic but seen before, or too old to tell, and dropped.

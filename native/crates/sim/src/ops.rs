@@ -280,7 +280,7 @@ impl World {
                 let model = &call.streams[&stream.stream];
                 let sum =
                     |count: fn(&protocol::ComponentStats) -> u64| count(&stream.rtp) + count(&stream.rtcp);
-                let dropped = sum(|c| c.malformed + c.foreign + c.blocked + c.unroutable);
+                let dropped = sum(|c| c.malformed + c.foreign + c.blocked + c.unroutable + c.unassigned);
                 let refused = sum(|c| c.authentication_failures + c.replays + c.unkeyed);
                 let consumed = sum(|c| c.received_packets + c.handshake_packets);
                 assert_eq!(consumed + dropped + refused, model.arrived);

@@ -32,6 +32,7 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
     StreamPlan {
         id: StreamId(id),
         locals: vec![local(id, PROXY_IPV4)],
+        bundle: None,
         kind: StreamKind::Rtp,
         rtcp: RtcpMode::Separate,
         remote: remote.map(remote_at),

@@ -16,6 +16,7 @@ const component = (fields: Partial<ComponentStats>): ComponentStats => ({
   lastForeign: null,
   blocked: 0,
   unroutable: 0,
+  unassigned: 0,
   authenticationFailures: 0,
   replays: 0,
   unkeyed: 0,

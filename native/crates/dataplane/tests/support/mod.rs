@@ -320,6 +320,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
             port: None,
             span: PortSpan::Pair,
         }],
+        bundle: None,
         kind: StreamKind::Rtp,
         rtcp: RtcpMode::Separate,
         remote: remotes[id as usize],
