@@ -86,6 +86,12 @@ export type Leg = {
   /** Address family of the party's own SDP. */
   readonly family?: AddressFamily;
   readonly asymmetric: boolean;
+  /** The party is sent nothing before it has sent something itself (`NAT-wait`). */
+  readonly natWait: boolean;
+  /** The party is sent small packets until it is found, so that its NAT opens (`pierce-NAT`). */
+  readonly pierceNat: boolean;
+  /** Whom the party hears instead of its peer (`media-echo`). */
+  readonly hears?: 'itself' | 'nobody';
   /** We are an ICE lite agent towards this party (RFC 8445 §2.5). */
   readonly iceLite: boolean;
   readonly restrictions: readonly Restriction[];

@@ -25,6 +25,8 @@ export function newLeg(id: number, createdMs: number): Leg {
     aliases: [],
     createdMs,
     asymmetric: false,
+    natWait: false,
+    pierceNat: false,
     iceLite: false,
     restrictions: [],
     told: {},

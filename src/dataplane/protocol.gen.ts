@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'cb40b75e1bc2a316';
+export const FINGERPRINT = 'ae0b61e66b48cca2';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -291,6 +291,14 @@ handover: boolean,
  */
 asymmetric: boolean, 
 /**
+ * Send nothing to the peer before it has sent something itself.
+ */
+wait: boolean, 
+/**
+ * Send the peer a small packet each second until it is found, so that its NAT lets media in.
+ */
+pierce: boolean, 
+/**
  * Grows when signalling gives a reason to learn again (a changed address, a re-INVITE).
  */
 epoch: number, };
@@ -308,7 +316,8 @@ codec: string,
 clockRate: number, };
 
 /**
- * Packets received on stream `from` leave on stream `to`; RTCP follows its RTP.
+ * Packets received on stream `from` leave on stream `to`; RTCP follows its RTP. A route from a stream to itself is
+ * an echo: RTP comes back as if from another source, RTCP stays here.
  */
 export type RoutePlan = { from: StreamId, to: StreamId, 
 /**

@@ -22,13 +22,21 @@ export function withOffererFlags(
     // A legacy name stays as it is: it also says the address family.
     return { ...leg, interface: chosen.family === undefined ? chosen.interface.name : detach(name) };
   };
-  const sender = withIceLite(placed(parties.sender, flags.fromInterface), flags, 'backward');
-  const receiver = withIceLite(placed(parties.receiver, flags.toInterface), flags, 'forward');
+  const towards = (leg: Leg, side: 'forward' | 'backward'): Leg =>
+    withEcho(withIceLite(leg, flags, side), flags, side);
+  const sender = towards(placed(parties.sender, flags.fromInterface), 'backward');
+  const receiver = towards(placed(parties.receiver, flags.toInterface), 'forward');
   return { parties: { ...parties, sender, receiver }, warnings };
 }
 
 function withIceLite(leg: Leg, { iceLite }: MediaFlags, side: 'forward' | 'backward'): Leg {
   return iceLite === undefined ? leg : { ...leg, iceLite: iceLite === side || iceLite === 'both' };
+}
+
+/** From then on neither hears the other: one, both or none of them hear themselves. */
+function withEcho(leg: Leg, { mediaEcho }: MediaFlags, side: 'forward' | 'backward'): Leg {
+  if (mediaEcho === undefined) return leg;
+  return { ...leg, hears: mediaEcho === side || mediaEcho === 'both' ? 'itself' : 'nobody' };
 }
 
 /** What a message says of the party that sent it. It also calls off a scheduled deletion. */
@@ -48,6 +56,8 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags): Leg {
     ...(label !== undefined && { label: detach(label) }),
     ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
     asymmetric: leg.asymmetric || flags.asymmetric,
+    natWait: leg.natWait || flags.natWait,
+    pierceNat: leg.pierceNat || flags.pierceNat,
     restrictions,
   };
 }

@@ -52,6 +52,10 @@ function flowsOf(call: Call): Flow[] {
   for (const listener of call.legs) {
     const dialogue = currentDialogue(call, listener.id);
     if (dialogue === undefined) continue;
+    if (listener.hears !== undefined) {
+      if (listener.hears === 'itself') flows.push(...echoes(call, dialogue, listener));
+      continue;
+    }
     const talker = legById(call, peerIn(dialogue, listener.id));
     if (isOverruled(call, talker.id, dialogue)) continue;
     for (const [line, to] of listener.streams.entries()) {
@@ -61,6 +65,10 @@ function flowsOf(call: Call): Flow[] {
     }
   }
   return flows;
+}
+
+function echoes(call: Call, dialogue: Dialogue, leg: Leg): Flow[] {
+  return leg.streams.filter(isRouted).map((stream) => flow(call, dialogue, leg, stream, stream));
 }
 
 function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Stream): Flow {
@@ -117,6 +125,8 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       strict: call.learning.strict,
       handover: call.learning.handover,
       asymmetric: leg.asymmetric,
+      wait: leg.natWait,
+      pierce: leg.pierceNat,
       epoch: stream.epoch,
     },
     receive: (said === undefined || sends(said)) && isHeard,

@@ -8,13 +8,10 @@ export function ignoredFlags(flags: MediaFlags, { capabilities }: Facts): string
     if (isAsked) ignored.push(`${name} is not supported and was ignored`);
   };
   note(flags.ice === 'optional' && !capabilities.has('ice'), 'ICE=optional');
-  note(flags.mediaEcho !== undefined, 'media-echo');
   note(flags.t38.length > 0, 'T.38');
   note(flags.osrtp.size > 0 && !capabilities.has('srtp'), 'OSRTP');
   note(flags.recordCall === 'on', 'record-call');
   note(flags.generateRtcp === true, 'generate RTCP');
-  note(flags.natWait, 'NAT-wait');
-  note(flags.pierceNat, 'pierce-NAT');
   note(flags.passthrough === true && !capabilities.has('ice'), 'passthrough');
   note(
     [...flags.bundle].some((item) => item !== 'reject'),

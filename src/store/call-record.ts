@@ -51,6 +51,10 @@ export type LegRecord = {
   readonly if: string | undefined;
   readonly fa: string | undefined;
   readonly as: 1 | undefined;
+  /** NAT wait, pierce NAT. */
+  readonly nw: 1 | undefined;
+  readonly pn: 1 | undefined;
+  readonly he: string | undefined;
   /** ICE lite. */
   readonly li: 1 | undefined;
   readonly re: readonly string[] | undefined;

@@ -26,7 +26,6 @@ export function checkPlan(plan: SessionPlan, before: SessionPlan | undefined): v
   if (new Set(pairs).size !== pairs.length) throw new Error('two routes connect the same streams');
   for (const { from, to } of plan.routes) {
     if (!streams.has(from) || !streams.has(to)) throw new Error(`route ${from} to ${to} has no stream`);
-    if (from === to) throw new Error(`stream ${from} is routed to itself`);
   }
 }
 

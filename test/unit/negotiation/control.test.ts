@@ -104,7 +104,7 @@ describe('a party that is not there', () => {
   });
 
   test('and what does not exist here is refused by name', () => {
-    expect(new Controlled().do('start forwarding')).toBe('start forwarding is not supported');
+    expect(new Controlled().do('start forwarding')).toBe('Forwarding is not supported: there is no recorder');
   });
 });
 

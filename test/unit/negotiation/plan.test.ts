@@ -114,8 +114,8 @@ describe('what holds for the call', () => {
     conversation.offer(audio(10, 4000), { endpointLearning: 'off', strictSource: true, asymmetric: true });
     conversation.answer(audio(20, 5000), { mediaHandover: true });
     expect(conversation.plan?.streams.map(({ learning }) => learning)).toEqual([
-      { mode: 'off', strict: true, handover: true, asymmetric: true, epoch: 1 },
-      { mode: 'off', strict: true, handover: true, asymmetric: false, epoch: 1 },
+      { mode: 'off', strict: true, handover: true, asymmetric: true, wait: false, pierce: false, epoch: 1 },
+      { mode: 'off', strict: true, handover: true, asymmetric: false, wait: false, pierce: false, epoch: 1 },
     ]);
   });
 });

@@ -217,10 +217,10 @@ describe('flags about single lines', () => {
 
   test('unsupported wishes are named', () => {
     const conversation = new Conversation();
-    conversation.offer(audio(10, 4000), { mediaEcho: 'both', toInterface: 'nowhere' });
+    conversation.offer(audio(10, 4000), { t38: ['force'], toInterface: 'nowhere' });
     expect(conversation.warnings).toEqual([
       'unknown interface nowhere, using default',
-      'media-echo is not supported and was ignored',
+      'T.38 is not supported and was ignored',
     ]);
   });
 });

@@ -55,7 +55,15 @@ function plan(session: string): SessionPlan {
     snapshot: null,
     security: { kind: 'none' },
     ice: null,
-    learning: { mode: 'off', strict: true, handover: false, asymmetric: false, epoch: 1 },
+    learning: {
+      mode: 'off',
+      strict: true,
+      handover: false,
+      asymmetric: false,
+      wait: false,
+      pierce: false,
+      epoch: 1,
+    },
     receive: true,
     payloads: [],
   });

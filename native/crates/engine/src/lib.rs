@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod echo;
 mod half;
 mod handshake;
 mod handshaking;
@@ -14,6 +15,7 @@ mod keys;
 mod latch;
 mod moment;
 mod payloads;
+mod pierce;
 mod pipeline;
 mod protection;
 mod quality;
@@ -205,7 +207,9 @@ impl Engine {
         }
         self.next_sweep = now.plus_ms(timers::SWEEP_MS);
         for (_, session) in &mut self.sessions {
-            timers::sweep(session, now, &mut self.events);
+            let sent = timers::sweep(session, now, &mut self.events, out);
+            self.counters.sent_packets += sent.packets;
+            self.counters.sent_bytes += sent.bytes;
         }
     }
 

@@ -227,14 +227,24 @@ impl Passage<'_> {
                     continue;
                 }
             };
+            let mut sent = *content;
+            let mut altered = altered;
+            if sink == self.stream {
+                let Some(echoed) = self.echo(content, &packet.buffer[..packet.len]) else {
+                    consumed = true;
+                    continue;
+                };
+                (sent, altered) = (echoed, true);
+            }
             match self.exit(content, sink) {
                 Exit::Towards(way) => {
-                    let Some(len) = self.emit(content, way, altered, packet, out) else { continue };
-                    self.count_sent(content, sink, len);
+                    let Some(len) = self.emit(&sent, way, altered, packet, out) else { continue };
+                    self.count_sent(&sent, sink, len);
                     fate.sent_packets += 1;
                     fate.sent_bytes += len as u64;
                 }
                 Exit::NotWanted => consumed = true,
+                Exit::Waiting => blocked = true,
                 Exit::Unknown => {}
             }
         }
@@ -275,8 +285,11 @@ impl Passage<'_> {
             (Content::Rtcp, StreamKind::Rtp, RtcpMode::Separate) => true,
             _ => false,
         };
-        let latch = if separate { &sink.rtcp.latch } else { &sink.rtp.latch };
-        let leaves = latch.destination().and_then(|to| {
+        let half = if separate { &sink.rtcp } else { &sink.rtp };
+        if sink.learning.wait && half.latch.source().is_none() {
+            return Exit::Waiting;
+        }
+        let leaves = half.latch.destination().and_then(|to| {
             let way_out = sink.way_out(to)?;
             Some((if separate { way_out.rtcp? } else { way_out.rtp }, to))
         });
@@ -333,6 +346,8 @@ enum Exit {
     Towards(Way),
     /// The peer has no use for it.
     NotWanted,
+    /// The peer has to speak first.
+    Waiting,
     /// There is no way to the peer yet.
     Unknown,
 }

@@ -4,23 +4,38 @@ use std::collections::VecDeque;
 
 use protocol::{Component, Event, TimeoutReason};
 
-use crate::{moment::Moment, session::Session, stream::Stream};
+use crate::{
+    handshaking::Sent,
+    io::Outbox,
+    moment::Moment,
+    pierce::{self, pierce},
+    session::Session,
+    stream::Stream,
+};
 
 /// Time between two sweeps over the sessions, in milliseconds.
 pub const SWEEP_MS: u64 = 1000;
 
 /// Reports what is due. Most calls return at the first line.
 #[inline]
-pub fn sweep(session: &mut Session, now: Moment, events: &mut VecDeque<Event>) {
+pub fn sweep(
+    session: &mut Session,
+    now: Moment,
+    events: &mut VecDeque<Event>,
+    out: &mut impl Outbox,
+) -> Sent {
     if now < session.next_check {
-        return;
+        return Sent::default();
     }
+    let (sent, is_piercing) = pierce(session, out);
     let deadlines = [
         report_media_timeout(session, now, events),
         report_missing_first_packets(session, now, events),
         report_learned(session, now, events),
+        is_piercing.then(|| now.plus_ms(pierce::INTERVAL_MS)),
     ];
     session.next_check = deadlines.into_iter().flatten().min().unwrap_or(now.plus_ms(IDLE_MS));
+    sent
 }
 
 /// A session is alive while any stream that may receive is within its limit; if none may, while any is.

@@ -175,6 +175,10 @@ pub struct LearningPlan {
     pub handover: bool,
     /// Send to the signalled address whatever was learned.
     pub asymmetric: bool,
+    /// Send nothing to the peer before it has sent something itself.
+    pub wait: bool,
+    /// Send the peer a small packet each second until it is found, so that its NAT lets media in.
+    pub pierce: bool,
     /// Grows when signalling gives a reason to learn again (a changed address, a re-INVITE).
     pub epoch: u32,
 }
@@ -204,7 +208,8 @@ pub struct PayloadPlan {
     pub clock_rate: u32,
 }
 
-/// Packets received on stream `from` leave on stream `to`; RTCP follows its RTP.
+/// Packets received on stream `from` leave on stream `to`; RTCP follows its RTP. A route from a stream to itself is
+/// an echo: RTP comes back as if from another source, RTCP stays here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]

@@ -172,7 +172,7 @@ impl World {
         assert!(self.engine.poll_timeout().is_none_or(|next| next > self.now), "what is due is done");
         self.sent += out.0.len() as u64;
         for (socket, to) in out.0 {
-            self.check_handshake(socket, to);
+            self.check_unasked(socket, to);
         }
         while self.engine.poll_event().is_some() {}
     }
@@ -230,17 +230,18 @@ impl World {
         if stream.learning.mode == LearningMode::Off || stream.learning.asymmetric {
             assert!(named, "{to} was not signalled");
         }
+        assert!(!stream.learning.wait || !model.sources.is_empty(), "it had to speak first");
         if exit.component == Component::Rtcp {
             assert_eq!(stream.rtcp, RtcpMode::Separate);
         }
     }
 
-    /// Handshakes are for those who were signalled, or who began them.
-    fn check_handshake(&self, socket: SocketId, to: SocketAddr) {
+    /// What is sent by itself is for those who were signalled, or who began: a handshake, or a way kept open.
+    fn check_unasked(&self, socket: SocketId, to: SocketAddr) {
         let exit = self.sockets.get(&socket).expect("packets leave from bound sockets only");
         let plan = &self.calls.get(&exit.call).expect("a bound socket has a call").plan;
         let stream = plan.streams.iter().find(|stream| stream.id == exit.stream).expect("it has a stream");
-        assert!(matches!(stream.security, SecurityPlan::Dtls { .. }));
+        assert!(matches!(stream.security, SecurityPlan::Dtls { .. }) || stream.learning.pierce);
         let signalled = [stream.remote, stream.pending_remote, stream.resume];
         let named = signalled.iter().flatten().any(|remote| is_named(remote, to));
         assert!(named || self.heard.contains(&to), "{to} was neither signalled nor heard");
@@ -336,6 +337,8 @@ fn random_stream(id: u32, before: Option<&SessionPlan>, input: &mut Input<'_>) -
             strict: bits & 4 == 0,
             handover: bits & 24 == 24,
             asymmetric: bits & 96 == 96,
+            wait: bits & 40 == 40,
+            pierce: bits & 80 == 80,
             epoch: stream.learning.epoch,
         };
         stream.locals = vec![plans::local(id, PROXY_IPV4)];

@@ -46,6 +46,8 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
             strict: true,
             handover: false,
             asymmetric: false,
+            wait: false,
+            pierce: false,
             epoch: 1,
         },
         receive: true,

@@ -334,6 +334,8 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
             strict: false,
             handover: false,
             asymmetric: false,
+            wait: false,
+            pierce: false,
             epoch: 0,
         },
         receive: true,
