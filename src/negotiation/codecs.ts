@@ -28,6 +28,8 @@ export type OfferCodecRules = {
   readonly allowNoCodecMedia: boolean;
   /** Codecs the parties agreed on before, whose order is to be kept (flag `reuse-codecs`). */
   readonly reuse?: readonly CodecIdentity[];
+  /** What was offered before: nothing is to be added to it (flag `static-codecs`). */
+  readonly before?: readonly CodecIdentity[];
 };
 
 /** The list the receiver of an offer sees. */
@@ -35,7 +37,9 @@ export function codecsOfOffer(offered: readonly PayloadFormat[], rules: OfferCod
   const source = acceptableCodecs(offered, rules.codec);
   const edited = edit(source, rules.codec);
   if (isUsable(edited, source)) {
-    const payloads = rules.reuse === undefined ? edited : inOrderOf(edited, rules.reuse);
+    const known = rules.before === undefined ? edited : knownBefore(edited, rules.before);
+    const order = rules.before ?? rules.reuse;
+    const payloads = order === undefined ? known : inOrderOf(known, order);
     return { kind: 'payloads', payloads, restored: false };
   }
   const missing = rules.codec.transcode.filter(
@@ -125,12 +129,25 @@ function withDependents(
   return withoutOrphans([...kept, ...dependents], source);
 }
 
-/** Drops supplemental formats whose codec is gone: by payload type where they name it, else by clock rate. */
+/**
+ * Drops supplemental formats whose codec is gone: by payload type where they name it, else by clock rate. Telephone
+ * events of another clock rate than the codecs' stay if there are no others: many endpoints do well with them, and
+ * nobody can dial without.
+ */
 function withoutOrphans(
   kept: readonly PayloadFormat[],
   source: readonly PayloadFormat[],
 ): readonly PayloadFormat[] {
   if (kept.length === source.length) return kept;
+  const withCodec = withoutLostRates(kept, source);
+  if (withCodec.some(isTelephoneEvent) || !kept.some(isTelephoneEvent)) return withCodec;
+  return kept.filter((format) => withCodec.includes(format) || isTelephoneEvent(format));
+}
+
+function withoutLostRates(
+  kept: readonly PayloadFormat[],
+  source: readonly PayloadFormat[],
+): readonly PayloadFormat[] {
   const types = new Set(kept.map((format) => format.payloadType));
   const clockRates = new Set(kept.filter(isCodec).map((format) => format.clockRate));
   const lostClockRates = new Set(
@@ -153,6 +170,15 @@ function onlyFirst(formats: readonly PayloadFormat[]): readonly PayloadFormat[] 
   );
 }
 
+/** Without transcoding a codec that is no longer offered cannot be kept; if none is left, the list is a new one. */
+function knownBefore(
+  formats: readonly PayloadFormat[],
+  before: readonly CodecIdentity[],
+): readonly PayloadFormat[] {
+  const known = formats.filter((format) => before.some((offered) => isSameCodec(offered, format)));
+  return known.some(isCodec) ? withoutOrphans(known, formats) : formats;
+}
+
 function inOrderOf(
   formats: readonly PayloadFormat[],
   order: readonly CodecIdentity[],
@@ -168,6 +194,10 @@ function inOrderOf(
 /** Something is left that carries media, or nothing was lost. */
 function isUsable(formats: readonly PayloadFormat[], source: readonly PayloadFormat[]): boolean {
   return formats.some(isCodec) || formats.length === source.length;
+}
+
+function isTelephoneEvent({ encoding }: PayloadFormat): boolean {
+  return encoding.toLowerCase() === 'telephone-event';
 }
 
 function isCodec(format: PayloadFormat): boolean {

@@ -9,10 +9,11 @@ export type Controlled = { readonly kind: 'changed'; readonly call: Call } | Com
 
 /** Blocks or silences the media or digits of a call, of a party, or of what one party hears of another. */
 export function controlMedia(call: Call, command: MediaControlCommand): Controlled {
-  const change = changeOf(command);
-  if (change === undefined) return failure('unsupported', `${command.action} is not supported`);
   const selected = selectParty(call, command.from);
   if (selected.kind === 'failure') return selected;
+  const change = changeOf(command);
+  if (change === 'nothing') return { kind: 'changed', call: changed(call) };
+  if (change.kind === 'failure') return change;
 
   if (selected.kind === 'call') {
     const restricted = onCall(call, change, command.from.all === 'all');
@@ -26,23 +27,25 @@ export function controlMedia(call: Call, command: MediaControlCommand): Controll
   return { kind: 'changed', call: changed(replaceLeg(before, leg)) };
 }
 
-type Change = { readonly restriction: Restriction; readonly isOn: boolean };
+type Change = { readonly kind: 'change'; readonly restriction: Restriction; readonly isOn: boolean };
 
-function changeOf({ action }: MediaControlCommand): Change | undefined {
+function changeOf({ action }: MediaControlCommand): Change | 'nothing' | CommandFailure {
   switch (action) {
     case 'block media':
     case 'silence media':
     case 'block DTMF':
-      return { restriction: action, isOn: true };
+      return { kind: 'change', restriction: action, isOn: true };
     case 'unblock media':
-      return { restriction: 'block media', isOn: false };
+      return { kind: 'change', restriction: 'block media', isOn: false };
     case 'unsilence media':
-      return { restriction: 'silence media', isOn: false };
+      return { kind: 'change', restriction: 'silence media', isOn: false };
     case 'unblock DTMF':
-      return { restriction: 'block DTMF', isOn: false };
+      return { kind: 'change', restriction: 'block DTMF', isOn: false };
     case 'start forwarding':
+      // Sound goes to a recorder, decoded; who asks for it must not believe that it does.
+      return failure('unsupported', 'Forwarding is not supported: there is no recorder');
     case 'stop forwarding':
-      return undefined;
+      return 'nothing';
   }
 }
 

@@ -137,7 +137,7 @@ function offerStream(
   if (said === undefined) throw new Error('an offered stream without what was offered');
   const base = known ?? newStream(ids.take(), said);
   const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
-  const payloads = offeredPayloads(view, base, flags);
+  const payloads = offeredPayloads(view, base, own, flags);
   if (payloads.kind === 'failure') return payloads;
   if (said.rejected || payloads.kind === 'none') {
     return {
@@ -245,11 +245,21 @@ type OfferedPayloads =
   | { readonly kind: 'none' }
   | CommandFailure;
 
-function offeredPayloads(view: MediaView, before: Stream, flags: MediaFlags): OfferedPayloads {
+function offeredPayloads(
+  view: MediaView,
+  receiving: Stream,
+  own: Stream,
+  flags: MediaFlags,
+): OfferedPayloads {
   if (view.profile === undefined || view.media.port === 0) return { kind: 'some', payloads: [] };
   const { codec, allowNoCodecMedia } = flags;
-  const reuse = flags.reuseCodecs && before.inForce ? unpackPayloads(before.inForce.payloads) : undefined;
-  const outcome = codecsOfOffer(view.payloads, { codec, allowNoCodecMedia, ...(reuse && { reuse }) });
+  const agreed = receiving.inForce;
+  const outcome = codecsOfOffer(view.payloads, {
+    codec,
+    allowNoCodecMedia,
+    ...(flags.reuseCodecs && agreed && { reuse: unpackPayloads(agreed.payloads) }),
+    ...(flags.staticCodecs && agreed && own.inForce && { before: unpackPayloads(own.inForce.payloads) }),
+  });
   switch (outcome.kind) {
     case 'payloads':
       return { kind: 'some', payloads: outcome.payloads };

@@ -86,7 +86,9 @@ function pushPayload(lines: string[], payload: PayloadFormat): void {
 
 function pushExtmaps(lines: string[], view: MediaView, flags: MediaFlags): void {
   const kept = view.extmaps.filter(({ uri }) => !isStrippedUri(uri, flags));
-  if (kept.length > 0) lines.push('a=extmap-allow-mixed');
+  // A capability of the party itself (RFC 8285 §6): rtpengine claims it for everybody who has extensions.
+  if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))
+    lines.push('a=extmap-allow-mixed');
   for (const extmap of kept) lines.push(`a=extmap:${formatExtmap(extmap)}`);
 }
 

@@ -51,6 +51,8 @@ export const CASE_COMMANDS = [
   'unsilence media',
   'block DTMF',
   'unblock DTMF',
+  'start forwarding',
+  'stop forwarding',
   'wait',
 ] as const;
 
