@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'ae0b61e66b48cca2';
+export const FINGERPRINT = 'd1844e6786200a35';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -33,7 +33,11 @@ memo: string,
 /**
  * Type-of-service byte of every packet sent (RFC 2474: DSCP in the upper six bits).
  */
-tos: number, timeouts: TimeoutPlan, streams: Array<StreamPlan>, routes: Array<RoutePlan>, };
+tos: number, timeouts: TimeoutPlan, 
+/**
+ * Keys that parties press (RFC 4733) are reported, whether they are relayed or not.
+ */
+reportTelephoneEvents: boolean, streams: Array<StreamPlan>, routes: Array<RoutePlan>, };
 
 /**
  * When to report a call whose media has died. The data plane only reports; the control plane ends calls.
@@ -408,7 +412,23 @@ port: number, };
  */
 export type Component = "rtp" | "rtcp";
 
-export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, };
+export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, } | { "kind": "telephoneEvent", session: SessionId, revision: number, stream: StreamId, 
+/**
+ * 0 to 9, 10 `*`, 11 `#`, 12 to 15 `A` to `D`.
+ */
+event: number, 
+/**
+ * In units of the clock.
+ */
+duration: number, 
+/**
+ * In Hz.
+ */
+clockRate: number, 
+/**
+ * Decibels below 0 dBm0.
+ */
+volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, };
 
 /**
  * How far a DTLS association has come.

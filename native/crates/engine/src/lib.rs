@@ -11,6 +11,7 @@ mod half;
 mod handshake;
 mod handshaking;
 mod io;
+mod keypad;
 mod keys;
 mod latch;
 mod moment;

@@ -9,6 +9,7 @@ use wire::{Kind, rtp::Header};
 use crate::{
     handshaking::Desk,
     io::{Outbox, Packet, SocketId},
+    keypad::{self, Heard},
     keys::Protocol,
     latch::Verdict,
     moment::Moment,
@@ -193,6 +194,10 @@ impl Passage<'_> {
                 }
                 let source = stream.ingress.entry(header.ssrc, || Ingress::new(now, header));
                 source.count(now, header, arrived, *clock_rate, class.is_media());
+                if *class == Class::TelephoneEvent && stream.keypad.is_some() {
+                    let heard = Heard { header: *header, clock_rate: *clock_rate, source: self.from };
+                    keypad::observe(self.session, self.stream, now, (heard, datagram), self.events);
+                }
             }
             Content::Rtcp => rtcp::observe(self.session, self.stream, now, datagram),
             Content::Opaque | Content::Handshake => {}

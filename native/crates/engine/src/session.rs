@@ -33,6 +33,7 @@ pub struct Session {
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
     tos: u8,
+    report_telephone_events: bool,
 }
 
 impl Session {
@@ -48,6 +49,7 @@ impl Session {
             memo: Box::default(),
             routes: Box::default(),
             tos: 0,
+            report_telephone_events: false,
         }
     }
 
@@ -67,6 +69,7 @@ impl Session {
         self.revision = plan.revision;
         self.memo = plan.memo.into_boxed_str();
         self.timeouts = plan.timeouts;
+        self.report_telephone_events = plan.report_telephone_events;
         self.next_check = now;
 
         let mut before = std::mem::take(&mut self.streams);
@@ -89,6 +92,7 @@ impl Session {
         for (at, plan) in plan.streams.iter().enumerate() {
             let passed = self.passed(at, plan);
             self.streams[at].follow(now, plan, &own, passed);
+            self.streams[at].watch_keys(self.report_telephone_events);
         }
         self.routes = plan.routes.into_boxed_slice();
         self.compile_routes();
@@ -199,6 +203,7 @@ impl Session {
             memo: self.memo.to_string(),
             tos: self.tos,
             timeouts: self.timeouts,
+            report_telephone_events: self.report_telephone_events,
             streams: self.streams.iter().map(Stream::plan).collect(),
             routes: self.routes.to_vec(),
         }

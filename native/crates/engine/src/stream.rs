@@ -13,6 +13,7 @@ use protocol::{
 use crate::{
     half::Half,
     io::{BoundSockets, SocketId},
+    keypad::Keypad,
     keys::Change,
     latch::Signal,
     moment::Moment,
@@ -51,6 +52,8 @@ pub struct Stream {
     /// Signalling that counts as activity: creation, answer, hold and its end.
     pub active_since: Moment,
     pub no_first_packet_reported: bool,
+    /// `None`: keys are not reported.
+    pub keypad: Option<Box<Keypad>>,
     remote: Option<RemotePlan>,
     resume: Option<Box<RemotePlan>>,
 }
@@ -166,6 +169,7 @@ impl Stream {
             round_trip_us: None,
             active_since: now,
             no_first_packet_reported: false,
+            keypad: None,
             remote: None,
             pending: None,
             resume: None,
@@ -207,6 +211,15 @@ impl Stream {
         self.signal(now, place, reopen, own);
         if fresh {
             self.resume_learned(now);
+        }
+    }
+
+    /// Whether keys that the peer presses are reported. One that is being pressed is not forgotten.
+    pub fn watch_keys(&mut self, wanted: bool) {
+        if !wanted {
+            self.keypad = None;
+        } else if self.keypad.is_none() {
+            self.keypad = Some(Box::default());
         }
     }
 

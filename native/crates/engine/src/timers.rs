@@ -1,4 +1,5 @@
-//! What is due by time in a session: media timeouts, missing first packets, addresses waiting to be reported.
+//! What is due by time in a session: media timeouts, missing first packets, addresses waiting to be reported, keys
+//! whose end was lost.
 
 use std::collections::VecDeque;
 
@@ -7,6 +8,7 @@ use protocol::{Component, Event, TimeoutReason};
 use crate::{
     handshaking::Sent,
     io::Outbox,
+    keypad,
     moment::Moment,
     pierce::{self, pierce},
     session::Session,
@@ -33,6 +35,7 @@ pub fn sweep(
         report_missing_first_packets(session, now, events),
         report_learned(session, now, events),
         is_piercing.then(|| now.plus_ms(pierce::INTERVAL_MS)),
+        keypad::report_abandoned(session, now, events),
     ];
     session.next_check = deadlines.into_iter().flatten().min().unwrap_or(now.plus_ms(IDLE_MS));
     sent

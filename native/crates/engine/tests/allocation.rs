@@ -14,6 +14,7 @@ use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
 use protocol::{LocalId, SessionPlan};
 use sim::{crypto, packets, plans};
 use srtp::Suite;
+use wire::telephone_event::TelephoneEvent;
 
 struct Counting;
 
@@ -176,6 +177,32 @@ fn packets_without_a_key_allocate_nothing_either() {
         step(&mut engine, now, 0, at, &mut buffer);
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn keys_allocate_only_for_their_events() {
+    let mut now = Instant::now();
+    let mut engine = Engine::new(now);
+    call_with(&mut engine, now, 0, |plan| plan.report_telephone_events = true);
+    let mut buffer = [0; 2048];
+    step(&mut engine, now, 0, 0, &mut buffer);
+    let mut hold = |packets: u16| {
+        for at in 0..packets {
+            now += Duration::from_millis(20);
+            let mut packet = packets::rtp(101, at, 1000, 11);
+            packet.truncate(12);
+            packet.extend(TelephoneEvent { event: 5, end: false, volume: 10, duration: at * 160 }.to_bytes());
+            buffer[..packet.len()].copy_from_slice(&packet);
+            let arrival = Arrival { socket: SocketId(0), from: ALICE.parse().unwrap() };
+            let before = ALLOCATIONS.get();
+            let packet = &mut Packet { buffer: &mut buffer, len: packet.len() };
+            engine.handle_datagram(now, arrival, packet, &mut Nowhere);
+            engine.handle_timeout(now, &mut Nowhere);
+            assert_eq!(ALLOCATIONS.get() - before, 0);
+        }
+    };
+    hold(400);
+    assert_eq!(engine.poll_event(), None);
 }
 
 #[test]

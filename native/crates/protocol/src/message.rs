@@ -171,6 +171,24 @@ pub enum Event {
     /// A stream that may receive has had no packet since its answer. Reported once per stream.
     #[serde(rename_all = "camelCase")]
     NoFirstPacket { session: SessionId, revision: u64, stream: StreamId },
+    /// A key was pressed and released on a stream of a session that reports telephone events. Once for each key.
+    #[serde(rename_all = "camelCase")]
+    TelephoneEvent {
+        session: SessionId,
+        revision: u64,
+        stream: StreamId,
+        /// 0 to 9, 10 `*`, 11 `#`, 12 to 15 `A` to `D`.
+        event: u8,
+        /// In units of the clock.
+        duration: u32,
+        /// In Hz.
+        clock_rate: u32,
+        /// Decibels below 0 dBm0.
+        volume: u8,
+        payload_type: u8,
+        #[cfg_attr(test, ts(type = "string"))]
+        source: SocketAddr,
+    },
     /// A DTLS association has come further.
     #[serde(rename_all = "camelCase")]
     DtlsState { session: SessionId, revision: u64, stream: StreamId, component: Component, state: DtlsState },

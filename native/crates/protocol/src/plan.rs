@@ -34,6 +34,8 @@ pub struct SessionPlan {
     /// Type-of-service byte of every packet sent (RFC 2474: DSCP in the upper six bits).
     pub tos: u8,
     pub timeouts: TimeoutPlan,
+    /// Keys that parties press (RFC 4733) are reported, whether they are relayed or not.
+    pub report_telephone_events: bool,
     pub streams: Vec<StreamPlan>,
     pub routes: Vec<RoutePlan>,
 }
