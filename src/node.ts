@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import type { Notice } from './call/notice.js';
 import type { Client, Command } from './command/command.js';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
 import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
+import type { Dictionary } from './control/ng/value.js';
 import { startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
@@ -19,6 +19,8 @@ import type { Capability } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
 import { configuredChannels } from './notify/channels.js';
 import { ngNotification } from './notify/ng-push.js';
+import { KeyDatagrams } from './notify/key-datagrams.js';
+import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
 import { StreamNotifier } from './notify/notifier.js';
 import { newCounters } from './observability/counters.js';
@@ -56,6 +58,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const now = (): number => Date.now();
   const channels = configuredChannels(config.notify, { events, node, now });
   const notifier = new NodeNotifier(new StreamNotifier(events), channels);
+  notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
   const attachment: Attachment = new Attachment({
@@ -132,17 +135,21 @@ export async function runNode(config: Config, program: Program): Promise<number>
     notify: config.rtpproxy.notify,
     logger,
   });
+  const push = (notification: Dictionary): void => {
+    const cutOff = server.broadcast(notification);
+    if (cutOff > 0) events.noticesDropped('ng over TCP', 'a client does not read', cutOff);
+  };
   if (config.notify.ngTcp) {
-    const tell = (notice: Notice): void => {
-      const cutOff = server.broadcast(ngNotification(notice));
-      if (cutOff > 0) events.noticesDropped('ng over TCP', 'a client does not read', cutOff);
-    };
-    notifier.add({ tell, waiting: 0, close() {} });
+    notifier.add({ tell: (notice) => push(ngNotification(notice)), waiting: 0, close() {} });
+  }
+  if (config.notify.dtmf.ngTcp) {
+    notifier.addForKeys({ tellKey: (press) => push(keyNotification(press)), close() {} });
   }
   const eventStream = new EventStream(node, (notices) =>
     events.noticesDropped('/events', 'a client does not read', notices),
   );
   notifier.add(eventStream);
+  if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
   const http = await startHttpServer({ listen: config.listen.http, drain, eventStream });
   const status = await Promise.race([attached, stopped]);
   if (status !== undefined) {

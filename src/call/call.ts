@@ -14,7 +14,10 @@ export type Call = {
   readonly createdFrom: string;
   readonly metadata?: string;
   readonly xmlrpcCallback?: string;
+  /** Where this call's keys are told, instead of the configured target: `192.0.2.1:3333`. */
   readonly dtmfLogDestination?: string;
+  /** The configuration names somebody who wants to hear of keys. */
+  readonly tellsKeys: boolean;
   readonly tos: number;
   readonly timeouts: CallTimeouts;
   readonly learning: Learning;
@@ -29,6 +32,8 @@ export type Call = {
   readonly dialogues: readonly Dialogue[];
   /** What clients that know no SDP have made of the call's streams. */
   readonly pairs?: readonly StreamPair[];
+  /** At most one for each stream. */
+  readonly keyWatches?: readonly KeyWatch[];
   /** A client's own media timeout, instead of the configured ones. */
   readonly ownTimeoutMs?: number;
   /** Candidates of parties that have not spoken yet, kept for seconds. */
@@ -48,6 +53,16 @@ export type StreamPair = {
   readonly weakOther: boolean;
   /** Whom to tell what if the media dies. */
   readonly notice?: { readonly target: string; readonly tag: string };
+};
+
+/** The target of a stream's pair is to hear of keys pressed on the stream. */
+export type KeyWatch = {
+  readonly stream: number;
+  /** What the target knows them by. */
+  readonly tag: string;
+  readonly payloadType: number;
+  /** The other party does not hear them. */
+  readonly hidden: boolean;
 };
 
 export type EarlyFragment = { readonly tag: string; readonly text: string; readonly atMs: number };

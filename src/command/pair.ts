@@ -66,6 +66,14 @@ export type PairFollowUp =
   | { readonly kind: 'delete'; readonly weak: boolean }
   /** Of the call, whichever leg is meant. */
   | { readonly kind: 'settings'; readonly timeoutSeconds?: number; readonly tos?: number }
+  /** Keys pressed by the party the command is about are told to the pair's notification target. */
+  | {
+      readonly kind: 'keys';
+      readonly tag: string;
+      readonly payloadType: number;
+      /** The other party does not hear them. */
+      readonly hidden: boolean;
+    }
   /** The answer in the same request as the offer. */
   | ({ readonly kind: 'answer' } & PairEnd);
 

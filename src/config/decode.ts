@@ -137,6 +137,8 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['delete-delay', 'deleteDelaySeconds'],
   ['b2b-url', 'notify.xmlrpc.url'],
   ['xmlrpc-format', 'notify.xmlrpc.format'],
+  ['dtmf-log-dest', 'notify.dtmf.udp'],
+  ['dtmf-log-ng-tcp', 'notify.dtmf.ngTcp'],
   ['log-level', 'log.level'],
   ['num-threads', 'dataPlane.shards'],
   ['io-uring', 'dataPlane.io'],

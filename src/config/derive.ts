@@ -38,6 +38,7 @@ export function callDefaults(config: Config, hostname: string): CallDefaults {
     endpointLearning: config.endpointLearning,
     strictSource: config.strictSource,
     sipSource: config.sipSource,
+    tellsKeys: Object.values(config.notify.dtmf).some((wanted) => wanted !== null && wanted !== false),
     instanceId: instanceId(config, hostname),
   };
 }

@@ -1,3 +1,4 @@
+import { parseListenAddress } from './addresses.js';
 import { NOTICE_EVENTS, type NoticeEvent } from '../call/notice.js';
 import { boolean, choice, finish, list, mistake, type Section, shown, subsection, text } from './fields.js';
 import type { NotifyConfig } from './schema.js';
@@ -8,6 +9,7 @@ export function decodeNotify(notify: Section): NotifyConfig {
     jsonrpc: decodeJsonrpc(subsection(notify, 'jsonrpc')),
     webhook: decodeWebhook(subsection(notify, 'webhook')),
     ngTcp: boolean(notify, 'ngTcp', false),
+    dtmf: decodeDtmf(subsection(notify, 'dtmf')),
   };
   finish(notify);
   return decoded;
@@ -36,6 +38,21 @@ function decodeWebhook(section: Section): NotifyConfig['webhook'] {
   if (url.includes('%%')) mistake(section, 'url', '%% is for SIP proxies only');
   if (secret === undefined) mistake(section, 'secret', 'is needed, to sign what is sent');
   return { url, secret: secret ?? '', events, deadLetterFile };
+}
+
+function decodeDtmf(section: Section): NotifyConfig['dtmf'] {
+  const target = text(section, 'udp');
+  const udp = target === undefined ? null : (parseListenAddress(target) ?? null);
+  if (target !== undefined && udp === null) {
+    mistake(section, 'udp', `${target} is not an address with a port, such as 192.0.2.1:3333`);
+  }
+  const decoded = {
+    udp,
+    ngTcp: boolean(section, 'ngTcp', false),
+    events: boolean(section, 'events', false),
+  };
+  finish(section);
+  return decoded;
 }
 
 function urlOf(section: Section): string | undefined {

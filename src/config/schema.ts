@@ -56,6 +56,14 @@ export type NotifyConfig = {
   } | null;
   /** Clients on TCP connections of the ng protocol. */
   readonly ngTcp: boolean;
+  /** Keys that parties press. */
+  readonly dtmf: {
+    /** Kamailio's `dtmf_events_sock`. */
+    readonly udp: ListenAddress | null;
+    readonly ngTcp: boolean;
+    /** Listeners of `GET /events`. */
+    readonly events: boolean;
+  };
 };
 
 export type ListenAddress = { readonly address: string; readonly port: number };

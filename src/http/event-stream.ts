@@ -1,7 +1,9 @@
 import type { ServerResponse } from 'node:http';
+import type { KeyPress } from '../call/keys.js';
 import type { Notice } from '../call/notice.js';
 import type { Channel } from '../notify/channels.js';
-import { noticeJson } from '../notify/notice-json.js';
+import { keyJson } from '../notify/key-json.js';
+import { noticeJson, utf8 } from '../notify/notice-json.js';
 
 /** Server-sent events (WHATWG HTML, section 9.2): each notice goes to everybody who listens now. */
 export class EventStream implements Channel {
@@ -32,6 +34,11 @@ export class EventStream implements Channel {
     if (this.#listeners.size === 0) return;
     const json = noticeJson(notice, this.#node);
     this.#write(`id: ${json.id}\nevent: ${json.event}\ndata: ${JSON.stringify(json)}\n\n`);
+  }
+
+  tellKey(press: KeyPress): void {
+    if (this.#listeners.size === 0) return;
+    this.#write(`event: dtmf\ndata: ${utf8(JSON.stringify(keyJson(press)))}\n\n`);
   }
 
   close(): void {

@@ -17,6 +17,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     learning: { mode: defaults.endpointLearning, strict: defaults.strictSource, handover: false },
     deleteDelayMs: defaults.deleteDelaySeconds * 1000,
     dropTraffic: false,
+    tellsKeys: defaults.tellsKeys,
     restrictions: [],
     nextId: 1,
     legs: [],

@@ -55,6 +55,8 @@ export type CallDefaults = {
   readonly strictSource: boolean;
   /** Trust the source of the SIP message instead of addresses in SDP. */
   readonly sipSource: boolean;
+  /** Keys that parties press are told to somebody. */
+  readonly tellsKeys: boolean;
   /** Twelve hexadecimal digits that mark SDP this node has written (`loop-protect`). */
   readonly instanceId: string;
 };

@@ -1,4 +1,5 @@
 import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
+import { hidesKeys, reportsKeys, watchedPayloadTypes } from '../call/keys.js';
 import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
 import { commonPayloads, unpackPayloads } from '../call/payloads.js';
 import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
@@ -28,6 +29,7 @@ export function planOf(call: Call): SessionPlan {
     memo: memoOf(call),
     tos: call.tos,
     timeouts: { mediaMs, silentMs, offerMs, firstPacketMs },
+    reportTelephoneEvents: reportsKeys(call),
     streams: call.legs.flatMap((leg) =>
       leg.streams.filter(isPlanned).map((stream) => streamPlan(call, leg, stream, flows)),
     ),
@@ -80,7 +82,10 @@ function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Str
     from: from.id,
     to: to.id,
     media: call.dropTraffic ? 'drop' : mediaAction(restrictions),
-    telephoneEvents: call.dropTraffic || restrictions.includes('block DTMF') ? 'drop' : 'forward',
+    telephoneEvents:
+      call.dropTraffic || restrictions.includes('block DTMF') || hidesKeys(call, from.id)
+        ? 'drop'
+        : 'forward',
   };
   return { from, to, isAllowed, plan };
 }
@@ -130,7 +135,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       epoch: stream.epoch,
     },
     receive: (said === undefined || sends(said)) && isHeard,
-    payloads: payloadPlans(stream, outgoing),
+    payloads: [...payloadPlans(stream, outgoing), ...keyPayloads(call, stream)],
     ...protection,
   };
 }
@@ -193,6 +198,15 @@ function payloadPlans(stream: Stream, outgoing: readonly Flow[]): PayloadPlan[] 
       codec: encoding,
       clockRate,
     }));
+}
+
+/** What a client that knows no SDP has said of how keys come. */
+function keyPayloads(call: Call, { id }: Stream): PayloadPlan[] {
+  return watchedPayloadTypes(call, id).map((payloadType) => ({
+    payloadType,
+    codec: 'telephone-event',
+    clockRate: 8000,
+  }));
 }
 
 function isNamed({ encoding, clockRate }: RtpMap): boolean {

@@ -1,12 +1,17 @@
+import type { KeyPress } from '../call/keys.js';
 import type { Notice } from '../call/notice.js';
 import type { Notifier } from '../service/ports.js';
 import type { Channel } from './channels.js';
 import type { StreamNotifier } from './notifier.js';
 
+/** One way out for keys. */
+export type KeyChannel = { tellKey(press: KeyPress): void; close(): void };
+
 /** All ways out for what programs outside are told. */
 export class NodeNotifier implements Notifier {
   readonly #streams: StreamNotifier;
   readonly #channels: Channel[];
+  readonly #keyChannels: KeyChannel[] = [];
 
   constructor(streams: StreamNotifier, channels: readonly Channel[]) {
     this.#streams = streams;
@@ -18,12 +23,20 @@ export class NodeNotifier implements Notifier {
     this.#channels.push(channel);
   }
 
+  addForKeys(channel: KeyChannel): void {
+    this.#keyChannels.push(channel);
+  }
+
   notify(target: string, text: string, callId: string): void {
     this.#streams.notify(target, text, callId);
   }
 
   tell(notice: Notice): void {
     for (const channel of this.#channels) channel.tell(notice);
+  }
+
+  tellKey(press: KeyPress): void {
+    for (const channel of this.#keyChannels) channel.tellKey(press);
   }
 
   /** Deliveries that are not done yet. */
@@ -33,6 +46,6 @@ export class NodeNotifier implements Notifier {
 
   close(): void {
     this.#streams.close();
-    for (const channel of this.#channels) channel.close();
+    for (const channel of [...this.#channels, ...this.#keyChannels]) channel.close();
   }
 }

@@ -30,6 +30,8 @@ export type Counters = {
   commandsRefused: number;
   noticesSent: number;
   noticesDropped: number;
+  keysTold: number;
+  keysLost: number;
 };
 
 export function newCounters(): Counters {
@@ -60,5 +62,7 @@ export function newCounters(): Counters {
     commandsRefused: 0,
     noticesSent: 0,
     noticesDropped: 0,
+    keysTold: 0,
+    keysLost: 0,
   };
 }

@@ -171,6 +171,16 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ callId, target, event, reason, letter }, 'notification dropped');
     },
 
+    keyTold(target: string, callId: string): void {
+      counters.keysTold += 1;
+      log.debug({ callId, target }, 'key told');
+    },
+
+    keyLost(target: string, callId: string, reason: string): void {
+      counters.keysLost += 1;
+      log.warn({ callId, target, reason }, 'key not told');
+    },
+
     deadLetterUnwritten(error: unknown): void {
       log.error({ error: textOf(error) }, 'dropped notification not written to its file');
     },

@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import { keyLines, keyPress, type Pressed } from '../call/keys.js';
 import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
 import { endNotice, lastPacketMsAgo, silenceNotice } from '../call/notice.js';
@@ -251,6 +252,9 @@ export class CallService {
         if (notice !== undefined) this.#parts.notifier.tell(notice);
         return events.noFirstPacket(event);
       }
+      case 'telephoneEvent':
+        if (call !== undefined) this.#tellKey(call, event);
+        return;
       case 'dtlsState':
         return events.dtlsState(event);
       case 'mediaTimeout':
@@ -259,6 +263,14 @@ export class CallService {
         else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
         return;
     }
+  }
+
+  #tellKey(call: Call, event: Extract<Event, { kind: 'telephoneEvent' }>): void {
+    const { notifier, clock } = this.#parts;
+    const press = keyPress(call, pressed(event), clock.now());
+    if (press === undefined) return;
+    notifier.tellKey(press);
+    for (const { target, text } of keyLines(call, press)) notifier.notify(target, text, call.callId);
   }
 
   #due(callId: string): void {
@@ -327,6 +339,19 @@ function first(callIds: Iterable<string>, limit: number): readonly string[] {
     found.push(callId);
   }
   return found;
+}
+
+function pressed(event: Extract<Event, { kind: 'telephoneEvent' }>): Pressed {
+  const { stream, payloadType, source, event: key, duration: units, clockRate, volume } = event;
+  return {
+    stream,
+    payloadType,
+    source: source.slice(0, source.lastIndexOf(':')).replace(/^\[|\]$/g, ''),
+    event: key,
+    durationMs: clockRate > 0 ? Math.round((units * 1000) / clockRate) : 0,
+    units,
+    volume,
+  };
 }
 
 const UNMATCHED = "Call-ID not found or tags didn't match";

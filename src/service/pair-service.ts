@@ -1,5 +1,6 @@
-import type { Call } from '../call/call.js';
-import { findPair } from '../call/pairs.js';
+import type { Call, KeyWatch } from '../call/call.js';
+import { withKeyWatch } from '../call/keys.js';
+import { findPair, opposite, streamOf } from '../call/pairs.js';
 import type { Client } from '../command/command.js';
 import type {
   PairCommand,
@@ -14,6 +15,7 @@ import type {
 import { type CommandFailure, failure } from '../command/reply.js';
 import { describePair } from '../call/pair-statistics.js';
 import type { Facts } from '../negotiation/facts.js';
+import { detach } from '../sdp/detach.js';
 import { deletePairs } from '../negotiation/pair-deletion.js';
 import type { PairRules } from '../negotiation/pair-places.js';
 import { changedCall, completePair, updatePair } from '../negotiation/pairs.js';
@@ -34,6 +36,14 @@ export type PairServiceParts = KeeperParts &
     };
     readonly facts: () => Facts;
   };
+
+/** What a follow-up is about: the party that asks, or in an answer the other one. */
+type Named = {
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly toTag?: string;
+  readonly side?: 'offer' | 'answer';
+};
 
 /** Carries out commands about pairs of streams. */
 export class PairService {
@@ -189,7 +199,7 @@ export class PairService {
 
   /** In order, until one fails. */
   async #followUp(
-    named: { readonly callId: string; readonly fromTag: string; readonly toTag?: string },
+    named: Named,
     after: readonly PairFollowUp[],
     client: Client | undefined,
   ): Promise<readonly PairOutcome[]> {
@@ -202,11 +212,7 @@ export class PairService {
     return outcomes;
   }
 
-  async #followUpOne(
-    named: { readonly callId: string; readonly fromTag: string; readonly toTag?: string },
-    one: PairFollowUp,
-    client: Client | undefined,
-  ): Promise<PairOutcome> {
+  async #followUpOne(named: Named, one: PairFollowUp, client: Client | undefined): Promise<PairOutcome> {
     const call = this.#keeper.find(named.callId);
     if (call === undefined) return FAILED;
     switch (one.kind) {
@@ -224,14 +230,32 @@ export class PairService {
         const refused = await this.#keeper.change(changedCall(settled, this.#parts.facts()), call);
         return refused === undefined ? SILENT : FAILED;
       }
+      case 'keys': {
+        const { kind: _, ...wish } = one;
+        const watching = watchKeys(call, named, wish);
+        if (watching === undefined) return FAILED;
+        const refused = await this.#keeper.change(changedCall(watching, this.#parts.facts()), call);
+        return refused === undefined ? SILENT : FAILED;
+      }
       case 'answer': {
         if (client === undefined) return FAILED;
-        const command: PairUpdateCommand = { ...named, ...one, kind: 'update pair', after: [] };
+        const { callId, fromTag, toTag } = named;
+        const tags = { callId, fromTag, ...(toTag !== undefined && { toTag }) };
+        const command: PairUpdateCommand = { ...tags, ...one, kind: 'update pair', after: [] };
         const reply = await this.#carryOut(command, client, call);
         return reply.kind === 'port' ? reply : FAILED;
       }
     }
   }
+}
+
+/** `undefined`: nobody could be told. */
+function watchKeys(call: Call, named: Named, wish: Omit<KeyWatch, 'stream'>): Call | undefined {
+  const found = findPair(call, named);
+  if (found?.pair.notice === undefined) return undefined;
+  const side = named.side === 'answer' ? opposite(found.side) : found.side;
+  const tag = detach(wish.tag);
+  return withKeyWatch(call, { ...wish, tag, stream: streamOf(found.pair, side) });
 }
 
 function codecsOf(call: Call, stream: number): string {

@@ -1,3 +1,4 @@
+import type { KeyPress } from '../call/keys.js';
 import type { Notice } from '../call/notice.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand, PairReply } from '../command/pair.js';
@@ -62,6 +63,8 @@ export class DataPlaneError extends Error {
 export type Notifier = {
   /** Tells everybody the configuration names. Never waits and never fails, as `notify`. */
   tell(notice: Notice): void;
+  /** Tells of a key that a party has pressed. */
+  tellKey(press: KeyPress): void;
   /** Tells a target a client chose. Never waits and never fails: what cannot be delivered is counted and logged. */
   notify(target: string, text: string, callId: string): void;
 };

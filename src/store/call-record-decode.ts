@@ -3,6 +3,7 @@ import type {
   Call,
   Dialogue,
   EarlyFragment,
+  KeyWatch,
   Leg,
   Local,
   Restriction,
@@ -57,6 +58,8 @@ function readCall(f: Fields): Call {
     legs: f.list('legs').map((leg) => readLeg(new Fields(leg))),
     dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
     ...f.optional('pairs', 'pr', (pairs) => listOf(pairs).map(readPair)),
+    ...f.optional('keyWatches', 'kw', (watches) => listOf(watches).map(readKeyWatch)),
+    tellsKeys: f.flag('tk'),
     ...f.optional('ownTimeoutMs', 'ot', number),
     ...f.optional('earlyFragments', 'ef', (fragments) => listOf(fragments).map(readFragment)),
   };
@@ -200,6 +203,11 @@ function readPair(value: unknown): StreamPair {
     weakOther: (references & 4) !== 0,
     ...(target !== undefined && { notice: { target: text(target), tag: text(notice) } }),
   };
+}
+
+function readKeyWatch(value: unknown): KeyWatch {
+  const [stream, tag, payloadType, hidden] = listOf(value);
+  return { stream: number(stream), tag: text(tag), payloadType: number(payloadType), hidden: hidden === 1 };
 }
 
 function restriction(value: unknown): Restriction {

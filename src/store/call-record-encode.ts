@@ -46,6 +46,13 @@ export function encodeCallRecord(call: Call): CallRecord {
     legs: call.legs.map(encodeLeg),
     dlg: call.dialogues.map(encodeDialogue),
     pr: call.pairs?.map(encodePair),
+    kw: call.keyWatches?.map(({ stream, tag, payloadType, hidden }) => [
+      stream,
+      tag,
+      payloadType,
+      hidden ? 1 : 0,
+    ]),
+    tk: flag(call.tellsKeys),
     ot: call.ownTimeoutMs,
     ef: call.earlyFragments?.map(({ tag, text, atMs }) => [tag, text, atMs]),
   };

@@ -26,6 +26,10 @@ export type CallRecord = {
   readonly legs: readonly LegRecord[];
   readonly dlg: readonly DialogueRecord[];
   readonly pr: readonly PairRecord[] | undefined;
+  /** Stream, tag, payload type and whether hidden, of each. */
+  readonly kw: readonly (readonly [number, string, number, 0 | 1])[] | undefined;
+  /** Keys are told to somebody. */
+  readonly tk: 1 | undefined;
   readonly ot: number | undefined;
   /** Tag, text and time of each. */
   readonly ef: readonly (readonly [string, string, number])[] | undefined;

@@ -54,6 +54,8 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   if (options.has('b2b-url')) putAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
   put('b2b-url', 'notify.xmlrpc.url', (value) => value);
   put('xmlrpc-format', 'notify.xmlrpc.format', (value) => XMLRPC_FORMATS[Number(value)] ?? value);
+  put('dtmf-log-dest', 'notify.dtmf.udp', (value) => value);
+  put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
   put('log-level', 'log.level', logLevel);
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);

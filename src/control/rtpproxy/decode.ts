@@ -3,7 +3,7 @@ import type { PairCommand, PairEnd, PairFollowUp, PairMediaAction, PairNotice } 
 import { type ErrorReply, error } from './error.js';
 import { isFeature } from './features.js';
 import { type ModifierRules, parseModifiers } from './modifiers.js';
-import { isNotifyTarget, parseNotice } from './notice.js';
+import { decodeTag, isNotifyTarget, parseNotice } from './notice.js';
 import { GLOBAL_NAMES, isQueryName, type ReplyForm } from './statistics.js';
 import { splitWords } from './words.js';
 
@@ -203,9 +203,22 @@ function decodeSubCommand(
       const end = decodeEnd('answer', modifiers, address, port, dialect);
       return end.kind === 'error' ? undefined : { kind: 'answer', ...end.end };
     }
+    case 'M':
+      return modifiers === DTMF_MODULE ? decodeKeys(args) : undefined;
     default:
       return undefined;
   }
+}
+
+/** `M3:1 TAG [PAYLOAD-TYPE] [h]`. */
+function decodeKeys([tag = '', payloadType = '101', options = '', ...more]: readonly string[]):
+  | PairFollowUp
+  | undefined {
+  const decoded = decodeTag(tag);
+  const isPayloadType = /^\d{1,3}$/.test(payloadType) && Number(payloadType) <= 127;
+  if (tag === '' || decoded === undefined || !isPayloadType) return undefined;
+  if (more.length > 0 || !only(options, 'H')) return undefined;
+  return { kind: 'keys', tag: decoded, payloadType: Number(payloadType), hidden: options !== '' };
 }
 
 function decodeSettings(args: readonly string[]): PairFollowUp | undefined {
@@ -282,3 +295,6 @@ function command(command: PairCommand, form: ReplyForm): Request {
 function only(modifiers: string, letters: string): boolean {
   return [...modifiers.toUpperCase()].every((letter) => letters.includes(letter));
 }
+
+/** The first instance of the module that watches for keys. */
+const DTMF_MODULE = '3:1';

@@ -11,8 +11,7 @@ const TIMEOUT_NOTIFICATION = '20081224';
 
 /**
  * Absent are: repacketising (20071116), copying (20071218), `N` (20200226), jitter in `Q` (20230424), `p` in `C`
- * (20250523), copies of another session (20260309). So is 20191015 although `&&` works: only OpenSIPS asks, in order
- * to have digits reported by `&& M3:1`, which would be refused together with its call.
+ * (20250523), copies of another session (20260309).
  */
 export const FEATURES: ReadonlySet<string> = new Set([
   // Basic relaying.
@@ -37,6 +36,10 @@ export const FEATURES: ReadonlySet<string> = new Set([
   '20150420',
   // `%%CC_SELF%%` in notification targets.
   '20150617',
+  // `&&`; OpenSIPS asks before it sends `&& M3:1`.
+  '20191015',
+  // `rtpa_nlost`, and `h` behind `M3:1`.
+  '20230205',
   // `Q … && D`.
   '20230314',
   // `&& S`.

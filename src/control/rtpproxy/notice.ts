@@ -7,11 +7,16 @@ export function isNotifyTarget(word: string): boolean {
 
 /** `undefined`: the tag is not URL-encoded. */
 export function parseNotice(target: string, tag: string): PairNotice | undefined {
+  const decoded = decodeTag(tag);
+  return decoded === undefined ? undefined : { target: normalizedTarget(target), tag: decoded };
+}
+
+/** `undefined`: the tag is not URL-encoded. */
+export function decodeTag(tag: string): string | undefined {
   if (/%(?![0-9a-f]{2})/i.test(tag)) return undefined;
-  const decoded = tag
+  return tag
     .replaceAll('+', ' ')
     .replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-  return { target: normalizedTarget(target), tag: decoded };
 }
 
 /** One spelling for each target: a bare path is a Unix socket, and `host:port` alone is TCP. */

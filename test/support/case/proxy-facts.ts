@@ -20,6 +20,7 @@ export function factsOf(config: string): Facts {
     endpointLearning: 'heuristic',
     strictSource: false,
     sipSource: settings.get('sip-source') === 'yes',
+    tellsKeys: false,
     instanceId: 'aabbccddeeff',
   };
   return {

@@ -11,7 +11,13 @@ function notify(text: string): { config: NotifyConfig; mistakes: readonly string
 
 test('nobody is told unless a URL is set', () => {
   expect(notify('{xmlrpc: {format: sems}}')).toEqual({
-    config: { xmlrpc: null, jsonrpc: null, webhook: null, ngTcp: false },
+    config: {
+      xmlrpc: null,
+      jsonrpc: null,
+      webhook: null,
+      ngTcp: false,
+      dtmf: { udp: null, ngTcp: false, events: false },
+    },
     mistakes: [],
   });
 });
@@ -40,6 +46,7 @@ test.each([
     '{webhook: {url: "http://x/", secret: s, events: [dead]}}',
     /^notify.webhook.events\[0\]: dead is not one of/,
   ],
+  ['{dtmf: {udp: here}}', 'notify.dtmf.udp: here is not an address with a port, such as 192.0.2.1:3333'],
   ['{xmlrpc: {url: "http://x/", format: 2}}', 'notify.xmlrpc.format: 2 is not one of sems, callId, dialog'],
 ])('%s is a mistake', (text, mistake) => {
   expect(notify(text).mistakes).toEqual([

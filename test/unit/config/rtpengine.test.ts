@@ -127,6 +127,9 @@ describe('translation', () => {
   it('timeout notices go where they went, in the format they had', () => {
     const { plain } = translated('--b2b-url=http://%%:5060/RPC2 --xmlrpc-format=2');
     expect(plain).toMatchObject({ notify: { xmlrpc: { url: 'http://%%:5060/RPC2', format: 'dialog' } } });
+    expect(translated('--dtmf-log-dest=192.0.2.1:3333 --dtmf-log-ng-tcp').plain).toMatchObject({
+      notify: { dtmf: { udp: '192.0.2.1:3333', ngTcp: true } },
+    });
     expect(translated('--b2b-url=http://192.0.2.1/').plain).toMatchObject({
       notify: { xmlrpc: { format: 'sems' } },
     });

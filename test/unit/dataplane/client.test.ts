@@ -75,6 +75,7 @@ const PLAN: SessionPlan = {
   tos: 0,
   timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
   streams: [],
+  reportTelephoneEvents: false,
   routes: [],
 };
 

@@ -15,6 +15,7 @@ function call(callId: string, revision: number): Call {
     learning: { mode: 'heuristic', strict: true, handover: false },
     deleteDelayMs: 0,
     dropTraffic: false,
+    tellsKeys: false,
     restrictions: [],
     nextId: 1,
     legs: [],
@@ -30,6 +31,7 @@ function plan(session: string, revision: number, memo = 'readable'): SessionPlan
     tos: 0,
     timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
     streams: [],
+    reportTelephoneEvents: false,
     routes: [],
   };
 }

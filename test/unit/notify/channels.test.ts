@@ -8,7 +8,13 @@ import { type Channel, configuredChannels } from '../../../src/notify/channels.j
 import { httpTarget } from '../../support/http-target.js';
 import { NOTICE } from './sample.js';
 
-const NOTHING: NotifyConfig = { xmlrpc: null, jsonrpc: null, webhook: null, ngTcp: false };
+const NOTHING: NotifyConfig = {
+  xmlrpc: null,
+  jsonrpc: null,
+  webhook: null,
+  ngTcp: false,
+  dtmf: { udp: null, ngTcp: false, events: false },
+};
 
 function open(config: Partial<NotifyConfig>): {
   readonly tell: Channel['tell'];

@@ -45,6 +45,7 @@ function call(callId: string, revision = 1): Call {
     learning: { mode: 'heuristic', strict: true, handover: false },
     deleteDelayMs: 0,
     dropTraffic: false,
+    tellsKeys: false,
     restrictions: [],
     nextId: 1,
     legs: [],
@@ -60,6 +61,7 @@ function planOf({ callId, revision }: Call): SessionPlan {
     tos: 0,
     timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
     streams: [],
+    reportTelephoneEvents: false,
     routes: [],
   };
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { KeyPress } from '../../../src/call/keys.js';
 import type { Notice } from '../../../src/call/notice.js';
 import type { Client, Command, DeleteCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
@@ -26,6 +27,7 @@ let service: CallService;
 let log: string[];
 let now: number;
 let told: Notice[];
+let keys: KeyPress[];
 
 beforeEach(async () => {
   await start();
@@ -41,6 +43,7 @@ async function start({
   counters = newCounters();
   log = [];
   told = [];
+  keys = [];
   now = FACTS.now;
   const logger = createLogger({ level: 'debug', format: 'text' }, { write: (line) => void log.push(line) });
   const events = createEvents(logger, counters);
@@ -65,7 +68,11 @@ async function start({
     random: FACTS.random,
     interfaces: FACTS.interfaces,
     defaults: FACTS.defaults,
-    notifier: { notify() {}, tell: (notice) => void told.push(notice) },
+    notifier: {
+      notify() {},
+      tell: (notice) => void told.push(notice),
+      tellKey: (press) => void keys.push(press),
+    },
     routes: { sourceTowards: async () => undefined },
     pairRules: { bridge: null, asymmetricBridge: false },
     cpuSeconds: () => 0,
@@ -441,5 +448,56 @@ describe('other commands', () => {
     expect(await service.end('call')).toBe(true);
     expect(await service.end('call')).toBe(false);
     expect(counters.callsEnded.forced).toBe(1);
+  });
+});
+
+describe('a key that a party presses', () => {
+  const press = (stream: number): Event => ({
+    kind: 'telephoneEvent',
+    session: 'call',
+    revision: 2,
+    stream,
+    event: 11,
+    duration: 4800,
+    clockRate: 48_000,
+    volume: 9,
+    payloadType: 110,
+    source: '[2001:db8::7]:4000',
+  });
+
+  test('is told with the party, in milliseconds', async () => {
+    await offer();
+    await answer();
+    const [, answerer] = registry.find('call')?.legs ?? [];
+    service.handleEvent(press(answerer?.streams[0]?.id ?? 0));
+    await settled();
+    expect(keys).toMatchObject([
+      {
+        callId: 'call',
+        tag: 'b',
+        tags: ['a', 'b'],
+        event: 11,
+        durationMs: 100,
+        volume: 9,
+        source: '2001:db8::7',
+      },
+    ]);
+  });
+
+  test('is not told once its call or stream is gone', async () => {
+    await offer();
+    service.handleEvent(press(99));
+    await remove();
+    service.handleEvent(press(1));
+    await settled();
+    expect(keys).toEqual([]);
+  });
+
+  test('is reported where somebody wants to hear of it, and by nobody else', async () => {
+    await offer();
+    expect(dataPlane.plans.get('call')?.reportTelephoneEvents).toBe(false);
+    const flags = { ...DEFAULT_FLAGS, dtmfLogDestination: '192.0.2.9:3333' };
+    await run({ kind: 'answer', callId: 'call', fromTag: 'a', toTag: 'b', sdp: audio(8, 5000), flags });
+    expect(dataPlane.plans.get('call')?.reportTelephoneEvents).toBe(true);
   });
 });

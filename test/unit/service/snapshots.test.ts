@@ -74,6 +74,7 @@ function plan(session: string): SessionPlan {
     tos: 0,
     timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null },
     streams: [stream(1), stream(2)],
+    reportTelephoneEvents: false,
     routes: [],
   };
 }

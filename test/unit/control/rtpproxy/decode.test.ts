@@ -68,7 +68,7 @@ describe('checks come in this order', () => {
     ['the number of words of D', 'D c', 1],
     ['modifiers, before sub-commands', 'Sx c f && D', 2],
     ['sub-commands where there are none', 'D c f && D', 3],
-    ['sub-commands, before anything of the command itself', 'U? c x y f && M3:1 tag', 3],
+    ['sub-commands, before anything of the command itself', 'U? c x y f && M4:1 S', 3],
     ['modifiers, before the address', 'U? c x y f', 35],
     ['the address', 'U c example.com 4000 f', 37],
     ['the address family', 'U c 2001:db8::1 4000 f', 37],
@@ -95,8 +95,8 @@ describe('versions', () => {
     ['20071218', false],
     ['20170313', false],
     ['20200226', false],
-    // OpenSIPS would have digits reported.
-    ['20191015', false],
+    ['20191015', true],
+    ['20230205', true],
     ['1', false],
     ['nonsense', false],
   ])('feature %s: %s', (date, works) => expect(decode(`VF ${date}`)).toEqual({ kind: 'feature', works }));
@@ -226,6 +226,16 @@ describe('sub-commands', () => {
   });
 
   test.each([
+    ['M3:1 D%3a7', { tag: 'D:7', payloadType: 101, hidden: false }],
+    ['m3:1 tag 96', { tag: 'tag', payloadType: 96, hidden: false }],
+    ['M3:1 tag 101 H', { tag: 'tag', payloadType: 101, hidden: true }],
+  ])('%s watches for keys', (text, keys) => {
+    for (const line of ['U c 192.0.2.1 4000 f', 'L c 192.0.2.1 4000 f t', 'Q c f t']) {
+      expect(commandOf(`${line} && ${text}`)).toMatchObject({ after: [{ kind: 'keys', ...keys }] });
+    }
+  });
+
+  test.each([
     'U c 192.0.2.1 4000 f && L 192.0.2.2 5000',
     'L c 192.0.2.1 4000 f t && L 192.0.2.2 5000',
     'U c 192.0.2.1 4000 f t && L 192.0.2.2 x',
@@ -233,7 +243,13 @@ describe('sub-commands', () => {
     'U c 192.0.2.1 4000 f && S tos=256',
     'U c 192.0.2.1 4000 f && S',
     'U c 192.0.2.1 4000 f && D x',
-    'U c 192.0.2.1 4000 f && M3:1 tag 101',
+    'U c 192.0.2.1 4000 f && M3:1',
+    'U c 192.0.2.1 4000 f && M3:1 tag 128',
+    'U c 192.0.2.1 4000 f && M3:1 tag 101 x',
+    'U c 192.0.2.1 4000 f && M3:1 tag 101 h h',
+    'U c 192.0.2.1 4000 f && M3:1 bad%tag',
+    'U c 192.0.2.1 4000 f && M3:2 tag',
+    'U c 192.0.2.1 4000 f && M4:1 S',
     'U c 192.0.2.1 4000 f t && C a b c',
     'Q c f t && V',
   ])('%s is refused as a whole', (line) => expect(errorOf(line)).toBe(3));
