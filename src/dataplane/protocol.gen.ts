@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'd1844e6786200a35';
+export const FINGERPRINT = 'f104a9a24ea26cec';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -103,7 +103,7 @@ ice: IcePlan | null, learning: LearningPlan,
  */
 receive: boolean, 
 /**
- * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
+ * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
  */
 payloads: Array<PayloadPlan>, };
 

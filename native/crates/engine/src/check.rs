@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{ErrorCode, LocalPlan, PortSpan, SessionPlan, StreamPlan};
+use protocol::{ErrorCode, LocalPlan, PortSpan, RtcpMode, SecurityPlan, SessionPlan, StreamKind, StreamPlan};
 
-use crate::{io::BoundSockets, secure, session::Session, stream::Local};
+use crate::{bundle, io::BoundSockets, secure, session::Session, stream::Local};
 
 /// Returns the locals that have no sockets yet.
 pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalPlan>, ErrorCode> {
@@ -28,6 +28,7 @@ pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalP
             return bad(format!("streams[{at}].id"), format!("{} is there already", stream.id.0));
         }
         check_stream(at, stream)?;
+        check_bundle(at, stream, plan)?;
         for (number, local) in stream.locals.iter().enumerate() {
             let path = format!("streams[{at}].locals[{number}]");
             if !locals.insert(local.id) {
@@ -81,11 +82,8 @@ fn check_routes(plan: &SessionPlan) -> Result<(), ErrorCode> {
 }
 
 fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
-    if stream.locals.is_empty() {
+    if stream.locals.is_empty() && !is_carried(stream) {
         return bad(format!("streams[{at}].locals"), "is empty");
-    }
-    if stream.bundle.is_some() {
-        return Err(ErrorCode::Unsupported { feature: "BUNDLE".to_owned() });
     }
     if stream.ice.is_some() {
         return Err(ErrorCode::Unsupported { feature: "ICE".to_owned() });
@@ -104,6 +102,46 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
         Some(number) => bad(format!("streams[{at}].payloads[{number}].payloadType"), "exceeds 127"),
         None => Ok(()),
     }
+}
+
+fn check_bundle(at: usize, stream: &StreamPlan, plan: &SessionPlan) -> Result<(), ErrorCode> {
+    let Some(bundle) = stream.bundle.as_deref() else {
+        return Ok(());
+    };
+    let path = |part: &str| format!("streams[{at}].{part}");
+    let named = |id| move |other: &&StreamPlan| other.bundle.as_deref().is_some_and(|b| b.transport == id);
+    let transport = plan.streams.iter().find(|other| other.id == bundle.transport);
+    if !transport.as_ref().is_some_and(named(bundle.transport)) {
+        return bad(path("bundle.transport"), format!("{} is no transport stream", bundle.transport.0));
+    }
+    if plan.streams.iter().filter(named(bundle.transport)).count() > bundle::MOST_MEMBERS {
+        return bad(path("bundle"), format!("more than {} streams share a transport", bundle::MOST_MEMBERS));
+    }
+    if stream.kind != StreamKind::Rtp || stream.rtcp != RtcpMode::Muxed {
+        return bad(path("bundle"), "is for RTP with multiplexed RTCP only");
+    }
+    if is_carried(stream) && !stream.locals.is_empty() {
+        return bad(path("locals"), "belong to the transport stream");
+    }
+    if is_carried(stream) && (stream.security != SecurityPlan::None || stream.ice.is_some()) {
+        return bad(path("security"), "belongs to the transport stream");
+    }
+    if bundle.mid.as_ref().is_some_and(|mid| mid.is_empty() || mid.len() > usize::from(u8::MAX)) {
+        return bad(path("bundle.mid"), "is empty or too long");
+    }
+    if bundle.mid_extension == Some(0) {
+        return bad(path("bundle.midExtension"), "is no number of an extension");
+    }
+    if bundle.ssrcs.len() > bundle::MOST_SIGNALLED {
+        let count = bundle.ssrcs.len();
+        return bad(path("bundle.ssrcs"), format!("{count} sources exceed {}", bundle::MOST_SIGNALLED));
+    }
+    Ok(())
+}
+
+/// True for a stream that uses the transport of another one.
+fn is_carried(stream: &StreamPlan) -> bool {
+    stream.bundle.as_ref().is_some_and(|bundle| bundle.transport != stream.id)
 }
 
 fn check_unchanged(path: &str, plan: &LocalPlan, bound: &Local) -> Result<(), ErrorCode> {
@@ -131,7 +169,7 @@ fn bad<T>(path: impl Into<String>, reason: impl Into<String>) -> Result<T, Error
 }
 
 const MOST_MEMO: usize = 16 * 1024;
-const MOST_PAYLOADS: usize = 32;
+const MOST_PAYLOADS: usize = 64;
 const MOST_STREAMS: usize = 256;
 /// The index over sockets grows with the highest number.
 const HIGHEST_SOCKET: u32 = 1 << 22;

@@ -5,9 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod bundle;
+mod bundle_rtcp;
 mod check;
 mod echo;
 mod half;
+mod handing_out;
 mod handshake;
 mod handshaking;
 mod io;
@@ -66,6 +69,7 @@ pub struct Engine {
     events: VecDeque<Event>,
     counters: NodeCounters,
     scratch: Vec<u8>,
+    part: Vec<u8>,
     next_sweep: Moment,
     desk: Desk,
     certificate: Option<Certificate>,
@@ -92,6 +96,7 @@ impl Engine {
             events: VecDeque::new(),
             counters: NodeCounters::default(),
             scratch: Vec::with_capacity(SCRATCH),
+            part: Vec::with_capacity(SCRATCH),
             next_sweep: time.moment(now),
             desk: Desk::default(),
             certificate: None,
@@ -184,6 +189,8 @@ impl Engine {
             now: self.time.moment(now),
             events: &mut self.events,
             scratch: &mut self.scratch,
+            part: &mut self.part,
+            is_part: false,
             desk: &mut self.desk,
         };
         let fate = passage.run(packet, out);

@@ -69,6 +69,10 @@ impl PayloadTable {
         self.entries.get(usize::from(at))
     }
 
+    pub fn types(&self) -> impl Iterator<Item = u8> {
+        self.entries.iter().map(|payload| payload.payload_type)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

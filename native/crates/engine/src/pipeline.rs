@@ -18,6 +18,7 @@ use crate::{
     session::Session,
     silence,
     source::{Egress, Ingress},
+    stream::Stream,
     timers,
 };
 
@@ -35,6 +36,10 @@ pub struct Passage<'a> {
     pub events: &'a mut VecDeque<Event>,
     /// Room for a changed copy.
     pub scratch: &'a mut Vec<u8>,
+    /// Room for the part of a compound that concerns one stream of a bundle.
+    pub part: &'a mut Vec<u8>,
+    /// The packet is such a part, not the one that arrived.
+    pub is_part: bool,
     /// Where handshakes go.
     pub desk: &'a mut Desk,
 }
@@ -82,11 +87,30 @@ impl Passage<'_> {
             packet.len = plain;
             content.read_again(&packet.buffer[..plain]);
         }
-        if !self.admit(&content) || self.is_held(&content) {
+        if !self.admit(&content) {
             return DROPPED;
         }
-        self.observe(&content, &packet.buffer[..packet.len], arrived);
-        self.relay(&content, packet, arrived, out)
+        if self.session.streams[self.stream].group().is_some() {
+            return self.hand_out(content, packet, arrived, out);
+        }
+        self.pass_on(&content, packet, arrived, out)
+    }
+
+    /// The rest of the way, once it is clear which stream the packet is of.
+    pub fn pass_on(
+        &mut self,
+        content: &Content,
+        packet: &mut Packet<'_>,
+        arrived: usize,
+        out: &mut impl Outbox,
+    ) -> Fate {
+        let now = self.now;
+        self.half(content).last_packet = Some(now);
+        if self.is_held(content) {
+            return DROPPED;
+        }
+        self.observe(content, &packet.buffer[..packet.len], arrived);
+        self.relay(content, packet, arrived, out)
     }
 
     fn classify(&self, datagram: &[u8]) -> Option<Content> {
@@ -98,10 +122,7 @@ impl Passage<'_> {
         match (wire::classify(datagram), self.socket) {
             (Kind::Rtp, Component::Rtp) => {
                 let header = Header::parse(datagram)?;
-                let (class, clock_rate) = stream.payloads.facts(header.payload_type);
-                let known = stream.payloads.find(header.payload_type).is_some();
-                let negotiated = known || stream.payloads.is_empty();
-                Some(Content::Rtp { header, class, clock_rate, negotiated })
+                Some(Content::rtp(header, stream))
             }
             (Kind::Rtcp, _) if wire::rtcp::begins_well(datagram) => Some(Content::Rtcp),
             (Kind::Dtls, port) => {
@@ -152,8 +173,6 @@ impl Passage<'_> {
                 return false;
             }
         }
-        let now = self.now;
-        self.half(content).last_packet = Some(now);
         true
     }
 
@@ -225,6 +244,7 @@ impl Passage<'_> {
                 Content::Rtcp => MediaAction::Forward,
             };
             let altered = match action {
+                MediaAction::Forward if self.is_part => self.copy(&packet.buffer[..packet.len]),
                 MediaAction::Forward => false,
                 MediaAction::Silence if self.silence(content, &packet.buffer[..packet.len]) => true,
                 MediaAction::Silence | MediaAction::Drop => {
@@ -243,6 +263,7 @@ impl Passage<'_> {
             }
             match self.exit(content, sink) {
                 Exit::Towards(way) => {
+                    let altered = self.add_mid(&sent, sink, altered, &packet.buffer[..packet.len]);
                     let Some(len) = self.emit(&sent, way, altered, packet, out) else { continue };
                     self.count_sent(&sent, sink, len);
                     fate.sent_packets += 1;
@@ -272,9 +293,15 @@ impl Passage<'_> {
         let Content::Rtp { header, class, .. } = content else {
             return false;
         };
+        self.copy(datagram);
+        silence::fill(*class, &mut self.scratch[header.payload(datagram.len())])
+    }
+
+    /// Puts a copy into `scratch`.
+    pub fn copy(&mut self, datagram: &[u8]) -> bool {
         self.scratch.clear();
         self.scratch.extend_from_slice(datagram);
-        silence::fill(*class, &mut self.scratch[header.payload(datagram.len())])
+        true
     }
 
     #[inline]
@@ -290,16 +317,18 @@ impl Passage<'_> {
             (Content::Rtcp, StreamKind::Rtp, RtcpMode::Separate) => true,
             _ => false,
         };
-        let half = if separate { &sink.rtcp } else { &sink.rtp };
+        let carrier = self.session.carrier(at);
+        let transport = &self.session.streams[carrier];
+        let half = if separate { &transport.rtcp } else { &transport.rtp };
         if sink.learning.wait && half.latch.source().is_none() {
             return Exit::Waiting;
         }
         let leaves = half.latch.destination().and_then(|to| {
-            let way_out = sink.way_out(to)?;
+            let way_out = transport.way_out(to)?;
             Some((if separate { way_out.rtcp? } else { way_out.rtp }, to))
         });
         let port = if separate { Component::Rtcp } else { Component::Rtp };
-        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { sink: at, port, socket, to }))
+        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { carrier, port, socket, to }))
     }
 
     fn count_sent(&mut self, content: &Content, to: usize, len: usize) {
@@ -325,6 +354,14 @@ impl Passage<'_> {
 }
 
 impl Content {
+    /// A packet of this stream, or of one that is bundled with it.
+    pub fn rtp(header: Header, stream: &Stream) -> Self {
+        let (class, clock_rate) = stream.payloads.facts(header.payload_type);
+        let is_known = || stream.payloads.find(header.payload_type).is_some() || stream.payloads.is_empty();
+        let negotiated = stream.group().map_or_else(is_known, |group| group.knows(header.payload_type));
+        Content::Rtp { header, class, clock_rate, negotiated }
+    }
+
     pub fn protocol(&self) -> Option<Protocol> {
         match self {
             Content::Rtp { header, .. } => {
@@ -359,8 +396,8 @@ enum Exit {
 
 #[derive(Clone, Copy)]
 pub struct Way {
-    /// The stream it leaves on.
-    pub sink: usize,
+    /// The stream whose ports and keys it uses.
+    pub carrier: usize,
     /// The peer's port it is for.
     pub port: Component,
     pub socket: SocketId,

@@ -83,14 +83,14 @@ impl Passage<'_> {
         packet: &mut Packet<'_>,
         out: &mut impl Outbox,
     ) -> Option<usize> {
-        if self.session.streams[way.sink].secure.is_some() {
+        if self.session.streams[way.carrier].secure.is_some() {
             return self.emit_protected(content, way, altered, packet, out);
         }
         if altered {
             out.send(way.socket, way.to, self.scratch);
-        } else {
-            out.forward(way.socket, way.to, packet.len);
+            return Some(self.scratch.len());
         }
+        out.forward(way.socket, way.to, packet.len);
         Some(packet.len)
     }
 
@@ -103,13 +103,13 @@ impl Passage<'_> {
         packet: &mut Packet<'_>,
         out: &mut impl Outbox,
     ) -> Option<usize> {
-        let secure = self.session.streams[way.sink].secure.as_mut()?;
-        let (keys, len) = (secure.keys(way.port), packet.len);
+        let secure = self.session.streams[way.carrier].secure.as_mut()?;
+        let (keys, len) = (secure.keys(way.port), if altered { self.scratch.len() } else { packet.len });
         let protocol = content.protocol()?;
         let room = len + keys.overhead();
         let is_only = self.session.streams[self.stream].targets.get(1).is_none();
         if is_only && !altered && packet.buffer.len() >= room {
-            let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+            let keys = self.session.streams[way.carrier].secure.as_mut()?.keys(way.port);
             let protected = keys.protect(protocol, packet.buffer, len).ok()?;
             out.forward(way.socket, way.to, protected);
             return Some(protected);
@@ -119,7 +119,7 @@ impl Passage<'_> {
             self.scratch.extend_from_slice(&packet.buffer[..len]);
         }
         self.scratch.resize(room, 0);
-        let keys = self.session.streams[way.sink].secure.as_mut()?.keys(way.port);
+        let keys = self.session.streams[way.carrier].secure.as_mut()?.keys(way.port);
         let protected = keys.protect(protocol, self.scratch, len).ok()?;
         out.send(way.socket, way.to, &self.scratch[..protected]);
         Some(protected)

@@ -7,10 +7,11 @@ use std::{net::SocketAddr, sync::Arc};
 
 use protocol::{
     BoundLocal, Component, LocalId, RoutePlan, SecurityPlan, SessionId, SessionPlan, SessionSnapshot,
-    StreamPlan, TimeoutPlan,
+    StreamId, StreamPlan, StreamSnapshot, TimeoutPlan,
 };
 
 use crate::{
+    bundle::{Bundled, Group},
     io::{Applied, BoundSockets, SocketId},
     latch::{Candidate, Verdict},
     moment::Moment,
@@ -88,6 +89,7 @@ impl Session {
             streams.push(next);
         }
         self.streams = streams;
+        self.bundle(now, &plan.streams);
         let own = self.own_addresses();
         for (at, plan) in plan.streams.iter().enumerate() {
             let passed = self.passed(at, plan);
@@ -101,6 +103,40 @@ impl Session {
             released: locals.iter().flat_map(Local::sockets).collect(),
             tos_changed,
         }
+    }
+
+    /// Makes the bundles of a checked plan.
+    fn bundle(&mut self, now: Moment, plans: &[StreamPlan]) {
+        let mut groups: Vec<(StreamId, Group)> = Vec::new();
+        for (at, plan) in plans.iter().enumerate() {
+            let before = self.streams[at].bundle.take().and_then(|bundled| bundled.group);
+            groups.extend(before.map(|group| (plan.id, group)));
+            self.streams[at].bundle = plan.bundle.as_deref().and_then(|bundle| {
+                let transport = plans.iter().position(|other| other.id == bundle.transport)?;
+                Some(Box::new(Bundled { plan: bundle.clone(), transport, group: None }))
+            });
+        }
+        for (at, plan) in plans.iter().enumerate() {
+            if self.streams[at].bundle.as_ref().is_none_or(|bundled| bundled.transport != at) {
+                continue;
+            }
+            let before = groups.iter().position(|(id, _)| *id == plan.id);
+            let before = before.map(|place| groups.swap_remove(place).1);
+            let is_new = before.is_none();
+            let mut group = Group::of(&self.streams, plan.id, before);
+            if let Some(snapshot) = plan.snapshot.as_ref().filter(|_| is_new) {
+                group.resume(now, &snapshot.bundled);
+            }
+            if let Some(bundled) = &mut self.streams[at].bundle {
+                bundled.group = Some(group);
+            }
+        }
+    }
+
+    /// Place of the stream whose ports and keys this one uses: its own, unless it is bundled.
+    #[inline]
+    pub fn carrier(&self, at: usize) -> usize {
+        self.streams[at].bundle.as_ref().map_or(at, |bundled| bundled.transport)
     }
 
     /// Judges the source of a packet on this port of a stream, and learns from it.
@@ -155,7 +191,10 @@ impl Session {
 
     /// What it takes to continue the protection of its streams; `None` if none of them has any.
     pub fn snapshot(&self) -> Option<SessionSnapshot> {
-        let of = |stream: &Stream| stream.secure.as_ref()?.snapshot(stream.id);
+        let of = |stream: &Stream| {
+            let bundled = stream.group().map_or_else(Vec::new, Group::sources);
+            Some(StreamSnapshot { bundled, ..stream.secure.as_ref()?.snapshot(stream.id)? })
+        };
         let streams: Vec<_> = self.streams.iter().filter_map(of).collect();
         (!streams.is_empty()).then(|| SessionSnapshot { session: self.session_id(), streams })
     }
@@ -215,13 +254,20 @@ impl Session {
         if stream.secure.is_some() || !matches!(plan.security, SecurityPlan::Sdes { .. }) {
             return Passed::default();
         }
-        let from_peer = stream.ingress.iter().map(|source| (source.ssrc, source.index())).collect();
+        let carried = || {
+            let members = self.streams.iter().enumerate();
+            members.filter(|(other, _)| self.carrier(*other) == at).map(|(_, stream)| stream)
+        };
+        let from_peer = carried().flat_map(|stream| stream.ingress.iter());
         let origin = |id| self.streams.iter().find(|stream| stream.id == id);
-        let to_peer = stream.egress.iter().filter_map(|sent| {
+        let to_peer = carried().flat_map(|stream| stream.egress.iter()).filter_map(|sent| {
             let source = origin(sent.origin)?.ingress.find(sent.ssrc)?;
             Some((sent.ssrc, source.index()))
         });
-        Passed { from_peer, to_peer: to_peer.collect() }
+        Passed {
+            from_peer: from_peer.map(|source| (source.ssrc, source.index())).collect(),
+            to_peer: to_peer.collect(),
+        }
     }
 
     fn locals(&self) -> impl Iterator<Item = &Local> {

@@ -14,18 +14,19 @@ impl Session {
         SessionStats {
             session: self.session_id(),
             revision: self.revision,
-            streams: self.streams.iter().map(|stream| self.stream_stats(now, stream)).collect(),
+            streams: (0..self.streams.len()).map(|at| self.stream_stats(now, at)).collect(),
         }
     }
 
-    fn stream_stats(&self, now: Moment, stream: &Stream) -> StreamStats {
+    fn stream_stats(&self, now: Moment, at: usize) -> StreamStats {
+        let (stream, carrier) = (&self.streams[at], &self.streams[self.carrier(at)]);
         let codec = |payload_type: Option<u8>| payload_type.and_then(|pt| self.codec(stream, pt));
         StreamStats {
             stream: stream.id,
-            rtp: component_stats(now, stream, Component::Rtp),
-            rtcp: component_stats(now, stream, Component::Rtcp),
-            suite_in: stream.secure.as_ref().and_then(|secure| suite_name(secure.suite_in())),
-            suite_out: stream.secure.as_ref().and_then(|secure| suite_name(secure.suite_out())),
+            rtp: component_stats(now, stream, carrier, Component::Rtp),
+            rtcp: component_stats(now, stream, carrier, Component::Rtcp),
+            suite_in: carrier.secure.as_ref().and_then(|secure| suite_name(secure.suite_in())),
+            suite_out: carrier.secure.as_ref().and_then(|secure| suite_name(secure.suite_out())),
             codec_in: codec(stream.last_payload_in),
             codec_out: codec(stream.last_payload_out),
             ingress: stream.ingress.iter().map(|source| self.ingress_stats(now, stream, source)).collect(),
@@ -85,12 +86,13 @@ fn suite_name(suite: Option<srtp::Suite>) -> Option<String> {
     suite.map(|suite| suite.name().to_owned())
 }
 
-fn component_stats(now: Moment, stream: &Stream, component: Component) -> ComponentStats {
-    let half = match component {
-        Component::Rtp => &stream.rtp,
-        Component::Rtcp => &stream.rtcp,
+/// What was counted for a stream, and where its peer is by the latch of its carrier.
+fn component_stats(now: Moment, stream: &Stream, carrier: &Stream, component: Component) -> ComponentStats {
+    let (half, latched) = match component {
+        Component::Rtp => (&stream.rtp, &carrier.rtp),
+        Component::Rtcp => (&stream.rtcp, &carrier.rtcp),
     };
     let shares_rtp = component == Component::Rtcp && stream.rtcp_mode == protocol::RtcpMode::Muxed;
-    let latch = if shares_rtp { &stream.rtp.latch } else { &half.latch };
+    let latch = if shares_rtp { &carrier.rtp.latch } else { &latched.latch };
     half.stats(now, latch.destination(), latch.state())
 }

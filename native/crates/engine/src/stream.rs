@@ -11,6 +11,7 @@ use protocol::{
 };
 
 use crate::{
+    bundle::{Bundled, Group},
     half::Half,
     io::{BoundSockets, SocketId},
     keypad::Keypad,
@@ -30,6 +31,8 @@ pub struct Stream {
     way_out: Option<WayOut>,
     /// `None`: packets are relayed as they are.
     pub secure: Option<Box<Secured>>,
+    /// `None`: it has a transport of its own.
+    pub bundle: Option<Box<Bundled>>,
     pub id: StreamId,
     pub learning: LearningPlan,
     pub kind: StreamKind,
@@ -159,6 +162,7 @@ impl Stream {
             targets: Targets::default(),
             way_out: None,
             secure: None,
+            bundle: None,
             payloads,
             rtp: Half::new(now),
             rtcp: Half::new(now),
@@ -259,6 +263,17 @@ impl Stream {
         self.rtcp_mode == RtcpMode::Separate
     }
 
+    /// The bundle, if this is its transport stream.
+    #[inline]
+    pub fn group(&self) -> Option<&Group> {
+        self.bundle.as_ref()?.group.as_ref()
+    }
+
+    #[inline]
+    pub fn group_mut(&mut self) -> Option<&mut Group> {
+        self.bundle.as_mut()?.group.as_mut()
+    }
+
     /// The sockets packets to this address leave from: those of the first local of its family.
     #[inline]
     pub fn way_out(&self, to: SocketAddr) -> Option<WayOut> {
@@ -296,7 +311,7 @@ impl Stream {
         StreamPlan {
             id: self.id,
             locals: self.locals.iter().map(Local::plan).collect(),
-            bundle: None,
+            bundle: self.bundle.as_ref().map(|bundled| Box::new(bundled.plan.clone())),
             kind: self.kind,
             rtcp: self.rtcp_mode,
             remote: self.remote,

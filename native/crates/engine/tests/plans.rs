@@ -26,7 +26,7 @@ fn a_contradictory_plan_is_refused_with_the_place() {
     assert_eq!(refused(|plan| plan.streams[0].locals.clear()), "streams[0].locals");
     assert_eq!(refused(|plan| plan.streams[1].locals[0].id = LocalId(1)), "streams[1].locals[0].id");
     assert_eq!(
-        refused(|plan| plan.streams[0].payloads = vec![plans::payload(0, "X"); 33]),
+        refused(|plan| plan.streams[0].payloads = vec![plans::payload(0, "X"); 65]),
         "streams[0].payloads"
     );
     let too_high = refused(|plan| plan.streams[0].payloads[1].payload_type = 128);

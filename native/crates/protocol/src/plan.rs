@@ -84,7 +84,7 @@ pub struct StreamPlan {
     pub learning: LearningPlan,
     /// The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
     pub receive: bool,
-    /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 32.
+    /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
     pub payloads: Vec<PayloadPlan>,
 }
 

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod crypto;
 pub mod inputs;
 mod nat;

@@ -4,6 +4,7 @@
 
 pub mod demux;
 pub mod dtls;
+pub mod extension;
 pub mod rtcp;
 pub mod rtp;
 pub mod telephone_event;

@@ -184,8 +184,8 @@ fn short(offset: usize) -> Option<u16> {
     u16::try_from(offset).ok()
 }
 
-const ONE_BYTE_PROFILE: u16 = 0xbede;
-const TWO_BYTE_PROFILE: u16 = 0x1000;
+pub(crate) const ONE_BYTE_PROFILE: u16 = 0xbede;
+pub(crate) const TWO_BYTE_PROFILE: u16 = 0x1000;
 
 #[cfg(test)]
 #[path = "rtp_test.rs"]
