@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'f104a9a24ea26cec';
+export const FINGERPRINT = '02993e9ab498e68e';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -77,6 +77,10 @@ bundle: BundlePlan | null, kind: StreamKind,
  * Where the peer's RTCP goes and comes from.
  */
 rtcp: RtcpMode, 
+/**
+ * What it gets in RTCP. `null`: what its counterpart sends, as it is.
+ */
+rtcpRules: RtcpRules | null, 
 /**
  * The peer's transport addresses as negotiated. `null` until its SDP is known.
  */
@@ -268,6 +272,40 @@ export type PortSpan = "pair" | "single";
 export type StreamKind = "rtp" | "opaque";
 
 export type RtcpMode = "separate" | "muxed" | "none";
+
+/**
+ * What a peer may get in RTCP. RTCP of the counterpart that breaks these rules is translated or dropped.
+ */
+export type RtcpRules = { 
+/**
+ * Feedback (RFC 4585, 5104) the peer has agreed to. `null`: whatever its counterpart sends.
+ */
+feedback: Array<FeedbackKind> | null, 
+/**
+ * The peer takes compounds that begin with no report (RFC 5506).
+ */
+reducedSize: boolean, 
+/**
+ * `null`: no reports are made here.
+ */
+reports: ReportsPlan | null, };
+
+export type FeedbackKind = "nack" | "pli" | "fir" | "tmmbr" | "remb" | "transportCc" | "other";
+
+/**
+ * Sender and receiver reports of our own towards a peer (RFC 3550 §6).
+ */
+export type ReportsPlan = { when: ReportsWhen, 
+/**
+ * Least time between two of them before it is varied at random, in milliseconds.
+ */
+intervalMs: number, 
+/**
+ * Share of RTCP in the session's bandwidth, in bits per second. 0: none are sent.
+ */
+bandwidthBps: number, };
+
+export type ReportsWhen = "always" | "missing";
 
 /**
  * A peer's transport addresses.

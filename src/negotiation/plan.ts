@@ -121,6 +121,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     bundle: null,
     kind: isRelayedAsRtp(stream) ? 'rtp' : 'opaque',
     rtcp,
+    rtcpRules: null,
     remote: remotePlan(said, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),

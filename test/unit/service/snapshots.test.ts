@@ -49,6 +49,7 @@ function plan(session: string): SessionPlan {
     bundle: null,
     kind: 'rtp',
     rtcp: 'separate',
+    rtcpRules: null,
     remote: null,
     pendingRemote: null,
     resume: null,

@@ -98,6 +98,12 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
             format!("{count} payload types exceed {MOST_PAYLOADS}"),
         );
     }
+    if let Some(rules) = &stream.rtcp_rules
+        && (stream.kind != protocol::StreamKind::Rtp
+            || rules.feedback.as_ref().is_some_and(|kinds| kinds.len() > MOST_KINDS))
+    {
+        return bad(format!("streams[{at}].rtcpRules"), "are for RTP, with each kind of feedback once");
+    }
     match stream.payloads.iter().position(|payload| payload.payload_type > 127) {
         Some(number) => bad(format!("streams[{at}].payloads[{number}].payloadType"), "exceeds 127"),
         None => Ok(()),
@@ -170,6 +176,8 @@ fn bad<T>(path: impl Into<String>, reason: impl Into<String>) -> Result<T, Error
 
 const MOST_MEMO: usize = 16 * 1024;
 const MOST_PAYLOADS: usize = 64;
+/// Of feedback.
+const MOST_KINDS: usize = 7;
 const MOST_STREAMS: usize = 256;
 /// The index over sockets grows with the highest number.
 const HIGHEST_SOCKET: u32 = 1 << 22;

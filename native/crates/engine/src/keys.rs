@@ -158,6 +158,15 @@ impl Keys {
         self.send.as_ref().map(|sender| sender.material().key.suite)
     }
 
+    #[inline]
+    pub fn shifts(&self) -> bool {
+        self.send.as_ref().is_some_and(Sender::shifts)
+    }
+
+    pub fn shift_of(&self, ssrc: u32) -> Option<u16> {
+        self.send.as_ref().map(|sender| sender.offset(ssrc))
+    }
+
     /// Bytes of tail room that protection needs.
     pub fn overhead(&self) -> usize {
         self.send.as_ref().map_or(0, Sender::overhead)

@@ -53,6 +53,7 @@ use protocol::{
     Component, ErrorCode, Event, LocalPlan, NodeCounters, SecurityPlan, SessionId, SessionPlan,
     SessionSnapshot, SessionStats,
 };
+use rtcp::Agenda;
 use session::Session;
 use slab::Slab;
 
@@ -72,6 +73,7 @@ pub struct Engine {
     part: Vec<u8>,
     next_sweep: Moment,
     desk: Desk,
+    reports: Agenda,
     certificate: Option<Certificate>,
 }
 
@@ -99,6 +101,7 @@ impl Engine {
             part: Vec::with_capacity(SCRATCH),
             next_sweep: time.moment(now),
             desk: Desk::default(),
+            reports: Agenda::default(),
             certificate: None,
         }
     }
@@ -146,6 +149,7 @@ impl Engine {
         if session.speaks_dtls() {
             self.desk.schedule(key as u32, session, Some(now));
         }
+        self.reports.schedule(key as u32, session);
         Ok(applied)
     }
 
@@ -210,6 +214,9 @@ impl Engine {
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }
+        let sent = self.reports.work(&mut self.sessions, now, &mut self.scratch, out);
+        self.counters.sent_packets += sent.packets;
+        self.counters.sent_bytes += sent.bytes;
         if now < self.next_sweep {
             return;
         }
@@ -224,7 +231,7 @@ impl Engine {
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
-        let due = [sweep, self.desk.next_due()].into_iter().flatten().min();
+        let due = [sweep, self.desk.next_due(), self.reports.next_due()].into_iter().flatten().min();
         due.map(|due| self.time.instant(due))
     }
 

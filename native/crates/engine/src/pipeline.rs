@@ -14,7 +14,7 @@ use crate::{
     latch::Verdict,
     moment::Moment,
     payloads::Class,
-    rtcp,
+    rtcp::{self, Converted},
     session::Session,
     silence,
     source::{Egress, Ingress},
@@ -108,6 +108,9 @@ impl Passage<'_> {
         self.half(content).last_packet = Some(now);
         if self.is_held(content) {
             return DROPPED;
+        }
+        if matches!(content, Content::Rtcp) {
+            rtcp::restore_numbers(self.session, self.stream, &mut packet.buffer[..packet.len]);
         }
         self.observe(content, &packet.buffer[..packet.len], arrived);
         self.relay(content, packet, arrived, out)
@@ -263,6 +266,19 @@ impl Passage<'_> {
             }
             match self.exit(content, sink) {
                 Exit::Towards(way) => {
+                    let altered = match self.convert(&sent, sink, &packet.buffer[..packet.len]) {
+                        Converted::Unchanged => altered,
+                        Converted::Changed => true,
+                        Converted::Nothing => {
+                            consumed = true;
+                            continue;
+                        }
+                        Converted::Malformed => {
+                            self.half(content).counters.malformed += 1;
+                            consumed = true;
+                            continue;
+                        }
+                    };
                     let altered = self.add_mid(&sent, sink, altered, &packet.buffer[..packet.len]);
                     let Some(len) = self.emit(&sent, way, altered, packet, out) else { continue };
                     self.count_sent(&sent, sink, len);
@@ -302,6 +318,15 @@ impl Passage<'_> {
         self.scratch.clear();
         self.scratch.extend_from_slice(datagram);
         true
+    }
+
+    /// RTCP as the peer of a stream may have it.
+    #[inline]
+    fn convert(&mut self, content: &Content, sink: usize, datagram: &[u8]) -> Converted {
+        if !matches!(content, Content::Rtcp) || self.session.streams[sink].reporting.is_none() {
+            return Converted::Unchanged;
+        }
+        rtcp::convert(self.session, sink, self.now, datagram, self.scratch)
     }
 
     #[inline]

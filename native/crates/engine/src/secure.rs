@@ -152,6 +152,22 @@ impl Secured {
         self.keys(port).change(&receive, &send, Change::Moved);
     }
 
+    /// True if sequence numbers of some source are altered on their way to the peer.
+    #[inline]
+    pub fn shifts(&self) -> bool {
+        self.keys.shifts()
+    }
+
+    /// What is added to the sequence numbers of a source on their way to the peer.
+    pub fn shift_of(&self, ssrc: u32) -> Option<u16> {
+        self.keys.shift_of(ssrc)
+    }
+
+    /// Bytes that protection adds to RTP.
+    pub fn media_overhead(&self) -> usize {
+        self.keys.overhead().saturating_sub(SRTCP_INDEX)
+    }
+
     pub fn suite_in(&self) -> Option<Suite> {
         self.keys.suite_in()
     }
@@ -251,4 +267,6 @@ pub fn check(plan: &StreamPlan) -> Result<(), (&'static str, String)> {
     }
 }
 
+/// SRTCP has an index that SRTP has not.
+const SRTCP_INDEX: usize = 4;
 const MOST_FINGERPRINTS: usize = 16;

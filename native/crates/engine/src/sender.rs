@@ -155,7 +155,11 @@ impl Sender {
         KeySnapshot { key: self.material.plan(), sources: sources.collect() }
     }
 
-    fn offset(&self, ssrc: u32) -> u16 {
+    pub fn shifts(&self) -> bool {
+        !self.shifts.is_empty()
+    }
+
+    pub fn offset(&self, ssrc: u32) -> u16 {
         self.shifts.iter().find(|shift| shift.ssrc == ssrc).map_or(0, |shift| shift.offset)
     }
 }

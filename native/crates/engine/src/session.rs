@@ -6,8 +6,8 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use protocol::{
-    BoundLocal, Component, LocalId, RoutePlan, SecurityPlan, SessionId, SessionPlan, SessionSnapshot,
-    StreamId, StreamPlan, StreamSnapshot, TimeoutPlan,
+    BoundLocal, Component, LocalId, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
+    SessionSnapshot, StreamId, StreamKind, StreamPlan, StreamSnapshot, TimeoutPlan,
 };
 
 use crate::{
@@ -30,6 +30,8 @@ pub struct Session {
     pub next_check: Moment,
     /// When its DTLS handshakes want to be driven.
     pub handshake_due: Option<Moment>,
+    /// When a report of our own to one of its peers is due.
+    pub report_due: Option<Moment>,
     pub timeout_reported_at: Option<Moment>,
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
@@ -46,6 +48,7 @@ impl Session {
             timeouts,
             next_check: now,
             handshake_due: None,
+            report_due: None,
             timeout_reported_at: None,
             memo: Box::default(),
             routes: Box::default(),
@@ -137,6 +140,23 @@ impl Session {
     #[inline]
     pub fn carrier(&self, at: usize) -> usize {
         self.streams[at].bundle.as_ref().map_or(at, |bundled| bundled.transport)
+    }
+
+    /// The way of RTCP to the peer of a stream; `None` if there is none, or none yet.
+    pub fn rtcp_way(&self, at: usize) -> Option<(Component, SocketId, SocketAddr)> {
+        let (sink, transport) = (&self.streams[at], &self.streams[self.carrier(at)]);
+        let (port, half) = match (sink.kind, sink.rtcp_mode) {
+            (StreamKind::Opaque, _) | (_, RtcpMode::None) => return None,
+            (StreamKind::Rtp, RtcpMode::Separate) => (Component::Rtcp, &transport.rtcp),
+            (StreamKind::Rtp, RtcpMode::Muxed) => (Component::Rtp, &transport.rtp),
+        };
+        if sink.learning.wait && half.latch.source().is_none() {
+            return None;
+        }
+        let to = half.latch.destination()?;
+        let way_out = transport.way_out(to)?;
+        let socket = if port == Component::Rtcp { way_out.rtcp? } else { way_out.rtp };
+        Some((port, socket, to))
     }
 
     /// Judges the source of a packet on this port of a stream, and learns from it.

@@ -232,6 +232,15 @@ impl Ingress {
         u64::from(self.cycles) << 16 | u64::from(self.highest)
     }
 
+    /// Since the first packet; jitter in units of the clock.
+    pub fn reception(&self) -> Reception {
+        Reception {
+            expected: self.expected_before + self.expected(),
+            received: self.received_before + u64::from(self.received),
+            jitter: self.jitter >> 4,
+        }
+    }
+
     pub fn measured(&self) -> MeasuredQuality {
         let expected = self.expected_before + self.expected();
         let received = self.received_before + u64::from(self.received);
@@ -250,6 +259,13 @@ impl Ingress {
             mos: long_enough.then(|| quality::mos(0.0, jitter_ms, loss_percent)),
         }
     }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Reception {
+    pub expected: u64,
+    pub received: u64,
+    pub jitter: u32,
 }
 
 /// A source as it is sent on. Nothing is rewritten, so its quality is that of its arrival.

@@ -19,6 +19,7 @@ use crate::{
     latch::Signal,
     moment::Moment,
     payloads::{PayloadTable, Pool},
+    rtcp::Reporting,
     secure::{Passed, Secured, Turn},
     source::{Egress, Ingress, Sources},
 };
@@ -59,6 +60,8 @@ pub struct Stream {
     pub keypad: Option<Box<Keypad>>,
     remote: Option<RemotePlan>,
     resume: Option<Box<RemotePlan>>,
+    /// `None`: RTCP for the peer passes as it is.
+    pub reporting: Option<Box<Reporting>>,
 }
 
 /// A pair of local ports with its sockets.
@@ -177,6 +180,7 @@ impl Stream {
             remote: None,
             pending: None,
             resume: None,
+            reporting: None,
             moved: false,
         }
     }
@@ -206,6 +210,10 @@ impl Stream {
             passed,
         };
         self.secure = Secured::follow(self.secure.take(), &plan.security, turn);
+        let seed = now.us() << 20
+            ^ u64::from(plan.id.0) << 16
+            ^ u64::from(self.locals.first().map_or(0, |local| local.port));
+        self.reporting = Reporting::follow(self.reporting.take(), now, plan.rtcp_rules.as_ref(), seed);
         self.receive = plan.receive;
         self.learning = plan.learning;
         self.remote = remote;
@@ -314,6 +322,7 @@ impl Stream {
             bundle: self.bundle.as_ref().map(|bundled| Box::new(bundled.plan.clone())),
             kind: self.kind,
             rtcp: self.rtcp_mode,
+            rtcp_rules: self.reporting.as_ref().map(|reporting| reporting.rules.clone()),
             remote: self.remote,
             pending_remote: self.pending.as_deref().copied(),
             resume: self.learned().or(self.resume.as_deref().copied()),

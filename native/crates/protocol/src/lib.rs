@@ -10,6 +10,7 @@ pub mod error;
 pub mod framing;
 pub mod message;
 pub mod plan;
+pub mod reporting;
 pub mod security;
 pub mod stats;
 
@@ -19,6 +20,7 @@ mod export;
 pub use error::ErrorCode;
 pub use message::*;
 pub use plan::*;
+pub use reporting::*;
 pub use security::*;
 pub use stats::*;
 

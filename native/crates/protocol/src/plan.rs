@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IcePlan, SecurityPlan, StreamSnapshot};
+use crate::{IcePlan, RtcpRules, SecurityPlan, StreamSnapshot};
 
 /// Names a session. The control plane uses the Call-ID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -69,6 +69,8 @@ pub struct StreamPlan {
     pub kind: StreamKind,
     /// Where the peer's RTCP goes and comes from.
     pub rtcp: RtcpMode,
+    /// What it gets in RTCP. `null`: what its counterpart sends, as it is.
+    pub rtcp_rules: Option<RtcpRules>,
     /// The peer's transport addresses as negotiated. `null` until its SDP is known.
     pub remote: Option<RemotePlan>,
     /// Addresses of an offer that has not been answered yet: the stream goes on with `remote` (or what was

@@ -24,12 +24,42 @@ pub fn receiver_report(ssrc: u32, blocks: &[Block]) -> Vec<u8> {
     rtcp(201, blocks.len(), &words)
 }
 
+/// Feedback (RFC 4585): type 205 or 206.
+pub fn feedback(kind: u8, format: u8, sender: u32, media: u32, information: &[u32]) -> Vec<u8> {
+    rtcp(kind, format.into(), &[&[sender, media], information].concat())
+}
+
+pub fn picture_loss(sender: u32, media: u32) -> Vec<u8> {
+    feedback(206, 1, sender, media, &[])
+}
+
+pub fn full_intra_request(sender: u32, media: u32, sequence: u8) -> Vec<u8> {
+    feedback(206, 4, sender, 0, &[media, u32::from(sequence) << 24])
+}
+
+pub fn bye(ssrc: u32) -> Vec<u8> {
+    rtcp(203, 1, &[ssrc])
+}
+
+pub fn canonical_name(ssrc: u32, name: &str) -> Vec<u8> {
+    let mut packet = Vec::new();
+    wire::rtcp::write::canonical_name(&mut packet, ssrc, name.as_bytes());
+    packet
+}
+
+/// An extended report with one block of this type (RFC 3611).
+pub fn extended_report(ssrc: u32, kind: u8, content: &[u32]) -> Vec<u8> {
+    let head = u32::from(kind) << 24 | content.len() as u32;
+    rtcp(207, 0, &[&[ssrc, head], content].concat())
+}
+
 /// A report block.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Block {
     pub ssrc: u32,
     pub fraction_lost: u8,
     pub lost: u32,
+    pub highest: u32,
     pub jitter: u32,
     pub last_sender_report: u32,
     pub delay: u32,
@@ -38,7 +68,7 @@ pub struct Block {
 impl Block {
     fn words(&self) -> [u32; 6] {
         let loss = u32::from(self.fraction_lost) << 24 | (self.lost & 0x00ff_ffff);
-        [self.ssrc, loss, 0, self.jitter, self.last_sender_report, self.delay]
+        [self.ssrc, loss, self.highest, self.jitter, self.last_sender_report, self.delay]
     }
 }
 

@@ -36,6 +36,7 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
         bundle: None,
         kind: StreamKind::Rtp,
         rtcp: RtcpMode::Separate,
+        rtcp_rules: None,
         remote: remote.map(remote_at),
         pending_remote: None,
         resume: None,

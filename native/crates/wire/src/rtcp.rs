@@ -1,5 +1,8 @@
 //! RTCP compounds (RFC 3550 §6): packets one after the other, each checked against its length.
 
+mod sound;
+pub mod write;
+
 /// Shortest RTCP worth anything: header and one SSRC.
 pub const SHORTEST: usize = 8;
 

@@ -323,6 +323,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
         bundle: None,
         kind: StreamKind::Rtp,
         rtcp: RtcpMode::Separate,
+        rtcp_rules: None,
         remote: remotes[id as usize],
         pending_remote: None,
         resume: None,
