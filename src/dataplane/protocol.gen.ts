@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '02993e9ab498e68e';
+export const FINGERPRINT = 'de30bc2f2dacc624';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -171,7 +171,7 @@ rtcp: KeysSnapshot | null,
 /**
  * Of the transport stream of a bundle: which stream each source is of.
  */
-bundled: Array<BundledSource>, };
+bundled: Array<BundledSource>, ice: IceSnapshot | null, };
 
 /**
  * Keys in use and how far they are used.
@@ -246,6 +246,42 @@ midExtension: number | null,
  * The peer's sources of this stream, as signalled with `a=ssrc`. At most 64.
  */
 ssrcs: Array<number>, };
+
+/**
+ * How far ICE with a peer has come: that of the component that is behind.
+ */
+export type IceState = "waiting" | "checking" | "connected" | "completed" | "failed" | "disconnected";
+
+/**
+ * ICE with one peer, in the statistics.
+ */
+export type IceStats = { state: IceState, 
+/**
+ * As it is now; a role conflict may have changed it.
+ */
+role: IceRole, generation: number, 
+/**
+ * The pair in use, even if it is of the generation before.
+ */
+rtp: IcePair | null, 
+/**
+ * The same of RTCP, if it has a port of its own.
+ */
+rtcp: IcePair | null, };
+
+/**
+ * A candidate pair: our port and the peer's transport address.
+ */
+export type IcePair = { local: LocalId, remote: string, };
+
+/**
+ * What has to be known of ICE with a peer to go on with the nominated pairs after a crash.
+ */
+export type IceSnapshot = { generation: number, role: IceRole, 
+/**
+ * Sixteen hexadecimal digits.
+ */
+tieBreaker: string, rtp: IcePair | null, rtcp: IcePair | null, };
 
 /**
  * Local transport addresses of a stream.
@@ -466,7 +502,7 @@ clockRate: number,
 /**
  * Decibels below 0 dBm0.
  */
-volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, };
+volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, } | { "kind": "refusedCheck", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, };
 
 /**
  * How far a DTLS association has come.
@@ -526,6 +562,10 @@ suiteIn: string | null,
  */
 suiteOut: string | null, 
 /**
+ * `null`: no ICE.
+ */
+ice: IceStats | null, 
+/**
  * Sources seen from the peer, at most eight: the idlest gives way.
  */
 ingress: Array<SsrcStats>, 
@@ -583,6 +623,14 @@ unkeyed: number,
  * DTLS, handled here.
  */
 handshakePackets: number, 
+/**
+ * Connectivity checks of the peer, and its answers to ours.
+ */
+checks: number, 
+/**
+ * STUN that does not prove to be the peer's, and dropped.
+ */
+refusedChecks: number, 
 /**
  * RTP with a payload type that was not negotiated; relayed all the same.
  */

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use protocol::{ErrorCode, LocalPlan, PortSpan, RtcpMode, SecurityPlan, SessionPlan, StreamKind, StreamPlan};
 
-use crate::{bundle, io::BoundSockets, secure, session::Session, stream::Local};
+use crate::{bundle, ice, io::BoundSockets, secure, session::Session, stream::Local};
 
 /// Returns the locals that have no sockets yet.
 pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalPlan>, ErrorCode> {
@@ -85,8 +85,8 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
     if stream.locals.is_empty() && !is_carried(stream) {
         return bad(format!("streams[{at}].locals"), "is empty");
     }
-    if stream.ice.is_some() {
-        return Err(ErrorCode::Unsupported { feature: "ICE".to_owned() });
+    if let Err((part, reason)) = stream.ice.as_ref().map_or(Ok(()), ice::check) {
+        return bad(format!("streams[{at}].{part}"), reason);
     }
     if let Err((part, reason)) = secure::check(stream) {
         return bad(format!("streams[{at}].{part}"), reason);

@@ -16,6 +16,7 @@ pub struct Half {
     /// A learned address waits to be reported.
     pub learned_event_due: bool,
     foreign: Option<Box<Foreign>>,
+    refused: Option<Box<Foreign>>,
     failures: Option<Box<Failures>>,
 }
 
@@ -32,7 +33,7 @@ pub struct Counters {
     pub sent_bytes: u64,
 }
 
-/// Packets of a protected or bundled stream that came to nothing, or to a handshake.
+/// Packets that came to nothing on a protected or bundled stream, or to something else than media.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Failures {
     pub unassigned: u64,
@@ -40,6 +41,7 @@ pub struct Failures {
     pub replays: u64,
     pub unkeyed: u64,
     pub handshake_packets: u64,
+    pub checks: u64,
 }
 
 /// Packets from somebody else.
@@ -60,6 +62,7 @@ impl Half {
             learned_event_at: None,
             learned_event_due: false,
             foreign: None,
+            refused: None,
             failures: None,
         }
     }
@@ -70,19 +73,12 @@ impl Half {
 
     /// Counts a foreign packet; returns how many to report, if it is time to.
     pub fn count_foreign(&mut self, now: Moment, from: SocketAddr) -> Option<u64> {
-        let Some(foreign) = &mut self.foreign else {
-            self.foreign =
-                Some(Box::new(Foreign { packets: 1, last: from, reported_at: now, unreported: 0 }));
-            return Some(1);
-        };
-        foreign.packets += 1;
-        foreign.unreported += 1;
-        foreign.last = from;
-        if now.ms_since(foreign.reported_at) < FOREIGN_EVENT_MS {
-            return None;
-        }
-        foreign.reported_at = now;
-        Some(std::mem::take(&mut foreign.unreported))
+        count(&mut self.foreign, now, from)
+    }
+
+    /// The same of STUN that is not authentic.
+    pub fn count_refused(&mut self, now: Moment, from: SocketAddr) -> Option<u64> {
+        count(&mut self.refused, now, from)
     }
 
     pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
@@ -103,12 +99,30 @@ impl Half {
             replays: failures.replays,
             unkeyed: failures.unkeyed,
             handshake_packets: failures.handshake_packets,
+            checks: failures.checks,
+            refused_checks: self.refused.as_deref().map_or(0, |refused| refused.packets),
             unknown_payload_type: self.counters.unknown_payload_type,
             remote,
             remote_state: state,
             last_packet_ms_ago: self.last_packet.map(|at| now.ms_since(at)),
         }
     }
+}
+
+/// Counts a packet of somebody else; returns how many to report, if it is time to.
+fn count(others: &mut Option<Box<Foreign>>, now: Moment, from: SocketAddr) -> Option<u64> {
+    let Some(foreign) = others else {
+        *others = Some(Box::new(Foreign { packets: 1, last: from, reported_at: now, unreported: 0 }));
+        return Some(1);
+    };
+    foreign.packets += 1;
+    foreign.unreported += 1;
+    foreign.last = from;
+    if now.ms_since(foreign.reported_at) < FOREIGN_EVENT_MS {
+        return None;
+    }
+    foreign.reported_at = now;
+    Some(std::mem::take(&mut foreign.unreported))
 }
 
 /// At most one event in this time.

@@ -178,6 +178,19 @@ impl Latch {
         self.destination = self.aim(rules);
     }
 
+    /// ICE has found the peer, or lost it: nothing else teaches.
+    pub fn pin(&mut self, place: Option<SocketAddr>) {
+        let now = self.window_ends;
+        *self = Latch::new(now);
+        if let Some(place) = place {
+            self.signalled = Some(place);
+            self.basis = Some(place);
+            self.source = Some(place);
+            self.destination = Some(place);
+            self.phase = Phase::Confirmed { rank: Rank::Signalled };
+        }
+    }
+
     /// Restores what had been learned before a restart.
     pub fn resume(&mut self, now: Moment, source: SocketAddr, rules: &LearningPlan) {
         if self.phase == Phase::Unsignalled {

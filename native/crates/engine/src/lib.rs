@@ -8,11 +8,13 @@
 mod bundle;
 mod bundle_rtcp;
 mod check;
+mod checks;
 mod echo;
 mod half;
 mod handing_out;
 mod handshake;
 mod handshaking;
+mod ice;
 mod io;
 mod keypad;
 mod keys;
@@ -42,6 +44,7 @@ use std::{
     time::Instant,
 };
 
+use checks::Checks;
 use dtls::Certificate;
 use handshake::Clock;
 use handshaking::Desk;
@@ -74,6 +77,7 @@ pub struct Engine {
     next_sweep: Moment,
     desk: Desk,
     reports: Agenda,
+    checks: Checks,
     certificate: Option<Certificate>,
 }
 
@@ -102,6 +106,7 @@ impl Engine {
             next_sweep: time.moment(now),
             desk: Desk::default(),
             reports: Agenda::default(),
+            checks: Checks::default(),
             certificate: None,
         }
     }
@@ -146,6 +151,9 @@ impl Engine {
         } else {
             self.protected.remove(&session.id);
         }
+        if session.speaks_ice() {
+            self.checks.schedule(key as u32, session, Some(now));
+        }
         if session.speaks_dtls() {
             self.desk.schedule(key as u32, session, Some(now));
         }
@@ -189,6 +197,7 @@ impl Engine {
             key: owner.session,
             stream: owner.stream.into(),
             socket: owner.component,
+            arrived_on: arrival.socket,
             from: arrival.from,
             now: self.time.moment(now),
             events: &mut self.events,
@@ -196,6 +205,7 @@ impl Engine {
             part: &mut self.part,
             is_part: false,
             desk: &mut self.desk,
+            checks: &mut self.checks,
         };
         let fate = passage.run(packet, out);
         self.counters.sent_packets += fate.sent_packets;
@@ -206,6 +216,9 @@ impl Engine {
     /// Does what is due by time.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
         let now = self.time.moment(now);
+        let sent = self.checks.work(&mut self.sessions, now, &mut self.desk, &mut self.events, out);
+        self.counters.sent_packets += sent.packets;
+        self.counters.sent_bytes += sent.bytes;
         if let (Some(certificate), true) =
             (&self.certificate, self.desk.next_due().is_some_and(|due| due <= now))
         {
@@ -231,7 +244,8 @@ impl Engine {
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
-        let due = [sweep, self.desk.next_due(), self.reports.next_due()].into_iter().flatten().min();
+        let parts = [self.desk.next_due(), self.checks.next_due(), self.reports.next_due()];
+        let due = parts.into_iter().chain([sweep]).flatten().min();
         due.map(|due| self.time.instant(due))
     }
 

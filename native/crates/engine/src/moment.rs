@@ -15,6 +15,12 @@ impl Moment {
         self.0.get()
     }
 
+    /// The point so long after the same arbitrary one, rounded up.
+    pub fn at(since: std::time::Duration) -> Moment {
+        let us = u64::try_from(since.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX);
+        Moment(NonZeroU64::new(us).unwrap_or(NonZeroU64::MIN))
+    }
+
     pub fn us_since(self, earlier: Moment) -> u64 {
         self.us().saturating_sub(earlier.us())
     }

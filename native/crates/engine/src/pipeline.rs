@@ -7,6 +7,7 @@ use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind};
 use wire::{Kind, rtp::Header};
 
 use crate::{
+    checks::Checks,
     handshaking::Desk,
     io::{Outbox, Packet, SocketId},
     keypad::{self, Heard},
@@ -31,6 +32,7 @@ pub struct Passage<'a> {
     pub stream: usize,
     /// Which of the stream's sockets it arrived on.
     pub socket: Component,
+    pub arrived_on: SocketId,
     pub from: SocketAddr,
     pub now: Moment,
     pub events: &'a mut VecDeque<Event>,
@@ -42,6 +44,7 @@ pub struct Passage<'a> {
     pub is_part: bool,
     /// Where handshakes go.
     pub desk: &'a mut Desk,
+    pub checks: &'a mut Checks,
 }
 
 /// What became of a packet, for the counters of the process.
@@ -72,6 +75,9 @@ impl Passage<'_> {
         let Some(datagram) = packet.buffer.get(..packet.len) else {
             return DROPPED;
         };
+        if self.session.streams[self.stream].ice.is_some() && wire::stun::is_stun(datagram) {
+            return self.check(datagram, out);
+        }
         let Some(mut content) = self.classify(datagram) else {
             self.session.streams[self.stream].half_mut(self.socket).counters.malformed += 1;
             return DROPPED;

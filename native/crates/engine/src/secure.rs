@@ -204,6 +204,7 @@ impl Secured {
             rtp,
             rtcp: rtcp_keys.and_then(|keys| keys.snapshot()),
             bundled: Vec::new(),
+            ice: None,
         })
     }
 }

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use protocol::{
     BoundLocal, Component, LocalId, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
-    SessionSnapshot, StreamId, StreamKind, StreamPlan, StreamSnapshot, TimeoutPlan,
+    SessionSnapshot, StreamId, StreamKind, StreamPlan, TimeoutPlan,
 };
 
 use crate::{
@@ -32,6 +32,8 @@ pub struct Session {
     pub handshake_due: Option<Moment>,
     /// When a report of our own to one of its peers is due.
     pub report_due: Option<Moment>,
+    /// When its ICE agents want to be driven.
+    pub checks_due: Option<Moment>,
     pub timeout_reported_at: Option<Moment>,
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
@@ -49,6 +51,7 @@ impl Session {
             next_check: now,
             handshake_due: None,
             report_due: None,
+            checks_due: None,
             timeout_reported_at: None,
             memo: Box::default(),
             routes: Box::default(),
@@ -169,6 +172,9 @@ impl Session {
         now: Moment,
         plausible: bool,
     ) -> Verdict {
+        if self.streams[at].ice.is_some() {
+            return self.streams[at].admit_validated(port, from);
+        }
         if !self.may_be_peer(at, port, from) {
             return Verdict::Foreign;
         }
@@ -191,6 +197,9 @@ impl Session {
         now: Moment,
         plausible: bool,
     ) -> Verdict {
+        if self.streams[at].ice.is_some() {
+            return self.streams[at].admit_validated(port, from);
+        }
         if !self.may_be_peer(at, port, from) {
             return Verdict::Foreign;
         }
@@ -209,18 +218,18 @@ impl Session {
         known_source || (is_usable(from) && !self.is_own(from))
     }
 
-    /// What it takes to continue the protection of its streams; `None` if none of them has any.
+    /// What it takes to continue the protection and the ICE of its streams; `None` if none of them has any.
     pub fn snapshot(&self) -> Option<SessionSnapshot> {
-        let of = |stream: &Stream| {
-            let bundled = stream.group().map_or_else(Vec::new, Group::sources);
-            Some(StreamSnapshot { bundled, ..stream.secure.as_ref()?.snapshot(stream.id)? })
-        };
-        let streams: Vec<_> = self.streams.iter().filter_map(of).collect();
+        let streams: Vec<_> = self.streams.iter().filter_map(Stream::snapshot).collect();
         (!streams.is_empty()).then(|| SessionSnapshot { session: self.session_id(), streams })
     }
 
     pub fn is_protected(&self) -> bool {
-        self.streams.iter().any(|stream| stream.secure.is_some())
+        self.streams.iter().any(|stream| stream.secure.is_some() || stream.ice.is_some())
+    }
+
+    pub fn speaks_ice(&self) -> bool {
+        self.streams.iter().any(|stream| stream.ice.is_some())
     }
 
     pub fn speaks_dtls(&self) -> bool {

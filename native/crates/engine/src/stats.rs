@@ -27,6 +27,7 @@ impl Session {
             rtcp: component_stats(now, stream, carrier, Component::Rtcp),
             suite_in: carrier.secure.as_ref().and_then(|secure| suite_name(secure.suite_in())),
             suite_out: carrier.secure.as_ref().and_then(|secure| suite_name(secure.suite_out())),
+            ice: carrier.ice_stats(),
             codec_in: codec(stream.last_payload_in),
             codec_out: codec(stream.last_payload_out),
             ingress: stream.ingress.iter().map(|source| self.ingress_stats(now, stream, source)).collect(),

@@ -6,13 +6,14 @@ use std::{
 };
 
 use protocol::{
-    Component, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, RtcpMode, SecurityPlan,
-    StreamId, StreamKind, StreamPlan,
+    Component, KeysSnapshot, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, RtcpMode,
+    SecurityPlan, StreamId, StreamKind, StreamPlan, StreamSnapshot,
 };
 
 use crate::{
     bundle::{Bundled, Group},
     half::Half,
+    ice::StreamIce,
     io::{BoundSockets, SocketId},
     keypad::Keypad,
     keys::Change,
@@ -29,11 +30,13 @@ use crate::{
 #[repr(C)]
 pub struct Stream {
     pub targets: Targets,
-    way_out: Option<WayOut>,
+    pub way_out: Option<WayOut>,
     /// `None`: packets are relayed as they are.
     pub secure: Option<Box<Secured>>,
     /// `None`: it has a transport of its own.
     pub bundle: Option<Box<Bundled>>,
+    /// Who is the peer is for its agents to say.
+    pub ice: Option<Box<StreamIce>>,
     pub id: StreamId,
     pub learning: LearningPlan,
     pub kind: StreamKind,
@@ -111,7 +114,7 @@ impl Targets {
 pub struct WayOut {
     pub rtp: SocketId,
     pub rtcp: Option<SocketId>,
-    ipv4: bool,
+    pub ipv4: bool,
 }
 
 impl Local {
@@ -166,6 +169,7 @@ impl Stream {
             way_out: None,
             secure: None,
             bundle: None,
+            ice: None,
             payloads,
             rtp: Half::new(now),
             rtcp: Half::new(now),
@@ -203,12 +207,8 @@ impl Stream {
         };
         self.kind = plan.kind;
         self.rtcp_mode = plan.rtcp;
-        let turn = Turn {
-            change,
-            separate_rtcp: self.has_rtcp_half(),
-            snapshot: plan.snapshot.as_ref().filter(|_| self.is_new()),
-            passed,
-        };
+        let snapshot = plan.snapshot.as_ref().filter(|_| self.is_new());
+        let turn = Turn { change, separate_rtcp: self.has_rtcp_half(), snapshot, passed };
         self.secure = Secured::follow(self.secure.take(), &plan.security, turn);
         let seed = now.us() << 20
             ^ u64::from(plan.id.0) << 16
@@ -219,6 +219,10 @@ impl Stream {
         self.remote = remote;
         self.pending = pending.map(Box::new);
         self.resume = plan.resume.map(|resume| Box::new(canonical(resume)));
+        let ice_snapshot = snapshot.and_then(|snapshot| snapshot.ice.as_ref());
+        if self.follow_ice(now, plan.ice.as_ref(), own, ice_snapshot) {
+            return;
+        }
         let place = if self.moved { pending } else { remote };
         self.signal(now, place, reopen, own);
         if fresh {
@@ -328,16 +332,35 @@ impl Stream {
             resume: self.learned().or(self.resume.as_deref().copied()),
             snapshot: None,
             security: self.secure.as_ref().map_or(SecurityPlan::None, |secure| secure.plan()),
-            ice: None,
+            ice: self.ice.as_ref().map(|ice| ice.plan().clone()),
             learning: self.learning,
             receive: self.receive,
             payloads: self.payloads.plans(),
         }
     }
 
+    /// What it takes to continue its protection and its ICE; `None` if it has neither.
+    pub fn snapshot(&self) -> Option<StreamSnapshot> {
+        let keys = self.secure.as_ref().and_then(|secure| secure.snapshot(self.id));
+        let ice = self.ice_snapshot();
+        if keys.is_none() && ice.is_none() {
+            return None;
+        }
+        let bundled = self.group().map_or_else(Vec::new, Group::sources);
+        let unkeyed = StreamSnapshot {
+            stream: self.id,
+            association: 0,
+            rtp: KeysSnapshot::default(),
+            rtcp: None,
+            bundled: Vec::new(),
+            ice: None,
+        };
+        Some(StreamSnapshot { bundled, ice, ..keys.unwrap_or(unkeyed) })
+    }
+
     /// True before its first plan was followed.
     fn is_new(&self) -> bool {
-        self.secure.is_none() && self.remote.is_none() && !self.heard()
+        self.secure.is_none() && self.ice.is_none() && self.remote.is_none() && !self.heard()
     }
 
     fn learned(&self) -> Option<RemotePlan> {

@@ -8,6 +8,7 @@
 
 pub mod error;
 pub mod framing;
+pub mod ice;
 pub mod message;
 pub mod plan;
 pub mod reporting;
@@ -18,6 +19,7 @@ pub mod stats;
 mod export;
 
 pub use error::ErrorCode;
+pub use ice::*;
 pub use message::*;
 pub use plan::*;
 pub use reporting::*;

@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CertificatePlan, DtlsState, ErrorCode, LocalId, SessionId, SessionPlan, SessionSnapshot, SessionStats,
-    StreamId,
+    CertificatePlan, DtlsState, ErrorCode, IceState, LocalId, SessionId, SessionPlan, SessionSnapshot,
+    SessionStats, StreamId,
 };
 
 /// One frame from the control plane.
@@ -192,6 +192,21 @@ pub enum Event {
     /// A DTLS association has come further.
     #[serde(rename_all = "camelCase")]
     DtlsState { session: SessionId, revision: u64, stream: StreamId, component: Component, state: DtlsState },
+    /// ICE with a peer has come further, or not.
+    #[serde(rename_all = "camelCase")]
+    IceState { session: SessionId, revision: u64, stream: StreamId, state: IceState },
+    /// Connectivity checks, or answers to ours, that are not authentic are being dropped. At most one per stream in
+    /// ten seconds.
+    #[serde(rename_all = "camelCase")]
+    RefusedCheck {
+        session: SessionId,
+        revision: u64,
+        stream: StreamId,
+        component: Component,
+        #[cfg_attr(test, ts(type = "string"))]
+        source: SocketAddr,
+        packets: u64,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SessionId, StreamId};
+use crate::{IceSnapshot, SessionId, StreamId};
 
 /// How the packets exchanged with a stream's peer are protected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,6 +129,7 @@ pub struct StreamSnapshot {
     pub rtcp: Option<KeysSnapshot>,
     /// Of the transport stream of a bundle: which stream each source is of.
     pub bundled: Vec<BundledSource>,
+    pub ice: Option<IceSnapshot>,
 }
 
 /// A source of a bundle that was told apart by its header extension or payload type.
@@ -169,33 +170,4 @@ pub struct SourceSnapshot {
     pub rtcp_index: Option<u32>,
     /// Added to the sequence numbers of this source when they are sent on.
     pub sequence_offset: u16,
-}
-
-/// ICE towards the peer (RFC 8445).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct IcePlan {
-    pub local_ufrag: String,
-    pub local_pwd: String,
-    /// `null`: not signalled yet.
-    pub remote_ufrag: Option<String>,
-    pub remote_pwd: Option<String>,
-    pub role: IceRole,
-    /// We are lite: we only answer checks.
-    pub lite: bool,
-    pub remote_lite: bool,
-    /// The peer's: what stands behind `a=candidate:`.
-    pub candidates: Vec<String>,
-    pub end_of_candidates: bool,
-    /// Grows with an ICE restart.
-    pub generation: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub enum IceRole {
-    Controlling,
-    Controlled,
 }

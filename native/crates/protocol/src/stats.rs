@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{SessionId, StreamId};
+use crate::{IceStats, SessionId, StreamId};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,6 +31,8 @@ pub struct StreamStats {
     pub suite_in: Option<String>,
     /// SRTP suite of what is sent to the peer.
     pub suite_out: Option<String>,
+    /// `null`: no ICE.
+    pub ice: Option<IceStats>,
     /// Sources seen from the peer, at most eight: the idlest gives way.
     pub ingress: Vec<SsrcStats>,
     /// Sources sent to the peer, at most eight.
@@ -69,6 +71,10 @@ pub struct ComponentStats {
     pub unkeyed: u64,
     /// DTLS, handled here.
     pub handshake_packets: u64,
+    /// Connectivity checks of the peer, and its answers to ours.
+    pub checks: u64,
+    /// STUN that does not prove to be the peer's, and dropped.
+    pub refused_checks: u64,
     /// RTP with a payload type that was not negotiated; relayed all the same.
     pub unknown_payload_type: u64,
     /// Where packets to the peer go now.

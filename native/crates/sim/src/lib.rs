@@ -6,6 +6,7 @@
 
 pub mod bundle;
 pub mod crypto;
+pub mod ice;
 pub mod inputs;
 mod nat;
 mod network;

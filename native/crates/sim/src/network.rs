@@ -13,6 +13,7 @@ use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, Sessio
 
 use crate::{
     crypto::{self, Crypto, DtlsEnd},
+    ice::IceEnd,
     nat::{Behaviour, Nat, NatId},
     packets,
     peer::{Peer, PeerId, Received},
@@ -210,6 +211,46 @@ impl Network {
         }
     }
 
+    /// The peer does ICE on its RTP port, or on its RTCP port.
+    pub fn start_ice(&mut self, peer: PeerId, on_rtcp_port: bool, end: IceEnd) {
+        self.peers[peer.0].ice[usize::from(on_rtcp_port)] = Some(end);
+        self.make_checks();
+    }
+
+    /// The ICE agent on a port of a peer.
+    pub fn ice(&mut self, peer: PeerId, on_rtcp_port: bool) -> &mut IceEnd {
+        match &mut self.peers[peer.0].ice[usize::from(on_rtcp_port)] {
+            Some(end) => end,
+            None => panic!("{peer:?} does no ICE"),
+        }
+    }
+
+    /// The peer's host falls silent.
+    pub fn stop_ice(&mut self, peer: PeerId) {
+        self.peers[peer.0].ice = [None, None];
+    }
+
+    fn next_check(&mut self) -> Option<Instant> {
+        let ends = self.peers.iter_mut().flat_map(|peer| peer.ice.iter_mut().flatten());
+        ends.filter_map(IceEnd::poll_timeout).min()
+    }
+
+    fn make_checks(&mut self) {
+        let now = self.instant();
+        let mut sent = Vec::new();
+        for (number, peer) in self.peers.iter_mut().enumerate() {
+            for on_rtcp_port in [false, true] {
+                let Some(end) = &mut peer.ice[usize::from(on_rtcp_port)] else { continue };
+                let own = peer_port(peer.address, on_rtcp_port);
+                let datagrams = end.handle_timeout(now);
+                sent.extend(datagrams.into_iter().map(|(to, bytes)| (PeerId(number), own, to, bytes)));
+            }
+        }
+        for (peer, own, to, bytes) in sent {
+            self.send_from(peer, own, to, bytes);
+        }
+    }
+
     /// The suite of a peer's DTLS association, once it is connected.
     pub fn dtls_suite(&self, peer: PeerId) -> Option<srtp::Suite> {
         self.peers[peer.0].dtls[0].as_ref()?.suite()
@@ -285,7 +326,8 @@ impl Network {
             let arrival = self.in_flight.peek().map(|Reverse(flight)| flight.arrives);
             let timeout =
                 self.proxy.engine.poll_timeout().map(|at| at.saturating_duration_since(self.origin));
-            let due = [arrival, timeout].into_iter().flatten().min().filter(|due| *due <= end);
+            let checks = self.next_check().map(|at| at.saturating_duration_since(self.origin));
+            let due = [arrival, timeout, checks].into_iter().flatten().min().filter(|due| *due <= end);
             let Some(due) = due else {
                 break;
             };
@@ -293,6 +335,8 @@ impl Network {
             if timeout == Some(due) {
                 let sent = self.proxy.handle_timeout(self.instant());
                 self.carry(sent);
+            } else if checks == Some(due) {
+                self.make_checks();
             } else if let Some(Reverse(flight)) = self.in_flight.pop() {
                 self.deliver(flight);
             }
@@ -352,13 +396,22 @@ impl Network {
         for (number, peer) in self.peers.iter_mut().enumerate() {
             let on_rtcp_port = next_port(peer.address) == to;
             if peer.nat == nat && (peer.address == to || on_rtcp_port) {
+                if let Some(spoken) = peer.ice[usize::from(on_rtcp_port)]
+                    .as_mut()
+                    .and_then(|ice| ice.take_in(now, from, &payload))
+                {
+                    answers.extend(spoken.into_iter().map(|(to, answer)| {
+                        (PeerId(number), peer_port(peer.address, on_rtcp_port), to, answer)
+                    }));
+                    continue;
+                }
                 peer.inbox.push(Received { at, from, on_rtcp_port, payload: payload.clone() });
                 let spoken = peer.shake_hands(now, on_rtcp_port, &payload);
-                answers.extend(spoken.into_iter().map(|answer| (PeerId(number), to, answer)));
+                answers.extend(spoken.into_iter().map(|answer| (PeerId(number), to, from, answer)));
             }
         }
-        for (peer, own, answer) in answers {
-            self.send_from(peer, own, from, answer);
+        for (peer, own, to, answer) in answers {
+            self.send_from(peer, own, to, answer);
         }
     }
 
@@ -379,6 +432,10 @@ impl Network {
     fn instant(&self) -> Instant {
         self.origin + self.now
     }
+}
+
+fn peer_port(rtp: SocketAddr, on_rtcp_port: bool) -> SocketAddr {
+    if on_rtcp_port { next_port(rtp) } else { rtp }
 }
 
 fn next_port(address: SocketAddr) -> SocketAddr {

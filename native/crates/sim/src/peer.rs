@@ -7,6 +7,7 @@ use std::{
 
 use crate::{
     crypto::{Crypto, DtlsEnd},
+    ice::IceEnd,
     nat::NatId,
     packets,
 };
@@ -50,6 +51,8 @@ pub struct Peer {
     pub rtcp_crypto: Option<Crypto>,
     /// DTLS on the RTP port and on the RTCP port.
     pub dtls: [Option<DtlsEnd>; 2],
+    /// ICE on the RTP port and on the RTCP port.
+    pub ice: [Option<IceEnd>; 2],
 }
 
 impl Peer {
@@ -65,6 +68,7 @@ impl Peer {
             crypto: None,
             rtcp_crypto: None,
             dtls: [None, None],
+            ice: [None, None],
         }
     }
 

@@ -7,6 +7,7 @@ pub mod dtls;
 pub mod extension;
 pub mod rtcp;
 pub mod rtp;
+pub mod stun;
 pub mod telephone_event;
 
 pub use demux::{Kind, classify};

@@ -1,0 +1,154 @@
+//! The ICE side of sessions: takes connectivity checks to the agents, and does what follows from them.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, VecDeque},
+    net::SocketAddr,
+};
+
+use protocol::Event;
+use slab::Slab;
+
+use crate::{
+    handshaking::{Desk, Sent},
+    io::{Outbox, SocketId},
+    moment::Moment,
+    pipeline::{DROPPED, Fate, Passage},
+    session::Session,
+};
+
+/// When which session wants to be driven; outdated entries are skipped.
+#[derive(Debug, Default)]
+pub struct Checks {
+    due: BinaryHeap<Reverse<(Moment, u32)>>,
+}
+
+impl Checks {
+    /// Has the session driven at this time at the latest.
+    pub fn schedule(&mut self, key: u32, session: &mut Session, at: Option<Moment>) {
+        let Some(at) = at else { return };
+        if session.checks_due.is_none_or(|due| at < due) {
+            session.checks_due = Some(at);
+            self.due.push(Reverse((at, key)));
+        }
+    }
+
+    pub fn next_due(&self) -> Option<Moment> {
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// Drives the agents that want to be.
+    pub fn work(
+        &mut self,
+        sessions: &mut Slab<Session>,
+        now: Moment,
+        desk: &mut Desk,
+        events: &mut VecDeque<Event>,
+        out: &mut impl Outbox,
+    ) -> Sent {
+        let mut sent = Sent::default();
+        while let Some(key) = self.pop_due(now) {
+            let Some(session) = sessions.get_mut(key as usize) else { continue };
+            if session.checks_due.is_none_or(|due| now < due) {
+                continue;
+            }
+            session.checks_due = None;
+            for at in 0..session.streams.len() {
+                let Some(ice) = &mut session.streams[at].ice else { continue };
+                ice.drive(now, &mut |base, to, bytes| sent.post(out, base, to, bytes));
+                conclude(key, session, at, now, desk, events);
+            }
+            let due = next_due(session);
+            self.schedule(key, session, due);
+        }
+        sent
+    }
+
+    fn pop_due(&mut self, now: Moment) -> Option<u32> {
+        let Reverse((at, _)) = self.due.peek()?;
+        if *at > now {
+            return None;
+        }
+        self.due.pop().map(|Reverse((_, key))| key)
+    }
+}
+
+impl Passage<'_> {
+    /// Takes a STUN message to the agent it is for.
+    pub fn check(&mut self, datagram: &[u8], out: &mut impl Outbox) -> Fate {
+        let (now, port, from) = (self.now, self.socket, self.from);
+        let is_own = self.session.is_own(from);
+        let stream = &mut self.session.streams[self.stream];
+        let mut sent = Sent::default();
+        let mut send = |base: u32, to: SocketAddr, bytes: &[u8]| sent.post(out, base, to, bytes);
+        let result = match &mut stream.ice {
+            Some(ice) if !is_own => ice.handle(now, port, self.arrived_on, from, datagram, &mut send),
+            Some(_) | None => Err(ice::Refused),
+        };
+        if result.is_err() {
+            self.count_refused();
+            return DROPPED;
+        }
+        stream.half_mut(port).failures().checks += 1;
+        conclude(self.key, self.session, self.stream, now, self.desk, self.events);
+        let due = next_due(self.session);
+        self.checks.schedule(self.key, self.session, due);
+        Fate { sent_packets: sent.packets, sent_bytes: sent.bytes, dropped: false }
+    }
+
+    fn count_refused(&mut self) {
+        let (now, source, component) = (self.now, self.from, self.socket);
+        let stream = &mut self.session.streams[self.stream];
+        let id = stream.id;
+        let Some(packets) = stream.half_mut(component).count_refused(now, source) else {
+            return;
+        };
+        let (session, revision) = (self.session.session_id(), self.session.revision);
+        self.events.push_back(Event::RefusedCheck {
+            session,
+            revision,
+            stream: id,
+            component,
+            source,
+            packets,
+        });
+    }
+}
+
+impl Sent {
+    fn post(&mut self, out: &mut impl Outbox, base: u32, to: SocketAddr, bytes: &[u8]) {
+        out.send(SocketId(base), to, bytes);
+        self.packets += 1;
+        self.bytes += bytes.len() as u64;
+    }
+}
+
+/// Does what has come of checks: media moves, a handshake may begin, a new state is reported.
+fn conclude(
+    key: u32,
+    session: &mut Session,
+    at: usize,
+    now: Moment,
+    desk: &mut Desk,
+    events: &mut VecDeque<Event>,
+) {
+    if session.streams[at].aim() && session.speaks_dtls() {
+        desk.schedule(key, session, Some(now));
+    }
+    let stream = &mut session.streams[at];
+    let Some(ice) = &mut stream.ice else { return };
+    let state = ice.state();
+    if ice.reported.replace(state) != Some(state) {
+        let stream = stream.id;
+        events.push_back(Event::IceState {
+            session: session.session_id(),
+            revision: session.revision,
+            stream,
+            state,
+        });
+    }
+}
+
+fn next_due(session: &Session) -> Option<Moment> {
+    session.streams.iter().filter_map(|stream| stream.ice.as_ref()?.next_due()).min()
+}
