@@ -223,7 +223,7 @@ const DRAINED = 3;
 const LAST_NOTICES_MS = 10_000;
 
 /** What the data plane can do besides relaying. */
-const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp']);
+const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp', 'ice']);
 /** How long a client waits for a program that still starts; it asks again after a second. */
 const PATIENCE_MS = 1_500;
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';

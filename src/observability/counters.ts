@@ -22,6 +22,10 @@ export type Counters = {
   /** Parties with another DTLS certificate than they announced. */
   fingerprintMismatches: number;
   dtlsFailures: number;
+  iceFailures: number;
+  iceDisconnections: number;
+  /** STUN messages that did not prove to be a party's. */
+  refusedChecks: number;
   noFirstPacketEvents: number;
   dataPlaneLosses: number;
   callsReapplied: number;
@@ -54,6 +58,9 @@ export function newCounters(): Counters {
     foreignPackets: 0,
     fingerprintMismatches: 0,
     dtlsFailures: 0,
+    iceFailures: 0,
+    iceDisconnections: 0,
+    refusedChecks: 0,
     noFirstPacketEvents: 0,
     dataPlaneLosses: 0,
     callsReapplied: 0,

@@ -91,6 +91,32 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    iceState({ session: callId, stream, state }: Extract<Event, { kind: 'iceState' }>): void {
+      switch (state) {
+        case 'waiting':
+        case 'checking':
+        case 'connected':
+        case 'completed':
+          log.debug({ callId, stream, state }, 'ICE');
+          return;
+        case 'failed':
+          counters.iceFailures += 1;
+          log.warn({ callId, stream }, 'ICE failed: no candidate pair of a party works');
+          return;
+        case 'disconnected':
+          counters.iceDisconnections += 1;
+          log.warn({ callId, stream }, 'a party has stopped consenting to media');
+          return;
+      }
+    },
+
+    refusedCheck(event: Extract<Event, { kind: 'refusedCheck' }>): void {
+      const { session: callId, stream, component, source, packets } = event;
+      counters.refusedChecks += packets;
+      log.warn({ callId, stream, component, packets }, 'connectivity checks of a stranger dropped');
+      log.debug({ callId, stream, component, source }, 'the stranger');
+    },
+
     snapshotFailed(error: unknown): void {
       log.error({ error: textOf(error) }, 'state of protected calls not saved');
     },

@@ -257,6 +257,10 @@ export class CallService {
         return;
       case 'dtlsState':
         return events.dtlsState(event);
+      case 'iceState':
+        return events.iceState(event);
+      case 'refusedCheck':
+        return events.refusedCheck(event);
       case 'mediaTimeout':
         if (call === undefined) await this.#keeper.release(event.session);
         // Signalling that came in since then has started the wait anew.

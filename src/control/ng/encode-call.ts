@@ -1,5 +1,11 @@
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../../command/reply.js';
-import type { ComponentStats, MosSample, SsrcStats, StreamStats } from '../../dataplane/protocol.gen.js';
+import type {
+  ComponentStats,
+  IceStats,
+  MosSample,
+  SsrcStats,
+  StreamStats,
+} from '../../dataplane/protocol.gen.js';
 import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
 
 /**
@@ -79,10 +85,23 @@ function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atM
       textAt('type', media.type) +
       textAt('protocol', media.protocol) +
       present('codec', codecInUse(media, stats)) +
+      iceRecord(stats?.ice ?? undefined) +
       `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, atMs))}` +
       listAt('flags', media.flags, textOf) +
       listAt('ingress SSRCs', stats?.ingress ?? [], withSsrc) +
       listAt('egress SSRCs', stats?.egress ?? [], withSsrc),
+  );
+}
+
+function iceRecord(ice: IceStats | undefined): string {
+  if (ice === undefined) return '';
+  return dictionaryAt(
+    'ICE',
+    textAt('state', ice.state) +
+      textAt('role', ice.role) +
+      integerAt('generation', ice.generation) +
+      present('RTP remote', ice.rtp?.remote) +
+      present('RTCP remote', ice.rtcp?.remote),
   );
 }
 
