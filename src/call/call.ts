@@ -25,6 +25,8 @@ export type Call = {
   /** The call ends at this time unless signalling revives it. */
   readonly deleteAtMs?: number;
   readonly dropTraffic: boolean;
+  /** Reports of the parties end here, and we send our own. */
+  readonly generateRtcp?: boolean;
   readonly restrictions: readonly Restriction[];
   /** Next id of a leg, stream or local. */
   readonly nextId: number;
@@ -183,6 +185,8 @@ export type Signalled = {
   readonly ptimeMs?: number;
   /** Payload types with encoding and clock, in the form of `payloads.ts`. */
   readonly payloads: string;
+  /** What it says of RTCP, in the form of `rtcp-said.ts`. */
+  readonly rtcp?: string;
   /** Absent: the party offers no keys. */
   readonly security?: SignalledSecurity;
   /** Absent: the party does no ICE. */

@@ -9,6 +9,7 @@ import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import { answerCandidates, answerProtection } from './answer-protection.js';
 import { codecsOfAnswer } from './codecs.js';
+import { ruleOfAnswer } from './feedback.js';
 import { chooseLocal, useLocal } from './locals.js';
 import type { Means } from './means.js';
 import type { Exchange } from './offer.js';
@@ -156,6 +157,7 @@ function answerStream(
     payloads,
     rtcp: offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
     mux: offererMuxed,
+    feedback: ruleOfAnswer(view.media.protocol, protection.protocol, asked.rtcp),
     ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
     security: protection.security,
     ice: candidates.lines,

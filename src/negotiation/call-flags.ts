@@ -41,8 +41,14 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
       strict: call.learning.strict || flags.strictSource,
       handover: call.learning.handover || flags.mediaHandover,
     },
+    ...(flags.generateRtcp !== undefined && { generateRtcp: flags.generateRtcp }),
     dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
   };
+}
+
+/** Reports of our own under a key of the parties would use its keystream twice (RFC 3711 §9.1). */
+export function withOwnKeys(flags: MediaFlags, { generateRtcp }: Call): MediaFlags {
+  return generateRtcp === true && !flags.recrypt ? { ...flags, recrypt: true } : flags;
 }
 
 function withoutDeletion(call: Call): Call {

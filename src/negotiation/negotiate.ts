@@ -6,7 +6,7 @@ import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { withBoundPorts } from '../store/call-codec.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
-import { newCall, withCallFlags } from './call-flags.js';
+import { newCall, withCallFlags, withOwnKeys } from './call-flags.js';
 import { refusedPlan } from './capabilities.js';
 import { Draws } from './draws.js';
 import type { Facts } from './facts.js';
@@ -57,8 +57,8 @@ export function negotiateOffer(
   const shortCut = withoutNegotiation(command, body, facts);
   if (shortCut) return shortCut;
 
-  const { flags } = command;
-  const before = withCallFlags(call ?? newCall(command, client, facts), flags, facts);
+  const before = withCallFlags(call ?? newCall(command, client, facts), command.flags, facts);
+  const flags = withOwnKeys(command.flags, before);
   const ids = idsOf(before);
   const found = offerParties(before, command, facts.now, ids);
   if (found.kind === 'failure') return found;
@@ -80,8 +80,8 @@ export function negotiateAnswer(
   const shortCut = withoutNegotiation(command, body, facts);
   if (shortCut) return shortCut;
 
-  const { flags } = command;
-  const before = withCallFlags(call, flags, facts);
+  const before = withCallFlags(call, command.flags, facts);
+  const flags = withOwnKeys(command.flags, before);
   const ids = idsOf(before);
   const parties = answerParties(before, command, facts.now, ids);
   if (parties.kind === 'failure') return parties;

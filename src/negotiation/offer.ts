@@ -10,6 +10,7 @@ import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
 import { codecsOfOffer } from './codecs.js';
+import { ruleOfOffer } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import type { Ids } from './ids.js';
 import { pairLines } from './lines.js';
@@ -175,6 +176,7 @@ function offerStream(
       payloads: payloads.payloads,
       rtcp: isPassed ? (said.rtcpMux ? 'rtp port' : 'none') : rtcpOfOffer(mux?.offer),
       mux: isPassed ? said.rtcpMux : mux !== undefined && mux.offer !== 'none',
+      feedback: ruleOfOffer(view.media.protocol, protocol),
       ptimeMs: flags.ptimeMs ?? view.ptimeMs,
       security: protection.security,
       ice: candidates.lines,

@@ -8,6 +8,7 @@ import type {
   PayloadPlan,
   RemotePlan,
   RoutePlan,
+  RtcpRules,
   RtcpMode,
   SessionPlan,
   StreamPlan,
@@ -15,6 +16,7 @@ import type {
 import type { RtpMap } from '../sdp/payloads.js';
 import { memoOf } from '../store/call-codec.js';
 import { icePlan } from './ice-plan.js';
+import { rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
 
 type ProtectionPlan = Pick<StreamPlan, 'security' | 'ice'>;
@@ -121,7 +123,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     bundle: null,
     kind: isRelayedAsRtp(stream) ? 'rtp' : 'opaque',
     rtcp,
-    rtcpRules: null,
+    rtcpRules: rulesOf(call, stream, flows),
     remote: remotePlan(said, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
@@ -150,6 +152,12 @@ function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: 
     security: securityPlan(stream, partners, isAltered),
     ice: icePlan(leg, stream, rtcp === 'muxed'),
   };
+}
+
+function rulesOf(call: Call, stream: Stream, flows: readonly Flow[]): RtcpRules | null {
+  if (rtcpMode(stream) === 'none') return null;
+  const partner = flows.find(({ to }) => to === stream)?.from;
+  return partner ? rtcpRules(call, stream, partner) : null;
 }
 
 /** Where the parties do ICE with each other, their checks and handshakes have to come through like their media. */

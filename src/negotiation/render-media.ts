@@ -4,6 +4,7 @@ import { formatExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
+import { type FeedbackRule, feedbackTexts, isWithoutFeedback, otherAttributes } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
 import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
@@ -35,9 +36,9 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
   if (view.label !== undefined) lines.push(`a=label:${view.label}`);
-  for (const payload of slot.payloads) pushPayload(lines, payload);
-  pushExtmaps(lines, view, flags);
-  for (const { value } of view.other) {
+  for (const payload of slot.payloads) pushPayload(lines, payload, slot.feedback);
+  pushExtmaps(lines, slot, flags);
+  for (const value of otherAttributes(view, slot.feedback)) {
     if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
   }
   pushDirection(lines, view, flags);
@@ -77,15 +78,17 @@ function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: Medi
   return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
 }
 
-function pushPayload(lines: string[], payload: PayloadFormat): void {
+function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule): void {
   const { payloadType, encoding, fmtp, rtcpFeedback } = payload;
   if (encoding !== '') lines.push(`a=rtpmap:${formatRtpMap(payload)}`);
   for (const parameters of fmtp) lines.push(`a=fmtp:${payloadType} ${parameters}`);
-  for (const feedback of rtcpFeedback) lines.push(`a=rtcp-fb:${payloadType} ${feedback}`);
+  for (const text of feedbackTexts(rtcpFeedback, rule)) lines.push(`a=rtcp-fb:${payloadType} ${text}`);
 }
 
-function pushExtmaps(lines: string[], view: MediaView, flags: MediaFlags): void {
-  const kept = view.extmaps.filter(({ uri }) => !isStrippedUri(uri, flags));
+function pushExtmaps(lines: string[], { view, feedback }: RelayedSlot, flags: MediaFlags): void {
+  const kept = view.extmaps.filter(
+    ({ uri }) => !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback),
+  );
   // A capability of the party itself (RFC 8285 §6): rtpengine claims it for everybody who has extensions.
   if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))
     lines.push('a=extmap-allow-mixed');

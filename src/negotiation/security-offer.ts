@@ -7,6 +7,7 @@ import { type MediaView, rtpProfile } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import type { Draws } from './draws.js';
 import type { Facts } from './facts.js';
+import { dropsFeedback } from './feedback.js';
 import { refusedConversion, securityLines } from './security.js';
 import { certificateLines, tlsIdFor } from './security-dtls.js';
 import { isSecured, isSecureProfile } from './security-said.js';
@@ -85,7 +86,7 @@ function secured(
 ): SecurityOffer | CommandFailure {
   const before = known?.security;
   const certificate = flags.dtls === 'off' ? null : facts.certificate;
-  const offered = flags.sdes.off ? NO_LINES : linesFor(view, before, flags, facts, draws);
+  const offered = flags.sdes.off ? NO_LINES : linesFor({ view, protocol }, before, flags, facts, draws);
   if (certificate === null && offered.lines.length === 0) {
     return failure('badRequest', `Neither SDES nor DTLS may be offered for ${protocol}`);
   }
@@ -110,7 +111,7 @@ function secured(
 }
 
 function linesFor(
-  view: MediaView,
+  { view, protocol }: Pick<SecurityOffering, 'view' | 'protocol'>,
   before: StreamSecurity | undefined,
   flags: MediaFlags,
   facts: Facts,
@@ -120,7 +121,7 @@ function linesFor(
   // With DTLS towards the offerer its SDES keys will not be used.
   const prefersDtls = view.fingerprint !== undefined && facts.certificate !== null;
   const usesKeys = !prefersDtls || flags.dtls === 'off' || sdes.prefer;
-  const passKeys = usesKeys && !flags.recrypt;
+  const passKeys = usesKeys && !flags.recrypt && !dropsFeedback(view, protocol);
   return offerLines({ theirs: view.crypto, passKeys, former: formerLines(before), sdes }, draws);
 }
 

@@ -12,6 +12,7 @@ import { parseSdp } from '../sdp/parse.js';
 import { type SessionView, viewSession } from '../sdp/session-view.js';
 import { acceptableCodecs } from './codecs.js';
 import type { Facts } from './facts.js';
+import { rtcpSaidBy } from './feedback.js';
 import { iceOf, isTricklePlaceholder, usesIce } from './ice-said.js';
 import { securityOfAnswer, securityOfOffer } from './security-said.js';
 
@@ -78,6 +79,7 @@ function signalledBy(
 ): Signalled {
   const { media } = view;
   const addresses = addressesOf(view, flags, facts) ?? before?.addresses;
+  const rtcp = view.profile === undefined ? undefined : rtcpSaidBy(view);
   return {
     type: detach(media.type),
     protocol: detach(media.protocol),
@@ -88,6 +90,7 @@ function signalledBy(
     rejected: media.port === 0,
     ...(view.ptimeMs !== undefined && { ptimeMs: view.ptimeMs }),
     payloads: detach(packPayloads(acceptableCodecs(view.payloads, flags.codec))),
+    ...(rtcp !== undefined && { rtcp }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Local, Stream } from '../call/call.js';
 import type { NetworkAddress } from '../sdp/address.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
+import type { FeedbackRule } from './feedback.js';
 
 /** One `m=` section of the SDP for the receiver, decided but not written. */
 export type Slot = RelayedSlot | RejectedSlot | { readonly kind: 'untouched'; readonly view: MediaView };
@@ -17,6 +18,7 @@ export type RelayedSlot = {
   readonly payloads: readonly PayloadFormat[];
   readonly rtcp: 'own port' | 'rtp port' | 'none';
   readonly mux: boolean;
+  readonly feedback: FeedbackRule;
   readonly ptimeMs: number | undefined;
   /** Attributes about keys, without `a=`. */
   readonly security: readonly string[];

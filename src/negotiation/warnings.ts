@@ -11,7 +11,6 @@ export function ignoredFlags(flags: MediaFlags, { capabilities }: Facts): string
   note(flags.t38.length > 0, 'T.38');
   note(flags.osrtp.size > 0 && !capabilities.has('srtp'), 'OSRTP');
   note(flags.recordCall === 'on', 'record-call');
-  note(flags.generateRtcp === true, 'generate RTCP');
   note(flags.passthrough === true && !capabilities.has('ice'), 'passthrough');
   note(
     [...flags.bundle].some((item) => item !== 'reject'),

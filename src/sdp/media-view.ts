@@ -1,5 +1,6 @@
 import { type NetworkAddress, parseConnection, parseRtcp, type RtcpAttribute } from './address.js';
 import { attributeName, decimalUpTo } from './attributes.js';
+import { rtcpBandwidth } from './bandwidth.js';
 import { type CryptoAttribute, parseCrypto } from './crypto.js';
 import { type Direction, narrowerDirection, parseDirection } from './direction.js';
 import { type Fingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
@@ -41,6 +42,8 @@ export type MediaView = {
   /** `i=` of the section. */
   readonly title: Line | undefined;
   readonly bandwidth: readonly Line[];
+  /** Bits per second for RTCP, if that is said. */
+  readonly rtcpBandwidthBps: number | undefined;
   /**
    * Attributes nobody here understands, in order. Without RTP these include what only RTP gives a meaning to, and
    * `setup`, `fingerprint`, `tls-id`, `crypto`: the parties speak through us about a protocol we do not know.
@@ -129,6 +132,7 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
     ice: iceAttributes(attributes.iceLines, session.ice),
     title,
     bandwidth,
+    rtcpBandwidthBps: rtcpBandwidth(bandwidth, session.bandwidth),
     other: attributes.other,
   };
   return { ok: true, view };

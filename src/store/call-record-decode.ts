@@ -53,6 +53,7 @@ function readCall(f: Fields): Call {
     deleteDelayMs: f.number('dd'),
     ...f.optional('deleteAtMs', 'da', number),
     dropTraffic: f.flag('dt'),
+    ...f.optional('generateRtcp', 'gr', () => true),
     restrictions: f.list('re').map(restriction),
     nextId: f.number('n'),
     legs: f.list('legs').map((leg) => readLeg(new Fields(leg))),
@@ -140,6 +141,7 @@ function readSignalled(f: Fields): Signalled {
     rejected: f.flag('r'),
     ...f.optional('ptimeMs', 'pt', number),
     payloads: f.text('pl'),
+    ...f.optional('rtcp', 'fb', text),
     ...f.optional('security', 'sc', readSaidSecurity),
     ...f.optional('ice', 'ic', readSaidIce),
   };

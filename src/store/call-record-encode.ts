@@ -41,6 +41,7 @@ export function encodeCallRecord(call: Call): CallRecord {
     dd: call.deleteDelayMs,
     da: call.deleteAtMs,
     dt: flag(call.dropTraffic),
+    gr: flag(call.generateRtcp === true),
     re: some(call.restrictions),
     n: call.nextId,
     legs: call.legs.map(encodeLeg),
@@ -123,6 +124,7 @@ function encodeSignalled(said: Signalled): SignalledRecord {
     r: flag(said.rejected),
     pt: said.ptimeMs,
     pl: said.payloads,
+    fb: said.rtcp,
     sc: said.security && encodeSaidSecurity(said.security),
     ic: said.ice && encodeSaidIce(said.ice),
   };

@@ -21,6 +21,7 @@ export type CallRecord = {
   readonly dd: number;
   readonly da: number | undefined;
   readonly dt: 1 | undefined;
+  readonly gr: 1 | undefined;
   readonly re: readonly string[] | undefined;
   readonly n: number;
   readonly legs: readonly LegRecord[];
@@ -124,6 +125,7 @@ export type SignalledRecord = {
   readonly r: 1 | undefined;
   readonly pt: number | undefined;
   readonly pl: string;
+  readonly fb: string | undefined;
   /** Crypto lines, fingerprint, setup, `tls-id`. */
   readonly sc: readonly (string | null)[] | undefined;
   /** `ufrag`, `pwd`, options, candidates; 1 lite, 2 complete. */

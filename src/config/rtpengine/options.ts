@@ -198,7 +198,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['mos', noted('list', 'measured and reported quality are both kept')],
   ['measure-rtp', noted('flag', 'quality is always measured')],
   ['ssrc-reporting', noted('value', 'statistics always name every source')],
-  ['rtcp-interval', missing('value', 'RTCP of our own')],
+  ['rtcp-interval', noted('value', 'reports of our own come at the times of RFC 3550')],
   ...all(
     missing('value', 'announcements'),
     ...['host', 'port', 'user', 'pass', 'query'].map((name) => `mysql-${name}`),

@@ -1,0 +1,55 @@
+import type { Call, Stream } from '../call/call.js';
+import { type RtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
+import type { ReportsPlan, RtcpRules } from '../dataplane/protocol.gen.js';
+import { hasFeedbackProfile, isForBoth } from './feedback.js';
+
+/** What the party of a stream gets in RTCP; `null`: what its partner sends, as it is. */
+export function rtcpRules(call: Call, stream: Stream, partner: Stream): RtcpRules | null {
+  // Where keys go through, nobody here can read RTCP.
+  if ([stream, partner].some(hasPassedKeys)) return null;
+  const hasFeedback = hasFeedbackProfile(protocolOf(stream));
+  const isConverted = isConvertedBetween(stream, partner);
+  if (!isConverted && call.generateRtcp !== true) return null;
+  const said = unpackRtcpSaid(stream.inForce?.rtcp);
+  const theirs = unpackRtcpSaid(partner.inForce?.rtcp);
+  const reports = (when: ReportsPlan['when']) => reportsPlan(when, stream.type, said, hasFeedback);
+  return {
+    feedback: isConverted ? said.feedback.filter(isForBoth) : null,
+    reducedSize: !isConverted && said.reducedSize && theirs.reducedSize,
+    reports: call.generateRtcp ? reports('always') : hasFeedback ? reports('missing') : null,
+  };
+}
+
+function hasPassedKeys({ transparent, security }: Stream): boolean {
+  const agreed = security?.agreed;
+  return transparent !== undefined || (agreed?.kind === 'sdes' && agreed.borrowed);
+}
+
+function isConvertedBetween(one: Stream, other: Stream): boolean {
+  return hasFeedbackProfile(protocolOf(one)) !== hasFeedbackProfile(protocolOf(other));
+}
+
+function reportsPlan(
+  when: ReportsPlan['when'],
+  type: string,
+  said: RtcpSaid,
+  hasFeedback: boolean,
+): ReportsPlan {
+  const bandwidthBps = said.bandwidthBps ?? (type === 'video' ? VIDEO_BPS : AUDIO_BPS);
+  return { when, intervalMs: hasFeedback ? reducedMinimumMs(bandwidthBps) : MINIMUM_MS, bandwidthBps };
+}
+
+/** RFC 3550 §6.2: 360 seconds by the session's bandwidth in kilobits, of which RTCP has a twentieth. */
+function reducedMinimumMs(bandwidthBps: number): number {
+  if (bandwidthBps === 0) return MINIMUM_MS;
+  return Math.max(1000, Math.min(MINIMUM_MS, Math.trunc((360_000 * 1000) / (bandwidthBps * 20))));
+}
+
+function protocolOf(stream: Stream): string {
+  return stream.inForce?.protocol ?? stream.protocol;
+}
+
+const MINIMUM_MS = 5000;
+/** A twentieth of 64 kbit/s, and of 1 Mbit/s. */
+const AUDIO_BPS = 3200;
+const VIDEO_BPS = 50_000;
