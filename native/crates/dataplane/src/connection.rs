@@ -186,7 +186,7 @@ const MAX_UNSENT: usize = 2 * framing::MAX_FRAME;
 mod tests {
     use super::*;
 
-    const PLAN: &str = r#"{"session":"a","revision":1,"memo":"}}","tos":0,"streams":[],"routes":[],
+    const PLAN: &str = r#"{"session":"a","revision":1,"memo":"}}","tos":0,"streams":[],"routes":[],"reportTelephoneEvents":false,
         "timeouts":{"mediaMs":1,"silentMs":1,"offerMs":1,"firstPacketMs":null}}"#;
 
     #[test]
