@@ -190,8 +190,13 @@ function withInherited(
   configured: readonly ListenAddress[],
   inherited: readonly InheritedListener[],
 ): readonly (ListenAddress & { fd?: number })[] {
-  const ofProtocol = inherited.filter((listener) => listener.protocol === protocol);
-  const fds = new Map(ofProtocol.map((listener) => [showTransportAddress(listener), listener.fd]));
+  const fds = new Map(
+    inherited.flatMap((listener) =>
+      'path' in listener || listener.protocol !== protocol
+        ? []
+        : [[showTransportAddress(listener), listener.fd] as const],
+    ),
+  );
   return configured.map((address) => {
     const fd = fds.get(showTransportAddress(address));
     return fd === undefined ? address : { ...address, fd };
@@ -203,7 +208,13 @@ function rtpproxyListen(
   config: Config,
   inherited: readonly InheritedListener[],
 ): RtpproxyListen {
-  if ('path' in listener) return { ...listener, mode: config.rtpproxy.socketMode };
+  if ('path' in listener) {
+    const protocol = listener.kind === 'unix-dgram' ? 'unix-dgram' : 'unix';
+    const isHeld = (one: InheritedListener): boolean =>
+      'path' in one && one.path === listener.path && one.protocol === protocol;
+    const fd = inherited.find(isHeld)?.fd;
+    return { ...listener, mode: config.rtpproxy.socketMode, ...(fd !== undefined && { fd }) };
+  }
   const [held] = withInherited(listener.kind, [listener], inherited);
   return { ...listener, ...held };
 }

@@ -4,14 +4,18 @@ import { boolean, list, type Section, shown, text } from './fields.js';
 import type { ListenAddress, RtpproxyConfig, RtpproxyListenConfig } from './schema.js';
 import type { Value } from './value.js';
 
-/** Reads `listen.rtpproxy`: `udp:127.0.0.1:22222`, `unix:/run/rtpproxy.sock`, `cunix:PATH`, `tcp:[::1]:22222`. */
+/** Reads `listen.rtpproxy`: `udp:127.0.0.1:22222`, `unix:/run/rtpproxy.sock`, `tcp:[::1]:22222`. */
 export function rtpproxyListeners(listen: Section): readonly RtpproxyListenConfig[] {
   const listeners = new Map<string, RtpproxyListenConfig>();
   for (const { value, path } of list(listen, 'rtpproxy') ?? []) {
     const refuse = (text: string): number => listen.mistakes.push({ where: value.where, path, text });
     const listener = value.kind === 'scalar' ? parseRtpproxyListener(String(value.value)) : undefined;
     if (listener === undefined) {
-      refuse(`${shown(value)} is not udp:ADDRESS[:PORT], tcp:ADDRESS[:PORT], unix:PATH or cunix:PATH`);
+      refuse(`${shown(value)} is not ${LISTENERS}`);
+      continue;
+    }
+    if ('path' in listener && Buffer.byteLength(listener.path) > LONGEST_PATH) {
+      refuse(`${listener.path} is longer than the ${LONGEST_PATH} bytes a socket's path can have`);
       continue;
     }
     const name = showRtpproxyListener(listener);
@@ -46,9 +50,10 @@ export function showRtpproxyListener(listener: RtpproxyListenConfig): string {
 
 /** The protocol's own names for families count, too; `*` is any address, and the port may be left out. */
 function parseRtpproxyListener(written: string): RtpproxyListenConfig | undefined {
-  const [, kind = 'unix', rest = ''] = /^(?:(udp6?|tcp6?|c?unix):)?(.*)$/.exec(written.trim()) ?? [];
-  if (kind === 'unix' || kind === 'cunix') {
-    return rest.startsWith('/') || kind === 'cunix' ? { kind, path: rest } : undefined;
+  const [, kind = 'unix', rest = ''] =
+    /^(?:(udp6?|tcp6?|c?unix|unix-dgram):)?(.*)$/.exec(written.trim()) ?? [];
+  if (kind === 'unix' || kind === 'cunix' || kind === 'unix-dgram') {
+    return rest.startsWith('/') || (kind === 'cunix' && rest !== '') ? { kind, path: rest } : undefined;
   }
   const ip6 = kind.endsWith('6');
   const match = /^(?:\[([^\]]+)\]|([^:]+|[0-9a-f:]*::?[0-9a-f:]*?))(?::(\d{1,5}))?$/i.exec(rest);
@@ -80,3 +85,6 @@ function targetOf(value: Value): string | undefined {
 }
 
 const DEFAULT_PORT = 22_222;
+const LISTENERS = 'udp:ADDRESS[:PORT], tcp:ADDRESS[:PORT], unix:PATH, cunix:PATH or unix-dgram:PATH';
+/** What the kernel takes. */
+const LONGEST_PATH = 107;

@@ -2,7 +2,7 @@ import { isWildcard, showTransportAddress } from './addresses.js';
 import type { Config, ListenAddress } from './schema.js';
 
 /** The supervisor's options: what has to be known before this process runs, and stays when it is restarted. */
-export function launchArguments({ controlTos, dataPlane, listen, log }: Config): readonly string[] {
+export function launchArguments({ controlTos, dataPlane, listen, log, rtpproxy }: Config): readonly string[] {
   const { socket, io, shards } = dataPlane;
   return [
     ...(socket === null ? [] : ['--socket', socket]),
@@ -13,11 +13,12 @@ export function launchArguments({ controlTos, dataPlane, listen, log }: Config):
     ...(controlTos === 0 ? [] : ['--control-tos', String(controlTos)]),
     ...listen.ng.filter(isHeld).flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
     ...listen.ngTcp.flatMap((address) => ['--listen-tcp', showTransportAddress(address)]),
-    ...listen.rtpproxy.flatMap((listener) =>
-      'path' in listener || !isHeld(listener)
-        ? []
-        : [`--listen-${listener.kind}`, showTransportAddress(listener)],
-    ),
+    ...listen.rtpproxy.flatMap((listener) => {
+      if ('path' in listener)
+        return [`--listen-${listener.kind === 'unix-dgram' ? 'unix-dgram' : 'unix'}`, listener.path];
+      return isHeld(listener) ? [`--listen-${listener.kind}`, showTransportAddress(listener)] : [];
+    }),
+    ...(rtpproxy.socketMode === 0o660 ? [] : ['--socket-mode', rtpproxy.socketMode.toString(8)]),
   ];
 }
 
@@ -29,29 +30,36 @@ function isHeld({ address }: ListenAddress): boolean {
   return !isWildcard(address);
 }
 
-export type InheritedListener = ListenAddress & { readonly protocol: string; readonly fd: number };
+/** What the supervisor has bound and keeps open across restarts of this process. */
+export type InheritedListener =
+  | (ListenAddress & { readonly protocol: string; readonly fd: number })
+  | { readonly path: string; readonly protocol: string; readonly fd: number };
 
-/** Reads `TANDEM_LISTEN_FDS`: sockets the supervisor has bound and keeps open across restarts of this process. */
+/** Reads `TANDEM_LISTEN_FDS`. */
 export function parseInheritedListeners(text: string | undefined): readonly InheritedListener[] {
   if (text === undefined || text === '') return [];
   const parsed: unknown = JSON.parse(text);
   if (!Array.isArray(parsed) || !parsed.every(isInheritedListener)) {
-    throw new Error('TANDEM_LISTEN_FDS is not a list of {protocol, address, port, fd}');
+    throw new Error(
+      'TANDEM_LISTEN_FDS is not a list of {protocol, address, port, fd} and {protocol, path, fd}',
+    );
   }
   return parsed;
 }
 
 function isInheritedListener(value: unknown): value is InheritedListener {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
+  if (typeof value !== 'object' || value === null) return false;
+  const isOpen =
     'protocol' in value &&
     typeof value.protocol === 'string' &&
+    'fd' in value &&
+    typeof value.fd === 'number';
+  if (!isOpen) return false;
+  if ('path' in value) return typeof value.path === 'string';
+  return (
     'address' in value &&
     typeof value.address === 'string' &&
     'port' in value &&
-    typeof value.port === 'number' &&
-    'fd' in value &&
-    typeof value.fd === 'number'
+    typeof value.port === 'number'
   );
 }

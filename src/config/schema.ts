@@ -31,8 +31,8 @@ export type Config = {
 
 export type RtpproxyListenConfig =
   | ({ readonly kind: 'udp' | 'tcp' } & ListenAddress)
-  /** `unix`: one command a connection; `cunix`: lines. */
-  | { readonly kind: 'unix' | 'cunix'; readonly path: string };
+  /** `unix`: one command a connection; `cunix`: lines; `unix-dgram`: datagrams with a cookie. */
+  | { readonly kind: 'unix' | 'cunix' | 'unix-dgram'; readonly path: string };
 
 /** What concerns the rtpproxy protocol only. */
 export type RtpproxyConfig = {

@@ -8,6 +8,7 @@ const PACKAGES = {
   tcpdump: 'tcpdump',
   rtpengine: 'rtpengine-daemon',
   iptables: 'iptables',
+  socat: 'socat',
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

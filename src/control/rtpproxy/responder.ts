@@ -33,13 +33,17 @@ export class RtpproxyResponder {
     this.#dialect = { bridged: options.bridged, notifies: options.notify.length > 0 };
   }
 
-  /** Answers `cookie SP command`. Undefined: the datagram is empty. */
-  async answerDatagram(frame: Buffer, client: Client): Promise<Buffer | undefined> {
+  /** Answers `cookie SP command`; `origin` tells clients apart. Undefined: the datagram is empty. */
+  async answerDatagram(
+    frame: Buffer,
+    client: Client,
+    origin: { readonly address: string; readonly port: number } = client,
+  ): Promise<Buffer | undefined> {
     const text = frame.toString('latin1');
     const [, cookie, line] = /^[ \t\r\n]*([^ \t\r\n]+)([\s\S]*)$/.exec(text) ?? [];
     if (cookie === undefined || line === undefined) return undefined;
     const { cache, clock } = this.#options;
-    const request = { address: client.address, port: client.port, cookie, payload: frame };
+    const request = { address: origin.address, port: origin.port, cookie, payload: frame };
     const answer = cache.reply(request, clock(), async () =>
       Buffer.from(
         `${cookie} ${await this.answerLine(frame.length > MAX_REQUEST ? '' : line, client)}`,

@@ -3,13 +3,20 @@ import type { PairHandler } from '../../service/ports.js';
 import type { ReplyCache } from '../reply-cache.js';
 import { closeUdp, type ControlLogger, type ListenAddress, listenUdp } from '../udp.js';
 import { RtpproxyResponder } from './responder.js';
+import { openCarrier } from './carrier.js';
 import { listenStream } from './stream.js';
 
 /** Where to listen: datagrams with a cookie, one request a connection, or lines. */
 export type RtpproxyListen =
   | ({ readonly kind: 'udp' } & ListenAddress)
   | ({ readonly kind: 'tcp' } & ListenAddress)
-  | { readonly kind: 'unix' | 'cunix'; readonly path: string; readonly mode: number };
+  | {
+      readonly kind: 'unix' | 'cunix' | 'unix-dgram';
+      readonly path: string;
+      readonly mode: number;
+      /** Bound already and handed over; of `unix-dgram` the carrier of its datagrams. */
+      readonly fd?: number;
+    };
 
 export type RtpproxyServerOptions = {
   readonly listen: readonly RtpproxyListen[];
@@ -48,6 +55,10 @@ export async function startRtpproxyServer(options: RtpproxyServerOptions): Promi
       closers.push(() => closeUdp(sockets));
       const bound = sockets[0]?.address();
       if (bound !== undefined) addresses.push({ address: bound.address, port: bound.port });
+      return;
+    }
+    if (listen.kind === 'unix-dgram') {
+      closers.push(openCarrier(listen, responder, logger));
       return;
     }
     const at = listen.kind === 'tcp' ? listen : ({ ...listen, kind: 'unix' } as const);

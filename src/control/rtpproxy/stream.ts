@@ -8,7 +8,7 @@ import { MAX_REQUEST, type RtpproxyResponder } from './responder.js';
 
 /** A path in the file system, or an address for TCP. */
 export type StreamAddress =
-  | { readonly kind: 'unix'; readonly path: string; readonly mode: number }
+  | { readonly kind: 'unix'; readonly path: string; readonly mode: number; readonly fd?: number }
   | ({ readonly kind: 'tcp' } & ListenAddress);
 
 export type StreamOptions = {
@@ -43,16 +43,7 @@ export async function listenStream(at: StreamAddress, options: StreamOptions): P
     if (options.continuous) serveLines(connection, client, options.responder);
     else serveOnce(connection, client, options.responder);
   });
-  if (at.kind === 'unix') await replaceStale(at.path);
-  server.listen(
-    at.kind === 'unix'
-      ? { path: at.path }
-      : at.fd === undefined
-        ? { host: at.address, port: at.port }
-        : { fd: at.fd },
-  );
-  await once(server, 'listening');
-  if (at.kind === 'unix') chmodSync(at.path, at.mode);
+  await bind(server, at);
   server.on('error', (error) => options.logger.error({ err: error }, 'rtpproxy listener failed'));
   return {
     server,
@@ -63,6 +54,22 @@ export async function listenStream(at: StreamAddress, options: StreamOptions): P
       await closed;
     },
   };
+}
+
+async function bind(server: Server, at: StreamAddress): Promise<void> {
+  const listening = (): Promise<unknown> => once(server, 'listening');
+  if (at.fd !== undefined) {
+    server.listen({ fd: at.fd });
+    await listening();
+  } else if (at.kind === 'tcp') {
+    server.listen({ host: at.address, port: at.port });
+    await listening();
+  } else {
+    await replaceStale(at.path);
+    server.listen({ path: at.path });
+    await listening();
+    chmodSync(at.path, at.mode);
+  }
 }
 
 /** What the client writes first is its request, with or without a line end. */

@@ -24,6 +24,13 @@ describe('the supervisor is told', () => {
     expect(launch('listen: {ng: ["0.0.0.0:2223"]}')).toEqual([]);
   });
 
+  test('which Unix sockets to hold, and for whom', () => {
+    const listen = 'listen: {ng: "0.0.0.0:1", rtpproxy: ["unix:/run/a", "cunix:/run/b", "unix-dgram:/run/c"]}';
+    const held = ['--listen-unix', '/run/a', '--listen-unix', '/run/b', '--listen-unix-dgram', '/run/c'];
+    expect(launch(listen)).toEqual(held);
+    expect(launch(`${listen}\nrtpproxy: {socketMode: 600}`)).toEqual([...held, '--socket-mode', '600']);
+  });
+
   test('how the data plane is to run', () => {
     const text =
       'listen: {ng: "0.0.0.0:1"}\ndataPlane: {socket: /run/x, io: io_uring, shards: 3}\nlog: {level: debug}';
@@ -43,7 +50,8 @@ describe('the supervisor is told', () => {
 describe('inherited sockets', () => {
   test('are read from the environment', () => {
     const listener = { protocol: 'udp', address: '127.0.0.1', port: 2223, fd: 7 };
-    expect(parseInheritedListeners(JSON.stringify([listener]))).toEqual([listener]);
+    const local = { protocol: 'unix', path: '/run/a', fd: 8 };
+    expect(parseInheritedListeners(JSON.stringify([listener, local]))).toEqual([listener, local]);
     expect(parseInheritedListeners(undefined)).toEqual([]);
   });
 

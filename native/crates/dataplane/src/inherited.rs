@@ -7,6 +7,9 @@ use std::{
 };
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, ipproto, listen, socket_with, sockopt};
+use serde_json::{Value, json};
+
+use crate::{carrier::Carrier, local::LocalSocket};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transport {
@@ -19,6 +22,37 @@ pub struct Listening {
     transport: Transport,
     address: SocketAddr,
     socket: OwnedFd,
+}
+
+/// Everything that is held.
+#[derive(Debug, Default)]
+pub struct Held {
+    pub network: Vec<Listening>,
+    /// Unix sockets of connections.
+    pub streams: Vec<LocalSocket>,
+    /// Unix sockets of datagrams.
+    pub datagrams: Vec<Carrier>,
+}
+
+impl Held {
+    pub fn descriptors(&self) -> Vec<RawFd> {
+        let network = self.network.iter().map(Listening::descriptor);
+        let streams = self.streams.iter().map(|local| local.socket.as_raw_fd());
+        network.chain(streams).chain(self.datagrams.iter().map(Carrier::descriptor)).collect()
+    }
+
+    /// What the control plane reads from its environment.
+    pub fn describe(&self) -> String {
+        let network = self.network.iter().map(Listening::describe);
+        let streams = self.streams.iter().map(|one| local("unix", one, one.socket.as_raw_fd()));
+        let datagrams =
+            self.datagrams.iter().map(|carrier| local("unix-dgram", &carrier.local, carrier.descriptor()));
+        Value::from_iter(network.chain(streams).chain(datagrams)).to_string()
+    }
+}
+
+fn local(protocol: &str, local: &LocalSocket, fd: RawFd) -> Value {
+    json!({ "protocol": protocol, "path": local.path.to_string_lossy(), "fd": fd })
 }
 
 impl Listening {
@@ -55,22 +89,18 @@ impl Listening {
         Ok(Self { transport, address, socket })
     }
 
-    pub fn descriptor(&self) -> RawFd {
+    fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
     }
-}
 
-/// What the control plane reads from its environment.
-pub fn describe(listening: &[Listening]) -> String {
-    let one = |listening: &Listening| {
-        serde_json::json!({
-            "protocol": match listening.transport { Transport::Udp => "udp", Transport::Tcp => "tcp" },
-            "address": listening.address.ip(),
-            "port": listening.address.port(),
-            "fd": listening.descriptor(),
+    fn describe(&self) -> Value {
+        json!({
+            "protocol": match self.transport { Transport::Udp => "udp", Transport::Tcp => "tcp" },
+            "address": self.address.ip(),
+            "port": self.address.port(),
+            "fd": self.descriptor(),
         })
-    };
-    serde_json::Value::from_iter(listening.iter().map(one)).to_string()
+    }
 }
 
 const RECEIVE_BUFFER: usize = 1024 * 1024;

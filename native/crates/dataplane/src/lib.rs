@@ -1,11 +1,13 @@
 //! The data plane process: a Unix socket for the control plane, and threads that relay packets.
 
+pub mod carrier;
 pub mod child;
 pub mod connection;
 pub mod control;
 pub mod fanout;
 pub mod inherited;
 pub mod listener;
+pub mod local;
 pub mod options;
 pub mod run;
 pub mod shard;

@@ -1,6 +1,7 @@
 //! `tandem-supervisor`: runs the data plane and the control plane, and starts again what dies.
 //!
-//! It holds nothing but their processes and the control plane's listening sockets, and has nothing that can fail.
+//! It holds nothing but their processes and the control plane's listening sockets, and carries datagrams of Unix
+//! sockets, unread, to and fro.
 
 use std::{
     env,
@@ -16,12 +17,17 @@ use std::{
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use dataplane::{
+    carrier::Carrier,
     child::{Program, Supervised},
-    inherited::{self, Listening, Transport},
+    inherited::{Held, Listening, Transport},
+    local::LocalSocket,
     options::{LogOptions, RelayOptions},
 };
 use netio::signals::{Signal, Signals};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    net::SocketType,
+};
 
 /// Runs the data plane and the control plane, and starts again what dies.
 #[derive(Debug, Parser)]
@@ -43,6 +49,15 @@ struct Options {
     /// TCP address to hold for the control plane; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen_tcp: Vec<SocketAddr>,
+    /// Unix socket to hold for connections to the control plane; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    listen_unix: Vec<PathBuf>,
+    /// Unix socket whose datagrams are carried to the control plane; may be given several times.
+    #[arg(long, value_name = "PATH")]
+    listen_unix_dgram: Vec<PathBuf>,
+    /// Who may use these sockets, as chmod writes it.
+    #[arg(long, value_name = "MODE", default_value = "660", value_parser = mode)]
+    socket_mode: u32,
     /// Type-of-service byte of what is sent from these addresses.
     #[arg(long, value_name = "BYTE", default_value_t = 0)]
     control_tos: u8,
@@ -68,34 +83,51 @@ struct Running {
     data_plane: Supervised,
     control_plane: Supervised,
     /// Kept open for the control plane's next life.
-    _listening: Vec<Listening>,
+    held: Held,
     _directory: Option<PrivateDirectory>,
 }
 
 fn start(options: &Options) -> anyhow::Result<Running> {
     let signals = Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2, Signal::CHILD])?;
-    let listening = listen(options)?;
+    let held = hold(options)?;
     let directory = options.socket.is_none().then(PrivateDirectory::create).transpose()?;
     let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
     let socket = options.socket.clone().or(in_directory).context("no socket")?;
     Ok(Running {
         data_plane: run(data_plane(options, &socket)?)?,
-        control_plane: run(control_plane(options, &socket, &listening)?)?,
+        control_plane: run(control_plane(options, &socket, &held)?)?,
         signals,
-        _listening: listening,
+        held,
         _directory: directory,
     })
 }
 
-fn listen(options: &Options) -> anyhow::Result<Vec<Listening>> {
+fn hold(options: &Options) -> anyhow::Result<Held> {
     let udp = options.listen_udp.iter().map(|address| (Transport::Udp, "UDP", *address));
     let tcp = options.listen_tcp.iter().map(|address| (Transport::Tcp, "TCP", *address));
-    udp.chain(tcp)
-        .map(|(transport, name, address)| {
-            Listening::open(transport, address, options.control_tos)
-                .with_context(|| format!("cannot listen on {name} {address}"))
-        })
-        .collect()
+    let network = udp.chain(tcp).map(|(transport, name, address)| {
+        Listening::open(transport, address, options.control_tos)
+            .with_context(|| format!("cannot listen on {name} {address}"))
+    });
+    let local = |kind| {
+        move |path: &PathBuf| {
+            LocalSocket::open(path, kind, options.socket_mode)
+                .with_context(|| format!("cannot listen on {}", path.display()))
+        }
+    };
+    let datagrams = options.listen_unix_dgram.iter().map(local(SocketType::DGRAM));
+    Ok(Held {
+        network: network.collect::<anyhow::Result<_>>()?,
+        streams: options.listen_unix.iter().map(local(SocketType::STREAM)).collect::<anyhow::Result<_>>()?,
+        datagrams: datagrams.map(|local| Ok(Carrier::new(local?)?)).collect::<anyhow::Result<_>>()?,
+    })
+}
+
+fn mode(text: &str) -> Result<u32, String> {
+    match u32::from_str_radix(text, 8) {
+        Ok(mode) if mode <= 0o777 => Ok(mode),
+        _ => Err("no mode such as 660".to_owned()),
+    }
 }
 
 fn data_plane(options: &Options, socket: &Path) -> anyhow::Result<Program> {
@@ -116,7 +148,7 @@ fn data_plane(options: &Options, socket: &Path) -> anyhow::Result<Program> {
     Ok(Program { name: "data plane", path, arguments, environment: vec![], inherited: vec![] })
 }
 
-fn control_plane(options: &Options, socket: &Path, listening: &[Listening]) -> anyhow::Result<Program> {
+fn control_plane(options: &Options, socket: &Path, held: &Held) -> anyhow::Result<Program> {
     let (path, arguments) = options.control_plane.split_first().context("no control plane given")?;
     Ok(Program {
         name: "control plane",
@@ -124,9 +156,9 @@ fn control_plane(options: &Options, socket: &Path, listening: &[Listening]) -> a
         arguments: arguments.to_vec(),
         environment: vec![
             ("TANDEM_DATAPLANE_SOCKET", socket.into()),
-            ("TANDEM_LISTEN_FDS", inherited::describe(listening).into()),
+            ("TANDEM_LISTEN_FDS", held.describe().into()),
         ],
-        inherited: listening.iter().map(Listening::descriptor).collect(),
+        inherited: held.descriptors(),
     })
 }
 
@@ -172,7 +204,15 @@ impl Running {
 
     /// Exit codes of those that have died, the data plane's first.
     fn reap(&mut self, now: Instant) -> [Option<i32>; 2] {
-        [&mut self.data_plane, &mut self.control_plane].map(|child| child.reap(now)?.code())
+        let exits = [&mut self.data_plane, &mut self.control_plane].map(|child| child.reap(now));
+        if exits[1].is_some() {
+            for carrier in &mut self.held.datagrams {
+                if let Err(error) = carrier.renew() {
+                    tracing::error!(%error, path = %carrier.local.path.display(), "no datagrams from here");
+                }
+            }
+        }
+        exits.map(|exit| exit?.code())
     }
 
     /// Ends the control plane, then the data plane; by force what has not ended in time.
@@ -196,11 +236,16 @@ impl Running {
         self.data_plane.kill();
     }
 
-    /// Waits for a signal.
-    fn wait_until(&self, deadline: Option<Instant>) {
+    /// Waits for a signal, and carries datagrams meanwhile.
+    fn wait_until(&mut self, deadline: Option<Instant>) {
         let timeout = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let _ = poll(&mut [PollFd::new(&self.signals, PollFlags::IN)], timeout.as_ref());
+        let signals = PollFd::new(&self.signals, PollFlags::IN);
+        let carriers = self.held.datagrams.iter().flat_map(Carrier::interests);
+        let mut awaited: Vec<PollFd<'_>> = [signals].into_iter().chain(carriers).collect();
+        let _ = poll(&mut awaited, timeout.as_ref());
+        drop(awaited);
+        self.held.datagrams.iter_mut().for_each(Carrier::carry);
     }
 }
 

@@ -7,7 +7,10 @@ mod support;
 use std::{
     fs,
     net::UdpSocket,
-    os::unix::net::UnixStream,
+    os::unix::{
+        fs::PermissionsExt,
+        net::{UnixDatagram, UnixListener, UnixStream},
+    },
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -183,6 +186,88 @@ fn a_datagram_waits_while_the_control_plane_is_away() {
     let client = UdpSocket::bind((home(), 0)).unwrap();
     client.send_to(b"ping", (home(), port)).unwrap();
     assert_eq!(supervisor.file("heard"), "ping");
+}
+
+/// Reads frames from the carrier and sends each back with `again` behind it.
+const ECHO: &str = r#"
+fd=$(echo "$TANDEM_LISTEN_FDS" | sed 's/.*"fd":\([0-9]*\).*/\1/')
+printf '\0\0\0\0' >&"$fd"
+echo > ready
+dd bs=2000 count=1 of=frame status=none <&"$fd"
+cat frame >&"$fd"
+mv frame heard
+"#;
+
+#[test]
+fn a_datagram_is_carried_with_its_sender_and_the_reply_goes_back() {
+    let directory = Directory::new();
+    let (path, own) = (directory.file("control"), directory.file("client"));
+    let supervisor =
+        Supervisor::start(&format!("{ECHO} {STAY}"), &["--listen-unix-dgram", path.to_str().unwrap()]);
+    until("the socket", || path.exists().then_some(()));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
+    let client = UnixDatagram::bind(&own).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.send_to(b"1 V", &path).unwrap();
+    let mut reply = [0; 100];
+    let length = client.recv(&mut reply).unwrap();
+    assert_eq!(&reply[..length], b"1 V");
+    let frame = fs::read(supervisor.directory.file("heard")).unwrap();
+    assert_eq!(frame[6..], [own.to_str().unwrap().as_bytes(), b"1 V"].concat());
+}
+
+#[test]
+fn a_datagram_waits_for_a_control_plane_that_reads() {
+    let directory = Directory::new();
+    let (path, own) = (directory.file("control"), directory.file("client"));
+    // The first life does not read.
+    let script = format!("[ -e again ] || {{ > again; {STAY}; }}; {ECHO} {STAY}");
+    let supervisor = Supervisor::start(&script, &["--listen-unix-dgram", path.to_str().unwrap()]);
+    until("the first life", || supervisor.directory.file("again").exists().then_some(()));
+    let client = UnixDatagram::bind(&own).unwrap();
+    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.send_to(b"1 V", &path).unwrap();
+    kill_process(supervisor.control_plane(), Signal::KILL).unwrap();
+    let mut reply = [0; 100];
+    assert_eq!(client.recv(&mut reply).unwrap(), 3);
+}
+
+#[test]
+fn connections_wait_in_a_held_unix_socket_that_goes_with_its_supervisor() {
+    let directory = Directory::new();
+    let path = directory.file("control");
+    // One left behind by somebody who is gone.
+    drop(UnixListener::bind(&path).unwrap());
+    let options = ["--listen-unix", path.to_str().unwrap(), "--socket-mode", "600"];
+    let mut supervisor =
+        Supervisor::start(&format!("echo \"$TANDEM_LISTEN_FDS\" > listen; {STAY}"), &options);
+    assert!(supervisor.file("listen").contains(&format!(r#""path":"{}","protocol":"unix""#, path.display())));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let _waiting = UnixStream::connect(&path).unwrap();
+    kill_process(supervisor.control_plane(), Signal::KILL).unwrap();
+    let _waiting_too = UnixStream::connect(&path).unwrap();
+    supervisor.signal(Signal::TERM);
+    assert_eq!(supervisor.exit_code(), Some(0));
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_unix_socket_takes_nobodys_place() {
+    let directory = Directory::new();
+    let file = directory.file("file");
+    fs::write(&file, "precious").unwrap();
+    let (stream, datagram) = (directory.file("stream"), directory.file("datagram"));
+    let _listener = UnixListener::bind(&stream).unwrap();
+    let _socket = UnixDatagram::bind(&datagram).unwrap();
+    let long = directory.file(&"x".repeat(120));
+    for path in [&file, &stream, &datagram, &long] {
+        for option in ["--listen-unix", "--listen-unix-dgram"] {
+            let mut supervisor = Supervisor::start(STAY, &[option, path.to_str().unwrap()]);
+            assert_eq!(supervisor.exit_code(), Some(2), "{option} {}", path.display());
+        }
+    }
+    assert_eq!(fs::read(&file).unwrap(), b"precious");
+    assert!(stream.exists() && datagram.exists());
 }
 
 #[test]
