@@ -25,7 +25,8 @@ describe('the supervisor is told', () => {
   });
 
   test('which Unix sockets to hold, and for whom', () => {
-    const listen = 'listen: {ng: "0.0.0.0:1", rtpproxy: ["unix:/run/a", "cunix:/run/b", "unix-dgram:/run/c"]}';
+    const listen =
+      'listen: {ng: "0.0.0.0:1", rtpproxy: ["unix:/run/a", "cunix:/run/b", "unix-dgram:/run/c"]}';
     const held = ['--listen-unix', '/run/a', '--listen-unix', '/run/b', '--listen-unix-dgram', '/run/c'];
     expect(launch(listen)).toEqual(held);
     expect(launch(`${listen}\nrtpproxy: {socketMode: 600}`)).toEqual([...held, '--socket-mode', '600']);
