@@ -6,6 +6,7 @@ import { describeMachine, openLab } from './lab.js';
 import { measureFlood } from './measure/flood.js';
 import { measureLoss } from './measure/loss.js';
 import { measureMemory } from './measure/memory.js';
+import { measureNotices } from './measure/notices.js';
 import { measureRelay } from './measure/relay.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSetup } from './measure/setup.js';
@@ -18,6 +19,7 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   flood: measureFlood,
   loss: measureLoss,
   scaling: measureScaling,
+  notices: measureNotices,
 };
 
 const usage = `usage: npm run bench -- [${Object.keys(measurements).join('|')}|all]… [--quick] [--enforce]

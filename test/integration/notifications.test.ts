@@ -60,13 +60,20 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
   await events?.cancel();
 });
 
-// Takes 2 s on a machine that has nothing else to do.
-test('5,000 calls that end at once reach a healthy target in 5 s beside a slow and a dead one', {
-  retry: 2,
+// How long 5,000 take is measured by `npm run bench -- notices`.
+test('5,000 calls that end at once reach a healthy target while a slow one has answered nothing', {
+  timeout: 120_000,
 }, async () => {
+  const calls = 5000;
+  let open = (): void => {};
+  const opened = new Promise<void>((resolve) => {
+    open = resolve;
+  });
   const healthy = await httpTarget();
-  const slow = await httpTarget({ delayMs: 1000 });
+  const slow = await httpTarget({ opened });
   const dead = await closedPort();
+  const told = { healthy: 0, slow: 0 };
+  const lost: string[] = [];
   const channels = configuredChannels(
     {
       xmlrpc: { url: healthy.url, format: 'dialog' },
@@ -76,7 +83,14 @@ test('5,000 calls that end at once reach a healthy target in 5 s beside a slow a
       dtmf: { udp: null, ngTcp: false, events: false },
     },
     {
-      events: { noticeDelivered() {}, noticeLost() {}, deadLetterUnwritten() {} },
+      events: {
+        noticeDelivered: (target) => {
+          if (healthy.url.startsWith(target)) told.healthy += 1;
+          else told.slow += 1;
+        },
+        noticeLost: (target, { callId }) => void lost.push(`${target} ${callId}`),
+        deadLetterUnwritten() {},
+      },
       node: 'n1',
       now: Date.now,
     },
@@ -84,12 +98,11 @@ test('5,000 calls that end at once reach a healthy target in 5 s beside a slow a
   onTestFinished(() => {
     for (const channel of channels) channel.close();
   });
-  const started = performance.now();
-  for (let call = 0; call < 5000; call += 1) {
+  const tell = (callId: string): void => {
     for (const channel of channels) {
       channel.tell({
         event: 'mediaTimeout',
-        callId: `call-${call}`,
+        callId,
         createdMs: 0,
         atMs: 60_000,
         createdFrom: '127.0.0.1:5060',
@@ -99,11 +112,17 @@ test('5,000 calls that end at once reach a healthy target in 5 s beside a slow a
         lastPacketMs: null,
       });
     }
-  }
-  await expect.poll(() => healthy.bodies.length, { timeout: 10_000, interval: 20 }).toBe(5000);
-  expect(performance.now() - started).toBeLessThan(5000);
-  expect(new Set(healthy.bodies).size).toBe(5000);
-  expect(slow.bodies.length).toBeGreaterThan(0);
+  };
+  for (let call = 0; call < calls; call += 1) tell(`call-${call}`);
+  await expect.poll(() => told.healthy, { timeout: 60_000, interval: 20 }).toBe(calls);
+  expect(new Set(healthy.bodies).size).toBe(calls);
+  expect(told.slow).toBe(0);
+  // Nothing stalls afterwards, and the slow one is told as soon as it listens.
+  tell('late');
+  await expect.poll(() => told.healthy).toBe(calls + 1);
+  open();
+  await expect.poll(() => told.slow, { timeout: 30_000 }).toBeGreaterThan(0);
+  expect(lost).toEqual([]);
 });
 
 test('a drained node refuses new calls, keeps the others, answers pings, and ends with the last one', async () => {

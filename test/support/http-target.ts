@@ -5,6 +5,8 @@ export type HttpTargetOptions = {
   readonly status?: number;
   /** Each answer comes after this time. */
   readonly delayMs?: number;
+  /** No answer comes before this. */
+  readonly opened?: Promise<void>;
   readonly address?: string;
   readonly port?: number;
 };
@@ -20,7 +22,7 @@ export type HttpTarget = {
 
 /** A web server that keeps what it is sent. */
 export async function httpTarget(options: HttpTargetOptions = {}): Promise<HttpTarget> {
-  const { status = 200, delayMs = 0, address = '127.0.0.1', port = 0 } = options;
+  const { status = 200, delayMs = 0, opened, address = '127.0.0.1', port = 0 } = options;
   const bodies: string[] = [];
   const headers: IncomingHttpHeaders[] = [];
   const server = createServer((request, response) => {
@@ -29,8 +31,10 @@ export async function httpTarget(options: HttpTargetOptions = {}): Promise<HttpT
     request.on('end', () => {
       bodies.push(Buffer.concat(chunks).toString());
       headers.push(request.headers);
-      if (delayMs === 0) response.writeHead(status).end();
-      else setTimeout(() => response.writeHead(status).end(), delayMs);
+      const answer = (): void => void response.writeHead(status).end();
+      if (opened !== undefined) void opened.then(answer);
+      else if (delayMs === 0) answer();
+      else setTimeout(answer, delayMs);
     });
   });
   const close = async (): Promise<void> => {

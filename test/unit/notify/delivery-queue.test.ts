@@ -174,3 +174,44 @@ test('what still waits at the end is counted', async () => {
   await pass(60_000);
   expect(attempts).toEqual(['a']);
 });
+
+describe('a burst of 5,000', () => {
+  type Told = { readonly queue: DeliveryQueue; readonly ids: string[] };
+
+  /** A target whose answer takes this long, or comes as an outcome. */
+  function targetOf(answer: () => Promise<Outcome>): Told {
+    const ids: string[] = [];
+    const queue = new DeliveryQueue({
+      deliver: answer,
+      limits: { ...LIMITS, concurrency: 8, capacity: 10_000, maxAgeMs: 120_000, pauseMs: () => 10_000 },
+      events: { delivered: ({ id }) => void ids.push(id), lost: ({ id }) => void lost.push(id) },
+      now: () => Date.now(),
+    });
+    return { queue, ids };
+  }
+
+  const later = (ms: number, outcome: Outcome): Promise<Outcome> =>
+    new Promise((resolve) => setTimeout(() => resolve(outcome), ms));
+
+  test('is with the healthy target within 5 s whatever the slow and the dead one do', async () => {
+    let isDead = true;
+    const healthy = targetOf(() => later(5, DONE));
+    const slow = targetOf(() => later(1_000, DONE));
+    const dead = targetOf(() => later(0, isDead ? UNREACHABLE : DONE));
+    const targets = [dead, slow, healthy];
+    const ids = Array.from({ length: 5_000 }, (_, call) => `call-${call}`);
+    for (const id of ids) for (const target of targets) target.queue.add(delivery(id));
+    await pass(5_000);
+    expect(healthy.ids).toEqual(ids);
+    expect([slow.ids.length, dead.ids.length, lost]).toEqual([40, 0, []]);
+
+    // Afterwards: a new notice comes through at once, and whoever is back gets everything.
+    healthy.queue.add(delivery('late'));
+    await pass(5);
+    expect(healthy.ids.at(-1)).toBe('late');
+    isDead = false;
+    await pass(20_000);
+    expect(dead.ids.toSorted()).toEqual(ids.toSorted());
+    expect(slow.ids.length).toBe(200);
+  });
+});
