@@ -14,6 +14,10 @@ export type KamailioOptions = {
   /** Reaches the proxy over its Unix socket instead. */
   readonly overUnixSocket?: boolean;
   readonly timeoutSocket?: string;
+  /** Several, as the module's list of nodes. */
+  readonly set?: readonly Target[];
+  /** Logs what takes a SIP worker longer than this. */
+  readonly slowActionMs?: number;
   /** Sends each command again after this time. */
   readonly proxyTimeoutMs?: number;
   /** Subnet that is reached through the interface `internal`; everything else through `external`. */
@@ -31,10 +35,11 @@ export async function startKamailio(
   const addresses = Object.values(LINKS).flatMap((link) => [link.core, `[${link.core6}]`]);
   const mediaProxy = options.overUnixSocket
     ? `unix:${network.directory}/rtpproxy.sock`
-    : `udp:${options.proxy.address}:${options.proxy.port}`;
+    : (options.set ?? [options.proxy]).map(({ address, port }) => `udp:${address}:${port}`).join(' ');
   const defines = [
     `MEDIA_PROXY="${mediaProxy}"`,
-    `MEDIA_PROXY_TIMEOUT=${options.proxyTimeoutMs ?? 1000}`,
+    ...(options.proxyTimeoutMs === undefined ? [] : [`MEDIA_PROXY_TIMEOUT=${options.proxyTimeoutMs}`]),
+    ...(options.slowActionMs === undefined ? [] : [`SLOW_ACTION=${options.slowActionMs * 1000}`]),
     'WORKERS=2',
     ...(options.timeoutSocket === undefined ? [] : [`TIMEOUT_SOCKET="${options.timeoutSocket}"`]),
     ...(options.internalNet === undefined ? [] : [`INTERNAL_NET="${options.internalNet}"`]),

@@ -101,6 +101,12 @@ export async function killHalf(proxy: RunningProxy, half: 'control' | 'dataplane
   await until(`the ${half} process to end`, () => (isAlive(pid) ? undefined : true));
 }
 
+/** Lets a proxy fall silent, as a machine that is gone: nothing is refused. */
+export function freeze({ running }: RunningProxy): void {
+  const halves = (['control', 'dataplane'] as const).map((half) => childOf(running.pid, half));
+  for (const pid of [running.pid, ...halves]) if (pid !== undefined) process.kill(pid, 'SIGSTOP');
+}
+
 /** Process id of the control plane; another one after a restart. */
 export function controlPid(proxy: RunningProxy): number {
   return childOf(proxy.running.pid, 'control') ?? 0;

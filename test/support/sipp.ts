@@ -30,7 +30,7 @@ export type SippOptions = {
 
 export type Sipp = {
   /** Waits until as many calls as asked for have logged the stage. */
-  notes(stage: string, calls?: number): Promise<MediaNote[]>;
+  notes(stage: string, calls?: number, deadlineMs?: number): Promise<MediaNote[]>;
   note(stage: string): Promise<MediaNote>;
   /** Lets the scenario go on from a pause between two stages. */
   nudge(agent: Agent, callId: string): Promise<void>;
@@ -86,13 +86,17 @@ export function startSipp(network: Network, where: Namespace, options: SippOptio
   const complaint = (): string =>
     `${options.scenario} ended with ${ended.code}\n${readIfThere(file('err'))}\n${readIfThere(file('out')).slice(-2000)}`;
   return {
-    async notes(stage, wanted = calls) {
-      return until(`${options.scenario} at ${stage}`, () => {
-        const found = notes(stage);
-        if (found.length >= wanted) return found;
-        if (ended.code !== undefined) throw new Error(complaint());
-        return undefined;
-      });
+    async notes(stage, wanted = calls, deadlineMs = 10_000) {
+      return until(
+        `${options.scenario} at ${stage}`,
+        () => {
+          const found = notes(stage);
+          if (found.length >= wanted) return found;
+          if (ended.code !== undefined) throw new Error(complaint());
+          return undefined;
+        },
+        deadlineMs,
+      );
     },
     async note(stage) {
       const [first] = await this.notes(stage, 1);
