@@ -10,7 +10,8 @@ use protocol::Event;
 use slab::Slab;
 
 use crate::{
-    handshaking::{Desk, Sent},
+    handshaking::{Desk, Letter, Sent},
+    ice::Held,
     io::{Outbox, SocketId},
     moment::Moment,
     pipeline::{DROPPED, Fate, Passage},
@@ -132,18 +133,20 @@ fn conclude(
     desk: &mut Desk,
     events: &mut VecDeque<Event>,
 ) {
-    if session.streams[at].aim() && session.speaks_dtls() {
+    if session.streams[at].aim(now) && session.speaks_dtls() {
         desk.schedule(key, session, Some(now));
     }
     let stream = &mut session.streams[at];
-    let Some(ice) = &mut stream.ice else { return };
+    let (id, Some(ice)) = (stream.id, &mut stream.ice) else { return };
+    for Held { port, from, bytes } in ice.release() {
+        desk.post(Letter { session: key, id: session.id.clone(), stream: id, port, from, at: now, bytes });
+    }
     let state = ice.state();
     if ice.reported.replace(state) != Some(state) {
-        let stream = stream.id;
         events.push_back(Event::IceState {
             session: session.session_id(),
             revision: session.revision,
-            stream,
+            stream: id,
             state,
         });
     }

@@ -25,9 +25,20 @@ pub struct StreamIce {
     plan: IcePlan,
     agents: Agents,
     former: Option<Box<Agents>>,
+    /// When the former agents are of no use any more: what is under way still arrives.
+    former_ends: Option<Moment>,
     /// A pair was valid once.
     was_valid: bool,
+    /// Handshake datagrams that were quicker than our check.
+    held: Vec<Held>,
     pub reported: Option<IceState>,
+}
+
+#[derive(Debug)]
+pub struct Held {
+    pub port: Component,
+    pub from: SocketAddr,
+    pub bytes: Box<[u8]>,
 }
 
 #[derive(Debug)]
@@ -59,7 +70,15 @@ impl StreamIce {
         if let Some(snapshot) = snapshot {
             agents.resume(snapshot, turn.now, locals);
         }
-        StreamIce { plan: plan.clone(), was_valid: false, agents, former: None, reported: None }
+        StreamIce {
+            plan: plan.clone(),
+            was_valid: false,
+            held: Vec::new(),
+            agents,
+            former: None,
+            former_ends: None,
+            reported: None,
+        }
     }
 
     fn follow(&mut self, plan: &IcePlan, turn: &Turn<'_>) {
@@ -73,6 +92,7 @@ impl StreamIce {
             let before = std::mem::replace(&mut self.agents, Agents::new(plan, None));
             if before.is_in_use() {
                 self.former = Some(Box::new(before));
+                self.former_ends = None;
             }
             self.reported = None;
         }
@@ -125,10 +145,14 @@ impl StreamIce {
         Some(Moment::at(due))
     }
 
-    /// Forgets the generation before, once it is of no use any more.
-    pub fn tidy(&mut self) {
-        let is_over = self.agents.each().all(|agent| agent.target().is_some_and(|target| target.nominated));
-        self.former.take_if(|former| is_over || !former.is_in_use());
+    /// Forgets the generation before, some time after it has become superfluous.
+    pub fn tidy(&mut self, now: Moment) {
+        let is_done = self.agents.each().all(|agent| agent.target().is_some_and(|target| target.nominated));
+        if is_done && self.former.is_some() {
+            let ends = *self.former_ends.get_or_insert(now.plus_ms(LINGER_MS));
+            self.former.take_if(|_| now >= ends);
+        }
+        self.former.take_if(|former| !former.is_in_use());
     }
 
     /// Where packets to the peer go.
@@ -139,6 +163,24 @@ impl StreamIce {
             return present;
         }
         self.former.as_deref().and_then(target).or(present)
+    }
+
+    /// Keeps a handshake datagram from where a pair is about to become valid; false if there is none, or no room.
+    pub fn hold(&mut self, port: Component, from: SocketAddr, datagram: &[u8]) -> bool {
+        let is_expected = self.agents.agent(port).is_some_and(|agent| agent.expects(from));
+        if !is_expected || self.held.len() == MOST_HELD {
+            return false;
+        }
+        self.held.push(Held { port, from, bytes: datagram.into() });
+        true
+    }
+
+    /// What was held and turned out to be the peer's.
+    pub fn release(&mut self) -> Vec<Held> {
+        let (released, held) =
+            std::mem::take(&mut self.held).into_iter().partition(|held| self.accepts(held.port, held.from));
+        self.held = held;
+        released
     }
 
     /// True if a packet from there is the peer's.
@@ -272,14 +314,14 @@ impl Stream {
             Some(ice) => ice.follow(plan, &turn),
             None => self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals))),
         }
-        self.aim();
+        self.aim(now);
         true
     }
 
     /// Has packets go where the agents say; true if that is elsewhere than before.
-    pub fn aim(&mut self) -> bool {
+    pub fn aim(&mut self, now: Moment) -> bool {
         let Some(ice) = &mut self.ice else { return false };
-        ice.tidy();
+        ice.tidy(now);
         let (rtp, rtcp) = (ice.target(Component::Rtp), ice.target(Component::Rtcp));
         if rtp.is_none() && !ice.was_valid {
             // ICE that begins within a call: media stays where it is until a pair is valid.
@@ -407,5 +449,7 @@ fn time(now: Moment) -> Duration {
     Duration::from_micros(now.us())
 }
 
+const LINGER_MS: u64 = 5000;
+const MOST_HELD: usize = 4;
 const LONGEST_WORD: usize = 256;
 const MOST_CANDIDATES: usize = 64;

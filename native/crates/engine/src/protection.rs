@@ -12,9 +12,22 @@ impl Passage<'_> {
     /// Puts a handshake datagram aside, if it may come from the peer and may be of use.
     pub fn post(&mut self, datagram: &[u8]) -> Fate {
         let (now, from, port) = (self.now, self.from, self.socket);
-        match self.session.foresee(self.stream, port, from, now, true) {
+        let verdict = self.session.foresee(self.stream, port, from, now, true);
+        if let (Verdict::Closed | Verdict::Foreign, Some(ice)) =
+            (verdict, &mut self.session.streams[self.stream].ice)
+            && ice.hold(port, from, datagram)
+        {
+            return Fate::default();
+        }
+        let has_ice = self.session.streams[self.stream].ice.is_some();
+        match verdict {
+            Verdict::Accepted | Verdict::Learned => {}
             // The peer may be quicker than its SDP.
-            Verdict::Accepted | Verdict::Learned | Verdict::Closed => {}
+            Verdict::Closed if !has_ice => {}
+            Verdict::Closed => {
+                self.session.streams[self.stream].half_mut(port).counters.unroutable += 1;
+                return DROPPED;
+            }
             Verdict::Foreign => {
                 self.count_foreign(&Content::Handshake);
                 return DROPPED;

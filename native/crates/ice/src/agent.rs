@@ -216,6 +216,12 @@ impl Agent {
         self.pairs.iter().any(|pair| pair.is_valid() && pair.place.remote == from)
     }
 
+    /// True if the peer has proved to be there, though no check of ours has been answered from there yet.
+    pub fn expects(&self, from: SocketAddr) -> bool {
+        let is_heard = |pair: &Pair| pair.place.remote == from && pair.heard.is_some();
+        self.pairs.iter().any(is_heard) || self.early.iter().any(|early| early.place.remote == from)
+    }
+
     pub fn state(&self) -> State {
         let pending = !self.triggered.is_empty() || self.pairs.iter().any(Pair::is_pending);
         if self.selected.is_some() {

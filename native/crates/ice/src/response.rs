@@ -22,12 +22,13 @@ impl Agent {
         let check = self.pair(place).and_then(|pair| pair.check()).filter(open).copied();
         let consents = self.in_use == Some(place)
             && self.consent.as_ref().is_some_and(|consent| consent.awaits(&transaction));
-        if check.is_none() && !consents {
-            return Err(Refused);
-        }
         let attributes = message.attributes();
-        let remote = self.remote.as_ref().ok_or(Refused)?;
+        let remote = self.remote.as_ref().filter(|_| self.pair(place).is_some()).ok_or(Refused)?;
         message.authenticate(&attributes, remote.credentials.pwd.as_bytes()).map_err(|_| Refused)?;
+        if check.is_none() && !consents {
+            // The answer to a repeated check: late, and of no consequence.
+            return Ok(());
+        }
         match (message.class, check) {
             (Class::Success, check) => self.note_success(now, place, check),
             (_, Some(check)) if attributes.error == Some(ROLE_CONFLICT) => self.give_in(place, &check),

@@ -1,0 +1,223 @@
+//! ICE restarts, crashes of the data plane, and ICE together with protection.
+
+#![expect(clippy::unwrap_used, reason = "a broken expectation is what it looks for")]
+
+mod support;
+
+use protocol::{DtlsRole, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan};
+use sim::{
+    Scene, crypto,
+    ice::{self, IceEnd},
+};
+use support::ice_call::Call;
+
+const NEW_LOCAL: (&str, &str) = ("tandem02", "bbbbbbbbbbbbbbbbbbbbbbbb");
+const NEW_REMOTE: (&str, &str) = ("peer2", "cccccccccccccccccccccccc");
+
+fn restart(ice: &mut IcePlan, peer: &str) {
+    let (ufrag, pwd) = NEW_LOCAL;
+    (ice.local_ufrag, ice.local_pwd) = (ufrag.to_owned(), pwd.to_owned());
+    let (ufrag, pwd) = NEW_REMOTE;
+    (ice.remote_ufrag, ice.remote_pwd) = (Some(ufrag.to_owned()), Some(pwd.to_owned()));
+    ice.candidates = vec![ice::candidate(1, peer.parse().unwrap())];
+    ice.generation += 1;
+}
+
+fn restarted_end(call: &Call, controlling: bool) -> IceEnd {
+    let own = call.scene.net.address(call.scene.alice);
+    IceEnd::with(own, controlling, &[call.scene.local(1)], NEW_REMOTE, NEW_LOCAL)
+}
+
+#[test]
+fn the_old_pair_carries_media_until_the_new_one_is_nominated() {
+    for role in [IceRole::Controlling, IceRole::Controlled] {
+        let mut call = Call::connected(role);
+        call.replan(|ice| restart(ice, sim::ALICE));
+        assert_eq!(call.state(), IceState::Checking);
+        for _ in 0..20 {
+            assert_eq!(call.flow(), (5, 5));
+        }
+        let end = restarted_end(&call, role == IceRole::Controlled);
+        call.start(end);
+        for _ in 0..30 {
+            assert_eq!(call.flow(), (5, 5));
+        }
+        assert_eq!(call.state(), IceState::Completed);
+    }
+}
+
+#[test]
+fn a_peer_that_moves_is_followed_by_a_restart() {
+    let mut call = Call::connected(IceRole::Controlled);
+    let alice = call.scene.alice;
+    call.scene.net.set_address(alice, "198.51.100.99:4444");
+    call.replan(|ice| restart(ice, "198.51.100.99:4444"));
+    let end = restarted_end(&call, true);
+    call.start(end);
+    call.scene.wait(3000);
+    assert_eq!(call.pair().unwrap().remote, "198.51.100.99:4444".parse().unwrap());
+    assert_eq!(call.flow(), (5, 5));
+}
+
+#[test]
+fn a_restart_that_comes_to_nothing_leaves_the_old_pair_as_long_as_it_lives() {
+    let mut call = Call::connected(IceRole::Controlled);
+    call.replan(|ice| restart(ice, sim::ALICE));
+    call.scene.wait(60_000);
+    assert_eq!(call.state(), IceState::Failed);
+    assert_eq!(call.flow(), (5, 5));
+}
+
+#[test]
+fn the_same_plan_again_is_no_restart() {
+    let mut call = Call::connected(IceRole::Controlled);
+    call.scene.replan(|_| {});
+    call.scene.wait(10_000);
+    assert!(call.states().is_empty());
+    assert_eq!(call.flow(), (5, 5));
+}
+
+/// The data plane dies and gets its plan again, with what was snapshot.
+fn crash(scene: &mut Scene) {
+    let snapshot = scene.net.snapshot(&scene.plan.session).unwrap();
+    let mut plans = scene.net.engine().plans(None, 1);
+    scene.net.restart_proxy();
+    scene.plan = plans.remove(0);
+    for stream in &mut scene.plan.streams {
+        stream.snapshot = snapshot.streams.iter().find(|state| state.stream == stream.id).cloned();
+    }
+    scene.net.apply(&scene.plan).unwrap();
+    scene.forget();
+}
+
+#[test]
+fn after_a_crash_media_flows_at_once_over_the_nominated_pair() {
+    for role in [IceRole::Controlling, IceRole::Controlled] {
+        let mut call = Call::connected(role);
+        crash(&mut call.scene);
+        assert_eq!(call.flow(), (5, 5));
+        call.scene.wait(60_000);
+        assert_eq!(call.state(), IceState::Completed);
+        assert!(call.scene.rtp(1).checks > 0);
+        assert_eq!(call.flow(), (5, 5));
+    }
+}
+
+#[test]
+fn after_a_crash_the_pair_has_to_be_confirmed() {
+    let mut call = Call::connected(IceRole::Controlled);
+    crash(&mut call.scene);
+    let alice = call.scene.alice;
+    call.scene.net.stop_ice(alice);
+    call.scene.wait(31_000);
+    assert_eq!(call.state(), IceState::Disconnected);
+}
+
+#[test]
+fn a_snapshot_of_another_generation_is_worth_nothing() {
+    let mut call = Call::connected(IceRole::Controlled);
+    let snapshot = call.scene.net.snapshot(&call.scene.plan.session).unwrap();
+    call.scene.net.restart_proxy();
+    call.scene.plan.streams[0].snapshot = Some(snapshot.streams[0].clone());
+    call.replan(|ice| restart(ice, sim::ALICE));
+    assert_eq!(call.state(), IceState::Checking);
+    assert_eq!(call.flow(), (0, 0));
+}
+
+#[test]
+fn dtls_begins_once_a_pair_is_valid() {
+    let certificate = crypto::certificate();
+    let mut call = protected(IceRole::Controlling, |plan| {
+        let fingerprints = vec![crypto::fingerprint(&certificate)];
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1 };
+    });
+    let alice = call.scene.alice;
+    call.scene.net.await_dtls(alice, &certificate, false);
+    call.scene.wait(5000);
+    let is_hello = |packet: &sim::Received| wire::classify(&packet.payload) == wire::Kind::Dtls;
+    assert!(!call.scene.heard(alice).iter().any(is_hello));
+    call.alice_starts();
+    call.scene.wait(1000);
+    assert!(call.scene.net.has_keys(alice));
+    assert_protected_flow(&mut call);
+}
+
+#[test]
+fn a_client_hello_from_another_source_than_a_valid_pair_begins_nothing() {
+    let certificate = crypto::certificate();
+    let mut call = protected(IceRole::Controlled, |plan| {
+        let fingerprints = vec![crypto::fingerprint(&certificate)];
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+    });
+    let (alice, to) = (call.scene.alice, call.scene.local(1));
+    call.scene.net.start_dtls(alice, &certificate, to);
+    call.scene.wait(2000);
+    assert!(!call.scene.net.take_events().iter().any(|event| matches!(event, Event::DtlsState { .. })));
+    call.alice_starts();
+    call.scene.wait(2000);
+    call.scene.net.start_dtls(alice, &certificate, to);
+    call.scene.wait(1000);
+    assert!(call.scene.net.has_keys(alice));
+    assert_protected_flow(&mut call);
+}
+
+#[test]
+fn a_client_hello_that_is_quicker_than_our_check_is_kept() {
+    let certificate = crypto::certificate();
+    let mut call = protected(IceRole::Controlling, |plan| {
+        let fingerprints = vec![crypto::fingerprint(&certificate)];
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+        let ice = plan.streams[0].ice.as_mut().unwrap();
+        (ice.remote_ufrag, ice.remote_pwd) = (None, None);
+    });
+    let (alice, to) = (call.scene.alice, call.scene.local(1));
+    call.alice_starts();
+    call.scene.wait(1000);
+    for _ in 0..20 {
+        call.scene.net.start_dtls(alice, &certificate, to);
+    }
+    call.scene.wait(1000);
+    assert!(call.scene.net.take_events().iter().all(|event| !matches!(event, Event::DtlsState { .. })));
+    let known = ice::plan(IceRole::Controlling, sim::ALICE.parse().unwrap());
+    call.replan(|ice| (ice.remote_ufrag, ice.remote_pwd) = (known.remote_ufrag, known.remote_pwd));
+    call.scene.wait(1000);
+    let begun = |event: Event| matches!(event, Event::DtlsState { .. });
+    assert!(call.scene.net.take_events().into_iter().any(begun));
+}
+
+#[test]
+fn keys_from_sdp_and_ice_go_together() {
+    let suite = srtp::Suite::AesCm128HmacSha1_80;
+    let (theirs, ours) = (crypto::key(suite, 1), crypto::key(suite, 2));
+    let mut call =
+        protected(IceRole::Controlled, |plan| plan.streams[0].security = crypto::sdes(&theirs, &ours));
+    let alice = call.scene.alice;
+    call.scene.net.secure(alice, &theirs, &ours);
+    call.alice_starts();
+    call.scene.wait(3000);
+    assert_eq!(call.state(), IceState::Completed);
+    assert_protected_flow(&mut call);
+    crash(&mut call.scene);
+    assert_protected_flow(&mut call);
+}
+
+fn protected(role: IceRole, change: impl FnOnce(&mut SessionPlan)) -> Call {
+    Call::with(role, |plan| {
+        plan.streams[0].rtcp = RtcpMode::Muxed;
+        change(plan);
+    })
+}
+
+fn assert_protected_flow(call: &mut Call) {
+    let (alice, bob) = (call.scene.alice, call.scene.bob);
+    call.scene.forget();
+    call.scene.talk(100);
+    let heard = call.scene.heard(alice);
+    let opened = heard.iter().filter(|packet| !packet.is_rtcp());
+    assert_eq!(opened.filter_map(|packet| call.scene.net.open(alice, packet)).count(), 5);
+    let ssrc = call.scene.net.ssrc(alice);
+    assert_eq!(call.scene.heard(bob).iter().filter(|packet| packet.ssrc() == Some(ssrc)).count(), 5);
+}
