@@ -1,8 +1,25 @@
 //! The fast path as the data plane sees it.
 
-use std::{net::IpAddr, os::fd::BorrowedFd, path::PathBuf};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use crate::{DeviceCounters, InstallError, InterfaceReport, OpenError, Progress, Rule, RuleIndex, RuleStats};
+use crate::{
+    DeviceCounters, InstallError, InterfaceReport, MOST_PAYLOADS, Mode, OpenError, Progress, Rule, RuleIndex,
+    RuleStats,
+    attach::{Attacher, Covered},
+    hops::Hops,
+    kernel::{self, Kernel},
+    layout::{Key, OUTCOMES, RuleValue, State, Way},
+    mapped::MappedArray,
+    netlink::{Change, Socket},
+    pins, privileges, self_test,
+    topology::Topology,
+};
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -12,68 +29,307 @@ pub struct Options {
     pub addresses: Vec<IpAddr>,
     /// Below a bpffs: what is kept there goes on without this process. `None`: all ends with it.
     pub pin_dir: Option<PathBuf>,
-    /// Rules at most.
+    /// Rules at most. Pinned maps keep the capacity they were made with.
     pub capacity: u32,
 }
 
 /// The loaded program with its maps. May be shared by threads; reading statistics takes no lock and no system call.
 #[derive(Debug)]
-pub struct FastPath {}
+pub struct FastPath {
+    states: MappedArray<State>,
+    changes: OwnedFd,
+    not_pinned: Option<String>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    kernel: Kernel,
+    attacher: Attacher,
+    hops: Hops,
+    topology: Topology,
+    questions: Socket,
+    announcements: Socket,
+    covered: Vec<Covered>,
+    installed: HashMap<u32, Installed>,
+    /// Indices in the order in which they were freed: what a core still writes of an old rule hurts no new one.
+    free: VecDeque<u32>,
+    adopted: Vec<(Rule, RuleIndex)>,
+    pin_dir: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Installed {
+    rule: Rule,
+    way: Way,
+}
 
 impl FastPath {
     /// Loads and attaches. What was pinned before is taken over; each covered interface has its report.
-    pub fn open(_options: &Options) -> Result<(FastPath, Vec<InterfaceReport>), OpenError> {
-        Err(OpenError::NotBuilt("clang missing"))
+    pub fn open(options: &Options) -> Result<(FastPath, Vec<InterfaceReport>), OpenError> {
+        let missing = privileges::missing();
+        if !missing.is_empty() {
+            return Err(OpenError::NotPermitted(missing));
+        }
+        let (pins, not_pinned) = match options.pin_dir.as_deref().map(pins::prepare) {
+            None => (None, Some("not asked for".to_owned())),
+            Some(Err(reason)) => (None, Some(reason)),
+            Some(Ok(directory)) => (Some(directory), None),
+        };
+        let (mut kernel, states) = Kernel::load(pins.as_deref(), options.capacity)?;
+        let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
+        let mut hops = Hops::new(hops_map).map_err(OpenError::Netlink)?;
+        self_test::run(&mut kernel, &states, &mut hops)?;
+        let mut questions = Socket::routing().map_err(OpenError::Netlink)?;
+        let announcements = Socket::announcements().map_err(OpenError::Netlink)?;
+        let changes = announcements.as_fd().try_clone_to_owned().map_err(OpenError::Netlink)?;
+        let topology = Topology::read(&mut questions).map_err(OpenError::Netlink)?;
+        let mut attacher = Attacher::new(pins);
+        let (owners, mut reports) = owners(&topology, options);
+        let covered = attacher.cover(&mut kernel, &topology, hops.drivers(), &owners)?;
+        reports.extend(covered.iter().map(|covered| covered.report.clone()));
+        if reports.iter().all(|report| report.mode == Mode::None) {
+            return Err(OpenError::NoInterface(reports));
+        }
+        let free = (0..states.len()).collect();
+        let mut inner = Inner {
+            kernel,
+            attacher,
+            hops,
+            topology,
+            questions,
+            announcements,
+            covered,
+            installed: HashMap::new(),
+            free,
+            adopted: Vec::new(),
+            pin_dir: options.pin_dir.clone(),
+        };
+        inner.take_over_rules();
+        Ok((FastPath { states, changes, not_pinned, inner: Mutex::new(inner) }, reports))
+    }
+
+    /// Why relaying ends with this process; `None` if it does not.
+    pub fn not_pinned(&self) -> Option<&str> {
+        self.not_pinned.as_deref()
     }
 
     /// Relays from now on, measuring on from `progress`.
-    pub fn install(&self, _rule: &Rule, _progress: &Progress) -> Result<RuleIndex, InstallError> {
-        Err(InstallError::MapFull(0))
+    pub fn install(&self, rule: &Rule, progress: &Progress) -> Result<RuleIndex, InstallError> {
+        if rule.payloads.len() > MOST_PAYLOADS {
+            return Err(InstallError::TooManyPayloads);
+        }
+        let mut inner = self.lock();
+        let way = inner.way(rule)?;
+        let installed = inner.enter(rule, progress, way, &self.states);
+        if installed.is_err() {
+            inner.hops.release(way.hop);
+        }
+        installed
     }
 
     /// Packets go up from now on. `None` if the rule was not installed.
-    pub fn withdraw(&self, _index: RuleIndex) -> Option<RuleStats> {
-        None
+    pub fn withdraw(&self, index: RuleIndex) -> Option<RuleStats> {
+        let mut inner = self.lock();
+        let installed = inner.installed.remove(&index.0)?;
+        // Gone already only if somebody else cleaned up.
+        let _ = inner.kernel.rules.remove(&Key::of(&installed.rule));
+        let state = self.states.read(index.0)?;
+        self.states.write(index.0, State { in_use: 0, ..state });
+        inner.hops.release(installed.way.hop);
+        inner.free.push_back(index.0);
+        Some(state.stats())
     }
 
     /// `None` if the rule is not installed.
-    pub fn stats(&self, _index: RuleIndex) -> Option<RuleStats> {
-        None
+    pub fn stats(&self, index: RuleIndex) -> Option<RuleStats> {
+        let state = self.states.read(index.0)?;
+        (state.in_use != 0).then(|| state.stats())
     }
 
     /// The rules found in pinned maps when opening. Who does not claim one withdraws it.
     pub fn adopt(&self) -> Vec<(Rule, RuleIndex)> {
-        Vec::new()
+        std::mem::take(&mut self.lock().adopted)
     }
 
     /// Readable when routes, neighbours or links changed: time for `refresh`.
-    pub fn changes(&self) -> Option<BorrowedFd<'_>> {
-        None
+    pub fn changes(&self) -> BorrowedFd<'_> {
+        self.changes.as_fd()
     }
 
-    /// Follows changes of routes and neighbours, and keeps neighbours in use fresh. Never blocks for long; call it
-    /// when `changes` is readable and every few seconds. Returns the rules whose packets cannot leave any more.
+    /// Follows changes of routes, neighbours and interfaces. Call it when `changes` is readable. Returns the rules whose
+    /// packets cannot leave any more: they go up meanwhile, and should be withdrawn.
     pub fn refresh(&self) -> Vec<(RuleIndex, InstallError)> {
+        let mut inner = self.lock();
+        let changes = inner.announcements.changes();
+        if changes.contains(&Change::Topology) {
+            return inner.follow_topology();
+        }
+        let Inner { hops, topology, .. } = &mut *inner;
+        hops.update(topology, |interface, address| {
+            changes.contains(&Change::Neighbour { interface, address })
+        });
         Vec::new()
+    }
+
+    /// Has the kernel confirm the neighbours in use, which it believes idle. Call it every few seconds.
+    pub fn keep_fresh(&self) {
+        self.lock().hops.keep_fresh();
     }
 
     pub fn counters(&self) -> Vec<DeviceCounters> {
-        Vec::new()
+        let inner = self.lock();
+        let devices = inner.kernel.devices.iter().filter_map(Result::ok);
+        let counters = devices.filter_map(|(index, device)| {
+            let counted = inner.kernel.counters.get(&device.slot, 0).ok()?;
+            let total = |outcome: usize| counted.iter().map(|core| core[outcome]).sum();
+            Some(DeviceCounters {
+                device: inner.topology.name(index),
+                forwarded: total(0),
+                passed: OUTCOMES.iter().enumerate().skip(1).map(|(at, name)| (*name, total(at))).collect(),
+            })
+        });
+        counters.collect()
     }
 
     /// Detaches and removes whatever is pinned. Merely dropping a `FastPath` leaves pinned parts at work.
-    pub fn close(self) {}
+    pub fn close(self) {
+        let mut inner = self.lock();
+        inner.attacher.detach();
+        if let Some(directory) = &inner.pin_dir {
+            let _ = pins::clean(directory);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// What `clean` removed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cleaned {
-    /// Interfaces that were detached.
-    pub devices: Vec<String>,
-    pub rules: usize,
+impl Inner {
+    /// How packets of this rule arrive and leave. Takes a use of the hop, which the caller gives back.
+    fn way(&mut self, rule: &Rule) -> Result<Way, InstallError> {
+        let local = rule.local.ip();
+        let arrival = self.topology.owner(local).map(|owner| owner.index);
+        let covered = self.covered.iter().find(|covered| Some(covered.owner) == arrival);
+        let covered = covered.filter(|covered| covered.report.mode != Mode::None);
+        let covered = covered.ok_or(InstallError::NoIngress(local))?;
+        let hop = self.hops.acquire(&self.topology, rule.from.ip(), rule.to.ip())?;
+        let device = self.hops.device(hop);
+        let leaves = device == covered.attached || self.hops.sends_frames(hop);
+        if covered.report.mode == Mode::Native && !leaves {
+            self.hops.release(hop);
+            let device = self.topology.name(device);
+            let reason =
+                format!("its driver takes no frames from {}, which runs natively", covered.report.device);
+            return Err(InstallError::Egress { device, reason });
+        }
+        Ok(Way { hop, arrival_device: covered.owner, ttl: self.hops.ttl(rule.from.ip()) })
+    }
+
+    fn enter(
+        &mut self,
+        rule: &Rule,
+        progress: &Progress,
+        way: Way,
+        states: &MappedArray<State>,
+    ) -> Result<RuleIndex, InstallError> {
+        const ONLY_IF_NEW: u64 = 1;
+        let index = self.free.pop_front().ok_or(InstallError::MapFull(states.len()))?;
+        states.write(index, State::beginning(progress));
+        let value = RuleValue::of(rule, index, way);
+        if let Err(error) = self.kernel.rules.insert(Key::of(rule), value, ONLY_IF_NEW) {
+            states.write(index, State { in_use: 0, ..State::beginning(progress) });
+            self.free.push_front(index);
+            return Err(match kernel::errno(&error) {
+                Some(libc::EEXIST) => InstallError::Taken,
+                Some(libc::E2BIG) => InstallError::MapFull(states.len()),
+                _ => InstallError::Refused(error.to_string()),
+            });
+        }
+        self.installed.insert(index, Installed { rule: rule.clone(), way });
+        Ok(RuleIndex(index))
+    }
+
+    /// Finds new hops for the rules of another process; their old ones stay as they are until then.
+    fn take_over_rules(&mut self) {
+        let found: Vec<(Key, RuleValue)> = self.kernel.rules.iter().filter_map(Result::ok).collect();
+        for (_, value) in &found {
+            self.hops.reserve(value.hop);
+        }
+        for (key, value) in found {
+            let rule = value.rule(&key);
+            match self.way(&rule) {
+                Ok(way) if self.move_rule(&rule, value.index, way) => {
+                    self.adopted.push((rule.clone(), RuleIndex(value.index)));
+                    self.installed.insert(value.index, Installed { rule, way });
+                }
+                _ => {
+                    let _ = self.kernel.rules.remove(&key);
+                }
+            }
+            self.hops.release(value.hop);
+        }
+        let installed = &self.installed;
+        self.free.retain(|index| !installed.contains_key(index));
+    }
+
+    fn move_rule(&mut self, rule: &Rule, index: u32, way: Way) -> bool {
+        const ONLY_IF_KNOWN: u64 = 2;
+        let value = RuleValue::of(rule, index, way);
+        self.kernel.rules.insert(Key::of(rule), value, ONLY_IF_KNOWN).is_ok()
+    }
+
+    fn follow_topology(&mut self) -> Vec<(RuleIndex, InstallError)> {
+        let Ok(topology) = Topology::read(&mut self.questions) else { return Vec::new() };
+        self.topology = topology;
+        self.hops.update(&self.topology, |_, _| true);
+        let rules: Vec<(u32, Rule)> =
+            self.installed.iter().map(|(index, installed)| (*index, installed.rule.clone())).collect();
+        let mut stranded = Vec::new();
+        for (index, rule) in rules {
+            match self.way(&rule) {
+                Err(reason) => stranded.push((RuleIndex(index), reason)),
+                Ok(way) => {
+                    let Some(before) = self.installed.get(&index).map(|installed| installed.way) else {
+                        continue;
+                    };
+                    if way != before && !self.move_rule(&rule, index, way) {
+                        self.hops.release(way.hop);
+                        continue;
+                    }
+                    if let Some(installed) = self.installed.get_mut(&index) {
+                        installed.way = way;
+                    }
+                    self.hops.release(before.hop);
+                }
+            }
+        }
+        stranded
+    }
 }
 
-/// Removes programs, links and maps left below this directory by whatever ran before.
-pub fn clean(_pin_dir: &std::path::Path) -> std::io::Result<Cleaned> {
-    Ok(Cleaned { devices: Vec::new(), rules: 0 })
+/// The interfaces to cover, and reports of those that do not exist.
+fn owners<'a>(
+    topology: &'a Topology,
+    options: &Options,
+) -> (Vec<&'a crate::netlink::Interface>, Vec<InterfaceReport>) {
+    let mut owners = Vec::new();
+    let mut unknown = Vec::new();
+    let mut add = |found: Option<&'a crate::netlink::Interface>, what: String, reason: &str| match found {
+        Some(owner) if owners.contains(&owner) => {}
+        Some(owner) => owners.push(owner),
+        None => {
+            unknown.push(InterfaceReport { device: what, mode: Mode::None, reason: reason.to_owned() });
+        }
+    };
+    for name in &options.devices {
+        add(topology.named(name), name.clone(), "no such interface");
+    }
+    if options.devices.is_empty() {
+        for address in &options.addresses {
+            add(topology.owner(*address), address.to_string(), "no interface has this address");
+        }
+    }
+    (owners, unknown)
 }

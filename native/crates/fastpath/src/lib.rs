@@ -1,10 +1,23 @@
 //! Relaying inside the kernel. A rule is a cached decision of the engine: RTP of one known source, from one known
 //! peer, to one known receiver. Whatever no rule owns goes up untouched.
 
+mod attach;
 mod fast_path;
+mod frame;
+mod hops;
+mod kernel;
+mod layout;
+mod mapped;
+mod netlink;
+mod pins;
+mod privileges;
 mod report;
 mod rule;
+mod self_test;
+mod sum;
+mod topology;
 
-pub use fast_path::{Cleaned, FastPath, Options, clean};
+pub use fast_path::{FastPath, Options};
+pub use pins::{Cleaned, clean};
 pub use report::{DeviceCounters, InstallError, InterfaceReport, Mode, OpenError};
 pub use rule::{MOST_PAYLOADS, Payload, Progress, Rewrite, Rule, RuleIndex, RuleStats};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Reading a frame up to the fixed RTP header, and checksums. */
+#pragma once
+
+#include <linux/if_ether.h>
+#include <linux/in.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include <linux/udp.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "relay.h"
+
+#define MOST_TAGS 2
+#define IPV4_FRAGMENT 0x3fff /* offset and "more fragments" */
+#define IPV4_DONT_FRAGMENT 0x4000
+#define RTP_EXTENSION 0x10
+#define RTP_CSRCS 0x0f
+#define LONGEST_OPEN 1472 /* of a datagram whose checksum has to be made, in bytes */
+
+struct ethernet {
+	__u16 destination[3];
+	__u16 source[3];
+	__be16 protocol;
+};
+
+struct vlan_tag {
+	__be16 tag;
+	__be16 protocol;
+};
+
+struct rtp_header {
+	__u8 first;
+	__u8 second;
+	__be16 sequence;
+	__be32 timestamp;
+	__be32 ssrc;
+};
+
+struct arrival {
+	struct relay_key key;
+	struct udphdr *udp;
+	struct rtp_header *rtp;
+	__u32 headers; /* bytes before the UDP header */
+	__u32 udp_length;
+};
+
+static __always_inline __u16 fold(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static __always_inline __u32 words(__u32 value)
+{
+	return (value & 0xffff) + (value >> 16);
+}
+
+static __always_inline void map_ipv4(__be32 mapped[4], __be32 address)
+{
+	mapped[0] = 0;
+	mapped[1] = 0;
+	mapped[2] = bpf_htonl(0xffff);
+	mapped[3] = address;
+}
+
+static __always_inline void copy_ipv6(__be32 to[4], const struct in6_addr *address)
+{
+	to[0] = address->in6_u.u6_addr32[0];
+	to[1] = address->in6_u.u6_addr32[1];
+	to[2] = address->in6_u.u6_addr32[2];
+	to[3] = address->in6_u.u6_addr32[3];
+}
+
+/* Lengths have to agree exactly: whatever else there is, the stack shall judge. */
+static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at, void *end)
+{
+	struct iphdr *ip = at;
+
+	if ((void *)(ip + 1) > end)
+		return PASSED_MALFORMED;
+	if (ip->protocol != IPPROTO_UDP)
+		return PASSED_OTHER;
+	if (ip->version != 4)
+		return PASSED_MALFORMED;
+	if (ip->ihl != 5)
+		return PASSED_OPTIONS;
+	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
+		return PASSED_FRAGMENT;
+	a->udp = (void *)(ip + 1);
+	a->udp_length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
+	map_ipv4(a->key.local, ip->daddr);
+	map_ipv4(a->key.source, ip->saddr);
+	return FORWARDED;
+}
+
+static __always_inline enum relay_outcome read_ipv6(struct arrival *a, void *at, void *end)
+{
+	struct ipv6hdr *ip = at;
+
+	if ((void *)(ip + 1) > end)
+		return PASSED_MALFORMED;
+	if (ip->version != 6)
+		return PASSED_MALFORMED;
+	switch (ip->nexthdr) {
+	case IPPROTO_UDP:
+		break;
+	case IPPROTO_HOPOPTS:
+	case IPPROTO_ROUTING:
+	case IPPROTO_DSTOPTS:
+		return PASSED_OPTIONS;
+	case IPPROTO_FRAGMENT:
+		return PASSED_FRAGMENT;
+	default:
+		return PASSED_OTHER;
+	}
+	a->udp = (void *)(ip + 1);
+	a->udp_length = bpf_ntohs(ip->payload_len);
+	copy_ipv6(a->key.local, &ip->daddr);
+	copy_ipv6(a->key.source, &ip->saddr);
+	return FORWARDED;
+}
+
+static __always_inline enum relay_outcome read_udp(struct arrival *a, void *end)
+{
+	struct udphdr *udp = a->udp;
+
+	if ((void *)(udp + 1) > end)
+		return PASSED_MALFORMED;
+	if (a->udp_length != bpf_ntohs(udp->len) || (void *)udp + a->udp_length > end)
+		return PASSED_MALFORMED;
+	a->key.local_port = udp->dest;
+	a->key.source_port = udp->source;
+	return FORWARDED;
+}
+
+/* The same packets as for the engine (wire/src/demux.rs and rtp.rs), but no payload types 64 to 95 (RFC 5761 §4). */
+static __always_inline enum relay_outcome read_rtp(struct arrival *a, void *end)
+{
+	struct rtp_header *rtp = (void *)(a->udp + 1);
+	__u32 length = sizeof(*rtp);
+	__u8 type;
+
+	if ((void *)(rtp + 1) > end || a->udp_length < sizeof(*a->udp) + sizeof(*rtp))
+		return PASSED_NOT_RTP;
+	if (rtp->first >> 6 != 2)
+		return PASSED_NOT_RTP;
+	type = rtp->second & 0x7f;
+	if (type >= 64 && type <= 95)
+		return PASSED_RTCP;
+	length += (rtp->first & RTP_CSRCS) * 4;
+	if (rtp->first & RTP_EXTENSION) {
+		__be16 *extension = (void *)rtp + length;
+
+		if ((void *)(extension + 2) > end)
+			return PASSED_NOT_RTP;
+		length += 4 + bpf_ntohs(extension[1]) * 4;
+	}
+	if (length > a->udp_length - sizeof(*a->udp))
+		return PASSED_NOT_RTP;
+	a->rtp = rtp;
+	a->key.ssrc = rtp->ssrc;
+	return FORWARDED;
+}
+
+static __always_inline int is_ours(const struct ethernet *ethernet, const struct relay_device *device)
+{
+	const __u16 *to = ethernet->destination, *ours = device->address;
+
+	return ((to[0] ^ ours[0]) | (to[1] ^ ours[1]) | (to[2] ^ ours[2])) == 0;
+}
+
+/* FORWARDED: it is RTP of whatever source. Else the reason why it goes up. */
+static __always_inline enum relay_outcome read_frame(struct arrival *a, void *data, void *end,
+						     const struct relay_device *device)
+{
+	struct ethernet *ethernet = data;
+	enum relay_outcome outcome;
+	__be16 protocol;
+	void *at;
+
+	if ((void *)(ethernet + 1) > end || !is_ours(ethernet, device))
+		return PASSED_OTHER;
+	protocol = ethernet->protocol;
+	at = ethernet + 1;
+#pragma unroll
+	for (int tags = 0; tags < MOST_TAGS; tags++) {
+		struct vlan_tag *vlan = at;
+
+		if (protocol != bpf_htons(ETH_P_8021Q) && protocol != bpf_htons(ETH_P_8021AD))
+			break;
+		if ((void *)(vlan + 1) > end)
+			return PASSED_MALFORMED;
+		protocol = vlan->protocol;
+		at = vlan + 1;
+	}
+	if (protocol == bpf_htons(ETH_P_IP))
+		outcome = read_ipv4(a, at, end);
+	else if (protocol == bpf_htons(ETH_P_IPV6))
+		outcome = read_ipv6(a, at, end);
+	else
+		outcome = PASSED_OTHER;
+	if (outcome != FORWARDED)
+		return outcome;
+	outcome = read_udp(a, end);
+	if (outcome != FORWARDED)
+		return outcome;
+	a->headers = (void *)a->udp - data;
+	return read_rtp(a, end);
+}

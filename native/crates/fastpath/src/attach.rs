@@ -1,0 +1,241 @@
+//! Attaching the program: the fastest way an interface allows, and why not a faster one.
+
+use std::{collections::HashMap, fs, path::PathBuf};
+
+use aya::programs::{
+    ProgramError, XdpMode,
+    links::{FdLink, PinnedLink},
+    xdp::{XdpLink, XdpLinkId},
+};
+
+use crate::{
+    hops::Drivers,
+    kernel::{Kernel, errno},
+    layout::{DEVICE_NATIVE, DEVICE_STRICT, Device},
+    netlink::Interface,
+    pins,
+    report::{InterfaceReport, Mode, OpenError},
+    topology::Topology,
+};
+
+/// An interface that owns addresses, and where the program listens for it.
+#[derive(Debug)]
+pub struct Covered {
+    pub owner: u32,
+    /// The interface the program is attached to: below a VLAN's tag if that is possible.
+    pub attached: u32,
+    pub report: InterfaceReport,
+}
+
+#[derive(Debug)]
+pub struct Attacher {
+    pins: Option<PathBuf>,
+    held: HashMap<u32, (Mode, Held)>,
+}
+
+/// Keeps the program attached: by itself, or by its pin.
+#[derive(Debug)]
+enum Held {
+    Pinned { _link: PinnedLink, path: PathBuf },
+    Ours { _link: FdLink },
+}
+
+impl Attacher {
+    pub fn new(pins: Option<PathBuf>) -> Self {
+        Attacher { pins, held: HashMap::new() }
+    }
+
+    /// Attaches for these interfaces, and detaches whatever another configuration has left.
+    pub fn cover(
+        &mut self,
+        kernel: &mut Kernel,
+        topology: &Topology,
+        drivers: &mut Drivers,
+        owners: &[&Interface],
+    ) -> Result<Vec<Covered>, OpenError> {
+        self.take_over(kernel, topology, owners)?;
+        let mut covered = Vec::new();
+        for owner in owners {
+            covered.push(self.cover_one(kernel, topology, drivers, owner)?);
+        }
+        Ok(covered)
+    }
+
+    /// Detaches everything, pinned or not.
+    pub fn detach(&mut self) {
+        for (_, held) in self.held.drain().map(|(_, held)| held) {
+            if let Held::Pinned { path, .. } = held {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+
+    /// Puts this program in the place of the one that runs by a pinned link: no packet sees neither.
+    fn take_over(
+        &mut self,
+        kernel: &mut Kernel,
+        topology: &Topology,
+        owners: &[&Interface],
+    ) -> Result<(), OpenError> {
+        let Some(directory) = &self.pins else { return Ok(()) };
+        let found = pins::links(directory).map_err(|error| pin_error(directory, &error))?;
+        for (mode, interface, path) in found {
+            let wanted = owners.iter().any(|owner| {
+                owner.index == interface
+                    || topology.carrier(owner).is_some_and(|below| below.index == interface)
+            });
+            let taken = if wanted { adopt(kernel, &path) } else { None };
+            match taken {
+                Some(link) => {
+                    self.held.insert(interface, (mode, Held::Pinned { _link: link, path }));
+                }
+                None => fs::remove_file(&path).map_err(|error| pin_error(&path, &error))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn cover_one(
+        &mut self,
+        kernel: &mut Kernel,
+        topology: &Topology,
+        drivers: &mut Drivers,
+        owner: &Interface,
+    ) -> Result<Covered, OpenError> {
+        let report = |mode, reason: String| InterfaceReport { device: owner.name.clone(), mode, reason };
+        let none = |reason: &str| Covered {
+            owner: owner.index,
+            attached: owner.index,
+            report: report(Mode::None, reason.to_owned()),
+        };
+        if owner.is_loopback {
+            return Ok(none("packets of the loopback interface never leave this host"));
+        }
+        if !owner.is_ethernet {
+            return Ok(none("not Ethernet"));
+        }
+        let carrier = topology.carrier(owner);
+        for known in carrier.into_iter().chain([owner]) {
+            if let Some((mode, _)) = self.held.get(&known.index) {
+                let reason = format!("attached before{}", below(owner, known));
+                let covered =
+                    Covered { owner: owner.index, attached: known.index, report: report(*mode, reason) };
+                enter_device(kernel, topology, known, *mode)?;
+                return Ok(covered);
+            }
+        }
+        let mut refusals = Vec::new();
+        match carrier {
+            None => refusals.push("native: tags within tags".to_owned()),
+            Some(carrier) => match self.attach_native(kernel, drivers, carrier) {
+                Err(reason) => refusals.push(format!("native: {reason}")),
+                Ok(()) => {
+                    let report =
+                        report(Mode::Native, format!("the driver takes it{}", below(owner, carrier)));
+                    enter_device(kernel, topology, carrier, Mode::Native)?;
+                    return Ok(Covered { owner: owner.index, attached: carrier.index, report });
+                }
+            },
+        }
+        match self.attach(kernel, owner.index, Mode::Generic) {
+            Err(reason) => refusals.push(format!("generic: {reason}")),
+            Ok(()) => {
+                let report = report(Mode::Generic, refusals.join("; "));
+                enter_device(kernel, topology, owner, Mode::Generic)?;
+                return Ok(Covered { owner: owner.index, attached: owner.index, report });
+            }
+        }
+        Ok(none(&refusals.join("; ")))
+    }
+
+    /// Native mode is of use only if what the program sends does leave.
+    fn attach_native(
+        &mut self,
+        kernel: &mut Kernel,
+        drivers: &mut Drivers,
+        carrier: &Interface,
+    ) -> Result<(), String> {
+        self.attach(kernel, carrier.index, Mode::Native)?;
+        if drivers.sends_frames(carrier) {
+            return Ok(());
+        }
+        if let Some((_, Held::Pinned { path, .. })) = self.held.remove(&carrier.index) {
+            let _ = fs::remove_file(path);
+        }
+        Err(match carrier.kind.as_str() {
+            "veth" => "the other end of the veth pair takes no frames (ethtool -K PEER gro on)".to_owned(),
+            _ => "the driver does not send frames".to_owned(),
+        })
+    }
+
+    fn attach(&mut self, kernel: &mut Kernel, interface: u32, mode: Mode) -> Result<(), String> {
+        let flags = if mode == Mode::Native { XdpMode::Driver } else { XdpMode::Skb };
+        let program = kernel.program().map_err(|error| error.to_string())?;
+        let id = program.attach_to_if_index(interface, flags).map_err(|error| refusal(&error))?;
+        let link = program.take_link(id).map_err(|error| error.to_string())?;
+        let held = self.keep(link, mode, interface)?;
+        self.held.insert(interface, (mode, held));
+        Ok(())
+    }
+
+    fn keep(&self, link: XdpLink, mode: Mode, interface: u32) -> Result<Held, String> {
+        let Some(directory) = &self.pins else {
+            let link = FdLink::try_from(link).map_err(|_| "this kernel has no links".to_owned())?;
+            return Ok(Held::Ours { _link: link });
+        };
+        let path = pins::link_path(directory, mode, interface);
+        let link = FdLink::try_from(link).map_err(|_| "this kernel has no links".to_owned())?;
+        let link = link.pin(&path).map_err(|error| format!("pinning: {error}"))?;
+        Ok(Held::Pinned { _link: link, path })
+    }
+}
+
+/// `None` if the link leads nowhere any more.
+fn adopt(kernel: &mut Kernel, path: &std::path::Path) -> Option<PinnedLink> {
+    let link = FdLink::from(PinnedLink::from_pin(path).ok()?);
+    let program = kernel.program().ok()?;
+    let id: XdpLinkId = program.attach_to_link(XdpLink::try_from(link).ok()?).ok()?;
+    drop(program.take_link(id).ok()?);
+    PinnedLink::from_pin(path).ok()
+}
+
+fn enter_device(
+    kernel: &mut Kernel,
+    topology: &Topology,
+    attached: &Interface,
+    mode: Mode,
+) -> Result<(), OpenError> {
+    let native = if mode == Mode::Native { DEVICE_NATIVE } else { 0 };
+    let strict = if native == 0 && topology.carries_tags(attached.index) { DEVICE_STRICT } else { 0 };
+    let slot = free_slot(kernel, attached.index);
+    let device = Device { slot, flags: native | strict, address: attached.address, unused: 0 };
+    kernel.devices.insert(attached.index, device, 0).map_err(|error| OpenError::Load(error.to_string()))
+}
+
+/// The slot of the interface's counters: its own if it has one.
+fn free_slot(kernel: &Kernel, interface: u32) -> u32 {
+    let known: HashMap<u32, u32> =
+        kernel.devices.iter().filter_map(Result::ok).map(|(index, device)| (index, device.slot)).collect();
+    known.get(&interface).copied().unwrap_or_else(|| {
+        let taken: Vec<u32> = known.into_values().collect();
+        (0..).find(|slot| !taken.contains(slot)).unwrap_or_default()
+    })
+}
+
+fn below(owner: &Interface, attached: &Interface) -> String {
+    if owner.index == attached.index { String::new() } else { format!(" (attached to {})", attached.name) }
+}
+
+fn refusal(error: &ProgramError) -> String {
+    match errno(error) {
+        Some(libc::EOPNOTSUPP) => "the driver has no XDP".to_owned(),
+        Some(libc::EBUSY | libc::EEXIST) => "another XDP program is attached".to_owned(),
+        Some(libc::ERANGE) => "its MTU is too large for XDP".to_owned(),
+        Some(code) => std::io::Error::from_raw_os_error(code).to_string(),
+        None => error.to_string(),
+    }
+}
+
+fn pin_error(path: &std::path::Path, error: &std::io::Error) -> OpenError {
+    OpenError::Pin { path: path.to_owned(), reason: error.to_string() }
+}

@@ -1,0 +1,137 @@
+//! The program and its maps inside the kernel.
+
+use std::{io, os::fd::AsFd, path::Path};
+
+use aya::{
+    Ebpf, EbpfLoader,
+    maps::{HashMap, Map, MapData, PerCpuArray},
+    programs::{ProgramError, TestRun, TestRunOptions, Xdp},
+};
+
+use crate::{
+    layout::{Counters, Device, Hop, Key, RuleValue, State},
+    mapped::MappedArray,
+    report::OpenError,
+};
+
+mod program {
+    include!(concat!(env!("OUT_DIR"), "/program.rs"));
+}
+
+pub struct Kernel {
+    ebpf: Ebpf,
+    pub rules: HashMap<MapData, Key, RuleValue>,
+    pub devices: HashMap<MapData, u32, Device>,
+    pub counters: PerCpuArray<MapData, Counters>,
+    hops: Option<MappedArray<Hop>>,
+}
+
+/// What running the program on a frame led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub verdict: u32,
+    pub frame: Vec<u8>,
+    pub duration_ns: u64,
+}
+
+impl Kernel {
+    /// Loads the program; maps pinned below `pins` are taken over, others pinned there. The states come apart, since
+    /// they are read without anybody's leave.
+    pub fn load(pins: Option<&Path>, capacity: u32) -> Result<(Kernel, MappedArray<State>), OpenError> {
+        let object = program::PROGRAM.map_err(OpenError::NotBuilt)?;
+        let mut loader = EbpfLoader::new();
+        loader.map_max_entries("rules", capacity).map_max_entries("states", capacity);
+        if let Some(pins) = pins {
+            for map in MAPS {
+                loader.map_pin_path(map, pins.join(map));
+            }
+        }
+        let mut ebpf = loader.load(object).map_err(load_error)?;
+        let program: &mut Xdp = program_of(&mut ebpf)?;
+        program.load().map_err(load_error)?;
+        let mut take = |name| ebpf.take_map(name).ok_or_else(|| OpenError::Load(format!("no map {name}")));
+        let (rules, devices, counters) = (take("rules")?, take("devices")?, take("counters")?);
+        let states = map_memory(take("states")?).map_err(load_error)?;
+        let hops = map_memory(take("hops")?).map_err(load_error)?;
+        let kernel = Kernel {
+            rules: rules.try_into().map_err(load_error)?,
+            devices: devices.try_into().map_err(load_error)?,
+            counters: counters.try_into().map_err(load_error)?,
+            hops: Some(hops),
+            ebpf,
+        };
+        Ok((kernel, states))
+    }
+
+    /// The next hops, once.
+    pub fn take_hops(&mut self) -> io::Result<MappedArray<Hop>> {
+        self.hops.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    pub fn program(&mut self) -> Result<&mut Xdp, OpenError> {
+        program_of(&mut self.ebpf)
+    }
+
+    /// Has the kernel run the program on a frame that arrives on the loopback interface.
+    pub fn run(&mut self, frame: &[u8], repeat: u32) -> Result<Outcome, ProgramError> {
+        let mut out = vec![0; frame.len() + 256];
+        let program: &mut Xdp =
+            self.ebpf.program_mut(PROGRAM_NAME).ok_or(ProgramError::NotLoaded)?.try_into()?;
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(frame);
+        options.data_out = Some(&mut out);
+        options.repeat = repeat;
+        let result = program.test_run(options)?;
+        out.truncate(result.data_size_out as usize);
+        let duration_ns = result.duration.as_nanos() as u64;
+        Ok(Outcome { verdict: result.return_value, frame: out, duration_ns })
+    }
+}
+
+impl std::fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernel").finish_non_exhaustive()
+    }
+}
+
+pub fn errno(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(code) = error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+            return Some(code);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+fn program_of(ebpf: &mut Ebpf) -> Result<&mut Xdp, OpenError> {
+    let program = ebpf.program_mut(PROGRAM_NAME).ok_or_else(|| OpenError::Load("no program".to_owned()))?;
+    program.try_into().map_err(load_error)
+}
+
+fn map_memory<T: crate::mapped::Versioned>(map: Map) -> Result<MappedArray<T>, io::Error> {
+    let Map::Array(data) = map else { return Err(io::ErrorKind::InvalidData.into()) };
+    let len = data.info().map_err(io::Error::other)?.max_entries();
+    MappedArray::new(data.fd().as_fd(), len)
+}
+
+/// The innermost cause says most; the verifier's log comes with the error itself.
+fn load_error(error: impl std::error::Error) -> OpenError {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    // Of the verifier's log, its end tells why.
+    let lines: Vec<&str> = text.lines().collect();
+    OpenError::Load(lines[lines.len().saturating_sub(6)..].join(" / "))
+}
+
+/// `enum xdp_action`.
+pub const XDP_TX: u32 = 3;
+/// In every network namespace.
+pub const LOOPBACK: u32 = 1;
+pub const MAPS: [&str; 5] = ["rules", "states", "hops", "devices", "counters"];
+const PROGRAM_NAME: &str = "tandem_relay";

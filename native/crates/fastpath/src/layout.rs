@@ -1,0 +1,338 @@
+//! The maps' keys and values, as in `bpf/relay.h`. Addresses, ports and the SSRC are in network order.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use aya::Pod;
+
+use crate::{
+    rule::{MOST_PAYLOADS, Payload, Progress, Rewrite, Rule, RuleStats},
+    sum::Sum,
+};
+
+/// Changes whenever a map's key or value does: pinned maps of another number are of no use.
+pub const LAYOUT: u32 = 1;
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key {
+    pub local: [u8; 16],
+    pub source: [u8; 16],
+    pub local_port: [u8; 2],
+    pub source_port: [u8; 2],
+    pub ssrc: [u8; 4],
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PayloadValue {
+    pub arrives_as: u8,
+    pub leaves_as: u8,
+    pub times: u8,
+    pub unused: u8,
+    pub clock_rate: u32,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct RuleValue {
+    pub from: [u8; 16],
+    pub to: [u8; 16],
+    pub from_port: [u8; 2],
+    pub to_port: [u8; 2],
+    pub ssrc: [u8; 4],
+    pub timestamp_offset: u32,
+    pub sequence_offset: u16,
+    pub tos: u8,
+    pub ttl: u8,
+    pub index: u32,
+    pub hop: u32,
+    pub arrival_device: u32,
+    pub addresses_in: u16,
+    pub addresses_out: u16,
+    pub change: u16,
+    pub ip_header: u16,
+    pub flags: u8,
+    pub payload_count: u8,
+    pub unused: [u8; 10],
+    pub epoch_ns: u64,
+    pub payloads: [PayloadValue; MOST_PAYLOADS],
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct State {
+    pub version: u32,
+    pub clock_rate: u32,
+    pub packets: u64,
+    pub bytes: u64,
+    pub last_seen_ns: u64,
+    pub seen: u64,
+    pub expected_before: u64,
+    pub received_before: u64,
+    pub unmeasured_packets: u32,
+    pub unmeasured_bytes: u32,
+    pub cycles: u32,
+    pub received: u32,
+    pub duplicates: u32,
+    pub reordered: u32,
+    pub jitter: u32,
+    pub transit: u32,
+    pub last_timestamp: u32,
+    pub last_sequence: u16,
+    pub base: u16,
+    pub highest: u16,
+    pub jumped_to: u16,
+    pub payload_type: u8,
+    pub has_transit: u8,
+    pub has_jumped: u8,
+    pub in_use: u8,
+    pub unused: [u8; 24],
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hop {
+    pub version: u32,
+    pub logical: u32,
+    pub device: u32,
+    pub mtu: u32,
+    pub tag: [u8; 2],
+    pub flags: u8,
+    pub unused: u8,
+    pub destination: [u8; 6],
+    pub source: [u8; 6],
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Device {
+    pub slot: u32,
+    pub address: [u8; 6],
+    pub flags: u8,
+    pub unused: u8,
+}
+
+pub const RULE_LEAVES_AS_IPV4: u8 = 1;
+pub const RULE_REWRITES: u8 = 2;
+pub const HOP_RESOLVED: u8 = 1;
+pub const HOP_TAGGED: u8 = 2;
+pub const HOP_SENDS_FRAMES: u8 = 4;
+pub const DEVICE_NATIVE: u8 = 1;
+pub const DEVICE_STRICT: u8 = 2;
+
+/// Names of `enum relay_outcome`, in its order.
+pub const OUTCOMES: [&str; 16] = [
+    "forwarded",
+    "other",
+    "fragment",
+    "options",
+    "malformed",
+    "notRtp",
+    "rtcp",
+    "noRule",
+    "payloadType",
+    "nextHop",
+    "egress",
+    "tooBig",
+    "headroom",
+    "checksum",
+    "interface",
+    "failed",
+];
+
+pub type Counters = [u64; OUTCOMES.len()];
+
+// SAFETY: plain integers and arrays of them, without padding, any bit pattern is a value.
+unsafe impl Pod for Key {}
+// SAFETY: see above.
+unsafe impl Pod for RuleValue {}
+// SAFETY: see above.
+unsafe impl Pod for Device {}
+
+const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 216);
+const _: () = assert!(size_of::<State>() == 128 && size_of::<Hop>() == 32 && size_of::<Device>() == 12);
+
+/// What the rule's route adds to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way {
+    pub hop: u32,
+    pub arrival_device: u32,
+    pub ttl: u8,
+}
+
+impl Key {
+    pub fn of(rule: &Rule) -> Self {
+        Key {
+            local: mapped(rule.local.ip()),
+            source: mapped(rule.source.ip()),
+            local_port: rule.local.port().to_be_bytes(),
+            source_port: rule.source.port().to_be_bytes(),
+            ssrc: rule.ssrc.to_be_bytes(),
+        }
+    }
+}
+
+impl RuleValue {
+    pub fn of(rule: &Rule, index: u32, way: Way) -> Self {
+        let addresses_in = Sum::of(&mapped(rule.local.ip())).add(&mapped(rule.source.ip()));
+        let addresses_out = Sum::of(&mapped(rule.from.ip())).add(&mapped(rule.to.ip()));
+        // The mapped form's prefix is no part of an IPv4 pseudo header.
+        let addresses_in = addresses_in.minus(prefix(rule.local.ip())).minus(prefix(rule.source.ip()));
+        let addresses_out = addresses_out.minus(prefix(rule.from.ip())).minus(prefix(rule.to.ip()));
+        let ports =
+            |a: SocketAddr, b: SocketAddr| Sum::of(&a.port().to_be_bytes()).add(&b.port().to_be_bytes());
+        let change = addresses_out
+            .plus(ports(rule.from, rule.to))
+            .minus(addresses_in)
+            .minus(ports(rule.local, rule.source));
+        let mut payloads = [PayloadValue::default(); MOST_PAYLOADS];
+        for (value, payload) in payloads.iter_mut().zip(&rule.payloads) {
+            *value = PayloadValue {
+                arrives_as: payload.arrives_as,
+                leaves_as: payload.leaves_as & 0x7f,
+                times: payload.times.into(),
+                unused: 0,
+                clock_rate: payload.clock_rate,
+            };
+        }
+        let as_ipv4 = if rule.from.is_ipv4() { RULE_LEAVES_AS_IPV4 } else { 0 };
+        let rewrites = if rule.rewrite == Rewrite::default() { 0 } else { RULE_REWRITES };
+        RuleValue {
+            from: mapped(rule.from.ip()),
+            to: mapped(rule.to.ip()),
+            from_port: rule.from.port().to_be_bytes(),
+            to_port: rule.to.port().to_be_bytes(),
+            ssrc: rule.rewrite.ssrc.unwrap_or(rule.ssrc).to_be_bytes(),
+            timestamp_offset: rule.rewrite.timestamp_offset,
+            sequence_offset: rule.rewrite.sequence_offset,
+            tos: rule.tos,
+            ttl: way.ttl,
+            index,
+            hop: way.hop,
+            arrival_device: way.arrival_device,
+            addresses_in: addresses_in.folded(),
+            addresses_out: addresses_out.folded(),
+            change: change.folded(),
+            ip_header: ip_header(rule.tos, way.ttl).plus(addresses_out).folded(),
+            flags: as_ipv4 | rewrites,
+            payload_count: rule.payloads.len().min(MOST_PAYLOADS) as u8,
+            unused: [0; 10],
+            epoch_ns: rule.epoch_ns,
+            payloads,
+        }
+    }
+
+    /// The rule this entry was made of.
+    pub fn rule(&self, key: &Key) -> Rule {
+        let payloads = self.payloads[..usize::from(self.payload_count).min(MOST_PAYLOADS)].iter();
+        let ssrc = u32::from_be_bytes(self.ssrc);
+        Rule {
+            local: address(key.local, key.local_port),
+            source: address(key.source, key.source_port),
+            ssrc: u32::from_be_bytes(key.ssrc),
+            from: address(self.from, self.from_port),
+            to: address(self.to, self.to_port),
+            tos: self.tos,
+            payloads: payloads
+                .map(|value| Payload {
+                    arrives_as: value.arrives_as,
+                    leaves_as: value.leaves_as,
+                    clock_rate: value.clock_rate,
+                    times: value.times != 0,
+                })
+                .collect(),
+            rewrite: Rewrite {
+                ssrc: (self.ssrc != key.ssrc).then_some(ssrc),
+                sequence_offset: self.sequence_offset,
+                timestamp_offset: self.timestamp_offset,
+            },
+            epoch_ns: self.epoch_ns,
+        }
+    }
+}
+
+impl State {
+    pub fn beginning(progress: &Progress) -> Self {
+        State {
+            version: 0,
+            clock_rate: progress.clock_rate,
+            packets: 0,
+            bytes: 0,
+            last_seen_ns: 0,
+            seen: progress.seen,
+            expected_before: progress.expected_before,
+            received_before: progress.received_before,
+            unmeasured_packets: 0,
+            unmeasured_bytes: 0,
+            cycles: progress.cycles,
+            received: progress.received,
+            duplicates: progress.duplicates,
+            reordered: progress.reordered,
+            jitter: progress.jitter,
+            transit: progress.transit.unwrap_or_default(),
+            last_timestamp: 0,
+            last_sequence: 0,
+            base: progress.base,
+            highest: progress.highest,
+            jumped_to: progress.jumped_to.unwrap_or_default(),
+            payload_type: progress.payload_type,
+            has_transit: progress.transit.is_some().into(),
+            has_jumped: progress.jumped_to.is_some().into(),
+            in_use: 1,
+            unused: [0; 24],
+        }
+    }
+
+    pub fn stats(&self) -> RuleStats {
+        RuleStats {
+            packets: self.packets + u64::from(self.unmeasured_packets),
+            bytes: self.bytes + u64::from(self.unmeasured_bytes),
+            last_seen_ns: (self.last_seen_ns != 0).then_some(self.last_seen_ns),
+            last_sequence: self.last_sequence,
+            last_timestamp: self.last_timestamp,
+            unmeasured: self.unmeasured_packets.into(),
+            progress: Progress {
+                payload_type: self.payload_type,
+                clock_rate: self.clock_rate,
+                cycles: self.cycles,
+                base: self.base,
+                highest: self.highest,
+                seen: self.seen,
+                received: self.received,
+                duplicates: self.duplicates,
+                reordered: self.reordered,
+                jitter: self.jitter,
+                transit: (self.has_transit != 0).then_some(self.transit),
+                jumped_to: (self.has_jumped != 0).then_some(self.jumped_to),
+                expected_before: self.expected_before,
+                received_before: self.received_before,
+            },
+        }
+    }
+}
+
+pub fn mapped(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+fn address(octets: [u8; 16], port: [u8; 2]) -> SocketAddr {
+    let address = Ipv6Addr::from(octets);
+    let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
+    SocketAddr::new(address, u16::from_be_bytes(port))
+}
+
+fn prefix(address: IpAddr) -> Sum {
+    match address {
+        IpAddr::V4(_) => Sum::of(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().octets()),
+        IpAddr::V6(_) => Sum::default(),
+    }
+}
+
+/// An IPv4 header without its addresses and total length: no options, no fragmenting, UDP.
+fn ip_header(tos: u8, ttl: u8) -> Sum {
+    const UDP: u8 = 17;
+    Sum::of(&[0x45, tos, 0, 0, 0, 0, 0x40, 0, ttl, UDP, 0, 0])
+}

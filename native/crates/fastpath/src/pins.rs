@@ -1,0 +1,145 @@
+//! What outlives the process: maps and links below a directory of a bpffs.
+
+use std::{
+    ffi::CString,
+    fs, io,
+    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    path::{Path, PathBuf},
+};
+
+use aya::maps::{HashMap, Map, MapData};
+
+use crate::{
+    kernel::MAPS,
+    layout::{Key, LAYOUT, RuleValue},
+    netlink::Socket,
+    report::Mode,
+    topology::Topology,
+};
+
+/// What `clean` removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cleaned {
+    /// Interfaces that were detached.
+    pub devices: Vec<String>,
+    pub rules: usize,
+}
+
+/// Makes the directory of this layout, and removes what other layouts have left. Mounts the bpffs if it has to and may.
+pub fn prepare(pin_dir: &Path) -> Result<PathBuf, String> {
+    if !is_on_bpffs(pin_dir) {
+        mount(Path::new(BPFFS), pin_dir)?;
+    }
+    let ours = pin_dir.join(format!("{LAYOUT_PREFIX}{LAYOUT}"));
+    for other in layouts(pin_dir).map_err(|error| error.to_string())? {
+        if other != ours {
+            remove(&other).map_err(|error| format!("{}: {error}", other.display()))?;
+        }
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&ours);
+    made.map_err(|error| format!("{}: {error}", ours.display()))?;
+    Ok(ours)
+}
+
+/// Removes programs, links and maps left below this directory by whatever ran before.
+pub fn clean(pin_dir: &Path) -> io::Result<Cleaned> {
+    let mut cleaned = Cleaned::default();
+    let topology = Topology::read(&mut Socket::routing()?)?;
+    for directory in layouts(pin_dir)? {
+        let interfaces = links(&directory)?.into_iter().map(|(_, interface, _)| interface);
+        cleaned.devices.extend(interfaces.map(|interface| topology.name(interface)));
+        cleaned.rules += count_rules(&directory);
+        remove(&directory)?;
+    }
+    match fs::remove_dir(pin_dir) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(cleaned),
+    }
+}
+
+/// The links pinned in a layout's directory.
+pub fn links(directory: &Path) -> io::Result<Vec<(Mode, u32, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once('_'));
+        let Some((mode, index)) = name else { continue };
+        let mode =
+            [Mode::Native, Mode::Generic, Mode::Tc].into_iter().find(|known| known.to_string() == mode);
+        if let (Some(mode), Ok(index)) = (mode, index.parse()) {
+            found.push((mode, index, path));
+        }
+    }
+    Ok(found)
+}
+
+pub fn link_path(directory: &Path, mode: Mode, interface: u32) -> PathBuf {
+    directory.join(format!("{mode}_{interface}"))
+}
+
+fn layouts(pin_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(pin_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if entry.file_name().as_bytes().starts_with(LAYOUT_PREFIX.as_bytes()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+/// Links go first, so that no program runs on maps that are gone.
+fn remove(directory: &Path) -> io::Result<()> {
+    for (_, _, path) in links(directory)? {
+        fs::remove_file(path)?;
+    }
+    for map in MAPS {
+        match fs::remove_file(directory.join(map)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    fs::remove_dir(directory)
+}
+
+fn count_rules(directory: &Path) -> usize {
+    let Ok(data) = MapData::from_pin(directory.join("rules")) else { return 0 };
+    let Ok(rules) = HashMap::<_, Key, RuleValue>::try_from(Map::HashMap(data)) else { return 0 };
+    rules.keys().filter(Result::is_ok).count()
+}
+
+fn is_on_bpffs(path: &Path) -> bool {
+    const BPF_FS_MAGIC: u32 = 0xcafe_4a11;
+    let Some(existing) = path.ancestors().find(|path| path.exists()) else { return false };
+    let Ok(text) = CString::new(existing.as_os_str().as_bytes()) else { return false };
+    // SAFETY: all zero is a valid value, and the path ends with a zero byte.
+    let (result, facts) = unsafe {
+        let mut facts: libc::statfs = std::mem::zeroed();
+        (libc::statfs(text.as_ptr(), &raw mut facts), facts)
+    };
+    result == 0 && facts.f_type as u32 == BPF_FS_MAGIC
+}
+
+fn mount(at: &Path, wanted: &Path) -> Result<(), String> {
+    if !wanted.starts_with(at) {
+        return Err(format!("{} is not on a bpffs", wanted.display()));
+    }
+    let text = CString::new(at.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
+    // SAFETY: all strings end with a zero byte.
+    let result = unsafe {
+        libc::mount(c"bpf".as_ptr(), text.as_ptr(), c"bpf".as_ptr(), 0, c"mode=0755".as_ptr().cast())
+    };
+    if result == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    let at = at.display();
+    Err(format!("no bpffs at {at}, and mounting it failed ({error}); as root: mount -t bpf bpf {at}"))
+}
+
+const BPFFS: &str = "/sys/fs/bpf";
+const LAYOUT_PREFIX: &str = "layout_";

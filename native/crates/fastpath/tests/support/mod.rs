@@ -1,0 +1,212 @@
+//! Network namespaces for tests: hosts joined by veth pairs, sockets and captures in them.
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "of tests")]
+
+use std::{
+    fs::File,
+    net::{SocketAddr, UdpSocket},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
+    thread,
+    time::Duration,
+};
+
+/// Why tests of the kernel part cannot run here; `None` if they can.
+pub fn obstacle() -> Option<String> {
+    // SAFETY: no arguments, no memory.
+    if unsafe { libc::geteuid() } != 0 {
+        return Some("needs root".to_owned());
+    }
+    let ip = Command::new("ip").args(["netns", "list"]).output();
+    match ip {
+        Ok(output) if output.status.success() => None,
+        _ => Some("needs iproute2 and network namespaces".to_owned()),
+    }
+}
+
+/// Skips a test with its reason, which `TANDEM_REQUIRE_PEERS=1` makes a failure.
+#[macro_export]
+macro_rules! kernel_or_skip {
+    () => {
+        if let Some(reason) = $crate::support::obstacle() {
+            assert!(std::env::var("TANDEM_REQUIRE_PEERS").is_err(), "cannot run: {reason}");
+            println!("skipped: {reason}");
+            return;
+        }
+    };
+}
+
+/// A network namespace, removed when dropped.
+pub struct Host {
+    pub name: String,
+}
+
+impl Host {
+    pub fn new(label: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("tdm{}-{number}-{label}", std::process::id());
+        ip(&["netns", "add", &name]);
+        let host = Host { name };
+        host.ip(&["link", "set", "lo", "up"]);
+        host
+    }
+
+    pub fn ip(&self, arguments: &[&str]) {
+        let mut all = vec!["-n", &self.name];
+        all.extend_from_slice(arguments);
+        ip(&all);
+    }
+
+    pub fn command(&self, program: &str, arguments: &[&str]) -> String {
+        let output =
+            Command::new("ip").args(["netns", "exec", &self.name, program]).args(arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program} {arguments:?}: {errors}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Runs in this namespace, on a thread of its own.
+    pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        let namespace = File::open(format!("/run/netns/{}", self.name)).unwrap();
+        thread::scope(|scope| {
+            let thread = scope.spawn(move || {
+                // SAFETY: changes the namespace of this thread, which ends here.
+                let moved = unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWNET) };
+                assert_eq!(moved, 0, "{}", std::io::Error::last_os_error());
+                work()
+            });
+            thread.join().unwrap()
+        })
+    }
+
+    pub fn socket(&self, address: &str) -> UdpSocket {
+        let socket = self.run(|| UdpSocket::bind(address).unwrap());
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket
+    }
+
+    /// Frames that arrive on an interface from now on.
+    pub fn capture(&self, interface: &str) -> Capture {
+        self.run(|| Capture::open(interface))
+    }
+
+    /// The link-layer address of an interface.
+    pub fn mac(&self, interface: &str) -> [u8; 6] {
+        let text = self.command("cat", &[&format!("/sys/class/net/{interface}/address")]);
+        let mut octets = text.trim().split(':').map(|octet| u8::from_str_radix(octet, 16).unwrap());
+        std::array::from_fn(|_| octets.next().unwrap())
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+/// Joins two hosts; addresses without duplicate detection, so that they can be used at once.
+pub fn join(left: (&Host, &str, &[&str]), right: (&Host, &str, &[&str])) {
+    ip(&[
+        "-n",
+        &left.0.name,
+        "link",
+        "add",
+        left.1,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        right.1,
+        "netns",
+        &right.0.name,
+    ]);
+    for (host, interface, addresses) in [left, right] {
+        for address in addresses {
+            host.ip(&["addr", "add", address, "dev", interface, "nodad"]);
+        }
+        host.ip(&["link", "set", interface, "up"]);
+    }
+}
+
+fn ip(arguments: &[&str]) {
+    let output = Command::new("ip").args(arguments).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ip {arguments:?}: {errors}");
+}
+
+/// A packet socket.
+pub struct Capture {
+    fd: OwnedFd,
+}
+
+impl Capture {
+    fn open(interface: &str) -> Self {
+        let all = (libc::ETH_P_ALL as u16).to_be();
+        // SAFETY: no pointers; the descriptor is new.
+        let fd = unsafe {
+            let fd = libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, i32::from(all));
+            assert!(fd >= 0);
+            OwnedFd::from_raw_fd(fd)
+        };
+        let name = std::ffi::CString::new(interface).unwrap();
+        // SAFETY: the name ends with a zero byte; all zero is a valid address.
+        unsafe {
+            let mut address: libc::sockaddr_ll = std::mem::zeroed();
+            address.sll_family = libc::AF_PACKET as u16;
+            address.sll_protocol = all;
+            address.sll_ifindex = libc::if_nametoindex(name.as_ptr()) as i32;
+            let len = size_of_val(&address) as u32;
+            assert_eq!(libc::bind(fd.as_raw_fd(), (&raw const address).cast(), len), 0);
+            let patience = libc::timeval { tv_sec: PATIENCE.as_secs() as i64, tv_usec: 0 };
+            let len = size_of_val(&patience) as u32;
+            let set = libc::setsockopt(
+                fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVTIMEO,
+                (&raw const patience).cast(),
+                len,
+            );
+            assert_eq!(set, 0);
+        }
+        Capture { fd }
+    }
+
+    /// The next frame that is wanted; fails if none comes.
+    pub fn next(&self, wanted: impl Fn(&[u8]) -> bool) -> Vec<u8> {
+        loop {
+            let mut frame = vec![0; 2048];
+            // SAFETY: writes at most the buffer's length into it.
+            let len = unsafe { libc::recv(self.fd.as_raw_fd(), frame.as_mut_ptr().cast(), frame.len(), 0) };
+            assert!(len > 0, "no such frame: {}", std::io::Error::last_os_error());
+            frame.truncate(len as usize);
+            if wanted(&frame) {
+                return frame;
+            }
+        }
+    }
+
+    pub fn send(&self, frame: &[u8]) {
+        // SAFETY: reads the frame only.
+        let sent = unsafe { libc::send(self.fd.as_raw_fd(), frame.as_ptr().cast(), frame.len(), 0) };
+        assert_eq!(sent, frame.len() as isize);
+    }
+}
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// An RTP packet with 160 bytes of payload.
+pub fn rtp(payload_type: u8, sequence: u16, ssrc: u32) -> Vec<u8> {
+    let mut packet = vec![0x80, payload_type];
+    packet.extend_from_slice(&sequence.to_be_bytes());
+    packet.extend_from_slice(&(u32::from(sequence) * 160).to_be_bytes());
+    packet.extend_from_slice(&ssrc.to_be_bytes());
+    packet.extend((0..160).map(|at| at as u8));
+    packet
+}
+
+/// How long to wait for what has to come.
+pub const PATIENCE: Duration = Duration::from_secs(5);
