@@ -5,7 +5,7 @@ import { showTransportAddress } from './addresses.js';
 import type { Config } from './schema.js';
 
 /** The part of the configuration the data plane works by. */
-export function dataPlaneConfiguration({ interfaces, portRestSeconds }: Config): Configuration {
+export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }: Config): Configuration {
   return {
     interfaces: interfaces.map(({ name, addresses, portMin, portMax, excludePorts }) => ({
       name,
@@ -18,6 +18,7 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds }: Config):
     // Calls are counted here, where clients can be told in their own words.
     maxSessions: null,
     certificate: null,
+    fastPath: { ...fastPath },
   };
 }
 

@@ -25,6 +25,7 @@ export type Config = {
   readonly controlTos: number;
   /** Flag strings by name; `default` counts for every command, a command's name for that command. */
   readonly templates: ReadonlyMap<string, string>;
+  readonly fastPath: FastPathConfig;
   readonly log: LogConfig;
   readonly dataPlane: DataPlaneConfig;
 };
@@ -94,6 +95,13 @@ export type TimeoutConfig = {
   readonly finalSeconds: number | null;
   /** `null`: not watched. */
   readonly firstPacketSeconds: number | null;
+};
+
+/** Relaying in the kernel. */
+export type FastPathConfig = {
+  readonly mode: 'require' | 'auto' | 'off';
+  /** Folder on a BPF file system where rules outlive the data plane. */
+  readonly pinDirectory: string;
 };
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';

@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'de30bc2f2dacc624';
+export const FINGERPRINT = '22e7a5944c3e5f05';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -428,7 +428,7 @@ export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | 
  */
 export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "status" };
 
-export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, fastPath: FastPathStatus, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
 
 /**
  * What has to be known of a session's protection to continue it after a crash; taken again and again.
@@ -447,7 +447,7 @@ maxSessions: number | null,
 /**
  * DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
  */
-certificate: CertificatePlan | null, };
+certificate: CertificatePlan | null, fastPath: FastPathPlan, };
 
 /**
  * The node's DTLS certificate.
@@ -512,9 +512,56 @@ export type DtlsState = { "kind": "handshaking" } | { "kind": "connected", suite
 export type TimeoutReason = "media" | "silent" | "offer";
 
 /**
+ * What the control plane wants of the fast path.
+ */
+export type FastPathPlan = { mode: FastPathMode, 
+/**
+ * Folder on a BPF file system where program and rules outlive this process.
+ */
+pinDirectory: string, };
+
+export type FastPathMode = "require" | "auto" | "off";
+
+/**
+ * The fast path as it is.
+ */
+export type FastPathStatus = { mode: FastPathMode, 
+/**
+ * Packets can be relayed in the kernel on at least one device.
+ */
+active: boolean, reason: string, devices: Array<FastPathDevice>, 
+/**
+ * Streams whose peer's packets the kernel relays.
+ */
+offloaded: number, 
+/**
+ * The others, by reason; reasons that no stream has are left out.
+ */
+userspace: Array<UserspaceCount>, };
+
+/**
+ * A network device and the way of its packets.
+ */
+export type FastPathDevice = { device: string, mode: DeviceMode, reason: string, };
+
+export type DeviceMode = "native" | "generic" | "tc" | "none";
+
+export type UserspaceCount = { reason: UserspaceReason, streams: number, };
+
+/**
+ * The way packets from a stream's peer take.
+ */
+export type StreamPath = { "kind": "fastPath" } | { "kind": "userspace", reason: UserspaceReason, };
+
+/**
+ * Why a stream's packets are not relayed in the kernel.
+ */
+export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "unrouted" | "forked" | "silenced" | "held" | "learning" | "unroutable" | "tableFull" | "installError";
+
+/**
  * State of the data plane process.
  */
-export type Status = { version: string, boot: string, sessions: number, shards: number, dataPath: DataPath, interfaces: Array<InterfaceStatus>, counters: NodeCounters, };
+export type Status = { version: string, boot: string, sessions: number, shards: number, dataPath: DataPath, fastPath: FastPathStatus, interfaces: Array<InterfaceStatus>, counters: NodeCounters, };
 
 /**
  * Which way packets take, and why that one.
@@ -534,13 +581,21 @@ export type NodeCounters = { receivedPackets: number, receivedBytes: number, sen
 /**
  * Packets the kernel or the send queue did not take.
  */
-sendFailures: number, };
+sendFailures: number, 
+/**
+ * Packets relayed in the kernel; in `received` and `sent`, too.
+ */
+fastPathPackets: number, fastPathBytes: number, };
 
-export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "fastPathUnavailable", reason: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
 
 export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
 
-export type StreamStats = { stream: StreamId, rtp: ComponentStats, 
+export type StreamStats = { stream: StreamId, 
+/**
+ * The way RTP from the peer takes.
+ */
+path: StreamPath, rtp: ComponentStats, 
 /**
  * With `rtcp: muxed` this counts the RTCP that arrived on the RTP port.
  */

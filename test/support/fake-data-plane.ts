@@ -2,6 +2,7 @@ import type {
   BoundLocal,
   CertificatePlan,
   Configuration,
+  FastPathStatus,
   ErrorCode,
   SessionPlan,
   SessionSnapshot,
@@ -92,6 +93,7 @@ export class FakeDataPlane implements DataPlane {
       sessions: this.plans.size,
       shards: 1,
       dataPath: { name: 'mmsg', reason: 'in memory' },
+      fastPath: NO_FAST_PATH,
       interfaces: [],
       counters: {
         receivedPackets: 0,
@@ -100,6 +102,8 @@ export class FakeDataPlane implements DataPlane {
         sentBytes: 0,
         droppedPackets: 0,
         sendFailures: 0,
+        fastPathPackets: 0,
+        fastPathBytes: 0,
       },
     };
   }
@@ -119,6 +123,16 @@ export class FakeDataPlane implements DataPlane {
     return port;
   }
 }
+
+/** What a data plane says that has none. */
+export const NO_FAST_PATH: FastPathStatus = {
+  mode: 'off',
+  active: false,
+  reason: 'in memory',
+  devices: [],
+  offloaded: 0,
+  userspace: [],
+};
 
 function boundOf(plan: SessionPlan): BoundLocal[] {
   return plan.streams.flatMap(({ locals }) => locals.map(({ id, port }) => ({ local: id, port: port ?? 0 })));

@@ -15,6 +15,7 @@ import {
   type ToDataPlane,
 } from '../../../src/dataplane/protocol.gen.js';
 import { DataPlaneError } from '../../../src/service/ports.js';
+import { NO_FAST_PATH } from '../../support/fake-data-plane.js';
 
 type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
 
@@ -156,9 +157,15 @@ describe('the connection to the data plane', () => {
     dataPlane.answer = (request) =>
       request.kind === 'apply'
         ? { kind: 'applied', bound: [] }
-        : { kind: 'configured', certificate: CERTIFICATE };
+        : { kind: 'configured', certificate: CERTIFICATE, fastPath: NO_FAST_PATH };
     listener.connected.mockImplementation(() => {
-      void client.configure({ interfaces: [], portRestMs: 0, maxSessions: null, certificate: null });
+      void client.configure({
+        interfaces: [],
+        portRestMs: 0,
+        maxSessions: null,
+        certificate: null,
+        fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+      });
     });
     const applied = client.apply(PLAN);
     await connected();

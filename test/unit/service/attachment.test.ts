@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
-import type { SessionPlan } from '../../../src/dataplane/protocol.gen.js';
+import type { Configuration, SessionPlan } from '../../../src/dataplane/protocol.gen.js';
 import { newCounters } from '../../../src/observability/counters.js';
 import { createEvents } from '../../../src/observability/events.js';
 import { createLogger } from '../../../src/observability/logger.js';
@@ -8,7 +8,13 @@ import { Attachment } from '../../../src/service/attachment.js';
 import { CallRegistry } from '../../../src/service/registry.js';
 import { FakeDataPlane } from '../../support/fake-data-plane.js';
 
-const CONFIGURATION = { interfaces: [], portRestMs: 0, maxSessions: null, certificate: null };
+const CONFIGURATION: Configuration = {
+  interfaces: [],
+  portRestMs: 0,
+  maxSessions: null,
+  certificate: null,
+  fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+};
 
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;

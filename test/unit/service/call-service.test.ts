@@ -48,7 +48,13 @@ async function start({
   const logger = createLogger({ level: 'debug', format: 'text' }, { write: (line) => void log.push(line) });
   const events = createEvents(logger, counters);
   attachment = new Attachment({
-    configuration: { interfaces: [], portRestMs: 0, maxSessions: null, certificate: null },
+    configuration: {
+      interfaces: [],
+      portRestMs: 0,
+      maxSessions: null,
+      certificate: null,
+      fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+    },
     registry,
     events,
     read: recordedCall,

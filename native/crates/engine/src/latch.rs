@@ -206,6 +206,13 @@ impl Latch {
         self.destination = self.aim(rules);
     }
 
+    /// The confirmed source was heard elsewhere.
+    pub fn hear(&mut self, at: Moment) {
+        if self.confirmed().is_some() {
+            self.heard = self.heard.max(Some(at));
+        }
+    }
+
     /// Judges the source of a packet, and learns from it.
     #[inline]
     pub fn admit(&mut self, now: Moment, candidate: Candidate, rules: &LearningPlan) -> Verdict {

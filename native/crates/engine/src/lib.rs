@@ -19,7 +19,9 @@ mod io;
 mod keypad;
 mod keys;
 mod latch;
+mod measurement;
 mod moment;
+pub mod offload;
 mod payloads;
 mod pierce;
 mod pipeline;
@@ -50,6 +52,7 @@ use handshake::Clock;
 use handshaking::Desk;
 pub use io::{Applied, Arrival, BoundSockets, Outbox, Packet, Released, SocketId};
 use moment::{Moment, TimeLine};
+use offload::{Offloading, RuleHandle};
 use payloads::Pool;
 use pipeline::Passage;
 use protocol::{
@@ -79,6 +82,7 @@ pub struct Engine {
     reports: Agenda,
     checks: Checks,
     certificate: Option<Certificate>,
+    offloading: Option<Offloading>,
 }
 
 /// The stream a socket belongs to, by its place in its session.
@@ -108,6 +112,7 @@ impl Engine {
             reports: Agenda::default(),
             checks: Checks::default(),
             certificate: None,
+            offloading: None,
         }
     }
 
@@ -142,6 +147,8 @@ impl Engine {
             self.next_sweep = now.plus_ms(timers::SWEEP_MS);
         }
         let key = self.key_or_create(now, &plan);
+        self.refresh_session(now, key);
+        let offloaded: Vec<RuleHandle> = offload::rules(&self.sessions[key]).collect();
         let applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
         self.disown(&applied.released);
         self.own(key);
@@ -158,15 +165,18 @@ impl Engine {
             self.desk.schedule(key as u32, session, Some(now));
         }
         self.reports.schedule(key as u32, session);
+        self.review(now, key, &offloaded);
         Ok(applied)
     }
 
     /// Ends a session.
     pub fn release(&mut self, now: Instant, session: &SessionId) -> Option<Released> {
         let key = self.by_id.remove(session.0.as_str())?;
+        let now = self.time.moment(now);
+        self.withdraw_session(now, key);
         let session = self.sessions.remove(key);
         self.protected.remove(&session.id);
-        let stats = session.stats(self.time.moment(now));
+        let stats = session.stats(now);
         let sockets: Vec<SocketId> = session.sockets().collect();
         self.disown(&sockets);
         drop(session);
@@ -185,7 +195,11 @@ impl Engine {
     ) {
         self.counters.received_packets += 1;
         self.counters.received_bytes += packet.len as u64;
+        let now = self.time.moment(now);
         let owner = self.sockets.get(arrival.socket.0 as usize).copied().flatten();
+        if let Some(owner) = owner.filter(|_| self.offloading.is_some()) {
+            self.prepare(now, owner, arrival);
+        }
         let Some((owner, session)) =
             owner.and_then(|o| Some((o, self.sessions.get_mut(o.session as usize)?)))
         else {
@@ -199,7 +213,7 @@ impl Engine {
             socket: owner.component,
             arrived_on: arrival.socket,
             from: arrival.from,
-            now: self.time.moment(now),
+            now,
             events: &mut self.events,
             scratch: &mut self.scratch,
             part: &mut self.part,
@@ -211,6 +225,9 @@ impl Engine {
         self.counters.sent_packets += fate.sent_packets;
         self.counters.sent_bytes += fate.sent_bytes;
         self.counters.dropped_packets += u64::from(fate.dropped);
+        if self.offloading.is_some() {
+            self.follow_up(now, owner, arrival.socket);
+        }
     }
 
     /// Does what is due by time.
@@ -234,6 +251,7 @@ impl Engine {
             return;
         }
         self.next_sweep = now.plus_ms(timers::SWEEP_MS);
+        self.refresh_due(now);
         for (_, session) in &mut self.sessions {
             let sent = timers::sweep(session, now, &mut self.events, out);
             self.counters.sent_packets += sent.packets;

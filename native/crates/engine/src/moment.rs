@@ -51,6 +51,11 @@ impl TimeLine {
         Moment(NonZeroU64::MIN.saturating_add(us))
     }
 
+    /// The instant microseconds are counted from.
+    pub fn zero(&self) -> Instant {
+        self.origin.checked_sub(Duration::from_micros(NonZeroU64::MIN.get())).unwrap_or(self.origin)
+    }
+
     pub fn instant(&self, moment: Moment) -> Instant {
         self.origin + Duration::from_micros(moment.us() - NonZeroU64::MIN.get())
     }

@@ -4,6 +4,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use protocol::PayloadPlan;
 
+use crate::offload::RelayPayload;
+
 /// One payload type of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Payload {
@@ -44,7 +46,7 @@ impl Class {
 }
 
 /// The payload types of a stream, in the plan's order.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct PayloadTable {
     entries: Box<[Payload]>,
     /// Payload type to entry; `NONE` where there is none.
@@ -91,6 +93,18 @@ impl PayloadTable {
             Some(payload) => (payload.class, payload.clock_rate),
             None => well_known(payload_type).map_or((Class::Other, 0), |(_, class, clock)| (class, clock)),
         }
+    }
+
+    /// What may pass through the kernel, in the plan's order; what RFC 3551 knows if the plan names nothing.
+    pub fn relayed(&self) -> Vec<RelayPayload> {
+        let payload = |payload_type: u8| {
+            let (class, clock_rate) = self.facts(payload_type);
+            RelayPayload { payload_type, clock_rate, times: class.is_media() }
+        };
+        if self.is_empty() {
+            return (0..WELL_KNOWN_UNTIL).filter(|pt| well_known(*pt).is_some()).map(payload).collect();
+        }
+        self.entries.iter().map(|entry| payload(entry.payload_type)).collect()
     }
 
     pub fn plans(&self) -> Vec<PayloadPlan> {
@@ -191,4 +205,5 @@ fn well_known(payload_type: u8) -> Option<(&'static str, Class, u32)> {
     })
 }
 
+const WELL_KNOWN_UNTIL: u8 = 35;
 const NONE: u8 = u8::MAX;

@@ -259,6 +259,10 @@ impl Session {
         self.locals().flat_map(addresses).collect()
     }
 
+    pub fn tos(&self) -> u8 {
+        self.tos
+    }
+
     pub fn session_id(&self) -> SessionId {
         SessionId(self.id.to_string())
     }

@@ -3,7 +3,12 @@
 use protocol::{MeasuredQuality, StreamId};
 use wire::rtp::Header;
 
-use crate::{moment::Moment, quality, report::Reported};
+use crate::{
+    measurement::{Measurement, Sample},
+    moment::Moment,
+    quality,
+    report::Reported,
+};
 
 pub const MOST_SOURCES: usize = 8;
 
@@ -29,6 +34,11 @@ impl<T: Source> Sources<T> {
     /// The one used last comes first.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.current.iter().chain(&self.others)
+    }
+
+    /// The one heard last.
+    pub fn latest(&self) -> Option<&T> {
+        self.iter().max_by_key(|source| source.last())
     }
 
     pub fn find(&self, ssrc: u32) -> Option<&T> {
@@ -70,28 +80,10 @@ impl<T: Source> Sources<T> {
 #[derive(Debug)]
 pub struct Ingress {
     pub ssrc: u32,
-    pub payload_type: u8,
-    /// The next packet begins a new measurement: the sequence made a jump.
-    jumped_to: Option<u16>,
-    pub clock_rate: u32,
     pub packets: u64,
     pub bytes: u64,
     pub last_timestamp: u32,
-    cycles: u32,
-    base: u16,
-    pub highest: u16,
-    /// Which of the 64 sequence numbers up to `highest` have been seen.
-    seen: u64,
-    /// Packets since `base`.
-    received: u32,
-    duplicates: u32,
-    reordered: u32,
-    /// Jitter times 16 in clock units (RFC 3550 A.8).
-    jitter: u32,
-    transit: Option<u32>,
-    /// Expected and received before the last jump.
-    expected_before: u64,
-    received_before: u64,
+    pub measurement: Measurement,
     first: Moment,
     last: Moment,
 }
@@ -108,25 +100,19 @@ impl Source for Ingress {
 
 impl Ingress {
     pub fn new(now: Moment, header: &Header) -> Self {
+        let mut source = Ingress::unheard(now, header.ssrc);
+        source.measurement.payload_type = header.payload_type;
+        source
+    }
+
+    /// A source nothing has come from yet.
+    pub fn unheard(now: Moment, ssrc: u32) -> Self {
         Ingress {
-            ssrc: header.ssrc,
-            payload_type: header.payload_type,
-            jumped_to: None,
-            clock_rate: 0,
+            ssrc,
             packets: 0,
             bytes: 0,
-            last_timestamp: header.timestamp,
-            cycles: 0,
-            base: header.sequence,
-            highest: header.sequence,
-            seen: 0,
-            received: 0,
-            duplicates: 0,
-            reordered: 0,
-            jitter: 0,
-            transit: None,
-            expected_before: 0,
-            received_before: 0,
+            last_timestamp: 0,
+            measurement: Measurement::default(),
             first: now,
             last: now,
         }
@@ -134,102 +120,23 @@ impl Ingress {
 
     /// Takes in a packet. Telephone events repeat their timestamp, so they tell nothing of jitter.
     pub fn count(&mut self, now: Moment, header: &Header, len: usize, clock_rate: u32, times: bool) {
-        self.packets += 1;
-        self.bytes += len as u64;
-        self.last = now;
+        self.add(now, 1, len as u64);
         self.last_timestamp = header.timestamp;
-        if times {
-            self.payload_type = header.payload_type;
-            if self.clock_rate != clock_rate {
-                self.clock_rate = clock_rate;
-                self.transit = None;
-            }
-            self.measure_jitter(now, header.timestamp);
-        }
-        self.follow_sequence(header.sequence);
+        let Header { sequence, timestamp, payload_type, .. } = *header;
+        let sample = Sample { sequence, timestamp, payload_type, clock_rate, times };
+        self.measurement.take_in(now.us(), &sample);
     }
 
-    /// RFC 3550 A.1, except that the first packet counts at once.
-    fn follow_sequence(&mut self, sequence: u16) {
-        if self.received == 0 {
-            (self.received, self.seen) = (1, 1);
-            return;
-        }
-        let ahead = sequence.wrapping_sub(self.highest);
-        if ahead == 0 || ahead > u16::MAX - MOST_MISORDERED {
-            self.jumped_to = None;
-            self.received += 1;
-            self.place_late(self.highest.wrapping_sub(sequence));
-            self.begin_at(sequence);
-        } else if ahead < MOST_DROPPED {
-            self.jumped_to = None;
-            self.received += 1;
-            if sequence < self.highest {
-                self.cycles += 1;
-            }
-            self.highest = sequence;
-            self.seen = self.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
-        } else if self.jumped_to == Some(sequence) {
-            // Two in a row: the source began anew.
-            self.expected_before += self.expected();
-            self.received_before += u64::from(self.received);
-            (self.cycles, self.base, self.highest) = (0, sequence.wrapping_sub(1), sequence);
-            (self.received, self.seen, self.jumped_to) = (2, 3, None);
-        } else {
-            self.jumped_to = Some(sequence.wrapping_add(1));
-        }
-    }
-
-    fn place_late(&mut self, behind: u16) {
-        match 1u64.checked_shl(u32::from(behind)) {
-            Some(bit) if self.seen & bit != 0 => self.duplicates += 1,
-            Some(bit) => {
-                self.seen |= bit;
-                self.reordered += 1;
-            }
-            None => self.reordered += 1,
-        }
-    }
-
-    /// A packet overtaken by the very first one began the sequence.
-    fn begin_at(&mut self, sequence: u16) {
-        let before_base = self.base.wrapping_sub(sequence);
-        if before_base == 0 || before_base > MOST_MISORDERED || self.expected() > u64::from(MOST_MISORDERED) {
-            return;
-        }
-        if sequence > self.base {
-            self.cycles += 1;
-        }
-        self.base = sequence;
-    }
-
-    fn measure_jitter(&mut self, now: Moment, timestamp: u32) {
-        if self.clock_rate == 0 {
-            return;
-        }
-        let arrival = (now.us().wrapping_mul(u64::from(self.clock_rate)) / 1_000_000) as u32;
-        let transit = arrival.wrapping_sub(timestamp);
-        let before = self.transit.replace(transit);
-        let Some(difference) = before.map(|before| (transit.wrapping_sub(before) as i32).unsigned_abs())
-        else {
-            return;
-        };
-        // A jump of the timestamps is a new source behind the same SSRC, not jitter.
-        if difference < self.clock_rate.saturating_mul(2) {
-            self.jitter = (self.jitter + difference).saturating_sub((self.jitter + 8) >> 4);
-        }
-    }
-
-    fn expected(&self) -> u64 {
-        if self.received == 0 {
-            return 0;
-        }
-        (u64::from(self.cycles) << 16) + u64::from(self.highest) + 1 - u64::from(self.base)
+    /// Counts packets without measuring them; `last` is when the last one came.
+    pub fn add(&mut self, last: Moment, packets: u64, bytes: u64) {
+        self.packets += packets;
+        self.bytes += bytes;
+        self.last = self.last.max(last);
     }
 
     /// Sequence number with the cycles counted so far.
     pub fn index(&self) -> u64 {
-        u64::from(self.cycles) << 16 | u64::from(self.highest)
+        self.measurement.index()
     }
 
     /// Since the first packet; jitter in units of the clock.
@@ -242,19 +149,15 @@ impl Ingress {
     }
 
     pub fn measured(&self) -> MeasuredQuality {
-        let expected = self.expected_before + self.expected();
-        let received = self.received_before + u64::from(self.received);
+        let (expected, received) = (self.measurement.expected(), self.measurement.received());
         let lost = expected.cast_signed() - received.cast_signed();
-        let jitter_ms = match self.clock_rate {
-            0 => 0.0,
-            clock => f64::from(self.jitter) / 16.0 * 1000.0 / f64::from(clock),
-        };
+        let jitter_ms = self.measurement.jitter_ms();
         let loss_percent = if expected == 0 { 0.0 } else { lost.max(0) as f64 * 100.0 / expected as f64 };
         let long_enough = self.last.ms_since(self.first) >= 1000;
         MeasuredQuality {
             lost,
-            duplicates: u64::from(self.duplicates),
-            reordered: u64::from(self.reordered),
+            duplicates: u64::from(self.measurement.duplicates),
+            reordered: u64::from(self.measurement.reordered),
             jitter_ms,
             mos: long_enough.then(|| quality::mos(0.0, jitter_ms, loss_percent)),
         }
@@ -321,12 +224,14 @@ impl Egress {
             self.clock_rate = clock_rate;
         }
     }
-}
 
-/// RFC 3550 A.1: a greater step forward is a new beginning.
-const MOST_DROPPED: u16 = 3000;
-/// RFC 3550 A.1: how far behind a late packet may be.
-const MOST_MISORDERED: u16 = 100;
+    /// Counts packets that were sent elsewhere, the last of them then and like this.
+    pub fn add(&mut self, at: Moment, packets: u64, bytes: u64) {
+        self.packets += packets;
+        self.bytes += bytes;
+        self.last = self.last.max(at);
+    }
+}
 
 #[cfg(test)]
 #[path = "source_test.rs"]

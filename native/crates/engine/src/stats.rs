@@ -23,6 +23,7 @@ impl Session {
         let codec = |payload_type: Option<u8>| payload_type.and_then(|pt| self.codec(stream, pt));
         StreamStats {
             stream: stream.id,
+            path: stream.path.describe(),
             rtp: component_stats(now, stream, carrier, Component::Rtp),
             rtcp: component_stats(now, stream, carrier, Component::Rtcp),
             suite_in: carrier.secure.as_ref().and_then(|secure| suite_name(secure.suite_in())),
@@ -45,9 +46,9 @@ impl Session {
             ssrc: source.ssrc,
             packets: source.packets,
             bytes: source.bytes,
-            payload_type: source.payload_type,
-            codec: self.codec(stream, source.payload_type),
-            last_sequence: source.highest,
+            payload_type: source.measurement.payload_type,
+            codec: self.codec(stream, source.measurement.payload_type),
+            last_sequence: source.measurement.highest,
             last_timestamp: source.last_timestamp,
             measured: source.measured(),
             reported: reports.into_iter().next(),

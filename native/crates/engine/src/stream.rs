@@ -19,6 +19,7 @@ use crate::{
     keys::Change,
     latch::Signal,
     moment::Moment,
+    offload::{LeftBehind, Path},
     payloads::{PayloadTable, Pool},
     rtcp::Reporting,
     secure::{Passed, Secured, Turn},
@@ -43,6 +44,8 @@ pub struct Stream {
     pub rtcp_mode: RtcpMode,
     /// The peer may send to us.
     pub receive: bool,
+    /// The way RTP from the peer takes.
+    pub path: Path,
     /// A packet came from the pending address, so that is where the peer is.
     moved: bool,
     pub last_payload_in: Option<u8>,
@@ -163,6 +166,7 @@ impl Stream {
             kind: plan.kind,
             rtcp_mode: plan.rtcp,
             receive: plan.receive,
+            path: Path::NEW,
             learning: plan.learning,
             locals: Box::default(),
             targets: Targets::default(),
@@ -263,6 +267,27 @@ impl Stream {
         match component {
             Component::Rtp => &mut self.rtp,
             Component::Rtcp => &mut self.rtcp,
+        }
+    }
+
+    /// The kernel has had RTP from the confirmed source.
+    pub fn hear(&mut self, at: Moment) {
+        self.rtp.last_packet = self.rtp.last_packet.max(Some(at));
+        self.rtp.latch.hear(at);
+    }
+
+    /// These were sources of the stream before a restart; if one is where signalling says, the peer is there.
+    pub fn hear_again(&mut self, now: Moment, left: &[LeftBehind]) {
+        let is_left = |source: SocketAddr| left.iter().find(|left| left.source == source);
+        if let Some(source) = self.rtp.latch.signalled().filter(|at| is_left(*at).is_some())
+            && self.rtp.latch.confirmed().is_none()
+        {
+            self.rtp.latch.resume(now, source, &self.learning);
+        }
+        if let Some(left) = self.rtp.latch.confirmed().and_then(is_left)
+            && self.ingress.latest().is_none()
+        {
+            self.ingress.entry(left.ssrc, || Ingress::unheard(now, left.ssrc));
         }
     }
 

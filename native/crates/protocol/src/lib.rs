@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod error;
+pub mod fast_path;
 pub mod framing;
 pub mod ice;
 pub mod message;
@@ -19,6 +20,7 @@ pub mod stats;
 mod export;
 
 pub use error::ErrorCode;
+pub use fast_path::*;
 pub use ice::*;
 pub use message::*;
 pub use plan::*;

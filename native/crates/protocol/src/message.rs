@@ -5,8 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CertificatePlan, DtlsState, ErrorCode, IceState, LocalId, SessionId, SessionPlan, SessionSnapshot,
-    SessionStats, StreamId,
+    CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus, IceState, LocalId, SessionId,
+    SessionPlan, SessionSnapshot, SessionStats, StreamId,
 };
 
 /// One frame from the control plane.
@@ -66,8 +66,10 @@ pub enum Response {
         sessions: u32,
     },
     /// The certificate of this node: the configured one, or else the data plane's own.
+    #[serde(rename_all = "camelCase")]
     Configured {
         certificate: Box<CertificatePlan>,
+        fast_path: Box<FastPathStatus>,
     },
     Applied {
         bound: Vec<BoundLocal>,
@@ -102,6 +104,7 @@ pub struct Configuration {
     pub max_sessions: Option<u32>,
     /// DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
     pub certificate: Option<Box<CertificatePlan>>,
+    pub fast_path: FastPathPlan,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,6 +231,7 @@ pub struct Status {
     pub sessions: u32,
     pub shards: u32,
     pub data_path: DataPath,
+    pub fast_path: FastPathStatus,
     pub interfaces: Vec<InterfaceStatus>,
     pub counters: NodeCounters,
 }
@@ -268,4 +272,7 @@ pub struct NodeCounters {
     pub dropped_packets: u64,
     /// Packets the kernel or the send queue did not take.
     pub send_failures: u64,
+    /// Packets relayed in the kernel; in `received` and `sent`, too.
+    pub fast_path_packets: u64,
+    pub fast_path_bytes: u64,
 }

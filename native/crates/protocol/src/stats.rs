@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IceStats, SessionId, StreamId};
+use crate::{IceStats, SessionId, StreamId, StreamPath};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -20,6 +20,8 @@ pub struct SessionStats {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct StreamStats {
     pub stream: StreamId,
+    /// The way RTP from the peer takes.
+    pub path: StreamPath,
     pub rtp: ComponentStats,
     /// With `rtcp: muxed` this counts the RTCP that arrived on the RTP port.
     pub rtcp: ComponentStats,

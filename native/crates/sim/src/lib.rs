@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod crypto;
 pub mod ice;
 pub mod inputs;
+mod kernel;
 mod nat;
 mod network;
 #[expect(clippy::expect_used, reason = "a broken expectation is what it looks for")]
@@ -20,6 +21,7 @@ mod random;
 mod records;
 mod scene;
 
+pub use kernel::Kernel;
 pub use nat::{Behaviour, NatId};
 pub use network::{Link, Network};
 pub use peer::{PeerId, Received};

@@ -14,6 +14,7 @@ use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, Sessio
 use crate::{
     crypto::{self, Crypto, DtlsEnd},
     ice::IceEnd,
+    kernel::Kernel,
     nat::{Behaviour, Nat, NatId},
     packets,
     peer::{Peer, PeerId, Received},
@@ -49,6 +50,7 @@ pub struct Network {
     launched: u64,
     events: Vec<Event>,
     certificate: Certificate,
+    kernel: Option<Kernel>,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,6 +76,7 @@ impl Network {
             nats: Vec::new(),
             proxy: Proxy::new(origin, certificate.clone()),
             certificate,
+            kernel: None,
             in_flight: BinaryHeap::new(),
             launched: 0,
             events: Vec::new(),
@@ -109,6 +112,10 @@ impl Network {
         self.peers[peer.0].ssrc
     }
 
+    pub fn set_ssrc(&mut self, peer: PeerId, ssrc: u32) {
+        self.peers[peer.0].ssrc = ssrc;
+    }
+
     pub fn set_payload_type(&mut self, peer: PeerId, payload_type: u8) {
         self.peers[peer.0].payload_type = payload_type;
     }
@@ -126,6 +133,17 @@ impl Network {
         stats.unwrap_or_else(|| panic!("there is no session {}", session.0))
     }
 
+    pub fn take_back_broken(&mut self) {
+        let now = self.instant();
+        self.proxy.engine.take_back_broken(now);
+    }
+
+    /// Lets statistics be of this moment.
+    pub fn refresh(&mut self, session: &SessionId) {
+        let now = self.instant();
+        self.proxy.engine.refresh(now, session);
+    }
+
     pub fn engine(&self) -> &Engine {
         &self.proxy.engine
     }
@@ -139,6 +157,17 @@ impl Network {
     /// The proxy dies and comes back empty.
     pub fn restart_proxy(&mut self) {
         self.proxy = Proxy::new(self.instant(), self.certificate.clone());
+        if let Some(kernel) = self.kernel.clone() {
+            kernel.leave_behind();
+            self.use_kernel(kernel);
+        }
+    }
+
+    /// The kernel relays what the engine allows it to.
+    pub fn use_kernel(&mut self, kernel: Kernel) {
+        let now = self.instant();
+        self.proxy.engine.use_fast_path(now, Some(Box::new(kernel.clone())));
+        self.kernel = Some(kernel);
     }
 
     pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {
@@ -383,9 +412,14 @@ impl Network {
 
     fn deliver(&mut self, flight: Flight) {
         let Flight { from, to, payload, .. } = flight;
+        let now = self.instant();
+        if let Some(sent) = self.kernel.as_ref().and_then(|kernel| kernel.relay(now, from, to, &payload)) {
+            return self.carry(vec![sent]);
+        }
         if self.proxy.is_bound(to) {
-            let sent = self.proxy.receive(self.instant(), from, to, &payload);
+            let sent = self.proxy.receive(now, from, to, &payload);
             self.carry(sent);
+            self.proxy.engine.offload(now);
             return;
         }
         let Some((to, nat)) = self.behind_nat(from, to) else {

@@ -100,6 +100,7 @@ const CALL: CallStatistics = {
     streams: [
       {
         stream: 7,
+        path: { kind: 'fastPath' },
         rtp: component({
           receivedPackets: 500,
           receivedBytes: 86_000,

@@ -1,0 +1,207 @@
+//! Streams whose packets the kernel relays: which may be, since when, and what has come through.
+//!
+//! A rule is a cache of what the engine would do with the packets of a confirmed source. Every decision stays here:
+//! packets of anybody else come up and are judged as ever, and whatever makes a rule untrue withdraws it at once,
+//! before the call that brought it about returns. Counters of the kernel are taken over when somebody asks for them
+//! or a decision depends on them, see [`tally`].
+
+mod desk;
+mod eligible;
+mod review;
+mod tally;
+
+use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
+
+use protocol::{StreamPath, UserspaceReason};
+
+use crate::{io::SocketId, moment::Moment, payloads::PayloadTable};
+pub(crate) use review::rules;
+pub use tally::{Relayed, Tally};
+
+pub use crate::measurement::{Measurement, Sample};
+
+/// RTP of one source (RFC 3550 §3) that is relayed as it is. Everything else is to come up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayRule {
+    /// Where packets arrive, and from whom.
+    pub local: SocketAddr,
+    pub source: SocketAddr,
+    pub ssrc: u32,
+    /// Where they leave from, and to whom.
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub tos: u8,
+    payloads: Arc<PayloadTable>,
+}
+
+/// A payload type that may pass, and what it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayPayload {
+    pub payload_type: u8,
+    /// 0: not known.
+    pub clock_rate: u32,
+    /// Says which codec is in use, and its timestamps tell of jitter.
+    pub times: bool,
+}
+
+impl RelayRule {
+    /// Packets with any other payload type are to come up.
+    pub fn payloads(&self) -> Vec<RelayPayload> {
+        self.payloads.relayed()
+    }
+
+    /// The same packets to the same receiver, whichever source (SSRC) they are of.
+    fn is_like(&self, other: &RelayRule) -> bool {
+        let RelayRule { local, source, ssrc: _, from, to, tos, payloads } = self;
+        (local, source, from, to, tos, payloads)
+            == (&other.local, &other.source, &other.from, &other.to, &other.tos, &other.payloads)
+    }
+}
+
+/// Names a rule in the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleHandle(pub u32);
+
+/// What a rule begins with.
+#[derive(Debug, Clone, Copy)]
+pub struct Beginning {
+    pub measurement: Measurement,
+    /// Moment zero of the clock that jitter is measured by, see [`Measurement::take_in`].
+    pub epoch: Instant,
+}
+
+/// What has come through a rule since it was installed.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RuleCounts {
+    pub packets: u64,
+    /// UDP payload bytes.
+    pub bytes: u64,
+    pub last_packet: Option<Instant>,
+    /// Of the last packet.
+    pub last_sequence: u16,
+    pub last_timestamp: u32,
+    /// Begun with what was handed over.
+    pub measurement: Measurement,
+}
+
+/// Why a rule was not installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The device of the rule has no fast path.
+    NoFastPath,
+    /// The receiver cannot be reached from inside the kernel.
+    Unroutable,
+    TableFull,
+    Failed,
+}
+
+/// The kernel's relay, as far as the engine has to know of it.
+pub trait FastPath: fmt::Debug + Send {
+    /// Relays by this rule from now on. One that a process before us left goes on without a gap if it is the same.
+    fn install(&mut self, rule: &RelayRule, beginning: &Beginning) -> Result<RuleHandle, Refusal>;
+    /// Ends it; tells what has come through.
+    fn withdraw(&mut self, rule: RuleHandle) -> RuleCounts;
+    fn counts(&mut self, rule: RuleHandle) -> RuleCounts;
+    /// Rules that have stopped to work, since nobody can be reached by them from inside the kernel any more.
+    fn broken(&mut self) -> Vec<RuleHandle>;
+    /// Whom a process before us has left rules for packets to this address for.
+    fn left_behind(&self, local: SocketAddr) -> Vec<LeftBehind>;
+    /// Ends those rules.
+    fn clear(&mut self, local: SocketAddr);
+}
+
+/// A rule that a process before us left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeftBehind {
+    pub source: SocketAddr,
+    pub ssrc: u32,
+}
+
+/// Where a stream's packets go through.
+#[derive(Debug)]
+pub enum Path {
+    /// To be looked at with the next packet.
+    Open(UserspaceReason),
+    /// Stays as it is until a plan or the time says otherwise.
+    Settled {
+        reason: UserspaceReason,
+        until: Option<Moment>,
+    },
+    Kernel(Box<Offloaded>),
+}
+
+/// A rule that is in force.
+#[derive(Debug)]
+pub struct Offloaded {
+    rule: RelayRule,
+    handle: RuleHandle,
+    tally: Tally,
+    asked_at: Moment,
+}
+
+impl Path {
+    pub const NEW: Path = Path::Open(UserspaceReason::Learning);
+
+    pub fn describe(&self) -> StreamPath {
+        match self {
+            Path::Open(reason) | Path::Settled { reason, .. } => StreamPath::Userspace { reason: *reason },
+            Path::Kernel(_) => StreamPath::FastPath,
+        }
+    }
+
+    #[inline]
+    fn is_due(&self, now: Moment) -> bool {
+        match self {
+            Path::Open(_) => true,
+            Path::Settled { until, .. } => until.is_some_and(|until| now >= until),
+            Path::Kernel(_) => false,
+        }
+    }
+}
+
+/// Streams by the way their packets take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PathCounts {
+    pub offloaded: u32,
+    pub userspace: [u32; REASONS.len()],
+}
+
+/// Every reason, in the order of [`PathCounts::userspace`].
+pub const REASONS: [UserspaceReason; 12] = [
+    UserspaceReason::NoFastPath,
+    UserspaceReason::Opaque,
+    UserspaceReason::Protected,
+    UserspaceReason::Ice,
+    UserspaceReason::Unrouted,
+    UserspaceReason::Forked,
+    UserspaceReason::Silenced,
+    UserspaceReason::Held,
+    UserspaceReason::Learning,
+    UserspaceReason::Unroutable,
+    UserspaceReason::TableFull,
+    UserspaceReason::InstallError,
+];
+
+impl PathCounts {
+    fn count(&mut self, path: &Path) {
+        match path.describe() {
+            StreamPath::FastPath => self.offloaded += 1,
+            StreamPath::Userspace { reason } => self.userspace[reason as usize] += 1,
+        }
+    }
+}
+
+/// A stream that had a packet and may be ready.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    session: u32,
+    stream: u16,
+    socket: SocketId,
+}
+
+/// The fast path and who waits for it.
+#[derive(Debug)]
+pub struct Offloading {
+    fast_path: Box<dyn FastPath>,
+    candidates: Vec<Candidate>,
+}

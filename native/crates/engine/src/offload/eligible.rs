@@ -1,0 +1,61 @@
+//! Which streams the kernel may relay.
+
+use std::net::SocketAddr;
+
+use protocol::{Component, LocalId, MediaAction, RemoteState, StreamKind, UserspaceReason};
+
+use super::RelayRule;
+use crate::{
+    session::Session,
+    stream::{Local, Stream, Target},
+};
+
+impl Session {
+    /// The rule for what the peer of a stream sends to one of its locals: it does to RTP with a payload type of the
+    /// rule just what [`crate::pipeline`] would do.
+    pub fn relay_rule(&self, at: usize, local: LocalId) -> Result<RelayRule, UserspaceReason> {
+        let stream = &self.streams[at];
+        let target = self.sole_target(stream)?;
+        let sink = &self.streams[usize::from(target.to)];
+        check_media(stream, sink, target)?;
+        let local = stream.locals.iter().find(|known| known.id == local).ok_or(UserspaceReason::Unrouted)?;
+        let to = sink.rtp.latch.destination().filter(|_| stream.receive).ok_or(UserspaceReason::Held)?;
+        let leaves = sink.locals.iter().find(|local| local.address.is_ipv4() == to.is_ipv4());
+        let from = leaves.ok_or(UserspaceReason::Held)?;
+        let source = stream.rtp.latch.confirmed().ok_or(UserspaceReason::Learning)?;
+        let moving = stream.is_pending_at(source, Component::Rtp);
+        if moving || sink.rtp.latch.state() == RemoteState::Provisional {
+            return Err(UserspaceReason::Learning);
+        }
+        let [local, from] = [local, from].map(rtp_address);
+        if local.ip().is_unspecified() || from.ip().is_unspecified() {
+            return Err(UserspaceReason::NoFastPath);
+        }
+        let ssrc = stream.ingress.latest().ok_or(UserspaceReason::Learning)?.ssrc;
+        Ok(RelayRule { local, source, ssrc, from, to, tos: self.tos(), payloads: stream.payloads.clone() })
+    }
+
+    fn sole_target(&self, stream: &Stream) -> Result<Target, UserspaceReason> {
+        if stream.targets.get(1).is_some() {
+            return Err(UserspaceReason::Forked);
+        }
+        stream.targets.get(0).ok_or(UserspaceReason::Unrouted)
+    }
+}
+
+fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), UserspaceReason> {
+    if stream.kind == StreamKind::Opaque || sink.kind == StreamKind::Opaque {
+        return Err(UserspaceReason::Opaque);
+    }
+    if stream.secure.is_some() || sink.secure.is_some() {
+        return Err(UserspaceReason::Protected);
+    }
+    if target.media != MediaAction::Forward || target.telephone_events != MediaAction::Forward {
+        return Err(UserspaceReason::Silenced);
+    }
+    Ok(())
+}
+
+pub fn rtp_address(local: &Local) -> SocketAddr {
+    SocketAddr::new(local.address, local.port)
+}

@@ -1,0 +1,240 @@
+//! When rules come and go.
+
+use std::time::Instant;
+
+use protocol::{NodeCounters, SessionId, UserspaceReason};
+
+use super::{Candidate, FastPath, Offloading, Path, PathCounts, REASONS, Relayed, RuleHandle, desk::Desk};
+use crate::{
+    Engine, Owner,
+    io::{Arrival, SocketId},
+    moment::{Moment, TimeLine},
+    session::Session,
+    stream::Stream,
+};
+
+impl Engine {
+    /// The kernel relays what it may from now on. Ends what a fast path used before has been relaying.
+    pub fn use_fast_path(&mut self, now: Instant, fast_path: Option<Box<dyn FastPath>>) {
+        let now = self.time.moment(now);
+        for (_, session) in &mut self.sessions {
+            if let Some(offloading) = &mut self.offloading {
+                let mut desk = offloading.desk(self.time, now);
+                desk.withdraw_all(session);
+                desk.relayed.count_into(&mut self.counters);
+            }
+            open_paths(session, fast_path.is_some());
+        }
+        self.offloading = fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new() });
+    }
+
+    /// Hands over to the kernel what has become ready. To be called when every packet handled so far has been sent,
+    /// with as few as possible waiting in the sockets: whatever waits there will be overtaken by its successor if that
+    /// comes first. Returns the number of rules installed.
+    pub fn offload(&mut self, now: Instant) -> usize {
+        let Some(offloading) =
+            self.offloading.as_mut().filter(|offloading| !offloading.candidates.is_empty())
+        else {
+            return 0;
+        };
+        let candidates = std::mem::take(&mut offloading.candidates);
+        let mut desk = offloading.desk(self.time, self.time.moment(now));
+        let mut installed = 0;
+        for candidate in &candidates {
+            let Some(session) = self.sessions.get_mut(candidate.session as usize) else { continue };
+            installed += usize::from(desk.consider(session, *candidate));
+        }
+        desk.relayed.count_into(&mut self.counters);
+        let mut candidates = candidates;
+        candidates.clear();
+        offloading.candidates = candidates;
+        installed
+    }
+
+    /// Takes over what the kernel has counted for a session, so that [`Engine::stats`] is of this moment.
+    pub fn refresh(&mut self, now: Instant, session: &SessionId) {
+        let Some(key) = self.by_id.get(session.0.as_str()) else { return };
+        let now = self.time.moment(now);
+        self.refresh_session(now, *key);
+    }
+
+    /// The same for all sessions.
+    pub fn refresh_all(&mut self, now: Instant) {
+        let now = self.time.moment(now);
+        let Some(offloading) = &mut self.offloading else { return };
+        let mut desk = offloading.desk(self.time, now);
+        for (_, session) in &mut self.sessions {
+            desk.refresh(session);
+        }
+        desk.relayed.count_into(&mut self.counters);
+    }
+
+    /// Takes back rules that have stopped to work. To be called now and then.
+    pub fn take_back_broken(&mut self, now: Instant) {
+        let now = self.time.moment(now);
+        let Some(offloading) = &mut self.offloading else { return };
+        let broken = offloading.fast_path.broken();
+        if broken.is_empty() {
+            return;
+        }
+        let mut desk = offloading.desk(self.time, now);
+        for (_, session) in &mut self.sessions {
+            for at in 0..session.streams.len() {
+                if rule_of(&session.streams[at]).is_some_and(|handle| broken.contains(&handle)) {
+                    desk.withdraw(session, at);
+                    session.streams[at].path = desk.later(UserspaceReason::Unroutable);
+                }
+            }
+        }
+        desk.relayed.count_into(&mut self.counters);
+    }
+
+    /// Streams by the way their packets take.
+    pub fn path_counts(&self) -> PathCounts {
+        let mut counts = PathCounts::default();
+        for stream in self.sessions.iter().flat_map(|(_, session)| &session.streams) {
+            counts.count(&stream.path);
+        }
+        counts
+    }
+
+    pub(crate) fn refresh_session(&mut self, now: Moment, key: usize) {
+        if let (Some(offloading), Some(session)) = (&mut self.offloading, self.sessions.get_mut(key)) {
+            let mut desk = offloading.desk(self.time, now);
+            desk.refresh(session);
+            desk.relayed.count_into(&mut self.counters);
+        }
+    }
+
+    /// What is due by time depends on when peers were last heard.
+    pub(crate) fn refresh_due(&mut self, now: Moment) {
+        let Some(offloading) = &mut self.offloading else { return };
+        let mut desk = offloading.desk(self.time, now);
+        for (_, session) in &mut self.sessions {
+            if now >= session.next_check {
+                desk.refresh(session);
+            }
+        }
+        desk.relayed.count_into(&mut self.counters);
+    }
+
+    /// Ends what contradicts the plan just applied, `before` being what was in force, and looks at the rest anew.
+    pub(crate) fn review(&mut self, now: Moment, key: usize, before: &[RuleHandle]) {
+        let session = &mut self.sessions[key];
+        let Some(offloading) = &mut self.offloading else {
+            return open_paths(session, false);
+        };
+        let mut desk = offloading.desk(self.time, now);
+        let kept: Vec<RuleHandle> = rules(session).collect();
+        for gone in before.iter().filter(|handle| !kept.contains(handle)) {
+            desk.fast_path.withdraw(*gone);
+        }
+        desk.drop_untrue(session);
+        open_paths(session, true);
+        desk.take_up(session);
+        desk.relayed.count_into(&mut self.counters);
+    }
+
+    pub(crate) fn withdraw_session(&mut self, now: Moment, key: usize) {
+        if let (Some(offloading), Some(session)) = (&mut self.offloading, self.sessions.get_mut(key)) {
+            let mut desk = offloading.desk(self.time, now);
+            desk.withdraw_all(session);
+            desk.relayed.count_into(&mut self.counters);
+        }
+    }
+
+    /// A packet is about to be judged: what the kernel has heard of the peer matters to strangers.
+    #[inline]
+    pub(crate) fn prepare(&mut self, now: Moment, owner: Owner, arrival: Arrival) {
+        let Some(session) = self.sessions.get(owner.session as usize) else { return };
+        let stream = &session.streams[usize::from(owner.stream)];
+        if let Path::Kernel(offloaded) = &stream.path
+            && offloaded.rule.source != arrival.from
+            && now.us_since(offloaded.asked_at) >= ASK_AGAIN_US
+        {
+            self.refresh_session(now, owner.session as usize);
+        }
+    }
+
+    /// A packet has gone its way.
+    #[inline]
+    pub(crate) fn follow_up(&mut self, now: Moment, owner: Owner, socket: SocketId) {
+        let Some(offloading) = &mut self.offloading else { return };
+        let Some(session) = self.sessions.get_mut(owner.session as usize) else { return };
+        if session.streams[usize::from(owner.stream)].path.is_due(now) {
+            let Owner { session, stream, .. } = owner;
+            offloading.note(Candidate { session, stream, socket });
+        }
+        if session.streams.iter().any(|stream| matches!(stream.path, Path::Kernel(_))) {
+            let mut desk = offloading.desk(self.time, now);
+            desk.drop_untrue(session);
+            desk.relayed.count_into(&mut self.counters);
+        }
+    }
+}
+
+impl Offloading {
+    fn desk(&mut self, time: TimeLine, now: Moment) -> Desk<'_> {
+        Desk { fast_path: self.fast_path.as_mut(), time, now, relayed: Relayed::default() }
+    }
+
+    fn note(&mut self, candidate: Candidate) {
+        let is_known = self.candidates.last().is_some_and(|last| {
+            (last.session, last.stream, last.socket)
+                == (candidate.session, candidate.stream, candidate.socket)
+        });
+        if !is_known && self.candidates.len() < MOST_CANDIDATES {
+            self.candidates.push(candidate);
+        }
+    }
+}
+
+impl Relayed {
+    fn count_into(self, counters: &mut NodeCounters) {
+        counters.received_packets += self.packets;
+        counters.received_bytes += self.bytes;
+        counters.sent_packets += self.packets;
+        counters.sent_bytes += self.bytes;
+        counters.fast_path_packets += self.packets;
+        counters.fast_path_bytes += self.bytes;
+    }
+}
+
+/// The rules in force for a session.
+pub fn rules(session: &Session) -> impl Iterator<Item = RuleHandle> {
+    session.streams.iter().filter_map(rule_of)
+}
+
+fn rule_of(stream: &Stream) -> Option<RuleHandle> {
+    match &stream.path {
+        Path::Kernel(offloaded) => Some(offloaded.handle),
+        Path::Open(_) | Path::Settled { .. } => None,
+    }
+}
+
+/// Streams without a rule are looked at again with their next packet, unless there is no need to.
+fn open_paths(session: &mut Session, possible: bool) {
+    for at in 0..session.streams.len() {
+        if matches!(session.streams[at].path, Path::Kernel(_)) {
+            continue;
+        }
+        let local = session.streams[at].locals.first().map(|local| local.id);
+        let reason = match local.map(|local| session.relay_rule(at, local)) {
+            _ if !possible => UserspaceReason::NoFastPath,
+            Some(Err(reason)) => reason,
+            Some(Ok(_)) => UserspaceReason::Learning,
+            None => UserspaceReason::Unrouted,
+        };
+        session.streams[at].path = match reason {
+            UserspaceReason::Learning => Path::Open(reason),
+            _ => Path::Settled { reason, until: None },
+        };
+    }
+}
+
+const _: () = assert!(REASONS.len() == UserspaceReason::InstallError as usize + 1);
+
+/// Streams considered in one turn; the others come with their next packet.
+const MOST_CANDIDATES: usize = 256;
+/// Strangers make us ask the kernel at most this often per stream, in microseconds.
+const ASK_AGAIN_US: u64 = 20_000;
