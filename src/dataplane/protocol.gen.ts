@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '22e7a5944c3e5f05';
+export const FINGERPRINT = '0bc0b323a7fce9fe';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -556,7 +556,7 @@ export type StreamPath = { "kind": "fastPath" } | { "kind": "userspace", reason:
 /**
  * Why a stream's packets are not relayed in the kernel.
  */
-export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "unrouted" | "forked" | "silenced" | "held" | "learning" | "unroutable" | "tableFull" | "installError";
+export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "bundled" | "unrouted" | "forked" | "silenced" | "altered" | "held" | "learning" | "unroutable" | "tableFull" | "installError";
 
 /**
  * State of the data plane process.

@@ -32,6 +32,8 @@ pub struct RelayRule {
     pub to: SocketAddr,
     pub tos: u8,
     payloads: Arc<PayloadTable>,
+    /// Telephone events may pass.
+    events: bool,
 }
 
 /// A payload type that may pass, and what it tells.
@@ -47,14 +49,12 @@ pub struct RelayPayload {
 impl RelayRule {
     /// Packets with any other payload type are to come up.
     pub fn payloads(&self) -> Vec<RelayPayload> {
-        self.payloads.relayed()
+        self.payloads.relayed(self.events)
     }
 
     /// The same packets to the same receiver, whichever source (SSRC) they are of.
     fn is_like(&self, other: &RelayRule) -> bool {
-        let RelayRule { local, source, ssrc: _, from, to, tos, payloads } = self;
-        (local, source, from, to, tos, payloads)
-            == (&other.local, &other.source, &other.from, &other.to, &other.tos, &other.payloads)
+        *self == RelayRule { ssrc: self.ssrc, ..other.clone() }
     }
 }
 
@@ -167,14 +167,16 @@ pub struct PathCounts {
 }
 
 /// Every reason, in the order of [`PathCounts::userspace`].
-pub const REASONS: [UserspaceReason; 12] = [
+pub const REASONS: [UserspaceReason; 14] = [
     UserspaceReason::NoFastPath,
     UserspaceReason::Opaque,
     UserspaceReason::Protected,
     UserspaceReason::Ice,
+    UserspaceReason::Bundled,
     UserspaceReason::Unrouted,
     UserspaceReason::Forked,
     UserspaceReason::Silenced,
+    UserspaceReason::Altered,
     UserspaceReason::Held,
     UserspaceReason::Learning,
     UserspaceReason::Unroutable,

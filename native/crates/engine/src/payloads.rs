@@ -96,15 +96,16 @@ impl PayloadTable {
     }
 
     /// What may pass through the kernel, in the plan's order; what RFC 3551 knows if the plan names nothing.
-    pub fn relayed(&self) -> Vec<RelayPayload> {
+    pub fn relayed(&self, events: bool) -> Vec<RelayPayload> {
         let payload = |payload_type: u8| {
             let (class, clock_rate) = self.facts(payload_type);
             RelayPayload { payload_type, clock_rate, times: class.is_media() }
         };
+        let may_pass = |entry: &&Payload| events || entry.class != Class::TelephoneEvent;
         if self.is_empty() {
             return (0..WELL_KNOWN_UNTIL).filter(|pt| well_known(*pt).is_some()).map(payload).collect();
         }
-        self.entries.iter().map(|entry| payload(entry.payload_type)).collect()
+        self.entries.iter().filter(may_pass).map(|entry| payload(entry.payload_type)).collect()
     }
 
     pub fn plans(&self) -> Vec<PayloadPlan> {

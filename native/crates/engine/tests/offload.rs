@@ -82,17 +82,37 @@ fn a_kernel_without_room_leaves_streams_to_the_engine_and_is_asked_again() {
 #[test]
 fn streams_that_need_the_engine_say_why() {
     let reasons: [(fn(&mut protocol::SessionPlan), UserspaceReason); 6] = [
+        (|plan| plan.routes.push(plans::route(1, 1)), UserspaceReason::Forked),
         (|plan| plan.streams[0].kind = StreamKind::Opaque, UserspaceReason::Opaque),
         (|plan| plan.streams[0].receive = false, UserspaceReason::Held),
         (|plan| plan.streams[1].remote = None, UserspaceReason::Held),
         (|plan| plan.routes[0].media = MediaAction::Silence, UserspaceReason::Silenced),
-        (|plan| plan.routes[0].telephone_events = MediaAction::Drop, UserspaceReason::Silenced),
         (|plan| plan.routes.truncate(0), UserspaceReason::Unrouted),
     ];
     for (change, reason) in reasons {
         let (scene, _kernel) = offloaded_with(change);
         assert_eq!(path(&scene, 1), userspace(reason));
     }
+}
+
+#[test]
+fn telephone_events_that_mean_something_here_come_up_while_the_voice_stays_in_the_kernel() {
+    let run = |kernel: Option<Kernel>| {
+        let mut scene = Scene::audio_with(|plan| plan.routes[0].telephone_events = MediaAction::Drop);
+        if let Some(kernel) = kernel {
+            scene.net.use_kernel(kernel);
+        }
+        // More than a jump of the sequence, if the engine measured from where the kernel took over.
+        scene.talk(80_000);
+        scene.net.set_payload_type(scene.alice, 101);
+        scene.talk(100);
+        scene.net.set_payload_type(scene.alice, 0);
+        scene.talk(1000);
+        let offloaded = scene.net.engine().path_counts().offloaded;
+        (counted(&mut scene), offloaded)
+    };
+    let ((plain, _), (fast, offloaded)) = (run(None), run(Some(Kernel::default())));
+    assert_eq!((plain, offloaded), (fast, 2));
 }
 
 #[test]

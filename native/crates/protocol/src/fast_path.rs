@@ -96,12 +96,16 @@ pub enum UserspaceReason {
     Protected,
     /// ICE decides where packets go.
     Ice,
+    /// It shares its transport with other streams.
+    Bundled,
     /// Nobody is to get its packets.
     Unrouted,
     /// Several streams get its packets.
     Forked,
-    /// Media or telephone events are dropped or replaced by silence.
+    /// Media is dropped or replaced by silence.
     Silenced,
+    /// Packets do not leave as they came.
+    Altered,
     /// The peer may not send, or there is no address to send to.
     Held,
     /// The peer's address is not confirmed yet, or about to change.

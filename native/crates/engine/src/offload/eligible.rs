@@ -18,13 +18,17 @@ impl Session {
         let target = self.sole_target(stream)?;
         let sink = &self.streams[usize::from(target.to)];
         check_media(stream, sink, target)?;
+        if usize::from(target.to) == at {
+            return Err(UserspaceReason::Altered);
+        }
         let local = stream.locals.iter().find(|known| known.id == local).ok_or(UserspaceReason::Unrouted)?;
         let to = sink.rtp.latch.destination().filter(|_| stream.receive).ok_or(UserspaceReason::Held)?;
         let leaves = sink.locals.iter().find(|local| local.address.is_ipv4() == to.is_ipv4());
         let from = leaves.ok_or(UserspaceReason::Held)?;
         let source = stream.rtp.latch.confirmed().ok_or(UserspaceReason::Learning)?;
         let moving = stream.is_pending_at(source, Component::Rtp);
-        if moving || sink.rtp.latch.state() == RemoteState::Provisional {
+        let waiting = sink.learning.wait && sink.rtp.latch.confirmed().is_none();
+        if moving || waiting || sink.rtp.latch.state() == RemoteState::Provisional {
             return Err(UserspaceReason::Learning);
         }
         let [local, from] = [local, from].map(rtp_address);
@@ -32,7 +36,9 @@ impl Session {
             return Err(UserspaceReason::NoFastPath);
         }
         let ssrc = stream.ingress.latest().ok_or(UserspaceReason::Learning)?.ssrc;
-        Ok(RelayRule { local, source, ssrc, from, to, tos: self.tos(), payloads: stream.payloads.clone() })
+        let (payloads, tos) = (stream.payloads.clone(), self.tos());
+        let events = stream.keypad.is_none() && target.telephone_events == MediaAction::Forward;
+        Ok(RelayRule { local, source, ssrc, from, to, tos, payloads, events })
     }
 
     fn sole_target(&self, stream: &Stream) -> Result<Target, UserspaceReason> {
@@ -50,7 +56,10 @@ fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), Use
     if stream.secure.is_some() || sink.secure.is_some() {
         return Err(UserspaceReason::Protected);
     }
-    if target.media != MediaAction::Forward || target.telephone_events != MediaAction::Forward {
+    if stream.bundle.is_some() || sink.bundle.is_some() {
+        return Err(UserspaceReason::Bundled);
+    }
+    if target.media != MediaAction::Forward {
         return Err(UserspaceReason::Silenced);
     }
     Ok(())

@@ -143,15 +143,15 @@ impl Engine {
         }
     }
 
-    /// A packet is about to be judged: what the kernel has heard of the peer matters to strangers.
+    /// A packet is about to be handled: strangers are judged by when the kernel heard the peer, and what the peer sends
+    /// is measured from where the kernel is.
     #[inline]
     pub(crate) fn prepare(&mut self, now: Moment, owner: Owner, arrival: Arrival) {
         let Some(session) = self.sessions.get(owner.session as usize) else { return };
         let stream = &session.streams[usize::from(owner.stream)];
-        if let Path::Kernel(offloaded) = &stream.path
-            && offloaded.rule.source != arrival.from
-            && now.us_since(offloaded.asked_at) >= ASK_AGAIN_US
-        {
+        let Path::Kernel(offloaded) = &stream.path else { return };
+        let is_peer = offloaded.rule.source == arrival.from;
+        if is_peer || now.us_since(offloaded.asked_at) >= ASK_AGAIN_US {
             self.refresh_session(now, owner.session as usize);
         }
     }
