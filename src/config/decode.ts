@@ -13,10 +13,11 @@ import {
   text,
 } from './fields.js';
 import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
+import { decodeFastPath } from './fast-path.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
-import type { Config, FastPathConfig, ListenAddress, TimeoutConfig } from './schema.js';
+import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
 import type { Mistake, Value } from './value.js';
 
 /** Reads the whole configuration; `config` is only to be used if there are no mistakes. */
@@ -77,22 +78,6 @@ export function decodeConfig(
   return { config, mistakes };
 }
 
-/** `fastPath: auto`, or `fastPath: { mode: auto, … }`. */
-function decodeFastPath(top: Section): FastPathConfig {
-  const modes = ['require', 'auto', 'off'] as const;
-  const value = top.entries.get('fastPath');
-  if (value?.kind === 'scalar') {
-    return { mode: choice(top, 'fastPath', modes, 'auto'), pinDirectory: PIN_DIRECTORY };
-  }
-  const fastPath = subsection(top, 'fastPath');
-  const mode = choice(fastPath, 'mode', modes, 'auto');
-  const pinDirectory = text(fastPath, 'pinDirectory') ?? PIN_DIRECTORY;
-  if (!pinDirectory.startsWith('/'))
-    mistake(fastPath, 'pinDirectory', `${pinDirectory} is not an absolute path`);
-  finish(fastPath);
-  return { mode, pinDirectory };
-}
-
 function decodeTimeouts(timeouts: Section): TimeoutConfig {
   const limit = { min: 1, max: 30 * 86_400, what: 'a number of seconds' };
   const orOff = { ...limit, none: 'off' } as const;
@@ -138,7 +123,6 @@ function decodeTemplates(templates: Section): ReadonlyMap<string, string> {
   return decoded;
 }
 
-const PIN_DIRECTORY = '/sys/fs/bpf/tandem';
 const CALLS = { min: 0, max: 1_000_000, what: 'a number of calls', none: 'off' } as const;
 const SECONDS = { min: 0, max: 86_400, what: 'a number of seconds' };
 const SHARDS = { min: 1, max: 64, what: 'a number of threads', none: 'auto' } as const;

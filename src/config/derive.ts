@@ -18,7 +18,7 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }
     // Calls are counted here, where clients can be told in their own words.
     maxSessions: null,
     certificate: null,
-    fastPath: { ...fastPath },
+    fastPath: { ...fastPath, devices: [...fastPath.devices] },
   };
 }
 

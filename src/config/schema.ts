@@ -100,8 +100,12 @@ export type TimeoutConfig = {
 /** Relaying in the kernel. */
 export type FastPathConfig = {
   readonly mode: 'require' | 'auto' | 'off';
+  /** Network devices; empty: those that have the addresses of the interfaces. */
+  readonly devices: readonly string[];
   /** Folder on a BPF file system where rules outlive the data plane. */
   readonly pinDirectory: string;
+  /** Relayed in the kernel at the same time, at most. */
+  readonly maxStreams: number;
 };
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';

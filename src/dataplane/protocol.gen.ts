@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '0bc0b323a7fce9fe';
+export const FINGERPRINT = 'f5426a0d08fe45a4';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -516,9 +516,17 @@ export type TimeoutReason = "media" | "silent" | "offer";
  */
 export type FastPathPlan = { mode: FastPathMode, 
 /**
+ * Network devices to cover. Empty: those that have the addresses of the interfaces.
+ */
+devices: Array<string>, 
+/**
  * Folder on a BPF file system where program and rules outlive this process.
  */
-pinDirectory: string, };
+pinDirectory: string, 
+/**
+ * Streams relayed in the kernel at the same time, at most.
+ */
+maxStreams: number, };
 
 export type FastPathMode = "require" | "auto" | "off";
 
@@ -542,7 +550,17 @@ userspace: Array<UserspaceCount>, };
 /**
  * A network device and the way of its packets.
  */
-export type FastPathDevice = { device: string, mode: DeviceMode, reason: string, };
+export type FastPathDevice = { device: string, mode: DeviceMode, reason: string, 
+/**
+ * Packets relayed.
+ */
+forwarded: number, 
+/**
+ * Packets handed up, by reason.
+ */
+passed: Array<PassedCount>, };
+
+export type PassedCount = { reason: string, packets: number, };
 
 export type DeviceMode = "native" | "generic" | "tc" | "none";
 

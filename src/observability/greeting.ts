@@ -1,7 +1,7 @@
 import { showTransportAddress } from '../config/addresses.js';
 import { showRtpproxyListener } from '../config/control-listeners.js';
 import type { Config, InterfaceConfig } from '../config/schema.js';
-import type { Status } from '../dataplane/protocol.gen.js';
+import type { FastPathStatus, Status } from '../dataplane/protocol.gen.js';
 
 /** What an operator wants to see at start: what listens where, which way packets go. Ends with `ready`. */
 export function greeting(
@@ -17,10 +17,17 @@ export function greeting(
     ...config.listen.http.map((address) => `HTTP on ${showTransportAddress(address)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
+    ...fastPathLines(node.status.fastPath),
     ...(node.calls > 0 ? [`${count(node.calls, 'call')} found in the data plane`] : []),
     'ready',
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function fastPathLines({ mode, active, reason, devices }: FastPathStatus): string[] {
+  if (mode === 'off') return ['fast path off by configuration'];
+  if (!active) return [`fast path not available, packets take the data path above: ${reason}`];
+  return devices.map((device) => `fast path on ${device.device}: ${device.mode} (${device.reason})`);
 }
 
 function interfaceLines({

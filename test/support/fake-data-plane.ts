@@ -2,6 +2,7 @@ import type {
   BoundLocal,
   CertificatePlan,
   Configuration,
+  FastPathPlan,
   FastPathStatus,
   ErrorCode,
   SessionPlan,
@@ -123,6 +124,9 @@ export class FakeDataPlane implements DataPlane {
     return port;
   }
 }
+
+/** A data plane told to use none. */
+export const WITHOUT_FAST_PATH: FastPathPlan = { mode: 'off', devices: [], pinDirectory: '/', maxStreams: 1 };
 
 /** What a data plane says that has none. */
 export const NO_FAST_PATH: FastPathStatus = {

@@ -15,7 +15,7 @@ import {
   type ToDataPlane,
 } from '../../../src/dataplane/protocol.gen.js';
 import { DataPlaneError } from '../../../src/service/ports.js';
-import { NO_FAST_PATH } from '../../support/fake-data-plane.js';
+import { NO_FAST_PATH, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 
 type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
 
@@ -164,7 +164,7 @@ describe('the connection to the data plane', () => {
         portRestMs: 0,
         maxSessions: null,
         certificate: null,
-        fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+        fastPath: WITHOUT_FAST_PATH,
       });
     });
     const applied = client.apply(PLAN);

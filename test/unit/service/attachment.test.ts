@@ -6,14 +6,14 @@ import { createEvents } from '../../../src/observability/events.js';
 import { createLogger } from '../../../src/observability/logger.js';
 import { Attachment } from '../../../src/service/attachment.js';
 import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 
 const CONFIGURATION: Configuration = {
   interfaces: [],
   portRestMs: 0,
   maxSessions: null,
   certificate: null,
-  fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+  fastPath: WITHOUT_FAST_PATH,
 };
 
 let dataPlane: FakeDataPlane;

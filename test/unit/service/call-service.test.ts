@@ -14,7 +14,7 @@ import { Attachment } from '../../../src/service/attachment.js';
 import { CallService } from '../../../src/service/call-service.js';
 import { recordedCall } from '../../../src/service/recorded.js';
 import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
 
 const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
@@ -53,7 +53,7 @@ async function start({
       portRestMs: 0,
       maxSessions: null,
       certificate: null,
-      fastPath: { mode: 'off', pinDirectory: '/sys/fs/bpf/tandem' },
+      fastPath: WITHOUT_FAST_PATH,
     },
     registry,
     events,

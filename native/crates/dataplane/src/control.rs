@@ -7,9 +7,10 @@ use std::{
     io,
     os::fd::AsFd,
     sync::{Arc, mpsc},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use engine::offload::PathCounts;
 use netio::{PacketIo, Token, wake::Waker};
 use protocol::{
     DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, NodeCounters, Request, Response, Status,
@@ -48,6 +49,7 @@ pub struct Control {
     next_token: u32,
     next_ticket: u64,
     pending: HashMap<u64, Pending>,
+    tend_at: Instant,
 }
 
 /// A request that waits for responses of other shards.
@@ -69,6 +71,7 @@ impl Control {
             next_token: FIRST_CONNECTION,
             next_ticket: 0,
             pending: HashMap::new(),
+            tend_at: Instant::now(),
         }
     }
 
@@ -128,6 +131,14 @@ impl Control {
         Ok(())
     }
 
+    /// What has to be looked after about once a second.
+    pub fn tend(&mut self, now: Instant) {
+        if now >= self.tend_at {
+            self.tend_at = now + TEND;
+            self.shared.fast_paths.tend(now);
+        }
+    }
+
     fn accept(&mut self, io: &mut impl PacketIo) -> io::Result<()> {
         let Some(stream) = self.listener.accept() else { return Ok(()) };
         if self.connections.len() >= MAX_CONNECTIONS {
@@ -151,7 +162,8 @@ impl Control {
             }
             Request::Configure { configuration } => {
                 let configured = self.shared.configure(&configuration);
-                let response = configured.map(|certificate| Response::Configured { certificate });
+                let fast_path = Box::new(self.shared.fast_paths.status(PathCounts::default()));
+                let response = configured.map(|certificate| Response::Configured { certificate, fast_path });
                 self.respond(token, id, response);
             }
             Request::Apply { .. }
@@ -215,12 +227,12 @@ impl Control {
     }
 
     fn complete(&mut self, pending: Pending) {
-        let status = |counters| Response::Status { status: Box::new(self.status(counters)) };
+        let status = |counters, paths| Response::Status { status: Box::new(self.status(counters, paths)) };
         let result = fanout::merge(pending.merge, pending.parts, status);
         self.respond(pending.connection, pending.id, result);
     }
 
-    fn status(&self, counters: NodeCounters) -> Status {
+    fn status(&self, counters: NodeCounters, paths: PathCounts) -> Status {
         let pools = self.shared.pools.status(Instant::now());
         let interfaces = pools.into_iter().map(|pool| InterfaceStatus {
             name: pool.interface,
@@ -238,6 +250,7 @@ impl Control {
             sessions: self.shared.sessions(),
             shards: 1 + self.peers.len() as u32,
             data_path: DataPath { name, reason },
+            fast_path: self.shared.fast_paths.status(paths),
             interfaces: interfaces.collect(),
             counters,
         }
@@ -273,5 +286,6 @@ pub const LISTENER: Token = Token(0);
 pub const SIGNALS: Token = Token(1);
 pub const WAKER: Token = Token(2);
 const FIRST_CONNECTION: u32 = 8;
+const TEND: Duration = Duration::from_secs(1);
 /// One in use, and a few that are coming or going.
 const MAX_CONNECTIONS: usize = 8;

@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use engine::offload::PathCounts;
 use protocol::{
     ErrorCode, NodeCounters, Request, Response, SessionId, SessionPlan, SessionSnapshot, SessionStats,
 };
@@ -72,12 +73,12 @@ impl Merge {
 pub fn merge(
     kind: Merge,
     parts: Vec<ShardResponse>,
-    status: impl FnOnce(NodeCounters) -> Response,
+    status: impl FnOnce(NodeCounters, PathCounts) -> Response,
 ) -> Result<Response, ErrorCode> {
     let mut plans: Vec<SessionPlan> = Vec::new();
     let mut stats: Vec<SessionStats> = Vec::new();
     let mut snapshots: Vec<SessionSnapshot> = Vec::new();
-    let mut counters = NodeCounters::default();
+    let (mut counters, mut paths) = (NodeCounters::default(), PathCounts::default());
     for part in parts {
         match part {
             ShardResponse::Applied { bound } => return Ok(Response::Applied { bound }),
@@ -86,7 +87,10 @@ pub fn merge(
             ShardResponse::Plans { plans: more } => plans.extend(more),
             ShardResponse::Stats { sessions } => stats.extend(sessions),
             ShardResponse::Snapshot { sessions } => snapshots.extend(sessions),
-            ShardResponse::Counters { counters: more } => add(&mut counters, more),
+            ShardResponse::Counters { counters: more, paths: more_paths } => {
+                add(&mut counters, more);
+                paths.add(&more_paths);
+            }
         }
     }
     Ok(match kind {
@@ -98,7 +102,7 @@ pub fn merge(
             snapshots.truncate(limit);
             Response::Snapshot { sessions: snapshots, more }
         }
-        Merge::Status | Merge::Single => status(counters),
+        Merge::Status | Merge::Single => status(counters, paths),
     })
 }
 
@@ -129,6 +133,8 @@ fn add(sum: &mut NodeCounters, more: NodeCounters) {
     sum.sent_bytes += more.sent_bytes;
     sum.dropped_packets += more.dropped_packets;
     sum.send_failures += more.send_failures;
+    sum.fast_path_packets += more.fast_path_packets;
+    sum.fast_path_bytes += more.fast_path_bytes;
 }
 
 fn page(limit: u32) -> usize {

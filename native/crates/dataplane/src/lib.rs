@@ -5,6 +5,7 @@ pub mod child;
 pub mod connection;
 pub mod control;
 pub mod fanout;
+pub mod fast_path;
 pub mod inherited;
 pub mod listener;
 pub mod local;

@@ -58,10 +58,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
     let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path)?);
+    let ending = shared.clone();
     let signal = match selection.backend {
         Backend::Uring => serve(shards, shared, listener, signals, UringIo::new)?,
         Backend::Mmsg => serve(shards, shared, listener, signals, MmsgIo::new)?,
     };
+    ending.fast_paths.end(ending.sessions());
     tracing::info!(signal = signal.as_raw(), "data plane ends");
     Ok(())
 }

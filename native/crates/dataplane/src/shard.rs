@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{BoundSockets, Engine, SocketId};
+use engine::{
+    BoundSockets, Engine, SocketId,
+    offload::{FastPath, PathCounts},
+};
 use netio::{
     PacketIo, SocketIndex, Token,
     pools::{BindError, Bound, Lease, Wanted},
@@ -17,7 +20,10 @@ use protocol::{
     SessionSnapshot, SessionStats,
 };
 
-use crate::shared::Shared;
+use crate::{
+    fast_path::{self, Kernel},
+    shared::Shared,
+};
 
 /// A request to one shard.
 #[derive(Debug, Clone)]
@@ -37,7 +43,7 @@ pub enum ShardResponse {
     Plans { plans: Vec<SessionPlan> },
     Stats { sessions: Vec<SessionStats> },
     Snapshot { sessions: Vec<SessionSnapshot> },
-    Counters { counters: NodeCounters },
+    Counters { counters: NodeCounters, paths: PathCounts },
     Refused { error: ErrorCode },
 }
 
@@ -48,12 +54,27 @@ pub struct Shard<I> {
     /// Which port each socket holds, by socket number.
     leases: Vec<Option<Lease>>,
     started: Instant,
+    fast_path: Seen,
+}
+
+/// What this shard knows of the fast path.
+#[derive(Debug, Default)]
+struct Seen {
+    news: u64,
+    kernel: Option<Arc<Kernel>>,
 }
 
 impl<I: PacketIo> Shard<I> {
     pub fn new(io: I, shared: Arc<Shared>) -> Self {
         let started = Instant::now();
-        Self { engine: Engine::new(started), io, shared, leases: Vec::new(), started }
+        Self {
+            engine: Engine::new(started),
+            io,
+            shared,
+            leases: Vec::new(),
+            started,
+            fast_path: Seen::default(),
+        }
     }
 
     pub fn io(&mut self) -> &mut I {
@@ -66,10 +87,36 @@ impl<I: PacketIo> Shard<I> {
         self.io.wait(due.map(|due| due.saturating_duration_since(Instant::now())))?;
         let now = Instant::now();
         self.io.receive(&mut Relay { engine: &mut self.engine, now }, ready)?;
+        if self.engine.may_offload() {
+            let waiting: Vec<_> = self.io.unhandled()?.into_iter().map(|socket| SocketId(socket.0)).collect();
+            self.engine.offload(now, &waiting);
+        }
+        self.follow_fast_path(now);
         if due.is_some_and(|due| due <= now) {
             self.engine.handle_timeout(now, &mut TimerOutbox(&mut self.io));
         }
         Ok(())
+    }
+
+    /// Takes note when the fast path is switched on or off, or rules have stopped to work.
+    fn follow_fast_path(&mut self, now: Instant) {
+        let news = self.shared.fast_paths.news();
+        if news == self.fast_path.news {
+            return;
+        }
+        self.fast_path.news = news;
+        let kernel = self.shared.fast_paths.kernel();
+        let is_same = match (&kernel, &self.fast_path.kernel) {
+            (Some(kernel), Some(known)) => Arc::ptr_eq(kernel, known),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if is_same {
+            return self.engine.take_back_broken(now);
+        }
+        let relay = kernel.clone().map(|kernel| Box::new(fast_path::Relay::new(kernel)) as Box<dyn FastPath>);
+        self.engine.use_fast_path(now, relay);
+        self.fast_path.kernel = kernel;
     }
 
     pub fn next_event(&mut self) -> Option<Event> {
@@ -78,6 +125,7 @@ impl<I: PacketIo> Shard<I> {
 
     pub fn execute(&mut self, request: ShardRequest) -> ShardResponse {
         let now = Instant::now();
+        self.follow_fast_path(now);
         match request {
             ShardRequest::Apply { plan } => match self.apply(now, *plan) {
                 Ok(bound) => ShardResponse::Applied { bound },
@@ -90,13 +138,19 @@ impl<I: PacketIo> Shard<I> {
                 ShardResponse::Plans { plans: self.engine.plans(after.as_ref(), limit) }
             }
             ShardRequest::Stats { sessions } => {
+                for session in &sessions {
+                    self.engine.refresh(now, session);
+                }
                 let stats = sessions.iter().filter_map(|session| self.engine.stats(now, session)).collect();
                 ShardResponse::Stats { sessions: stats }
             }
             ShardRequest::Snapshot { after, limit } => {
                 ShardResponse::Snapshot { sessions: self.engine.snapshots(after.as_ref(), limit) }
             }
-            ShardRequest::Counters => ShardResponse::Counters { counters: self.counters() },
+            ShardRequest::Counters => {
+                self.engine.refresh_all(now);
+                ShardResponse::Counters { counters: self.counters(), paths: self.engine.path_counts() }
+            }
         }
     }
 

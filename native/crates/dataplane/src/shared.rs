@@ -14,8 +14,11 @@ use dtls::{Certificate, FingerprintHash, KeyKind, SetupError};
 use netio::pools::{Interface, PortPools};
 use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, FingerprintPlan};
 
+use crate::fast_path::FastPaths;
+
 pub struct Shared {
     pub pools: PortPools,
+    pub fast_paths: FastPaths,
     pub data_path: DataPath,
     /// Tells this start of the process from others.
     pub boot: String,
@@ -30,6 +33,7 @@ impl Shared {
         let certificate = Certificate::generate(KeyKind::EcdsaP256).context("cannot make a certificate")?;
         Ok(Self {
             pools: PortPools::new(seed),
+            fast_paths: FastPaths::new(),
             data_path,
             boot,
             sessions: AtomicU32::new(0),
@@ -62,6 +66,8 @@ impl Shared {
             })
             .collect();
         self.pools.configure(&interfaces, Duration::from_millis(configuration.port_rest_ms));
+        let addresses = interfaces.iter().flat_map(|interface| interface.addresses.iter().copied());
+        self.fast_paths.configure(&configuration.fast_path, addresses.collect())?;
         self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
         let plan = describe(&self.certificate());
         plan.map(Box::new).map_err(|error| self.incident(&format!("describing the certificate: {error}")))

@@ -1,6 +1,6 @@
 //! The loops of the threads.
 
-use std::{io, sync::mpsc};
+use std::{io, sync::mpsc, time::Instant};
 
 use netio::{
     Interest, PacketIo, Token,
@@ -49,6 +49,7 @@ impl<I: PacketIo> First<I> {
                 self.control.report(event);
             }
             self.control.flush(self.shard.io())?;
+            self.control.tend(Instant::now());
         }
     }
 }

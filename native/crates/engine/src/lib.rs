@@ -244,6 +244,7 @@ impl Engine {
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }
+        self.refresh_reported(now);
         let sent = self.reports.work(&mut self.sessions, now, &mut self.scratch, out);
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;

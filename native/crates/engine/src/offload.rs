@@ -185,6 +185,13 @@ pub const REASONS: [UserspaceReason; 14] = [
 ];
 
 impl PathCounts {
+    pub fn add(&mut self, more: &PathCounts) {
+        self.offloaded += more.offloaded;
+        for (count, more) in self.userspace.iter_mut().zip(more.userspace) {
+            *count += more;
+        }
+    }
+
     fn count(&mut self, path: &Path) {
         match path.describe() {
             StreamPath::FastPath => self.offloaded += 1,
@@ -194,7 +201,7 @@ impl PathCounts {
 }
 
 /// A stream that had a packet and may be ready.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Candidate {
     session: u32,
     stream: u16,

@@ -142,9 +142,9 @@ impl Ingress {
     /// Since the first packet; jitter in units of the clock.
     pub fn reception(&self) -> Reception {
         Reception {
-            expected: self.expected_before + self.expected(),
-            received: self.received_before + u64::from(self.received),
-            jitter: self.jitter >> 4,
+            expected: self.measurement.expected(),
+            received: self.measurement.received(),
+            jitter: self.measurement.jitter >> 4,
         }
     }
 

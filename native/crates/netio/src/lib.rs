@@ -93,6 +93,8 @@ pub trait PacketIo: Sized {
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()>;
     /// Handles what has arrived, a bounded number of packets; adds the tokens of files that are ready.
     fn receive(&mut self, handler: &mut impl Handler, ready: &mut Vec<Token>) -> io::Result<()>;
+    /// Sends what is due at once, and tells which sockets have packets that have arrived and were not handled.
+    fn unhandled(&mut self) -> io::Result<Vec<SocketIndex>>;
     /// Sends without a packet at hand. May lie until the next [`wait`](Self::wait).
     fn send(&mut self, socket: SocketIndex, to: SocketAddr, payload: &[u8]);
 

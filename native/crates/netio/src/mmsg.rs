@@ -136,6 +136,12 @@ impl PacketIo for MmsgIo {
         Ok(())
     }
 
+    fn unhandled(&mut self) -> io::Result<Vec<SocketIndex>> {
+        self.wait(Some(Duration::ZERO))?;
+        let data = self.events.iter().map(|event| event.data.u64());
+        Ok(data.filter(|data| data & WATCHED == 0).map(|data| SocketIndex(data as u32)).collect())
+    }
+
     fn send(&mut self, socket: SocketIndex, to: SocketAddr, payload: &[u8]) {
         transmit(&self.sockets, &mut self.counters, socket, to, payload);
     }

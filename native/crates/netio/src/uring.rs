@@ -380,7 +380,7 @@ impl PacketIo for UringIo {
 
     fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
         self.arm_watches()?;
-        if self.inbox.is_empty() {
+        if self.inbox.is_empty() && self.ready.is_empty() {
             self.resume_stopped()?;
             let gather = if self.ring.can_gather() { self.pace.gather() } else { None };
             self.ring.wait(match self.stopped.is_empty() {
@@ -407,6 +407,12 @@ impl PacketIo for UringIo {
         }
         self.pace.note(Instant::now(), packets);
         Ok(())
+    }
+
+    fn unhandled(&mut self) -> io::Result<Vec<SocketIndex>> {
+        self.flush()?;
+        self.take_completions();
+        Ok(self.inbox.iter().map(|arrived| SocketIndex(arrived.index)).collect())
     }
 
     fn send(&mut self, socket: SocketIndex, to: SocketAddr, payload: &[u8]) {

@@ -76,6 +76,7 @@ fn typescript_matches_the_schema() {
         FastPathMode,
         FastPathStatus,
         FastPathDevice,
+        PassedCount,
         DeviceMode,
         UserspaceCount,
         StreamPath,

@@ -8,8 +8,12 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FastPathPlan {
     pub mode: FastPathMode,
+    /// Network devices to cover. Empty: those that have the addresses of the interfaces.
+    pub devices: Vec<String>,
     /// Folder on a BPF file system where program and rules outlive this process.
     pub pin_directory: String,
+    /// Streams relayed in the kernel at the same time, at most.
+    pub max_streams: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +52,18 @@ pub struct FastPathDevice {
     pub device: String,
     pub mode: DeviceMode,
     pub reason: String,
+    /// Packets relayed.
+    pub forwarded: u64,
+    /// Packets handed up, by reason.
+    pub passed: Vec<PassedCount>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PassedCount {
+    pub reason: String,
+    pub packets: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

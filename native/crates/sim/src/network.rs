@@ -419,7 +419,7 @@ impl Network {
         if self.proxy.is_bound(to) {
             let sent = self.proxy.receive(now, from, to, &payload);
             self.carry(sent);
-            self.proxy.engine.offload(now);
+            self.proxy.engine.offload(now, &[]);
             return;
         }
         let Some((to, nat)) = self.behind_nat(from, to) else {

@@ -17,10 +17,10 @@ use std::{
 };
 
 use protocol::{
-    CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FromDataPlane, InterfacePlan, LearningMode,
-    LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan,
-    RtcpMode, SecurityPlan, SessionId, SessionPlan, SessionSnapshot, Status, StreamId, StreamKind,
-    StreamPlan, TimeoutPlan, ToDataPlane,
+    CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathMode, FastPathPlan, FromDataPlane,
+    InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan,
+    Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan, SessionSnapshot, Status,
+    StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
 
@@ -185,10 +185,16 @@ impl Control {
             port_rest_ms: 60_000,
             max_sessions: None,
             certificate: None,
+            fast_path: FastPathPlan {
+                mode: FastPathMode::Off,
+                devices: Vec::new(),
+                pin_directory: "/sys/fs/bpf/tandem-tests".to_owned(),
+                max_streams: 0,
+            },
         };
         change(&mut configuration);
         match self.ask(Request::Configure { configuration }).unwrap() {
-            Response::Configured { certificate } => certificate,
+            Response::Configured { certificate, .. } => certificate,
             other => panic!("{other:?}"),
         }
     }

@@ -28,10 +28,15 @@ impl Engine {
         self.offloading = fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new() });
     }
 
-    /// Hands over to the kernel what has become ready. To be called when every packet handled so far has been sent,
-    /// with as few as possible waiting in the sockets: whatever waits there will be overtaken by its successor if that
-    /// comes first. Returns the number of rules installed.
-    pub fn offload(&mut self, now: Instant) -> usize {
+    /// True if there is something to [`Engine::offload`].
+    pub fn may_offload(&self) -> bool {
+        self.offloading.as_ref().is_some_and(|offloading| !offloading.candidates.is_empty())
+    }
+
+    /// Hands over to the kernel what has become ready, but for streams with packets in their sockets: those would leave
+    /// behind their successors. To be called when every packet handled so far has been sent. Returns the number of
+    /// rules installed.
+    pub fn offload(&mut self, now: Instant, waiting: &[SocketId]) -> usize {
         let Some(offloading) =
             self.offloading.as_mut().filter(|offloading| !offloading.candidates.is_empty())
         else {
@@ -40,7 +45,7 @@ impl Engine {
         let candidates = std::mem::take(&mut offloading.candidates);
         let mut desk = offloading.desk(self.time, self.time.moment(now));
         let mut installed = 0;
-        for candidate in &candidates {
+        for candidate in candidates.iter().filter(|candidate| !waiting.contains(&candidate.socket)) {
             let Some(session) = self.sessions.get_mut(candidate.session as usize) else { continue };
             installed += usize::from(desk.consider(session, *candidate));
         }
@@ -118,6 +123,18 @@ impl Engine {
         desk.relayed.count_into(&mut self.counters);
     }
 
+    /// Reports of our own tell what has arrived and what was sent.
+    pub(crate) fn refresh_reported(&mut self, now: Moment) {
+        let Some(offloading) = &mut self.offloading else { return };
+        let mut desk = offloading.desk(self.time, now);
+        for key in self.reports.due(now) {
+            if let Some(session) = self.sessions.get_mut(key as usize) {
+                desk.refresh(session);
+            }
+        }
+        desk.relayed.count_into(&mut self.counters);
+    }
+
     /// Ends what contradicts the plan just applied, `before` being what was in force, and looks at the rest anew.
     pub(crate) fn review(&mut self, now: Moment, key: usize, before: &[RuleHandle]) {
         let session = &mut self.sessions[key];
@@ -179,11 +196,7 @@ impl Offloading {
     }
 
     fn note(&mut self, candidate: Candidate) {
-        let is_known = self.candidates.last().is_some_and(|last| {
-            (last.session, last.stream, last.socket)
-                == (candidate.session, candidate.stream, candidate.socket)
-        });
-        if !is_known && self.candidates.len() < MOST_CANDIDATES {
+        if !self.candidates.contains(&candidate) && self.candidates.len() < MOST_CANDIDATES {
             self.candidates.push(candidate);
         }
     }
@@ -234,7 +247,7 @@ fn open_paths(session: &mut Session, possible: bool) {
 
 const _: () = assert!(REASONS.len() == UserspaceReason::InstallError as usize + 1);
 
-/// Streams considered in one turn; the others come with their next packet.
-const MOST_CANDIDATES: usize = 256;
+/// Streams considered in one turn, so that packets do not wait for long; the others come with their next packet.
+const MOST_CANDIDATES: usize = 16;
 /// Strangers make us ask the kernel at most this often per stream, in microseconds.
 const ASK_AGAIN_US: u64 = 20_000;

@@ -34,6 +34,11 @@ impl Agenda {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
+    /// The sessions whose reports are due.
+    pub fn due(&self, now: Moment) -> impl Iterator<Item = u32> {
+        self.due.iter().filter(move |Reverse((at, _))| *at <= now).map(|Reverse((_, key))| *key)
+    }
+
     /// Sends what is due.
     pub fn work(
         &mut self,
