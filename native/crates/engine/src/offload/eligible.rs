@@ -56,6 +56,9 @@ fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), Use
     if stream.secure.is_some() || sink.secure.is_some() {
         return Err(UserspaceReason::Protected);
     }
+    if stream.ice.is_some() || sink.ice.is_some() {
+        return Err(UserspaceReason::Ice);
+    }
     if stream.bundle.is_some() || sink.bundle.is_some() {
         return Err(UserspaceReason::Bundled);
     }
