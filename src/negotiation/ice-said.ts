@@ -14,15 +14,14 @@ export function iceOf(view: MediaView): SignalledIce | undefined {
     pwd: detach(pwd),
     lite: view.ice.lite,
     options: view.ice.options.filter((option) => KNOWN_OPTIONS.has(option)).join(' '),
-    candidates: joined(usableCandidates(view.ice)),
+    candidates: withUsable('', view.ice),
     complete: isComplete(view.ice),
   };
 }
 
 /** Adds candidates that came later (RFC 8840); `undefined` if there is nothing new. */
 export function withCandidates(known: SignalledIce, more: IceAttributes): SignalledIce | undefined {
-  const before = known.candidates === '' ? [] : known.candidates.split('\n');
-  const candidates = joined([...before, ...usableCandidates(more)]);
+  const candidates = withUsable(known.candidates, more);
   const complete = known.complete || more.endOfCandidates;
   if (candidates === known.candidates && complete === known.complete) return undefined;
   return { ...known, candidates, complete };
@@ -38,13 +37,29 @@ export function isTricklePlaceholder(view: MediaView): boolean {
   return usesIce(view) && (view.media.port === 9 || isUnspecified(view.address.address));
 }
 
-/** Names of the local network (RFC 8828) and TCP are of no use: the party will be seen when it checks. */
-function usableCandidates({ candidates }: IceAttributes): string[] {
-  return candidates
-    .filter(isUsable)
-    .map(({ foundation, component, priority, address, port, type }) =>
-      [foundation, component, 'UDP', priority, address, port, 'typ', type].join(' '),
-    );
+/**
+ * Adds candidates to a list, a line each. Names of the local network (RFC 8828) and TCP are of no use: the party will
+ * be seen when it checks.
+ */
+function withUsable(known: string, { candidates }: IceAttributes): string {
+  let text = known;
+  for (const candidate of candidates) {
+    if (!isUsable(candidate)) continue;
+    const { foundation, component, priority, address, port, type } = candidate;
+    const line = `${foundation} ${component} UDP ${priority} ${address} ${port} typ ${type}`;
+    if (text.length + line.length >= MAX_BYTES) break;
+    if (!hasLine(text, line)) text += text === '' ? line : `\n${line}`;
+  }
+  return text === known ? known : detach(text);
+}
+
+function hasLine(text: string, line: string): boolean {
+  return (
+    text === line ||
+    text.startsWith(`${line}\n`) ||
+    text.endsWith(`\n${line}`) ||
+    text.includes(`\n${line}\n`)
+  );
 }
 
 function isUsable({ transport, named, component, address, port }: Candidate): boolean {
@@ -54,15 +69,6 @@ function isUsable({ transport, named, component, address, port }: Candidate): bo
 /** Without trickle all candidates are there from the start. */
 function isComplete({ options, endOfCandidates }: IceAttributes): boolean {
   return endOfCandidates || !options.includes('trickle');
-}
-
-function joined(candidates: readonly string[]): string {
-  let text = '';
-  for (const candidate of new Set(candidates)) {
-    if (text.length + candidate.length >= MAX_BYTES) break;
-    text += text === '' ? candidate : `\n${candidate}`;
-  }
-  return detach(text);
 }
 
 const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['trickle', 'ice2']);

@@ -49,7 +49,7 @@ export function isUnspecified(address: string): boolean {
 
 export function familyOf(address: string): AddressFamily | undefined {
   if (isIp4(address)) return 'IP4';
-  return isIp6(address) ? 'IP6' : undefined;
+  return address.includes(':') && isIp6(address) ? 'IP6' : undefined;
 }
 
 export function isIp4(address: string): boolean {

@@ -15,62 +15,68 @@ export type Candidate = {
   readonly named: boolean;
   readonly port: number;
   readonly type: CandidateType;
-  readonly related?: { readonly address: string; readonly port: number };
-  /** `tcptype`, `generation`, `network-id` and others, in order. */
-  readonly extensions: readonly (readonly [name: string, value: string])[];
+  /** `raddr`, `rport`, `tcptype`, `generation` and others as they came, each with a space in front. */
+  readonly rest: string;
 };
 
+/** Browsers write dozens, so the line is read in one go, without a list of its words. */
 export function parseCandidate(value: string): Candidate | undefined {
-  const parts = words(value);
-  const [foundation, componentText, transport, priorityText, address, portText, typ, typeText] = parts;
-  const component = decimalUpTo(componentText, 256);
-  const priority = decimalUpTo(priorityText, 0xffff_ffff);
-  const port = decimalUpTo(portText, 65_535);
-  const type = candidateType(typeText);
-  if (component === undefined || component === 0 || priority === undefined || port === undefined)
-    return undefined;
-  if (typ !== 'typ' || type === undefined) return undefined;
-  if (
-    foundation === undefined ||
-    foundation.length > 32 ||
-    transport === undefined ||
-    address === undefined
-  ) {
-    return undefined;
-  }
-  const named = familyOf(address) === undefined;
-  if (named && !isHostName(address)) return undefined;
+  const text = isEvenlySpaced(value) ? value : words(value).join(' ');
+  const component = text.indexOf(' ') + 1;
+  const transport = text.indexOf(' ', component) + 1;
+  const priority = text.indexOf(' ', transport) + 1;
+  const address = text.indexOf(' ', priority) + 1;
+  const port = text.indexOf(' ', address) + 1;
+  const typ = text.indexOf(' ', port) + 1;
+  if (component < 2 || component > MAX_FOUNDATION + 1) return undefined;
+  if (transport === 0 || priority === 0 || address === 0 || port === 0 || typ === 0) return undefined;
+  if (!text.startsWith('typ ', typ)) return undefined;
+  const end = text.indexOf(' ', typ + 4);
+  const type = candidateType(text.slice(typ + 4, end < 0 ? text.length : end));
+  const componentNumber = decimalWithin(text, component, transport - 1, 256);
+  const priorityNumber = decimalWithin(text, priority, address - 1, 0xffff_ffff);
+  const portNumber = decimalWithin(text, port, typ - 1, 65_535);
+  if (type === undefined || componentNumber < 1 || priorityNumber < 0 || portNumber < 0) return undefined;
 
-  const extensions: (readonly [string, string])[] = [];
-  let relatedAddress: string | undefined;
-  let relatedPort: number | undefined;
-  for (let at = 8; at + 1 < parts.length; at += 2) {
-    const name = parts[at] ?? '';
-    const text = parts[at + 1] ?? '';
-    if (name === 'raddr') relatedAddress = text;
-    else if (name === 'rport') relatedPort = decimalUpTo(text, 65_535);
-    else extensions.push([name, text]);
-  }
-  const base = {
-    foundation,
-    component,
-    transport: transport.toUpperCase(),
-    priority,
-    address,
+  const addressText = text.slice(address, port - 1);
+  const named = familyOf(addressText) === undefined;
+  if (named && !isHostName(addressText)) return undefined;
+  return {
+    foundation: text.slice(0, component - 1),
+    component: componentNumber,
+    transport: upperCase(text.slice(transport, priority - 1)),
+    priority: priorityNumber,
+    address: addressText,
     named,
-    port,
+    port: portNumber,
     type,
+    rest: end < 0 ? '' : text.slice(end),
   };
-  if (relatedAddress === undefined || relatedPort === undefined) return { ...base, extensions };
-  return { ...base, related: { address: relatedAddress, port: relatedPort }, extensions };
 }
 
 export function formatCandidate(candidate: Candidate): string {
-  const { foundation, component, transport, priority, address, port, type, related } = candidate;
-  let text = `${foundation} ${component} ${transport} ${priority} ${address} ${port} typ ${type}`;
-  if (related) text += ` raddr ${related.address} rport ${related.port}`;
-  for (const [name, value] of candidate.extensions) text += ` ${name} ${value}`;
-  return text;
+  const { foundation, component, transport, priority, address, port, type, rest } = candidate;
+  return `${foundation} ${component} ${transport} ${priority} ${address} ${port} typ ${type}${rest}`;
+}
+
+function isEvenlySpaced(text: string): boolean {
+  return text.charCodeAt(0) !== 0x20 && !text.includes('  ') && !text.includes('\t') && !text.endsWith(' ');
+}
+
+/** A decimal number between two places of a text; -1 if it is none or exceeds `max`. */
+function decimalWithin(text: string, from: number, to: number, max: number): number {
+  if (from === to || to - from > 10) return -1;
+  let number = 0;
+  for (let at = from; at < to; at += 1) {
+    const digit = text.charCodeAt(at) - 0x30;
+    if (digit < 0 || digit > 9) return -1;
+    number = number * 10 + digit;
+  }
+  return number > max ? -1 : number;
+}
+
+function upperCase(transport: string): string {
+  return transport === 'udp' ? 'UDP' : transport.toUpperCase();
 }
 
 /** One entry of `a=remote-candidates` (RFC 8839 §5.2). */
@@ -110,3 +116,5 @@ function isHostName(text: string): boolean {
   if (text.length === 0 || text.length > 255 || !/^[A-Za-z0-9._-]+$/.test(text)) return false;
   return /[A-Za-z]/.test(text);
 }
+
+const MAX_FOUNDATION = 32;

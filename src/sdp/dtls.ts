@@ -8,7 +8,18 @@ export type Fingerprint = {
   readonly value: string;
 };
 
+/** All sections of a body have one fingerprint, mostly: the last one is kept. */
 export function parseFingerprint(value: string): Fingerprint | undefined {
+  if (value !== last.text) last = { text: value, fingerprint: readFingerprint(value) };
+  return last.fingerprint;
+}
+
+let last: { readonly text: string; readonly fingerprint: Fingerprint | undefined } = {
+  text: '',
+  fingerprint: undefined,
+};
+
+function readFingerprint(value: string): Fingerprint | undefined {
   const [hashText, digest] = words(value);
   if (hashText === undefined || digest === undefined) return undefined;
   const hash = hashText.toLowerCase();

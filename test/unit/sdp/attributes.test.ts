@@ -170,6 +170,11 @@ describe('candidates', () => {
     expect(candidate && formatCandidate(candidate)).toBe(value);
   });
 
+  it('may be spaced unevenly', () => {
+    const candidate = parseCandidate('1  1 udp\t1 192.0.2.1 5000 typ  host  generation 0 ');
+    expect(candidate && formatCandidate(candidate)).toBe('1 1 UDP 1 192.0.2.1 5000 typ host generation 0');
+  });
+
   it('may have a name for an address', () => {
     expect(parseCandidate('1 1 udp 1 5f1b2ab0-92a6.local 5000 typ host')).toMatchObject({
       named: true,
@@ -188,6 +193,9 @@ describe('candidates', () => {
     '1 1 UDP 1 192.0.2.300 5000 typ host',
     '1 1 UDP 4294967296 192.0.2.1 5000 typ host',
     `${'1'.repeat(33)} 1 UDP 1 192.0.2.1 5000 typ host`,
+    ' 1 UDP 1 192.0.2.1 5000 typ host',
+    '1 1 UDP 1 192.0.2.1 5000 type host',
+    '1 1 UDP  192.0.2.1 5000 typ host',
   ])('"%s" is none', (value) => expect(parseCandidate(value)).toBeUndefined());
 
   it('that were selected come in triples', () => {
