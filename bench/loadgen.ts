@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Lab } from './lab.js';
+import type { Negotiations } from './negotiator.js';
 import { generatorCore, prefer, proxyCore } from './process.js';
 
 /** The generator, built by scripts/bench. */
@@ -60,6 +61,25 @@ export async function makeCalls(
   ];
   const text = await run(words);
   return { ...decode<CallsReport>(text), text };
+}
+
+export type NegotiatorRequest = {
+  readonly ng: string;
+  readonly calls: number;
+  /** Number of the first call: other numbers, other bodies. */
+  readonly first: number;
+  readonly watch: readonly number[];
+};
+
+/** Places calls between browsers. */
+export async function runNegotiator(lab: Lab, request: NegotiatorRequest): Promise<Negotiations> {
+  const words = [
+    ...['ip', 'netns', 'exec', lab.proxyNamespace, 'taskset', '-c', `${generatorCore}`],
+    ...[process.execPath, 'dist/bench/negotiator.js', '--ng', request.ng],
+    ...['--calls', `${request.calls}`, '--first', `${request.first}`],
+    ...request.watch.flatMap((process) => ['--watch', `${process}`]),
+  ];
+  return decode<Negotiations>(await run(words));
 }
 
 /** Sends RTP over the routes in the file, one phase after the other. */

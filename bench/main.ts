@@ -7,6 +7,7 @@ import { measureFlood } from './measure/flood.js';
 import { measureLoss } from './measure/loss.js';
 import { measureMemory } from './measure/memory.js';
 import { measureNotices } from './measure/notices.js';
+import { measureNegotiate } from './measure/negotiate.js';
 import { measureRelay } from './measure/relay.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSetup } from './measure/setup.js';
@@ -15,6 +16,7 @@ import { killProxies } from './proxy.js';
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
   relay: measureRelay,
   setup: measureSetup,
+  negotiate: measureNegotiate,
   memory: measureMemory,
   flood: measureFlood,
   loss: measureLoss,
