@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Client, Command } from './command/command.js';
@@ -27,6 +26,7 @@ import { newCounters } from './observability/counters.js';
 import { createEvents } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
+import { randomPool } from './random-pool.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
 import { Drain } from './service/drain.js';
@@ -90,7 +90,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     events,
     counters,
     clock: { now },
-    random: { bytes: (length) => randomBytes(length) },
+    random: randomPool(),
     interfaces: interfaceFacts(config),
     defaults: callDefaults(config, node),
     maxSessions: config.maxSessions,

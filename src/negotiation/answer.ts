@@ -1,5 +1,6 @@
 import type { Leg, Signalled, Stream } from '../call/call.js';
 import { peerLine } from '../call/legs.js';
+import { revised } from '../call/revised.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { newStream, settle, unprotected } from '../call/streams.js';
@@ -128,25 +129,24 @@ function answerStream(
     latch: protection.offerer.ice !== undefined || (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
   const { locals, local } = chooseLocal(offering, wish, ids);
-  const placed = { ...unprotected(inForce(offering, asked)), locals: useLocal(locals, local.id) };
+  const placed = revised<Stream>(unprotected(inForce(offering, asked)), {
+    locals: useLocal(locals, local.id),
+  });
   const ports = { stream: placed, local, site, hasRtcp: !offererMuxed };
   const candidates = answerCandidates(protection, exchanged, ports, answering);
 
-  const own: Stream = {
-    ...placed,
-    ...protection.offerer,
+  const own = revised<Stream>(placed, protection.offerer, {
     locals: candidates.locals,
     muxed: offererMuxed,
     used: true,
     epoch: epochAfter(offering, asked, isNew),
-  };
-  const stream: Stream = {
-    ...withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering),
-    ...protection.answerer,
+  });
+  const answered = withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering);
+  const stream = revised<Stream>(answered, protection.answerer, {
     muxed: answererMuxed,
     used: true,
     epoch: epochAfter(answerer, said, isNew),
-  };
+  });
   const slot: Slot = {
     kind: 'relayed',
     view,
@@ -170,7 +170,8 @@ function answerStream(
 
 /** The answerer's own ports: those it was told in the offer. */
 function withLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
-  if (before.nextLocal !== undefined) return { ...stream, locals: useLocal(before.locals, before.nextLocal) };
+  if (before.nextLocal !== undefined)
+    return revised<Stream>(stream, { locals: useLocal(before.locals, before.nextLocal) });
   if (before.locals.length > 0) return stream;
   const { answerer, facts, ids } = answering;
   const site = siteTowards(answerer, 'IP4', {}, facts);
@@ -181,7 +182,7 @@ function withLocals(stream: Stream, before: Stream, asked: Signalled, answering:
     span: 'pair',
     latch: false,
   } as const;
-  return { ...stream, locals: chooseLocal(stream, wish, ids).locals };
+  return revised<Stream>(stream, { locals: chooseLocal(stream, wish, ids).locals });
 }
 
 /** A line one side does not want. Ports that were never used are given back. */
@@ -209,7 +210,7 @@ function released(stream: Stream): Stream {
 
 function inForce(stream: Stream, said: Signalled): Stream {
   const settled = settle(stream);
-  const next = { ...settled, type: said.type, protocol: said.protocol, inForce: said };
+  const next = revised<Stream>(settled, { type: said.type, protocol: said.protocol, inForce: said });
   if (sameAddresses(stream.inForce?.addresses, said.addresses)) return next;
   const { learned: _, ...unlearned } = next;
   return unlearned;

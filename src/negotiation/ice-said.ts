@@ -42,24 +42,18 @@ export function isTricklePlaceholder(view: MediaView): boolean {
  * be seen when it checks.
  */
 function withUsable(known: string, { candidates }: IceAttributes): string {
-  let text = known;
+  const lines = known === '' ? [] : known.split('\n');
+  let bytes = known.length;
   for (const candidate of candidates) {
     if (!isUsable(candidate)) continue;
     const { foundation, component, priority, address, port, type } = candidate;
     const line = `${foundation} ${component} UDP ${priority} ${address} ${port} typ ${type}`;
-    if (text.length + line.length >= MAX_BYTES) break;
-    if (!hasLine(text, line)) text += text === '' ? line : `\n${line}`;
+    if (bytes + line.length >= MAX_BYTES) break;
+    if (lines.includes(line)) continue;
+    lines.push(line);
+    bytes += line.length + 1;
   }
-  return text === known ? known : detach(text);
-}
-
-function hasLine(text: string, line: string): boolean {
-  return (
-    text === line ||
-    text.startsWith(`${line}\n`) ||
-    text.endsWith(`\n${line}`) ||
-    text.includes(`\n${line}\n`)
-  );
+  return detach(lines.join('\n'));
 }
 
 function isUsable({ transport, named, component, address, port }: Candidate): boolean {

@@ -1,5 +1,6 @@
 import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
+import { revised } from '../call/revised.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { beforeOffer, newStream, settle, unprotected } from '../call/streams.js';
@@ -86,17 +87,18 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
 function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
   const { flags, facts, ids } = offering;
   const said = offeredBy(view, before?.inForce, flags, facts);
-  const stream: Stream = {
-    ...beforeOffer(before ?? newStream(ids.take(), said)),
-    type: said.type,
-    protocol: said.protocol,
-    ...(view.mid !== undefined && { mid: detach(view.mid) }),
-    ...(flags.ptimeReverseMs !== undefined && { ptimeMs: flags.ptimeReverseMs }),
-    ...(said.ice && { iceRefused: false }),
-  };
-  if (offering.senderSettled) return { ...stream, offered: said };
+  const stream = beforeOffer(before ?? newStream(ids.take(), said));
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
-  return { ...stream, inForce: said, epoch: moved ? stream.epoch + 1 : stream.epoch };
+  return revised<Stream>(
+    stream,
+    { type: said.type, protocol: said.protocol },
+    view.mid === undefined ? UNCHANGED : { mid: detach(view.mid) },
+    flags.ptimeReverseMs === undefined ? UNCHANGED : { ptimeMs: flags.ptimeReverseMs },
+    said.ice ? { iceRefused: false } : UNCHANGED,
+    offering.senderSettled
+      ? { offered: said }
+      : { inForce: said, epoch: moved ? stream.epoch + 1 : stream.epoch },
+  );
 }
 
 /**
@@ -116,7 +118,7 @@ function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream 
     span: isSingle ? 'single' : 'pair',
     latch: false,
   } as const;
-  return { ...own, locals: chooseLocal(own, wish, ids).locals };
+  return revised<Stream>(own, { locals: chooseLocal(own, wish, ids).locals });
 }
 
 /** A line that the sender's SDP no longer has counts as rejected by it. */
@@ -151,7 +153,8 @@ function offerStream(
   const protection = offerProtection(view, description, known, offering);
   if (protection.kind === 'failure') return protection;
   const { protocol, state, isPassed } = protection;
-  const stream: Stream = { ...withMid(unprotected(settle(base)), mid), ...state, type: said.type, protocol };
+  const bare = withMid(unprotected(settle(base)), mid);
+  const stream = revised<Stream>(bare, state, { type: said.type, protocol });
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
@@ -165,7 +168,7 @@ function offerStream(
   return {
     kind: 'sent',
     own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
-    stream: { ...placed.stream, locals: candidates.locals, muxOffer: mux?.offer ?? 'none' },
+    stream: revised<Stream>(placed.stream, { locals: candidates.locals, muxOffer: mux?.offer ?? 'none' }),
     slot: {
       kind: 'relayed',
       view,
@@ -188,7 +191,7 @@ function offerStream(
 }
 
 function withMid(stream: Stream, mid: string | undefined): Stream {
-  return mid === undefined || mid === stream.mid ? stream : { ...stream, mid: detach(mid) };
+  return mid === undefined || mid === stream.mid ? stream : revised<Stream>(stream, { mid: detach(mid) });
 }
 
 /** How it is protected stays as it is: the stream may be taken up again. */
@@ -204,7 +207,7 @@ function rejectedOffer(
 
 function withMuxAnswer(own: Stream, mux: MuxDecision | undefined): Stream {
   if (mux?.answer === own.muxAnswer) return own;
-  if (mux?.answer !== undefined) return { ...own, muxAnswer: mux.answer };
+  if (mux?.answer !== undefined) return revised<Stream>(own, { muxAnswer: mux.answer });
   const { muxAnswer: _, ...undecided } = own;
   return undecided;
 }
@@ -232,9 +235,10 @@ function place(
   } as const;
   const { locals, local } = chooseLocal(stream, wish, ids);
   const isRunning = stream.inForce !== undefined && !stream.inForce.rejected && stream.locals.length > 0;
-  if (!isRunning) return { stream: { ...stream, locals: useLocal(locals, local.id) }, local };
-  if (locals[0] === local) return { stream: { ...stream, locals }, local };
-  return { stream: { ...stream, locals: keepLocals(locals, local.id), nextLocal: local.id }, local };
+  if (!isRunning) return { stream: revised<Stream>(stream, { locals: useLocal(locals, local.id) }), local };
+  if (locals[0] === local) return { stream: revised<Stream>(stream, { locals }), local };
+  const changes = { locals: keepLocals(locals, local.id), nextLocal: local.id };
+  return { stream: revised<Stream>(stream, changes), local };
 }
 
 /** The usual rule keeps ports for media that moves by itself (ICE) or does not flow (hold). */
@@ -271,3 +275,5 @@ function offeredPayloads(
       return failure('unsupported', `Transcoding to ${outcome.codecs.join(', ')} is not supported`);
   }
 }
+
+const UNCHANGED = {};

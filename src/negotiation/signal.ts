@@ -1,5 +1,6 @@
 import type { Addresses, Signalled } from '../call/call.js';
 import { packPayloads } from '../call/payloads.js';
+import { revised } from '../call/revised.js';
 import { kindOf, socketAddress } from '../call/signalled.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
@@ -53,7 +54,7 @@ export function offeredBy(
   const security = securityOfOffer(view, flags.sdes);
   const ice = flags.rejectIce ? undefined : iceOf(view);
   if (security === undefined && ice === undefined) return said;
-  return { ...said, ...(security && { security }), ...(ice && { ice }) };
+  return revised<Signalled>(said, security ? { security } : NOTHING, ice ? { ice } : NOTHING);
 }
 
 /** What is kept of an answered media description in the call. */
@@ -67,7 +68,7 @@ export function answeredBy(
   const security = securityOfAnswer(view);
   const ice = iceOf(view);
   if (security === undefined && ice === undefined) return said;
-  return { ...said, ...(security && { security }), ...(ice && { ice }) };
+  return revised<Signalled>(said, security ? { security } : NOTHING, ice ? { ice } : NOTHING);
 }
 
 /** A party that holds by an unspecified address, or rejects a line, is still where it was before. */
@@ -80,18 +81,21 @@ function signalledBy(
   const { media } = view;
   const addresses = addressesOf(view, flags, facts) ?? before?.addresses;
   const rtcp = view.profile === undefined ? undefined : rtcpSaidBy(view);
-  return {
+  const said: Signalled = {
     type: detach(media.type),
     protocol: detach(media.protocol),
     formats: detach(media.formats.join(' ')),
-    ...(addresses && { addresses }),
     direction: isHeldByAddress(view) ? withoutReceiving(view.direction) : view.direction,
     rtcpMux: view.rtcpMux,
     rejected: media.port === 0,
-    ...(view.ptimeMs !== undefined && { ptimeMs: view.ptimeMs }),
     payloads: detach(packPayloads(acceptableCodecs(view.payloads, flags.codec))),
-    ...(rtcp !== undefined && { rtcp }),
   };
+  return revised<Signalled>(
+    said,
+    addresses ? { addresses } : NOTHING,
+    view.ptimeMs === undefined ? NOTHING : { ptimeMs: view.ptimeMs },
+    rtcp === undefined ? NOTHING : { rtcp },
+  );
 }
 
 /** RFC 3264 §8.4: the old way to hold is an unspecified address. */
@@ -146,3 +150,5 @@ function withoutReceiving(direction: Direction): Direction {
       return 'inactive';
   }
 }
+
+const NOTHING = {};

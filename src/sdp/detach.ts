@@ -3,5 +3,5 @@
  * of the original: a call that stored one would hold the whole SDP body.
  */
 export function detach(text: string): string {
-  return text.length < 13 ? text : Buffer.from(text, 'latin1').toString('latin1');
+  return text.length < 13 ? text : ` ${text}`.slice(1);
 }

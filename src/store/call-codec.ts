@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import { revised } from '../call/revised.js';
 import type { SessionPlan } from '../dataplane/protocol.gen.js';
 import { RECORD_VERSION } from './call-record.js';
 import { decodeCallRecord } from './call-record-decode.js';
@@ -61,7 +62,7 @@ export function withBoundPorts(call: Call, ports: ReadonlyMap<number, number>): 
       ...stream,
       locals: stream.locals.map((local) => {
         const port = ports.get(local.id);
-        return port === undefined || port === local.port ? local : { ...local, port };
+        return port === undefined || port === local.port ? local : revised(local, { port });
       }),
     })),
   }));
