@@ -61,6 +61,11 @@ export class Process {
     return this.#exit === undefined;
   }
 
+  /** A line on its standard input. */
+  write(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.running) this.#child.kill(signal);
   }

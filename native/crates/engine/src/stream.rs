@@ -203,7 +203,9 @@ impl Stream {
         if remote != self.remote || reopen || plan.receive != self.receive {
             self.active_since = now;
         }
-        let moved = remote.map(|remote| remote.rtp) != self.remote.map(|remote| remote.rtp);
+        let addresses_differ = remote.map(|remote| remote.rtp) != self.remote.map(|remote| remote.rtp);
+        // With ICE the address in the SDP is only one of several candidates.
+        let moved = addresses_differ && plan.ice.is_none();
         let change = match (moved, reopen) {
             (true, _) => Change::Moved,
             (false, true) => Change::Signalled,

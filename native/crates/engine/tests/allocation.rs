@@ -11,8 +11,8 @@ use std::{
 };
 
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{LocalId, SessionPlan};
-use sim::{crypto, packets, plans};
+use protocol::{IcePair, IceRole, IceSnapshot, KeysSnapshot, LocalId, RtcpMode, SessionPlan, StreamSnapshot};
+use sim::{crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;
 
@@ -274,4 +274,44 @@ fn a_two_leg_audio_call_takes_less_than_six_kilobytes() {
     let talking = (BYTES.get() - before) / i64::from(CALLS);
     println!("{set_up} bytes a call when set up, {talking} with media and RTCP");
     assert!(talking < 6 * 1024, "{talking} bytes a call");
+}
+
+/// ICE with Alice that has nominated its pair.
+fn with_ice(plan: &mut SessionPlan) {
+    let (remote, stream) = (ALICE.parse().unwrap(), &mut plan.streams[0]);
+    stream.rtcp = RtcpMode::Muxed;
+    stream.ice = Some(ice::plan(IceRole::Controlled, remote));
+    stream.snapshot = Some(StreamSnapshot {
+        stream: stream.id,
+        association: 0,
+        rtp: KeysSnapshot::default(),
+        rtcp: None,
+        bundled: Vec::new(),
+        ice: Some(IceSnapshot {
+            generation: 0,
+            role: IceRole::Controlled,
+            tie_breaker: "0123456789abcdef".to_owned(),
+            rtp: Some(IcePair { local: LocalId(1), remote }),
+            rtcp: None,
+        }),
+    });
+}
+
+#[test]
+fn a_nominated_pair_costs_media_no_allocation_and_little_memory() {
+    let (mut engine, now) = (Engine::new(Instant::now()), Instant::now());
+    call(&mut engine, now, 0);
+    let before = BYTES.get();
+    (1..101).for_each(|number| call(&mut engine, now, number));
+    let plain = BYTES.get() - before;
+    let before = BYTES.get();
+    (101..201).for_each(|number| call_with(&mut engine, now, number, with_ice));
+    let bytes = (BYTES.get() - before - plain) / 100;
+    println!("an agent takes {bytes} bytes");
+    assert!(bytes < 2_500, "{bytes} bytes");
+    let mut buffer = [0; 2048];
+    (0..10).for_each(|at| step(&mut engine, now, 150, at, &mut buffer));
+    let before = ALLOCATIONS.get();
+    (10..90).for_each(|at| step(&mut engine, now, 150, at, &mut buffer));
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

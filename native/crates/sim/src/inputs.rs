@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use protocol::{ToDataPlane, framing::Decoder};
 use srtp::Suite;
-use wire::{rtcp, rtp, telephone_event::TelephoneEvent};
+use wire::{rtcp, rtp, stun, telephone_event::TelephoneEvent};
 
 use crate::crypto;
 
@@ -104,4 +104,12 @@ pub fn srtp(bytes: &[u8]) {
 /// DTLS records to a call that waits for a handshake, is in one, or has had one: the keys in use stay what they are.
 pub fn dtls(bytes: &[u8]) {
     crate::records::replay(bytes);
+}
+
+/// A STUN datagram, read as it is; and messages to a call with ICE, from its peer and from a stranger.
+pub fn stun(bytes: &[u8]) {
+    if let Some(message) = stun::Message::parse(bytes) {
+        assert!(message.authenticate(&message.attributes(), b"a password nobody has").is_err());
+    }
+    crate::checks::replay(bytes);
 }

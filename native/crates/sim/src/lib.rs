@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+mod checks;
 pub mod crypto;
 pub mod ice;
 pub mod inputs;

@@ -42,3 +42,8 @@ fn the_srtp_corpus_passes() {
 fn the_dtls_corpus_passes() {
     replay("dtls", sim::inputs::dtls);
 }
+
+#[test]
+fn the_stun_corpus_passes() {
+    replay("stun", sim::inputs::stun);
+}

@@ -1,0 +1,85 @@
+import { expect, test } from 'vitest';
+import { at, sdpOf } from '../support/loopback-call.js';
+import { until } from '../support/netns-until.js';
+import { RtpPeer } from '../support/rtp-peer.js';
+import { Tandem } from '../support/tandem.js';
+import { describeWithWebRtcPeer, WebRtcPeer } from '../support/webrtc-peer.js';
+
+type Call = { readonly browser: WebRtcPeer; readonly telephone: RtpPeer };
+
+const TO_TELEPHONE = { 'transport-protocol': 'RTP/AVP', ICE: 'remove', 'rtcp-mux': ['demux'], flags: [] };
+const TO_BROWSER = {
+  'transport-protocol': 'UDP/TLS/RTP/SAVPF',
+  ICE: 'force',
+  'rtcp-mux': ['offer', 'require'],
+  flags: ['SDES-off', 'generate-mid'],
+};
+
+async function browserCalls(tandem: Tandem): Promise<Call> {
+  const [browser, telephone] = [new WebRtcPeer(), await RtpPeer.open()];
+  const dialogue = { 'call-id': 'call', 'from-tag': 'browser' };
+  const offer = { command: 'offer', ...dialogue, ...TO_TELEPHONE, sdp: await browser.offer() };
+  const offered = await sdpOf(tandem.ng, offer);
+  expect(offered).not.toContain('a=candidate');
+  telephone.aim(offered);
+  const answer = { command: 'answer', ...dialogue, 'to-tag': 'telephone', sdp: telephone.sdp() };
+  browser.accept(await sdpOf(tandem.ng, answer));
+  return { browser, telephone };
+}
+
+async function telephoneCalls(tandem: Tandem): Promise<Call> {
+  const [browser, telephone] = [new WebRtcPeer(), await RtpPeer.open()];
+  const dialogue = { 'call-id': 'call', 'from-tag': 'telephone' };
+  const offer = { command: 'offer', ...dialogue, ...TO_BROWSER, sdp: telephone.sdp() };
+  const answered = await browser.answerTo(await sdpOf(tandem.ng, offer));
+  const answer = { command: 'answer', ...dialogue, 'to-tag': 'browser', sdp: answered };
+  telephone.aim(await sdpOf(tandem.ng, answer));
+  return { browser, telephone };
+}
+
+async function assertTalk({ browser, telephone }: Call): Promise<void> {
+  const [atBrowser, atTelephone] = [browser.heard, telephone.received.length];
+  telephone.talk();
+  await telephone.hears(atTelephone + 50);
+  await until('sound in the browser', () => (browser.heard >= atBrowser + 50 ? true : undefined), 10_000);
+  telephone.stopTalking();
+}
+
+async function iceOf(tandem: Tandem, tag: string): Promise<unknown> {
+  const reply = await tandem.ng.command({ command: 'query', 'call-id': 'call' });
+  const medias = at(reply, 'tags', tag, 'medias');
+  return Array.isArray(medias) ? at(medias[0], 'ICE', 'state') : undefined;
+}
+
+describeWithWebRtcPeer('a WebRTC endpoint of another make', () => {
+  test('calls a telephone', async () => {
+    const tandem = await Tandem.start();
+    const call = await browserCalls(tandem);
+    await call.browser.isConnected();
+    await assertTalk(call);
+    expect(await iceOf(tandem, 'browser')).toBe('completed');
+    expect(await iceOf(tandem, 'telephone')).toBeUndefined();
+  });
+
+  test('is called by a telephone', async () => {
+    const tandem = await Tandem.start();
+    const call = await telephoneCalls(tandem);
+    await call.browser.isConnected();
+    await assertTalk(call);
+    expect(await iceOf(tandem, 'browser')).toBe('completed');
+  });
+
+  test('goes on talking when the data plane is killed', async () => {
+    const tandem = await Tandem.start();
+    const call = await browserCalls(tandem);
+    await call.browser.isConnected();
+    // The data plane's state is saved each second.
+    call.telephone.talk();
+    await call.telephone.hears(100);
+    call.telephone.stopTalking();
+    await tandem.dataPlane.kill('SIGKILL');
+    tandem.startDataPlane();
+    await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);
+    await assertTalk(call);
+  });
+});
