@@ -9,6 +9,7 @@ mod bundle;
 mod bundle_rtcp;
 mod check;
 mod checks;
+mod destination;
 mod echo;
 mod half;
 mod handing_out;

@@ -17,7 +17,7 @@ use crate::{
     moment::Moment,
     payloads::Pool,
     secure::Passed,
-    stream::{Local, Stream, Target, Targets, is_usable},
+    stream::{Local, Stream, Target, Targets},
 };
 
 #[derive(Debug)]
@@ -215,7 +215,7 @@ impl Session {
     #[inline]
     fn may_be_peer(&mut self, at: usize, port: Component, from: SocketAddr) -> bool {
         let known_source = self.streams[at].half_mut(port).latch.source() == Some(from);
-        known_source || (is_usable(from) && !self.is_own(from))
+        known_source || (self.streams[at].may_be_at(from) && !self.is_own(from))
     }
 
     /// What it takes to continue the protection and the ICE of its streams; `None` if none of them has any.

@@ -12,6 +12,7 @@ use protocol::{
 
 use crate::{
     bundle::{Bundled, Group},
+    destination,
     half::Half,
     ice::StreamIce,
     io::{BoundSockets, SocketId},
@@ -401,35 +402,36 @@ impl Stream {
         Some(RemotePlan { rtp, rtcp })
     }
 
+    /// True if the peer can be at this address: nothing is ever sent to another one, nor learned from there.
+    #[inline]
+    pub fn may_be_at(&self, address: SocketAddr) -> bool {
+        let local = self.locals.iter().find(|local| local.address.is_ipv4() == address.is_ipv4());
+        destination::is_allowed(address, local.map(|local| local.address))
+    }
+
     fn signal(&mut self, now: Moment, place: Option<RemotePlan>, reopen: bool, own: &[SocketAddr]) {
         let signal = |address: Option<SocketAddr>| Signal {
             address,
-            sendable: address.is_some_and(|address| is_usable(address) && !own.contains(&address)),
+            sendable: address.is_some_and(|address| self.may_be_at(address) && !own.contains(&address)),
             reopen,
         };
         let rtcp = place.as_ref().map(rtcp_address).filter(|_| self.has_rtcp_half());
-        self.rtp.latch.signal(now, signal(place.map(|place| place.rtp)), &self.learning);
-        self.rtcp.latch.signal(now, signal(rtcp), &self.learning);
+        let (rtp, rtcp) = (signal(place.map(|place| place.rtp)), signal(rtcp));
+        self.rtp.latch.signal(now, rtp, &self.learning);
+        self.rtcp.latch.signal(now, rtcp, &self.learning);
     }
 
     fn resume_learned(&mut self, now: Moment) {
         let Some(resume) = self.resume.as_deref().copied() else {
             return;
         };
-        if is_usable(resume.rtp) {
+        if self.may_be_at(resume.rtp) {
             self.rtp.latch.resume(now, resume.rtp, &self.learning);
         }
-        if let Some(rtcp) = resume.rtcp.filter(|rtcp| is_usable(*rtcp)) {
+        if let Some(rtcp) = resume.rtcp.filter(|rtcp| self.may_be_at(*rtcp)) {
             self.rtcp.latch.resume(now, rtcp, &self.learning);
         }
     }
-}
-
-/// True if a peer can be at this address: nothing is ever sent to another one, nor learned from there.
-pub fn is_usable(address: SocketAddr) -> bool {
-    let ip = address.ip();
-    let broadcast = ip == IpAddr::V4(std::net::Ipv4Addr::BROADCAST);
-    address.port() != 0 && !ip.is_unspecified() && !ip.is_multicast() && !broadcast
 }
 
 /// RFC 3550 §11: RTCP is on the next port unless said otherwise.

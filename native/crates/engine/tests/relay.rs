@@ -269,6 +269,18 @@ fn malformed_packets_are_counted_and_dropped() {
 }
 
 #[test]
+fn nothing_is_sent_to_this_host_or_this_link_whatever_an_sdp_says() {
+    for address in ["127.0.0.1:2223", "127.0.0.53:53", "169.254.169.254:80"] {
+        let mut scene = Scene::audio_with(|plan| {
+            plan.streams[1].remote = Some(plans::remote_at(address.parse().unwrap()));
+        });
+        scene.alice_talks(200);
+        assert_eq!(scene.rtp(2).sent_packets, 0, "{address}");
+        assert_eq!(scene.rtp(1).unroutable, 10, "{address}");
+    }
+}
+
+#[test]
 fn nothing_is_sent_to_an_unspecified_address_or_port() {
     for hold in ["0.0.0.0:5000", "203.0.113.9:0", "[::]:5000", "224.0.0.1:5000", "255.255.255.255:5000"] {
         let mut scene =
