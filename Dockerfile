@@ -2,7 +2,7 @@
 # Host networking is the intended layout: the media port range is large and addresses must be real.
 FROM debian:12 AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-      ca-certificates curl gcc libc6-dev libssl-dev nodejs npm pkg-config && rm -rf /var/lib/apt/lists/*
+      ca-certificates clang curl gcc libbpf-dev libc6-dev libssl-dev nodejs npm pkg-config && rm -rf /var/lib/apt/lists/*
 RUN curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal
 ENV PATH=/root/.cargo/bin:$PATH
 WORKDIR /build

@@ -17,6 +17,9 @@ mod self_test;
 mod sum;
 mod topology;
 
+#[cfg(test)]
+mod program_test;
+
 pub use fast_path::{FastPath, Options};
 pub use pins::{Cleaned, clean};
 pub use report::{DeviceCounters, InstallError, InterfaceReport, Mode, OpenError};

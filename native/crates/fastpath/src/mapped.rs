@@ -87,6 +87,14 @@ impl<T: Versioned> MappedArray<T> {
         version.store(odd.wrapping_add(1), Ordering::Release);
     }
 
+    /// As if a writer had been stopped in the midst of it.
+    #[cfg(test)]
+    pub fn leave_odd(&self, index: u32) {
+        if let Some(at) = self.at(index) {
+            self.version(at).fetch_or(1, Ordering::SeqCst);
+        }
+    }
+
     fn at(&self, index: u32) -> Option<NonNull<T>> {
         // SAFETY: within the mapping.
         (index < self.len).then(|| unsafe { self.base.add(index as usize) })

@@ -41,7 +41,7 @@ impl Network {
         let options = Options { devices: Vec::new(), addresses, pin_dir: None, capacity: 128 };
         let (path, reports) = self.relay.run(|| FastPath::open(&options)).unwrap();
         for report in &reports {
-            println!("{}: {} ({})", report.device, report.mode, report.reason);
+            assert!(!report.reason.is_empty(), "{report:?}");
         }
         (path, reports.iter().map(|report| report.mode).collect())
     }
