@@ -97,38 +97,53 @@ static __always_inline void measure_jitter(struct relay_state *s, __u64 since_ep
 	s->jitter -= s->jitter < decay ? s->jitter : decay;
 }
 
-static __always_inline void measure(struct relay_state *s, const struct relay_rule *rule,
-				    const struct relay_payload *payload, __u16 sequence, __u32 timestamp,
-				    __u32 length)
+struct measured {
+	__u64 epoch_ns;
+	__u32 timestamp;
+	__u32 length;
+	struct relay_payload payload;
+	__u16 sequence;
+};
+
+/* Two cores may have packets of one source at once; who writes is alone, and readers see whole values. */
+static __always_inline int lock(struct relay_state *s)
+{
+	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+		__u32 version = *(volatile __u32 *)&s->version;
+
+		if (!(version & 1) && __sync_val_compare_and_swap(&s->version, version, version + 1) == version)
+			return 1;
+	}
+	return 0;
+}
+
+/* A function of its own: verified once, apart. */
+__attribute__((noinline)) int measure(struct relay_state *s, const struct measured *m)
 {
 	__u64 now = bpf_ktime_get_ns();
-	__u32 version;
 
-	/* Two cores may have packets of one source at once; who writes is alone, and readers see whole values. */
-	for (int i = 0;; i++) {
-		version = *(volatile __u32 *)&s->version;
-		if (!(version & 1) && __sync_val_compare_and_swap(&s->version, version, version + 1) == version)
-			break;
-		if (i == LOCK_ATTEMPTS) {
-			__sync_fetch_and_add(&s->unmeasured_packets, 1);
-			__sync_fetch_and_add(&s->unmeasured_bytes, length);
-			return;
-		}
+	if (!s || !m)
+		return 0;
+	if (!lock(s)) {
+		__sync_fetch_and_add(&s->unmeasured_packets, 1);
+		__sync_fetch_and_add(&s->unmeasured_bytes, m->length);
+		return 0;
 	}
 	s->packets++;
-	s->bytes += length;
+	s->bytes += m->length;
 	s->last_seen_ns = now;
-	s->last_sequence = sequence;
-	s->last_timestamp = timestamp;
-	if (payload->times) {
-		s->payload_type = payload->arrives_as;
-		if (s->clock_rate != payload->clock_rate) {
-			s->clock_rate = payload->clock_rate;
+	s->last_sequence = m->sequence;
+	s->last_timestamp = m->timestamp;
+	if (m->payload.times) {
+		s->payload_type = m->payload.arrives_as;
+		if (s->clock_rate != m->payload.clock_rate) {
+			s->clock_rate = m->payload.clock_rate;
 			s->has_transit = 0;
 		}
 		if (s->clock_rate)
-			measure_jitter(s, now - rule->epoch_ns, timestamp);
+			measure_jitter(s, now - m->epoch_ns, m->timestamp);
 	}
-	follow_sequence(s, sequence);
+	follow_sequence(s, m->sequence);
 	__sync_fetch_and_add(&s->version, 1);
+	return 1;
 }

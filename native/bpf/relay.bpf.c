@@ -68,12 +68,15 @@ struct departure {
 	__u8 tagged;
 };
 
-static __always_inline const struct relay_payload *find_payload(const struct relay_rule *rule, __u8 type)
+/* The place of a payload type in the rule's table. A function of its own: verified once, apart. */
+__attribute__((noinline)) __u32 find_payload(const struct relay_rule *rule, __u32 type)
 {
-	for (int i = 0; i < MOST_PAYLOADS && i < rule->payload_count; i++)
-		if (rule->payloads[i].arrives_as == type)
-			return &rule->payloads[i];
-	return NULL;
+	if (!rule)
+		return MOST_PAYLOADS;
+	for (__u32 i = 0; i < MOST_PAYLOADS; i++)
+		if (i < rule->payload_count && rule->payloads[i].arrives_as == type)
+			return i;
+	return MOST_PAYLOADS;
 }
 
 /* False while it changes. */
@@ -92,9 +95,9 @@ static __always_inline int read_hop(struct relay_hop *copy, __u32 index)
 }
 
 static __always_inline void rewrite_rtp(struct departure *d, const struct arrival *a, const struct relay_rule *rule,
-					const struct relay_payload *payload)
+					__u8 leaves_as)
 {
-	d->second = (a->rtp->second & 0x80) | payload->leaves_as;
+	d->second = (a->rtp->second & 0x80) | leaves_as;
 	d->ssrc = rule->ssrc;
 	d->sequence = a->rtp->sequence;
 	d->timestamp = a->rtp->timestamp;
@@ -154,7 +157,7 @@ static __always_inline enum relay_outcome make_checksum(struct departure *d, con
 }
 
 static __always_inline enum relay_outcome plan(struct departure *d, const struct arrival *a,
-					       const struct relay_rule *rule, const struct relay_payload *payload,
+					       const struct relay_rule *rule, __u8 leaves_as,
 					       const struct relay_device *device, struct xdp_md *ctx)
 {
 	int native = device->flags & DEVICE_NATIVE;
@@ -171,7 +174,7 @@ static __always_inline enum relay_outcome plan(struct departure *d, const struct
 		return PASSED_EGRESS;
 	d->tagged = native && (d->hop.flags & HOP_TAGGED);
 	d->headers = sizeof(struct ethernet) + ip + (d->tagged ? sizeof(struct vlan_tag) : 0);
-	rewrite_rtp(d, a, rule, payload);
+	rewrite_rtp(d, a, rule, leaves_as);
 	return make_checksum(d, a, rule, ctx, native);
 }
 
@@ -253,14 +256,13 @@ static __always_inline int write_frame(void *data, void *end, const struct depar
 static __always_inline enum relay_outcome relay(struct xdp_md *ctx, const struct relay_device *device, int *verdict)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-	const struct relay_payload *payload;
 	const struct relay_rule *rule;
 	struct relay_state *state;
 	enum relay_outcome outcome;
+	struct measured measured;
 	struct arrival a;
 	struct departure d;
-	__u16 sequence;
-	__u32 timestamp;
+	__u32 payload;
 	int shift;
 
 	outcome = read_frame(&a, data, end, device);
@@ -271,13 +273,16 @@ static __always_inline enum relay_outcome relay(struct xdp_md *ctx, const struct
 		return PASSED_NO_RULE;
 	state = bpf_map_lookup_elem(&states, &rule->index);
 	payload = find_payload(rule, a.rtp->second & 0x7f);
-	if (!payload || !state)
+	if (!state || payload >= MOST_PAYLOADS)
 		return PASSED_PAYLOAD_TYPE;
-	outcome = plan(&d, &a, rule, payload, device, ctx);
+	measured.payload = rule->payloads[payload];
+	measured.epoch_ns = rule->epoch_ns;
+	measured.sequence = bpf_ntohs(a.rtp->sequence);
+	measured.timestamp = bpf_ntohl(a.rtp->timestamp);
+	measured.length = a.udp_length - sizeof(struct udphdr);
+	outcome = plan(&d, &a, rule, measured.payload.leaves_as, device, ctx);
 	if (outcome != FORWARDED)
 		return outcome;
-	sequence = bpf_ntohs(a.rtp->sequence);
-	timestamp = bpf_ntohl(a.rtp->timestamp);
 	shift = (int)a.headers - (int)d.headers;
 	if (shift != 0 && bpf_xdp_adjust_head(ctx, shift))
 		return PASSED_HEADROOM;
@@ -287,7 +292,7 @@ static __always_inline enum relay_outcome relay(struct xdp_md *ctx, const struct
 		*verdict = XDP_ABORTED;
 		return FAILED;
 	}
-	measure(state, rule, payload, sequence, timestamp, a.udp_length - sizeof(struct udphdr));
+	measure(state, &measured);
 	*verdict = d.device == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(d.device, 0);
 	return FORWARDED;
 }
