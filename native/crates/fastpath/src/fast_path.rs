@@ -6,6 +6,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -55,6 +56,8 @@ struct Inner {
     /// Indices in the order in which they were freed: what a core still writes of an old rule hurts no new one.
     free: VecDeque<u32>,
     adopted: Vec<(Rule, RuleIndex)>,
+    /// When neighbours were confirmed last.
+    confirmed: Option<Instant>,
     pin_dir: Option<PathBuf>,
 }
 
@@ -103,6 +106,7 @@ impl FastPath {
             installed: HashMap::new(),
             free,
             adopted: Vec::new(),
+            confirmed: None,
             pin_dir: options.pin_dir.clone(),
         };
         inner.take_over_rules();
@@ -157,10 +161,15 @@ impl FastPath {
         self.changes.as_fd()
     }
 
-    /// Follows changes of routes, neighbours and interfaces. Call it when `changes` is readable. Returns the rules whose
-    /// packets cannot leave any more: they go up meanwhile, and should be withdrawn.
+    /// Follows changes of routes, neighbours and interfaces, and has the kernel confirm neighbours in use, which it
+    /// believes idle. Call it when `changes` is readable and every few seconds. Returns the rules whose packets cannot
+    /// leave any more: they go up meanwhile, and should be withdrawn.
     pub fn refresh(&self) -> Vec<(RuleIndex, InstallError)> {
         let mut inner = self.lock();
+        if inner.confirmed.is_none_or(|at| at.elapsed() >= CONFIRM_EVERY) {
+            inner.hops.keep_fresh();
+            inner.confirmed = Some(Instant::now());
+        }
         let changes = inner.announcements.changes();
         if changes.contains(&Change::Topology) {
             return inner.follow_topology();
@@ -172,19 +181,14 @@ impl FastPath {
         Vec::new()
     }
 
-    /// Has the kernel confirm the neighbours in use, which it believes idle. Call it every few seconds.
-    pub fn keep_fresh(&self) {
-        self.lock().hops.keep_fresh();
-    }
-
     pub fn counters(&self) -> Vec<DeviceCounters> {
         let inner = self.lock();
-        let devices = inner.kernel.devices.iter().filter_map(Result::ok);
-        let counters = devices.filter_map(|(index, device)| {
+        let counters = inner.covered.iter().filter_map(|covered| {
+            let device = inner.kernel.devices.get(&covered.attached, 0).ok()?;
             let counted = inner.kernel.counters.get(&device.slot, 0).ok()?;
             let total = |outcome: usize| counted.iter().map(|core| core[outcome]).sum();
             Some(DeviceCounters {
-                device: inner.topology.name(index),
+                device: covered.report.device.clone(),
                 forwarded: total(0),
                 passed: OUTCOMES.iter().enumerate().skip(1).map(|(at, name)| (*name, total(at))).collect(),
             })
@@ -333,3 +337,6 @@ fn owners<'a>(
     }
     (owners, unknown)
 }
+
+/// Well within the kernel's patience with a neighbour that is not there any more.
+const CONFIRM_EVERY: Duration = Duration::from_secs(5);

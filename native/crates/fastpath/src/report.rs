@@ -73,7 +73,8 @@ pub enum InstallError {
     Refused(String),
 }
 
-/// What became of the packets an interface received, since the maps were made.
+/// What became of the packets an interface received, since the maps were made. Interfaces whose frames arrive at a
+/// common one below have its numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceCounters {
     pub device: String,

@@ -73,10 +73,7 @@ fn relays(network: &Network, path: &FastPath, rule: &Rule) {
     let _ = network.relay.socket(&rule.from.to_string()).send_to(b"hello", rule.to);
     let mut buffer = [0; 2048];
     bob.recv(&mut buffer).unwrap();
-    for _ in 0..2 {
-        network.relay.run(|| path.keep_fresh());
-        path.refresh();
-    }
+    path.refresh();
     let index = network.relay.run(|| path.install(rule, &Progress::default())).unwrap();
     for sequence in 0..10 {
         alice.send_to(&rtp(0, sequence, SSRC), rule.local).unwrap();
