@@ -1,5 +1,6 @@
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 import type { Direction } from '../sdp/direction.js';
+import type { SignalledBundle } from './bundle.js';
 import type { SignalledIce, StreamIce } from './ice.js';
 import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
 
@@ -147,6 +148,10 @@ export type Stream = {
   readonly locals: readonly Local[];
   /** The local named in our unanswered offer, if it is not the one in use. */
   readonly nextLocal?: number;
+  /** Stream whose transport this one uses, by id; the transport's own stream names itself. Absent: it is alone. */
+  readonly bundle?: number;
+  /** The same as our last offer to the party has it, if the stream was in its group. */
+  readonly bundleOffer?: number;
   /** RTP and RTCP share a port towards this party (RFC 5761). */
   readonly muxed: boolean;
   /** What the party gets for its `a=rtcp-mux`, whatever the other side says. Absent: what the other side says. */
@@ -191,6 +196,8 @@ export type Signalled = {
   readonly security?: SignalledSecurity;
   /** Absent: the party does no ICE. */
   readonly ice?: SignalledIce;
+  /** The stream is in a group of the party's that we go along with. */
+  readonly bundled?: SignalledBundle;
 };
 
 /** Socket addresses as the data plane writes them: `192.0.2.1:4000`, `[2001:db8::1]:4000`. */

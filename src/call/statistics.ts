@@ -1,4 +1,5 @@
 import type { QueryCommand } from '../command/command.js';
+import { carrierOf } from './bundle.js';
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../command/reply.js';
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
@@ -48,7 +49,7 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
     createdMs: leg.createdMs,
     subscriptions: heard === undefined ? [] : [linkTo(heard)],
     subscribers: listeners.map(linkTo),
-    medias: leg.streams.map(describeStream),
+    medias: leg.streams.map((stream, position) => describeStream(leg.streams, stream, position)),
   };
   if (tag !== undefined) party.tag = tag;
   if (viaBranch !== undefined) party.viaBranch = viaBranch;
@@ -68,9 +69,9 @@ function linkTo(leg: Leg): PartyLink {
   return { tag: legName(leg), type: 'offer/answer' };
 }
 
-function describeStream(stream: Stream, position: number): MediaStatistics {
+function describeStream(streams: readonly Stream[], stream: Stream, position: number): MediaStatistics {
   const said = stream.inForce;
-  const local = stream.locals[0];
+  const local = carrierOf(streams, stream).locals[0];
   const codec = unpackPayloads(said?.payloads ?? '').find(({ encoding }) => encoding !== '');
   const isSeparate = streamKind(stream) === 'rtp' && !stream.muxed && local?.span === 'pair';
   const rtcp = said?.addresses && (isSeparate ? rtcpAddress(said.addresses) : said.addresses.rtp);

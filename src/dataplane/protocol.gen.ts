@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'f5426a0d08fe45a4';
+export const FINGERPRINT = 'a7a20dce512c20f7';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -227,7 +227,7 @@ export type IceRole = "controlling" | "controlled";
 
 /**
  * A stream that shares its transport with others (RFC 8843). Ports, security and ICE are those of the transport
- * stream; the other streams of the bundle have none. RTCP is multiplexed.
+ * stream; locals of the other streams only wait for these to leave the bundle. RTCP is multiplexed.
  */
 export type BundlePlan = { 
 /**

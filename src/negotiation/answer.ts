@@ -9,6 +9,20 @@ import type { CommandFailure } from '../command/reply.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import { answerCandidates, answerProtection } from './answer-protection.js';
+import {
+  ALONE,
+  type AnsweredLine,
+  answeredSlot,
+  asStanding,
+  type Leads,
+  leadsFirst,
+  type Standing,
+  type Standings,
+  standingsOfAnswerer,
+  standingsOfOfferer,
+  withCarriers,
+} from './bundle-answer.js';
+import { type Groups, withBundle } from './bundle-said.js';
 import { codecsOfAnswer } from './codecs.js';
 import { ruleOfAnswer } from './feedback.js';
 import { chooseLocal, useLocal } from './locals.js';
@@ -25,6 +39,8 @@ type Answering = {
   /** An offer was waiting: what both sides said comes into force. Otherwise the answer repeats or corrects one. */
   readonly isNew: boolean;
   readonly description: SessionDescription;
+  /** The answerer's. */
+  readonly groups: Groups;
 } & Means;
 
 /** The offerer has said what it offers; otherwise there is nothing to answer. */
@@ -41,22 +57,34 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
   const isNew = dialogue.offeredBy !== undefined || dialogue.answered === 0;
   const { description } = body;
   const { facts, ids, draws } = means;
-  const answering = { flags, facts, ids, draws, answerer, offerer, isNew, description };
+  const answering = { flags, facts, ids, draws, answerer, offerer, isNew, description, groups: body.groups };
   const views = viewsByLine(answerer, body.medias);
+
+  const partnerOf = (line: number) => peerLine(dialogue, offerer.id, line);
+  const standings = standingsOf(parties, views, body, flags);
 
   const answererStreams = [...answerer.streams];
   const offererStreams: Stream[] = [];
   const slots: Slot[] = [];
-  for (const [line, stream] of offerer.streams.entries()) {
-    const partner = peerLine(dialogue, offerer.id, line);
+  const leads: Leads = new Map();
+  for (const line of leadsFirst([...offerer.streams.keys()], standings.offerer)) {
+    const stream = offerer.streams[line];
+    if (stream === undefined) continue;
+    const partner = partnerOf(line);
     const view = partner === undefined ? undefined : views.get(partner);
     const known = partner === undefined ? undefined : answerer.streams[partner];
-    const result = view ? answerStream(view, stream, known, answering) : unanswered(stream, known);
+    const places = {
+      offerer: standings.offerer.get(line) ?? ALONE,
+      answerer: standings.answerer.get(line) ?? ALONE,
+      leads,
+    };
+    const result = view ? answerStream(view, stream, known, places, answering) : unanswered(stream, known);
     if (result.kind === 'failure') return result;
-    offererStreams.push(result.own);
-    slots.push(result.slot);
+    offererStreams[line] = result.own;
+    slots[line] = result.slot;
     if (partner !== undefined && result.stream) answererStreams[partner] = result.stream;
   }
+  const lineOf = (partner: number) => peerLine(dialogue, answerer.id, partner);
 
   const { offeredBy: _, ...closed } = dialogue;
   const isFinal = (flags.sipCode ?? 0) >= 200;
@@ -66,10 +94,46 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
     parties: {
       ...parties,
       dialogue: { ...closed, answered: call.revision + 1, final: dialogue.final || isFinal },
-      sender: { ...answerer, streams: answererStreams },
-      receiver: { ...offerer, streams: offererStreams },
+      sender: {
+        ...answerer,
+        streams: withCarriers(answerer.streams, answererStreams, (partner) =>
+          standings.answerer.get(lineOf(partner) ?? NO_LINE),
+        ),
+      },
+      receiver: {
+        ...offerer,
+        streams: withCarriers(offerer.streams, offererStreams, (line) => standings.offerer.get(line)),
+      },
     },
   };
+}
+
+/** How the streams of both sides stand, by line of the offerer. */
+function standingsOf(
+  { sender: answerer, receiver: offerer, dialogue }: Parties,
+  views: ReadonlyMap<number, MediaView>,
+  { groups }: Body,
+  flags: MediaFlags,
+): { readonly offerer: Standings; readonly answerer: Standings } {
+  if (offerer.streams.every(isNeverBundled) && answerer.streams.every(isNeverBundled)) return NOT_BUNDLED;
+  const accepted: AnsweredLine[] = [];
+  for (const [line, offering] of offerer.streams.entries()) {
+    const partner = peerLine(dialogue, offerer.id, line);
+    const view = partner === undefined ? undefined : views.get(partner);
+    const known = partner === undefined ? undefined : answerer.streams[partner];
+    const asked = offering.offered ?? offering.inForce;
+    if (view === undefined || asked === undefined || asked.rejected || view.media.port === 0) continue;
+    if (answeredPayloads(view, asked, flags) === undefined) continue;
+    accepted.push({ line, view, offering, known });
+  }
+  return {
+    offerer: standingsOfOfferer(offerer, accepted, flags.bundle.has('reject')),
+    answerer: standingsOfAnswerer(answerer, accepted, groups),
+  };
+}
+
+function isNeverBundled({ bundle, bundleOffer, offered, inForce }: Stream): boolean {
+  return bundle === undefined && bundleOffer === undefined && !(offered ?? inForce)?.bundled;
 }
 
 /** The sections of an answer by the stream they answer: by `a=mid` where it is known, else by position. */
@@ -92,17 +156,25 @@ type Result = {
   readonly slot: Slot;
 };
 
+type Places = { readonly offerer: Standing; readonly answerer: Standing; readonly leads: Leads };
+
 function answerStream(
   view: MediaView,
-  offering: Stream,
+  stream: Stream,
   known: Stream | undefined,
+  places: Places,
   answering: Answering,
 ): Result | CommandFailure {
-  const { flags, facts, ids, isNew, description } = answering;
+  const { facts, ids, isNew, description, groups } = answering;
+  const isBundled = places.offerer.kind === 'member' || places.answerer.kind === 'member';
+  // What can be taken from one leg to the other cannot be shared by several streams.
+  const flags = isBundled ? { ...answering.flags, recrypt: true } : answering.flags;
+  const offering = asStanding(stream, places.offerer);
   const asked = offering.offered ?? offering.inForce;
-  const said = answeredBy(view, known?.inForce, flags, facts);
-  const answerer = known ?? newStream(ids.take(), said);
-  if (asked === undefined || asked.rejected || said.rejected) {
+  const said = withBundle(answeredBy(view, known?.inForce, flags, facts), groups.get(view));
+  const answerer = asStanding(known ?? newStream(ids.take(), said), places.answerer);
+  const isLost = places.offerer.kind === 'lost' || places.answerer.kind === 'lost';
+  if (asked === undefined || asked.rejected || said.rejected || isLost) {
     return rejected(offering, { ...answerer, type: said.type }, said, view);
   }
   if (kindOf(asked.type, asked.protocol) === 'untouched') {
@@ -110,30 +182,39 @@ function answerStream(
     return { kind: 'answered', own: inForce(offering, asked), stream: inForce(answerer, said), slot };
   }
   const exchanged = { view, description, offering, asked, answering: answerer, said };
-  const protection = answerProtection(exchanged, answering, answering);
+  const means = { flags, facts, ids, draws: answering.draws };
+  const protection = answerProtection(exchanged, answering, means);
   if (protection.kind === 'failure') return protection;
   const payloads = answeredPayloads(view, asked, flags);
   if (payloads === undefined) return rejected(offering, answerer, { ...said, rejected: true }, view);
 
   const isRtp = kindOf(asked.type, asked.protocol) === 'rtp';
   const { isPassed } = protection;
+  const isMember = places.offerer.kind === 'member';
   const answererMuxed = isRtp && answerer.muxOffer !== 'none' && said.rtcpMux;
-  const offererMuxed = isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed);
+  const offererMuxed = isMember || (isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed));
 
+  const lead = leadOf(places);
   const site = siteTowards(answering.offerer, view.address.family, flags, facts);
   const wish = {
     peer: said.addresses?.rtp ?? '',
     interface: site.interface,
     address: site.address.bind,
     span: offererMuxed || !isRtp || isPassed ? 'single' : 'pair',
-    latch: protection.offerer.ice !== undefined || (flags.portLatching ?? said.direction !== 'sendrecv'),
+    latch:
+      isMember ||
+      protection.offerer.ice !== undefined ||
+      (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
-  const { locals, local } = chooseLocal(offering, wish, ids);
+  const { locals, local } = lead ? { locals: [], local: lead.local } : chooseLocal(offering, wish, ids);
   const placed = revised<Stream>(unprotected(inForce(offering, asked)), {
     locals: useLocal(locals, local.id),
   });
   const ports = { stream: placed, local, site, hasRtcp: !offererMuxed };
-  const candidates = answerCandidates(protection, exchanged, ports, answering);
+  const candidates = lead ? NO_CANDIDATES : answerCandidates(protection, exchanged, ports, means);
+  if (isMember && places.offerer.kind === 'member' && places.offerer.isLead) {
+    places.leads.set(places.offerer.group, { local, printed: site.printed });
+  }
 
   const own = revised<Stream>(placed, protection.offerer, {
     locals: candidates.locals,
@@ -142,7 +223,7 @@ function answerStream(
     epoch: epochAfter(offering, asked, isNew),
   });
   const answered = withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering);
-  const stream = revised<Stream>(answered, protection.answerer, {
+  const other = revised<Stream>(answered, protection.answerer, {
     muxed: answererMuxed,
     used: true,
     epoch: epochAfter(answerer, said, isNew),
@@ -151,21 +232,27 @@ function answerStream(
     kind: 'relayed',
     view,
     local,
-    printed: site.printed,
+    printed: lead?.printed ?? site.printed,
     protocol: protection.protocol,
     mid: offering.mid,
     payloads,
-    rtcp: offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
+    rtcp: lead ? 'none' : offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
     mux: offererMuxed,
     feedback: ruleOfAnswer(view.media.protocol, protection.protocol, asked.rtcp),
     ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
-    security: protection.security,
+    security: lead ? [] : protection.security,
     ice: candidates.lines,
     isIcePassed: isPassed,
     isOriginal: false,
+    bundle: answeredSlot(places.offerer, stream),
     twin: undefined,
   };
-  return { kind: 'answered', own, stream, slot };
+  return { kind: 'answered', own, stream: other, slot };
+}
+
+/** Where the group is reached that this stream is carried by. */
+function leadOf({ offerer, leads }: Places) {
+  return offerer.kind === 'member' && !offerer.isLead ? leads.get(offerer.group) : undefined;
 }
 
 /** The answerer's own ports: those it was told in the offer. */
@@ -234,3 +321,7 @@ function answeredPayloads(view: MediaView, asked: Signalled, flags: MediaFlags) 
       ? undefined
       : view.payloads;
 }
+
+const NO_LINE = -1;
+const NO_CANDIDATES = { locals: [], lines: [] };
+const NOT_BUNDLED = { offerer: new Map<number, Standing>(), answerer: new Map<number, Standing>() };

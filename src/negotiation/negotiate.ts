@@ -6,6 +6,7 @@ import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { withBoundPorts } from '../store/call-codec.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
+import { acceptsGroups, answersGroups, withGroups } from './bundle-said.js';
 import { newCall, withCallFlags, withOwnKeys } from './call-flags.js';
 import { refusedPlan } from './capabilities.js';
 import { Draws } from './draws.js';
@@ -137,7 +138,9 @@ type Context = {
 
 function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, context: Context): Negotiated {
   const { flags, facts, ids } = context;
-  const { body, leg } = withoutTwins(received, found.sender, flags);
+  const { body: single, leg } = withoutTwins(received, found.sender, flags);
+  const isGrouped = kind === 'offer' ? acceptsGroups(leg, flags) : answersGroups(leg);
+  const body = isGrouped ? withGroups(single, kind, flags) : single;
   const parties: Parties = {
     ...found,
     sender: withSenderFlags(leg, body, flags),

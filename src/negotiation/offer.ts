@@ -1,3 +1,4 @@
+import { withoutTransport, withTransport } from '../call/bundle.js';
 import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
 import { revised } from '../call/revised.js';
@@ -6,10 +7,21 @@ import { kindOf, sameAddresses } from '../call/signalled.js';
 import { beforeOffer, newStream, settle, unprotected } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
+import type { NetworkAddress } from '../sdp/address.js';
 import { detach } from '../sdp/detach.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
+import {
+  bundleSlot,
+  generatedMid,
+  groupTowards,
+  isBundled,
+  joinGroup,
+  muxAsked,
+  type OfferedGroup,
+} from './bundle-offer.js';
+import { type Groups, namesTransport, withBundle } from './bundle-said.js';
 import { codecsOfOffer } from './codecs.js';
 import { ruleOfOffer } from './feedback.js';
 import { usesIce } from './ice-said.js';
@@ -37,7 +49,15 @@ type Offering = {
   readonly senderSettled: boolean;
   readonly receiver: Leg;
   readonly description: SessionDescription;
+  readonly medias: readonly MediaView[];
+  /** The sender's groups. */
+  readonly groups: Groups;
+  /** The receiver's. */
+  readonly group: OfferedGroup | undefined;
 } & Means;
+
+/** The section that names the port for all of the receiver's group. */
+type Lead = { readonly stream: number; readonly local: Local; readonly printed: NetworkAddress };
 
 /** Takes an offer into the call and decides, stream by stream, what the receiver is offered. */
 export function exchangeOffer(parties: Parties, body: Body, means: Means): Exchange | CommandFailure {
@@ -45,12 +65,18 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
   const senderSettled = isSettled(call, sender.id);
   const { flags, facts, ids, draws } = means;
   const { description } = body;
-  const offering = { flags, facts, ids, draws, sender, senderSettled, receiver, description };
+  const { groups, medias } = body;
+  const group = groupTowards(receiver, medias, flags);
+  const offering = {
+    ...{ flags, facts, ids, draws, sender, senderSettled, receiver, description },
+    ...{ medias, groups, group },
+  };
   const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
 
   const senderStreams: Stream[] = [];
   const receiverStreams = [...receiver.streams];
   const slots: Slot[] = [];
+  let lead: Lead | undefined;
   const lines = Math.max(body.medias.length, sender.streams.length);
   for (let line = 0; line < lines; line += 1) {
     const view = body.medias[line];
@@ -61,11 +87,14 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
     if (view === undefined || hidden.has(line)) continue;
     const target = peerLine(dialogue, sender.id, line);
     if (target === undefined) continue;
-    const sent = offerStream(view, own, { known: receiver.streams[target], line }, offering);
+    const place = { known: receiverStreams[target], line, target, lead };
+    const sent = offerStream(view, own, place, offering);
     if (sent.kind === 'failure') return sent;
     senderStreams[line] = withOwnLocal(sent.own, view, offering);
     receiverStreams[target] = sent.stream;
     slots[target] = sent.slot;
+    lead ??= sent.lead;
+    if (sent.carrier) receiverStreams[receiver.streams.findIndex(isCarrierOf(group))] = sent.carrier;
   }
   // What the receiver knew before and the offer no longer shows keeps its place, rejected (RFC 3264 §8).
   for (const [line, stream] of receiverStreams.entries()) slots[line] ??= rejectedSlot(stream);
@@ -86,7 +115,7 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
 /** The sender's stream: what it says waits for the answer, unless there is nothing yet it could disturb. */
 function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
   const { flags, facts, ids } = offering;
-  const said = offeredBy(view, before?.inForce, flags, facts);
+  const said = withBundle(offeredBy(view, before?.inForce, flags, facts), offering.groups.get(view));
   const stream = beforeOffer(before ?? newStream(ids.take(), said));
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
   return revised<Stream>(
@@ -108,9 +137,11 @@ function ownStream(before: Stream | undefined, view: MediaView, offering: Offeri
 function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream {
   const kind = kindOf(own.type, own.protocol);
   if (own.locals.length > 0 || kind === 'untouched' || view.media.port === 0) return own;
-  const { sender, facts, ids } = offering;
+  const { sender, facts, ids, groups } = offering;
+  const isGrouped = groups.has(view);
+  if (own.bundle !== undefined || (isGrouped && !namesTransport(view, groups))) return own;
   const site = siteTowards(sender, view.address.family, {}, facts);
-  const isSingle = kind === 'opaque' || own.muxAnswer === true;
+  const isSingle = kind === 'opaque' || own.muxAnswer === true || isGrouped;
   const wish = {
     peer: '',
     interface: site.interface,
@@ -127,30 +158,55 @@ function withoutMedia(before: Stream | undefined): Stream | undefined {
   return before && said && { ...before, offered: { ...said, rejected: true } };
 }
 
-type Sent = { readonly kind: 'sent'; readonly own: Stream; readonly stream: Stream; readonly slot: Slot };
+type Sent = {
+  readonly kind: 'sent';
+  readonly own: Stream;
+  readonly stream: Stream;
+  readonly slot: Slot;
+  /** From here on the sections of the group use this one's port. */
+  readonly lead?: Lead;
+  /** The stream that carries the group, if it is another one. */
+  readonly carrier?: Stream;
+};
+
+type Place = {
+  readonly known: Stream | undefined;
+  /** In the sender's SDP, and in the receiver's. */
+  readonly line: number;
+  readonly target: number;
+  readonly lead: Lead | undefined;
+};
 
 function offerStream(
   view: MediaView,
   own: Stream,
-  { known, line }: { readonly known: Stream | undefined; readonly line: number },
+  { known, line, target, lead }: Place,
   offering: Offering,
 ): Sent | CommandFailure {
-  const { flags, ids, receiver, facts, description } = offering;
+  const { ids, receiver, facts, description, medias } = offering;
   const said = own.offered ?? own.inForce;
   if (said === undefined) throw new Error('an offered stream without what was offered');
-  const base = known ?? newStream(ids.take(), said);
-  const mid = view.mid ?? (flags.generateMid ? `${line + 1}` : undefined);
-  const payloads = offeredPayloads(view, base, own, flags);
+  const former = known ?? newStream(ids.take(), said);
+  const isNamed = offering.flags.generateMid || offering.group !== undefined;
+  const mid = view.mid ?? (isNamed ? generatedMid(line, known, medias) : undefined);
+  const payloads = offeredPayloads(view, former, own, offering.flags);
   if (payloads.kind === 'failure') return payloads;
   if (said.rejected || payloads.kind === 'none') {
-    return {
-      kind: 'sent',
-      own,
-      ...rejectedOffer({ ...withMid(settle(base), mid), type: said.type }, view, offering),
-    };
+    const named = { ...withMid(settle(former), mid), type: said.type };
+    return { kind: 'sent', own, ...rejectedOffer(named, view, offering) };
   }
 
-  const protection = offerProtection(view, description, known, offering);
+  const group = joinedGroup(view, payloads.payloads, offering);
+  if (group && lead) {
+    const stream = { ...withMid(offeredWith(settle(former), lead.stream), mid), type: said.type };
+    return carriedOffer(view, own, { stream, lead, target, payloads: payloads.payloads }, group, offering);
+  }
+  // What can be taken from one leg to the other cannot be shared by several streams.
+  const flags = group ? { ...offering.flags, recrypt: true } : offering.flags;
+  const means = { ...offering, flags };
+  const carrier = group && receiver.streams.find(isCarrierOf(group));
+  const base = carrier ? withTransport(former, carrier) : former;
+  const protection = offerProtection(view, description, carrier ? base : known, means);
   if (protection.kind === 'failure') return protection;
   const { protocol, state, isPassed } = protection;
   const bare = withMid(unprotected(settle(base)), mid);
@@ -158,17 +214,23 @@ function offerStream(
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
-  const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, flags.rtcpMux) : undefined;
+  const asked = muxAsked(flags.rtcpMux, group);
+  const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, asked) : undefined;
   const site = siteTowards(receiver, view.address.family, flags, facts);
   const isSingle = mux?.offer === 'required' || kind === 'opaque' || isPassed;
-  const latch = latches(view, said, flags) || state.ice?.offered === true || state.ice?.inForce === true;
+  const usesIceHere = state.ice?.offered === true || state.ice?.inForce === true;
+  const latch = latches(view, said, flags) || usesIceHere || group !== undefined;
   const placed = place(stream, said, site, isSingle, { ids, latch });
   const hasRtcp = mux !== undefined && !isSingle;
-  const candidates = offerCandidates(protection, view, { ...placed, site, hasRtcp }, offering);
+  const candidates = offerCandidates(protection, view, { ...placed, site, hasRtcp }, means);
+  const complete = revised<Stream>(placed.stream, {
+    locals: candidates.locals,
+    muxOffer: mux?.offer ?? 'none',
+  });
   return {
     kind: 'sent',
     own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
-    stream: revised<Stream>(placed.stream, { locals: candidates.locals, muxOffer: mux?.offer ?? 'none' }),
+    ...shared(complete, { carrier, group, local: placed.local, printed: site.printed }),
     slot: {
       kind: 'relayed',
       view,
@@ -185,9 +247,94 @@ function offerStream(
       ice: candidates.lines,
       isIcePassed: isPassed,
       isOriginal: isPassed && flags.ice === 'force-relay',
+      bundle: group && bundleSlot(group, target, false),
       twin: protection.twin,
     },
   };
+}
+
+/** A section that uses the port of the group's first one says nothing of keys and ICE (RFC 9143 §7.1.3). */
+function carriedOffer(
+  view: MediaView,
+  own: Stream,
+  section: {
+    readonly stream: Stream;
+    readonly lead: Lead;
+    readonly target: number;
+    readonly payloads: readonly PayloadFormat[];
+  },
+  group: OfferedGroup,
+  { flags, facts, senderSettled }: Offering,
+): Sent {
+  const { lead, target, payloads } = section;
+  const protocol = detach(protocolTowards(view, section.stream, flags, facts));
+  const stream: Stream = { ...section.stream, protocol, muxOffer: 'required' };
+  const mux = decideMux(view.rtcpMux, true, muxAsked(flags.rtcpMux, group));
+  return {
+    kind: 'sent',
+    own: withMuxAnswer(awaitingAnswer(own, senderSettled, flags), mux),
+    stream,
+    slot: {
+      kind: 'relayed',
+      view,
+      local: lead.local,
+      printed: lead.printed,
+      protocol,
+      mid: stream.mid,
+      payloads,
+      rtcp: 'none',
+      mux: true,
+      ptimeMs: flags.ptimeMs ?? view.ptimeMs,
+      security: [],
+      ice: [],
+      isIcePassed: false,
+      isOriginal: false,
+      feedback: ruleOfOffer(view.media.protocol, protocol),
+      bundle: bundleSlot(group, target, true),
+      twin: undefined,
+    },
+  };
+}
+
+function joinedGroup(
+  view: MediaView,
+  payloads: readonly PayloadFormat[],
+  { group, flags, facts }: Offering,
+): OfferedGroup | undefined {
+  return group && isBundled(view, flags, facts) && joinGroup(group, view, payloads, flags)
+    ? group
+    : undefined;
+}
+
+/** The receiver's streams after the first section of a group: the transport belongs to the one that carries it. */
+function shared(
+  complete: Stream,
+  offer: {
+    readonly carrier: Stream | undefined;
+    readonly group: OfferedGroup | undefined;
+    readonly local: Local;
+    readonly printed: NetworkAddress;
+  },
+): Pick<Sent, 'stream' | 'lead' | 'carrier'> {
+  const { carrier, group, local, printed } = offer;
+  if (group === undefined) return { stream: offeredWith(complete, undefined) };
+  const id = carrier?.id ?? complete.id;
+  const stream = offeredWith(complete, id);
+  if (group.ports === 'own') return { stream };
+  const lead = { stream: id, local, printed };
+  if (carrier === undefined || carrier.id === complete.id) return { stream, lead };
+  return { stream: withoutTransport(stream), lead, carrier: withTransport(carrier, complete) };
+}
+
+function offeredWith(stream: Stream, carrier: number | undefined): Stream {
+  if (carrier !== undefined) return { ...stream, bundleOffer: carrier };
+  if (stream.bundleOffer === undefined) return stream;
+  const { bundleOffer: _, ...alone } = stream;
+  return alone;
+}
+
+function isCarrierOf(group: OfferedGroup | undefined): (stream: Stream) => boolean {
+  return ({ id }) => id === group?.carrier;
 }
 
 function withMid(stream: Stream, mid: string | undefined): Stream {
@@ -200,7 +347,8 @@ function rejectedOffer(
   view: MediaView,
   { flags, facts }: Offering,
 ): { stream: Stream; slot: Slot } {
-  const stream = { ...named, protocol: detach(protocolTowards(view, named, flags, facts)) };
+  const protocol = detach(protocolTowards(view, named, flags, facts));
+  const stream = { ...offeredWith(named, undefined), protocol };
   const isUntouched = kindOf(stream.type, stream.protocol) === 'untouched';
   return { stream, slot: isUntouched ? { kind: 'untouched', view } : rejectedSlot(stream, view) };
 }

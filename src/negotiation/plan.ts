@@ -1,3 +1,4 @@
+import { isCarried } from '../call/bundle.js';
 import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
 import { hidesKeys, reportsKeys, watchedPayloadTypes } from '../call/keys.js';
 import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
@@ -15,6 +16,7 @@ import type {
 } from '../dataplane/protocol.gen.js';
 import type { RtpMap } from '../sdp/payloads.js';
 import { memoOf } from '../store/call-codec.js';
+import { asReached, bundlePlan } from './bundle-plan.js';
 import { icePlan } from './ice-plan.js';
 import { rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
@@ -98,7 +100,7 @@ function mediaAction(restrictions: readonly Restriction[]): MediaAction {
 }
 
 function isPlanned(stream: Stream): boolean {
-  return stream.locals.length > 0;
+  return stream.locals.length > 0 || isCarried(stream);
 }
 
 function isRouted(stream: Stream): boolean {
@@ -106,10 +108,11 @@ function isRouted(stream: Stream): boolean {
 }
 
 function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]): StreamPlan {
-  const rtcp = rtcpMode(stream);
+  const reached = asReached(leg, stream);
+  const rtcp = rtcpMode(reached);
   const said = stream.inForce;
   const outgoing = flows.filter(({ from }) => from === stream);
-  const protection = protectionPlan(leg, stream, flows, rtcp);
+  const protection = isCarried(stream) ? UNPROTECTED : protectionPlan(leg, stream, flows, rtcp);
   const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
   return {
     id: stream.id,
@@ -120,11 +123,11 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       port: port ?? null,
       span,
     })),
-    bundle: null,
-    kind: isRelayedAsRtp(stream) ? 'rtp' : 'opaque',
+    bundle: bundlePlan(leg, stream),
+    kind: isRelayedAsRtp(reached) ? 'rtp' : 'opaque',
     rtcp,
     rtcpRules: rulesOf(call, stream, flows),
-    remote: remotePlan(said, rtcp),
+    remote: remotePlan(reached.inForce, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
     snapshot: null,
@@ -147,10 +150,13 @@ function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: 
   if (stream.security === undefined && stream.ice === undefined) return UNPROTECTED;
   const own = flows.filter(({ from, to }) => from === stream || to === stream);
   const partners = own.map(({ from, to }) => (from === stream ? to : from));
-  const isAltered = own.some(({ plan }) => plan.media === 'silence');
+  // What several streams share has to be read, to tell them apart.
+  const isRead = [stream, ...partners].some(({ bundle }) => bundle !== undefined);
+  const isAltered = isRead || own.some(({ plan }) => plan.media === 'silence');
+  const reached = asReached(leg, stream);
   return {
-    security: securityPlan(stream, partners, isAltered),
-    ice: icePlan(leg, stream, rtcp === 'muxed'),
+    security: securityPlan(reached, partners, isAltered),
+    ice: icePlan(leg, reached, rtcp === 'muxed'),
   };
 }
 
@@ -169,7 +175,10 @@ function isRelayedAsRtp(stream: Stream): boolean {
 function rtcpMode(stream: Stream): RtcpMode {
   if (stream.transparent === 'ports') return 'separate';
   if (!isRelayedAsRtp(stream)) return 'none';
-  const isMuxed = stream.muxed || (stream.inForce === undefined && stream.muxOffer === 'required');
+  const isMuxed =
+    stream.muxed ||
+    stream.bundle !== undefined ||
+    (stream.inForce === undefined && stream.muxOffer === 'required');
   return isMuxed ? 'muxed' : 'separate';
 }
 
@@ -196,6 +205,7 @@ function resumePlan(stream: Stream, rtcp: RtcpMode): RemotePlan | null {
 
 /** What both sides speak; before the answer, what was offered. */
 function payloadPlans(stream: Stream, outgoing: readonly Flow[]): PayloadPlan[] {
+  if (stream.inForce?.rejected) return [];
   const own = stream.inForce?.payloads ?? '';
   const other = outgoing[0]?.to.inForce?.payloads;
   const payloads = other === undefined ? unpackPayloads(own) : commonPayloads(own, other);
@@ -223,6 +233,6 @@ function isNamed({ encoding, clockRate }: RtpMap): boolean {
 }
 
 /** The data plane takes no more per stream. */
-const MAX_PAYLOADS = 32;
+const MAX_PAYLOADS = 64;
 
 const UNPROTECTED: ProtectionPlan = { security: { kind: 'none' }, ice: null };

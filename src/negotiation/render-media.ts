@@ -4,6 +4,7 @@ import { formatExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
+import { MID_EXTENSION } from './bundle-said.js';
 import { type FeedbackRule, feedbackTexts, isWithoutFeedback, otherAttributes } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
@@ -30,12 +31,13 @@ export function bandwidthLines(lines: readonly Line[]): string[] {
 function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   const { view, local, protocol, mid } = slot;
   const formats = view.profile === undefined ? view.media.formats : slot.payloads.map((p) => p.payloadType);
-  const port = slot.isOriginal ? view.media.port : portMark(local.id, 0);
+  const port = slot.isOriginal ? view.media.port : slot.bundle?.hasPort === false ? 0 : portMark(local.id, 0);
   const lines = [`m=${view.media.type} ${port} ${protocol} ${formats.join(' ')}`];
   if (view.title) lines.push(`i=${view.title.value}`);
   lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
   if (view.label !== undefined) lines.push(`a=label:${view.label}`);
+  if (slot.bundle?.isOnly) lines.push('a=bundle-only');
   for (const payload of slot.payloads) pushPayload(lines, payload, slot.feedback);
   pushExtmaps(lines, slot, flags);
   for (const value of otherAttributes(view, slot.feedback)) {
@@ -85,7 +87,7 @@ function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule
   for (const text of feedbackTexts(rtcpFeedback, rule)) lines.push(`a=rtcp-fb:${payloadType} ${text}`);
 }
 
-function pushExtmaps(lines: string[], { view, feedback }: RelayedSlot, flags: MediaFlags): void {
+function pushExtmaps(lines: string[], { view, feedback, bundle }: RelayedSlot, flags: MediaFlags): void {
   const kept = view.extmaps.filter(
     ({ uri }) => !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback),
   );
@@ -93,9 +95,13 @@ function pushExtmaps(lines: string[], { view, feedback }: RelayedSlot, flags: Me
   if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))
     lines.push('a=extmap-allow-mixed');
   for (const extmap of kept) lines.push(`a=extmap:${formatExtmap(extmap)}`);
+  const id = bundle?.midExtension;
+  if (id !== undefined && !kept.some(({ uri }) => uri === MID_EXTENSION)) {
+    lines.push(`a=extmap:${id} ${MID_EXTENSION}`);
+  }
 }
 
-function isStrippedUri(uri: string, flags: MediaFlags): boolean {
+export function isStrippedUri(uri: string, flags: MediaFlags): boolean {
   const stripped = [...flags.extmapStrip, ...flags.extmapMask];
   return flags.stripExtmap || stripped.includes('all') || stripped.includes(uri);
 }

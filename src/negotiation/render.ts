@@ -61,11 +61,26 @@ function sessionLines(
   for (const { value } of session.times) lines.push(`t=${value}`);
   if (flags.loopProtect) lines.push(`a=rtpengine:${facts.defaults.instanceId}`);
   if (isIceLite(body, slots, receiver)) lines.push('a=ice-lite');
+  lines.push(...groupLines(slots));
   for (const { value } of session.other) {
     if (!(flags.stripExtmap && value.startsWith('extmap:')) && !isRtcpAttribute(value))
       lines.push(`a=${value}`);
   }
   return lines;
+}
+
+/** The sections of each group, the one that names the transport first. */
+function groupLines(slots: readonly Slot[]): string[] {
+  const groups = new Map<number, { readonly place: number; readonly mid: string }[]>();
+  for (const slot of slots) {
+    if (slot.kind !== 'relayed' || slot.bundle === undefined || slot.mid === undefined) continue;
+    const { group, place } = slot.bundle;
+    groups.set(group, [...(groups.get(group) ?? []), { place, mid: slot.mid }]);
+  }
+  return [...groups.values()].map((members) => {
+    const mids = members.toSorted((one, other) => one.place - other.place).map(({ mid }) => mid);
+    return `a=group:BUNDLE ${mids.join(' ')}`;
+  });
 }
 
 /** We are, or the party whose ICE passes through us is. */

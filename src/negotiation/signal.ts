@@ -11,6 +11,7 @@ import { type MediaView, viewMedia } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import { parseSdp } from '../sdp/parse.js';
 import { type SessionView, viewSession } from '../sdp/session-view.js';
+import type { Groups } from './bundle-said.js';
 import { acceptableCodecs } from './codecs.js';
 import type { Facts } from './facts.js';
 import { rtcpSaidBy } from './feedback.js';
@@ -23,6 +24,8 @@ export type Body = {
   readonly description: SessionDescription;
   readonly session: SessionView;
   readonly medias: readonly MediaView[];
+  /** Sections that share their transport, once that was asked for. */
+  readonly groups: Groups;
 };
 
 export function readBody(sdp: string): Body | CommandFailure {
@@ -40,7 +43,7 @@ export function readBody(sdp: string): Body | CommandFailure {
     }
     medias.push(viewed.view);
   }
-  return { kind: 'body', description: parsed.description, session, medias };
+  return { kind: 'body', description: parsed.description, session, medias, groups: NO_GROUPS };
 }
 
 /** What is kept of an offered media description in the call. */
@@ -139,6 +142,8 @@ function hostOf(address: string, view: MediaView, flags: MediaFlags, facts: Fact
 function unmapped(address: string): string {
   return address.toLowerCase().startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
+
+const NO_GROUPS: Groups = new Map();
 
 function withoutReceiving(direction: Direction): Direction {
   switch (direction) {

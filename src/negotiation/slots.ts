@@ -28,8 +28,23 @@ export type RelayedSlot = {
   readonly isIcePassed: boolean;
   /** Port and address of the `m=` section stay those of the source. */
   readonly isOriginal: boolean;
+  /** Absent: in no group. */
+  readonly bundle: SlotBundle | undefined;
   /** The section is offered a second time, unprotected, with this protocol. */
   readonly twin: string | undefined;
+};
+
+/** How a section stands in a group of the SDP for the receiver. */
+export type SlotBundle = {
+  /** Which group, and the place in it. */
+  readonly group: number;
+  readonly place: number;
+  /** `a=bundle-only`: the section is rejected by who does not bundle. */
+  readonly isOnly: boolean;
+  /** The section names the port; otherwise 0. */
+  readonly hasPort: boolean;
+  /** Number of the header extension for the MID, to be added where the section has none. */
+  readonly midExtension: number | undefined;
 };
 
 export type RejectedSlot = {

@@ -1,3 +1,4 @@
+import type { SignalledBundle } from '../call/bundle.js';
 import type {
   Addresses,
   Call,
@@ -115,6 +116,8 @@ function readStream(f: Fields): Stream {
     ...f.optional('offered', 'o', signalled),
     locals: f.list('l').map(readLocal),
     ...f.optional('nextLocal', 'nl', number),
+    ...f.optional('bundle', 'b', number),
+    ...f.optional('bundleOffer', 'bo', number),
     muxed: f.flag('x'),
     ...f.optional('muxAnswer', 'xa', (value) => value === true),
     muxOffer: f.has('xo') ? oneOf(f.text('xo'), ['none', 'optional', 'required']) : 'none',
@@ -144,6 +147,19 @@ function readSignalled(f: Fields): Signalled {
     ...f.optional('rtcp', 'fb', text),
     ...f.optional('security', 'sc', readSaidSecurity),
     ...f.optional('ice', 'ic', readSaidIce),
+    ...f.optional('bundled', 'b', readBundled),
+  };
+}
+
+function readBundled(value: unknown): SignalledBundle {
+  const [group, place, dependent, midExtension, ssrcs] = listOf(value);
+  const id = number(midExtension);
+  return {
+    group: number(group),
+    place: number(place),
+    dependent: dependent === 1,
+    ...(id !== 0 && { midExtension: id }),
+    ssrcs: text(ssrcs),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { SignalledBundle } from '../call/bundle.js';
 import type {
   Addresses,
   Call,
@@ -99,6 +100,8 @@ function encodeStream(stream: Stream): StreamRecord {
     o: stream.offered && encodeSignalled(stream.offered),
     l: stream.locals.map(encodeLocal),
     nl: stream.nextLocal,
+    b: stream.bundle,
+    bo: stream.bundleOffer,
     x: flag(stream.muxed),
     xa: stream.muxAnswer,
     xo: stream.muxOffer === 'none' ? undefined : stream.muxOffer,
@@ -127,7 +130,13 @@ function encodeSignalled(said: Signalled): SignalledRecord {
     fb: said.rtcp,
     sc: said.security && encodeSaidSecurity(said.security),
     ic: said.ice && encodeSaidIce(said.ice),
+    b: said.bundled && encodeBundled(said.bundled),
   };
+}
+
+function encodeBundled(bundled: SignalledBundle): SignalledRecord['b'] {
+  const { group, place, dependent, midExtension, ssrcs } = bundled;
+  return [group, place, dependent ? 1 : 0, midExtension ?? 0, ssrcs];
 }
 
 function encodeAddresses(addresses: Addresses): SignalledRecord['a'] {

@@ -79,6 +79,9 @@ export type StreamRecord = {
   readonly o: SignalledRecord | undefined;
   readonly l: readonly LocalRecord[];
   readonly nl: number | undefined;
+  /** Bundle, bundle offer. */
+  readonly b: number | undefined;
+  readonly bo: number | undefined;
   readonly x: 1 | undefined;
   readonly xa: boolean | undefined;
   readonly xo: string | undefined;
@@ -130,6 +133,8 @@ export type SignalledRecord = {
   readonly sc: readonly (string | null)[] | undefined;
   /** `ufrag`, `pwd`, options, candidates; 1 lite, 2 complete. */
   readonly ic: readonly [string, string, string, string, number] | undefined;
+  /** Group, place, 1 if dependent, header extension or 0, sources. */
+  readonly b: readonly [number, number, 0 | 1, number, string] | undefined;
 };
 
 export type LocalRecord = readonly [

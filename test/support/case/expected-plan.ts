@@ -4,6 +4,7 @@ import type { Placeholders } from './expected-sdp.js';
 /**
  * Reads what a `--- plan` line speaks of and returns what the plan says, in the same words:
  * `{port:b}.remote.rtp = 198.51.100.10:4000` (a property of the stream with that local port),
+ * `{port:b mid=1}.receive = true` (of the stream bundled on that port with that identification),
  * `{port:a} -> {port:b} = forward` (a route; `none` if there is none), `tos = 184` (a property of the plan).
  */
 export function describedByPlan(line: string, plan: SessionPlan, placeholders: Placeholders): string {
@@ -16,28 +17,37 @@ export function describedByPlan(line: string, plan: SessionPlan, placeholders: P
 }
 
 function read(subject: string, plan: SessionPlan, placeholders: Placeholders): string {
-  const route = /^\{port:(\w+)\} -> \{port:(\w+)\}(?: (\w+))?$/.exec(subject);
+  const route = /^\{port:(\w+)(?: mid=(\S+))?\} -> \{port:(\w+)(?: mid=(\S+))?\}(?: (\w+))?$/.exec(subject);
   if (route) {
-    const [, from = '', to = '', property] = route;
-    const found = routeBetween(plan, streamAt(plan, placeholders, from), streamAt(plan, placeholders, to));
+    const [, from = '', fromMid, to = '', toMid, property] = route;
+    const source = streamAt(plan, placeholders, from, fromMid);
+    const found = routeBetween(plan, source, streamAt(plan, placeholders, to, toMid));
     if (found === undefined) return 'none';
     return property === undefined
       ? found.media
       : print(property in found ? follow(found, [property]) : undefined);
   }
-  const stream = /^\{port:(\w+)\}\.(.+)$/.exec(subject);
+  const stream = /^\{port:(\w+)(?: mid=(\S+))?\}\.(.+)$/.exec(subject);
   if (stream) {
-    const [, name = '', path = ''] = stream;
-    const found = streamAt(plan, placeholders, name);
+    const [, name = '', mid, path = ''] = stream;
+    const found = streamAt(plan, placeholders, name, mid);
     return found === undefined ? 'no such stream' : print(follow(found, steps(path)));
   }
   return print(follow(plan, steps(subject)));
 }
 
-function streamAt(plan: SessionPlan, placeholders: Placeholders, name: string): StreamPlan | undefined {
+/** The stream with that local port, or the one of its bundle that is named. */
+function streamAt(
+  plan: SessionPlan,
+  placeholders: Placeholders,
+  name: string,
+  mid?: string,
+): StreamPlan | undefined {
   const port = placeholders.port(name);
   if (port === undefined) throw new Error(`{port:${name}} is not known yet`);
-  return plan.streams.find(({ locals }) => locals.some((local) => local.port === port));
+  const found = plan.streams.find(({ locals }) => locals.some((local) => local.port === port));
+  if (mid === undefined) return found;
+  return plan.streams.find(({ bundle }) => bundle?.transport === found?.id && bundle?.mid === mid);
 }
 
 function routeBetween(

@@ -10,8 +10,14 @@ export function checkPlan(plan: SessionPlan, before: SessionPlan | undefined): v
   const ports = plan.streams.flatMap(({ locals }) => locals.map(({ address, port }) => `${address}:${port}`));
   if (new Set(ports).size !== ports.length) throw new Error(`a port is used twice: ${ports.join(' ')}`);
   for (const stream of plan.streams) {
-    if (stream.locals.length === 0) throw new Error(`stream ${stream.id} has no local ports`);
-    if (stream.payloads.length > 32)
+    const { bundle } = stream;
+    const isCarried = bundle !== null && bundle.transport !== stream.id;
+    if (stream.locals.length === 0 && !isCarried) throw new Error(`stream ${stream.id} has no local ports`);
+    if (isCarried && (stream.security.kind !== 'none' || stream.ice !== null))
+      throw new Error(`stream ${stream.id} has keys or ICE besides its transport`);
+    if (bundle !== null) checkBundle(plan, stream.id, bundle.transport);
+    if (bundle !== null && stream.rtcp !== 'muxed') throw new Error(`stream ${stream.id} is not multiplexed`);
+    if (stream.payloads.length > 64)
       throw new Error(`stream ${stream.id} has ${stream.payloads.length} payloads`);
     for (const remote of [stream.remote, stream.pendingRemote]) {
       if (remote === null) continue;
@@ -27,6 +33,14 @@ export function checkPlan(plan: SessionPlan, before: SessionPlan | undefined): v
   for (const { from, to } of plan.routes) {
     if (!streams.has(from) || !streams.has(to)) throw new Error(`route ${from} to ${to} has no stream`);
   }
+}
+
+function checkBundle(plan: SessionPlan, stream: number, transport: number): void {
+  const carrier = plan.streams.find(({ id }) => id === transport);
+  if (carrier?.bundle?.transport !== transport || carrier.locals.length === 0)
+    throw new Error(`stream ${stream} uses a transport that is none: ${transport}`);
+  const members = plan.streams.filter(({ bundle }) => bundle?.transport === transport);
+  if (members.length < 2) throw new Error(`stream ${stream} is bundled with nobody`);
 }
 
 function isSocketAddress(text: string): boolean {

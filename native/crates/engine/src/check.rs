@@ -126,9 +126,6 @@ fn check_bundle(at: usize, stream: &StreamPlan, plan: &SessionPlan) -> Result<()
     if stream.kind != StreamKind::Rtp || stream.rtcp != RtcpMode::Muxed {
         return bad(path("bundle"), "is for RTP with multiplexed RTCP only");
     }
-    if is_carried(stream) && !stream.locals.is_empty() {
-        return bad(path("locals"), "belong to the transport stream");
-    }
     if is_carried(stream) && (stream.security != SecurityPlan::None || stream.ice.is_some()) {
         return bad(path("security"), "belongs to the transport stream");
     }

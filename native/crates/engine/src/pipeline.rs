@@ -82,6 +82,10 @@ impl Passage<'_> {
             self.session.streams[self.stream].half_mut(self.socket).counters.malformed += 1;
             return DROPPED;
         };
+        if self.session.carrier(self.stream) != self.stream {
+            self.half(&content).counters.unroutable += 1;
+            return DROPPED;
+        }
         let arrived = packet.len;
         if self.session.streams[self.stream].secure.is_some() {
             if matches!(content, Content::Handshake) {

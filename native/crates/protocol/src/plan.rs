@@ -91,7 +91,7 @@ pub struct StreamPlan {
 }
 
 /// A stream that shares its transport with others (RFC 8843). Ports, security and ICE are those of the transport
-/// stream; the other streams of the bundle have none. RTCP is multiplexed.
+/// stream; locals of the other streams only wait for these to leave the bundle. RTCP is multiplexed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
