@@ -8,7 +8,7 @@ use std::{
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{LocalId, SessionPlan};
+use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
 use sim::{crypto, packets, plans};
 use srtp::Suite;
 
@@ -140,5 +140,45 @@ fn sweep(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, relay, gateway, sweep);
+/// A compound of 128 bytes: a report with a block, a name, and a request for a key frame.
+fn rtcp(criterion: &mut Criterion) {
+    let report =
+        packets::sender_report(7, 7 << 32, &[packets::Block { ssrc: 9, ..packets::Block::default() }]);
+    let name = packets::canonical_name(7, "0123456789abcdef");
+    let compound = [report, name, packets::picture_loss(7, 9)].concat();
+    let reports = ReportsPlan { when: ReportsWhen::Always, interval_ms: 5000, bandwidth_bps: 3200 };
+    let rules = |feedback: &[FeedbackKind], reports| {
+        Some(RtcpRules { feedback: Some(feedback.to_vec()), reduced_size: false, reports })
+    };
+    for (name, rules) in [
+        ("as it is", None),
+        ("within the rules", rules(&[FeedbackKind::Pli], None)),
+        ("feedback dropped", rules(&[], None)),
+        ("feedback translated", rules(&[FeedbackKind::Fir], None)),
+        ("reports replaced", rules(&[FeedbackKind::Pli], Some(reports))),
+    ] {
+        let mut now = Instant::now();
+        let mut engine = engine_of(1, now, |plan| plan.streams[1].rtcp_rules = rules.clone());
+        let mut buffer = [0; 2048];
+        let mut pass = |socket: u32, port: u16, bytes: &[u8], now: Instant| {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            let arrival = Arrival { socket: SocketId(socket), from: ([198, 51, 100, 7], port).into() };
+            engine.handle_datagram(
+                now,
+                arrival,
+                &mut Packet { buffer: &mut buffer, len: bytes.len() },
+                &mut Nowhere,
+            );
+        };
+        pass(0, 4000, &packets::rtp(0, 1, 0, 7), now);
+        criterion.bench_function(&format!("RTCP, {name}"), |bencher| {
+            bencher.iter(|| {
+                now += Duration::from_millis(20);
+                pass(1, 4001, &compound, now);
+            });
+        });
+    }
+}
+
+criterion_group!(benches, relay, rtcp, gateway, sweep);
 criterion_main!(benches);

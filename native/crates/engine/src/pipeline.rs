@@ -354,16 +354,13 @@ impl Passage<'_> {
         };
         let carrier = self.session.carrier(at);
         let transport = &self.session.streams[carrier];
-        let half = if separate { &transport.rtcp } else { &transport.rtp };
-        if sink.learning.wait && half.latch.source().is_none() {
+        let port = if separate { Component::Rtcp } else { Component::Rtp };
+        if sink.learning.wait && transport.half(port).latch.source().is_none() {
             return Exit::Waiting;
         }
-        let leaves = half.latch.destination().and_then(|to| {
-            let way_out = transport.way_out(to)?;
-            Some((if separate { way_out.rtcp? } else { way_out.rtp }, to))
-        });
-        let port = if separate { Component::Rtcp } else { Component::Rtp };
-        leaves.map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { carrier, port, socket, to }))
+        transport
+            .leaves(port)
+            .map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { carrier, port, socket, to }))
     }
 
     fn count_sent(&mut self, content: &Content, to: usize, len: usize) {

@@ -148,17 +148,15 @@ impl Session {
     /// The way of RTCP to the peer of a stream; `None` if there is none, or none yet.
     pub fn rtcp_way(&self, at: usize) -> Option<(Component, SocketId, SocketAddr)> {
         let (sink, transport) = (&self.streams[at], &self.streams[self.carrier(at)]);
-        let (port, half) = match (sink.kind, sink.rtcp_mode) {
+        let port = match (sink.kind, sink.rtcp_mode) {
             (StreamKind::Opaque, _) | (_, RtcpMode::None) => return None,
-            (StreamKind::Rtp, RtcpMode::Separate) => (Component::Rtcp, &transport.rtcp),
-            (StreamKind::Rtp, RtcpMode::Muxed) => (Component::Rtp, &transport.rtp),
+            (StreamKind::Rtp, RtcpMode::Separate) => Component::Rtcp,
+            (StreamKind::Rtp, RtcpMode::Muxed) => Component::Rtp,
         };
-        if sink.learning.wait && half.latch.source().is_none() {
+        if sink.learning.wait && transport.half(port).latch.source().is_none() {
             return None;
         }
-        let to = half.latch.destination()?;
-        let way_out = transport.way_out(to)?;
-        let socket = if port == Component::Rtcp { way_out.rtcp? } else { way_out.rtp };
+        let (socket, to) = transport.leaves(port)?;
         Some((port, socket, to))
     }
 

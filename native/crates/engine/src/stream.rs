@@ -294,6 +294,26 @@ impl Stream {
         }
     }
 
+    #[inline]
+    pub fn half(&self, component: Component) -> &Half {
+        match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        }
+    }
+
+    /// Where packets for a port of the peer leave from and go to.
+    #[inline]
+    pub fn leaves(&self, port: Component) -> Option<(SocketId, SocketAddr)> {
+        let to = self.half(port).latch.destination()?;
+        let way_out = self.way_out(to)?;
+        let socket = match port {
+            Component::Rtp => way_out.rtp,
+            Component::Rtcp => way_out.rtcp?,
+        };
+        Some((socket, to))
+    }
+
     pub fn is_signalled(&self) -> bool {
         self.remote.is_some()
     }

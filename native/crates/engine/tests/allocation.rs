@@ -11,7 +11,10 @@ use std::{
 };
 
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{IcePair, IceRole, IceSnapshot, KeysSnapshot, LocalId, RtcpMode, SessionPlan, StreamSnapshot};
+use protocol::{
+    FeedbackKind, IcePair, IceRole, IceSnapshot, KeysSnapshot, LocalId, ReportsPlan, ReportsWhen, RtcpMode,
+    RtcpRules, SessionPlan, StreamSnapshot,
+};
 use sim::{crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;
@@ -161,6 +164,44 @@ fn steady_state_allocates_nothing_with_srtp_either() {
         assert_eq!(sent, if receivers == 1 { 6000 } else { 9000 });
         assert_eq!(allocated, 0);
     }
+}
+
+#[test]
+fn rtcp_that_is_converted_and_reports_of_our_own_allocate_nothing() {
+    let mut now = Instant::now();
+    let mut engine = Engine::new(now);
+    call_with(&mut engine, now, 0, |plan| {
+        let reports = ReportsPlan { when: ReportsWhen::Always, interval_ms: 5000, bandwidth_bps: 3200 };
+        let rules = |feedback, reports| RtcpRules { feedback: Some(feedback), reduced_size: false, reports };
+        plan.streams[0].rtcp_rules = Some(rules(vec![FeedbackKind::Fir], None));
+        plan.streams[1].rtcp_rules = Some(rules(vec![FeedbackKind::Pli], Some(reports)));
+    });
+    let of = |ssrc, media| {
+        let report =
+            packets::sender_report(ssrc, 7 << 32, &[packets::Block { ssrc: media, ..Default::default() }]);
+        [report, packets::canonical_name(ssrc, "somebody@home"), packets::picture_loss(ssrc, media)].concat()
+    };
+    let (alice, bob, mut buffer) = (of(11, 22), of(22, 11), [0; 2048]);
+    let mut before = 0;
+    for at in 0..3000u16 {
+        if at == 500 {
+            before = ALLOCATIONS.get();
+        }
+        now += Duration::from_millis(20);
+        step(&mut engine, now, 0, at, &mut buffer);
+        for (socket, from, bytes) in [(1, ALICE_RTCP, &alice), (3, BOB_RTCP, &bob)] {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            let arrival = Arrival { socket: SocketId(socket), from: from.parse().unwrap() };
+            engine.handle_datagram(
+                now,
+                arrival,
+                &mut Packet { buffer: &mut buffer, len: bytes.len() },
+                &mut Nowhere,
+            );
+        }
+        engine.handle_timeout(now, &mut Nowhere);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
 #[test]
