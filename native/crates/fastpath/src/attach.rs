@@ -89,7 +89,11 @@ impl Attacher {
                 Some(link) => {
                     self.held.insert(interface, (mode, Held::Pinned { _link: link, path }));
                 }
-                None => fs::remove_file(&path).map_err(|error| pin_error(&path, &error))?,
+                None => {
+                    fs::remove_file(&path).map_err(|error| pin_error(&path, &error))?;
+                    // Unknown if it never was entered.
+                    let _ = kernel.devices.remove(&interface);
+                }
             }
         }
         Ok(())

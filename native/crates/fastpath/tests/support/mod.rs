@@ -2,10 +2,12 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "of tests")]
 
+use fastpath::{FastPath, Mode, Options, Payload, Rewrite, Rule};
 use std::{
     fs::File,
     net::{SocketAddr, UdpSocket},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    path::PathBuf,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -31,10 +33,14 @@ macro_rules! kernel_or_skip {
     () => {
         if let Some(reason) = $crate::support::obstacle() {
             assert!(std::env::var("TANDEM_REQUIRE_PEERS").is_err(), "cannot run: {reason}");
-            println!("skipped: {reason}");
+            $crate::support::skip(&reason);
             return;
         }
     };
+}
+
+pub fn skip(reason: &str) {
+    eprintln!("skipped: {reason}");
 }
 
 /// A network namespace, removed when dropped.
@@ -59,6 +65,12 @@ impl Host {
         ip(&all);
     }
 
+    /// False if the kernel does not know how.
+    pub fn try_ip(&self, arguments: &[&str]) -> bool {
+        let status = Command::new("ip").args(["-n", &self.name]).args(arguments).output().unwrap().status;
+        status.success()
+    }
+
     pub fn command(&self, program: &str, arguments: &[&str]) -> String {
         let output =
             Command::new("ip").args(["netns", "exec", &self.name, program]).args(arguments).output().unwrap();
@@ -78,6 +90,22 @@ impl Host {
                 work()
             });
             thread.join().unwrap()
+        })
+    }
+
+    /// The same with mounts of its own, and a bpffs where it belongs.
+    pub fn run_with_bpffs<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.run(|| {
+            // SAFETY: all strings end with a zero byte; only this thread's view of the mounts changes.
+            unsafe {
+                assert_eq!(libc::unshare(libc::CLONE_NEWNS), 0);
+                let nothing = std::ptr::null();
+                let private = libc::MS_REC | libc::MS_PRIVATE;
+                assert_eq!(libc::mount(nothing, c"/".as_ptr(), nothing, private, nothing.cast()), 0);
+                let (kind, at) = (c"bpf".as_ptr(), c"/sys/fs/bpf".as_ptr());
+                assert_eq!(libc::mount(kind, at, kind, 0, nothing.cast()), 0);
+            }
+            work()
         })
     }
 
@@ -196,6 +224,68 @@ impl Capture {
 
 pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
+}
+
+pub const SSRC: u32 = 0x1234_5678;
+
+/// Alice and Bob with a relay between them.
+pub struct Network {
+    pub alice: Host,
+    pub relay: Host,
+    pub bob: Host,
+}
+
+impl Network {
+    pub fn new() -> Self {
+        let (alice, relay, bob) = (Host::new("alice"), Host::new("relay"), Host::new("bob"));
+        join(
+            (&relay, "west", &["10.77.1.1/24", "fd77:1::1/64"]),
+            (&alice, "eth0", &["10.77.1.2/24", "fd77:1::2/64"]),
+        );
+        join(
+            (&relay, "east", &["10.77.2.1/24", "fd77:2::1/64"]),
+            (&bob, "eth0", &["10.77.2.2/24", "fd77:2::2/64"]),
+        );
+        Network { alice, relay, bob }
+    }
+
+    /// Native mode needs other ends that take frames.
+    pub fn with_gro(self) -> Self {
+        self.alice.command("ethtool", &["-K", "eth0", "gro", "on"]);
+        self.bob.command("ethtool", &["-K", "eth0", "gro", "on"]);
+        self
+    }
+
+    pub fn open(&self) -> (FastPath, Vec<Mode>) {
+        let (path, reports) = self.relay.run(|| FastPath::open(&options(None))).unwrap();
+        for report in &reports {
+            assert!(!report.reason.is_empty(), "{report:?}");
+        }
+        (path, reports.iter().map(|report| report.mode).collect())
+    }
+}
+
+pub fn rule(local: &str, source: &str, from: &str, to: &str) -> Rule {
+    Rule {
+        local: address(local),
+        source: address(source),
+        ssrc: SSRC,
+        from: address(from),
+        to: address(to),
+        tos: 0xb8,
+        payloads: vec![Payload { arrives_as: 0, leaves_as: 0, clock_rate: 8000, times: true }],
+        rewrite: Rewrite::default(),
+        epoch_ns: 0,
+    }
+}
+
+pub fn eastwards() -> Rule {
+    rule("10.77.1.1:30000", "10.77.1.2:40000", "10.77.2.1:30002", "10.77.2.2:50000")
+}
+
+pub fn options(pin_dir: Option<PathBuf>) -> Options {
+    let addresses = ["10.77.1.1", "10.77.2.1"].map(|text| text.parse().unwrap()).to_vec();
+    Options { devices: Vec::new(), addresses, pin_dir, capacity: 128 }
 }
 
 /// An RTP packet with 160 bytes of payload.

@@ -1,0 +1,113 @@
+//! What is pinned outlives the process, and nothing else does.
+
+#![allow(clippy::unwrap_used, reason = "of tests")]
+
+mod support;
+
+use std::{net::UdpSocket, path::Path};
+
+use fastpath::{FastPath, Mode, Progress, clean};
+use support::{Network, SSRC, eastwards, options, rtp};
+
+const PINS: &str = "/sys/fs/bpf/tandem";
+
+struct Flow {
+    alice: UdpSocket,
+    bob: UdpSocket,
+    next: u16,
+}
+
+impl Flow {
+    fn new(network: &Network) -> Self {
+        let rule = eastwards();
+        let alice = network.alice.socket(&rule.source.to_string());
+        let bob = network.bob.socket(&rule.to.to_string());
+        let relay = network.relay.socket(&rule.from.to_string());
+        relay.send_to(b"who are you", rule.to).unwrap();
+        bob.recv(&mut [0; 64]).unwrap();
+        Flow { alice, bob, next: 0 }
+    }
+
+    fn packets(&mut self, count: u16) {
+        for _ in 0..count {
+            let packet = rtp(0, self.next, SSRC);
+            self.alice.send_to(&packet, eastwards().local).unwrap();
+            let mut buffer = [0; 2048];
+            let len = self.bob.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..len], &packet[..]);
+            self.next += 1;
+        }
+    }
+}
+
+#[test]
+fn relaying_goes_on_without_the_process_and_with_the_next_one() {
+    kernel_or_skip!();
+    for network in [Network::new(), Network::new().with_gro()] {
+        network.relay.run_with_bpffs(|| {
+            let options = options(Some(PINS.into()));
+            let (first, _) = FastPath::open(&options).unwrap();
+            assert_eq!(first.not_pinned(), None);
+            let mut flow = Flow::new(&network);
+            first.install(&eastwards(), &Progress::default()).unwrap();
+            flow.packets(5);
+            // As when it is killed: its descriptors are closed, no more.
+            drop(first);
+            flow.packets(5);
+            let (second, reports) = FastPath::open(&options).unwrap();
+            assert!(reports.iter().all(|report| report.mode != Mode::None), "{reports:?}");
+            flow.packets(5);
+            let adopted = second.adopt();
+            let [(rule, index)] = &adopted[..] else { panic!("{adopted:?}") };
+            assert_eq!(*rule, eastwards());
+            assert_eq!(second.stats(*index).unwrap().packets, 15);
+            assert_eq!(second.withdraw(*index).unwrap().packets, 15);
+            second.close();
+            assert!(!Path::new(PINS).exists());
+        });
+    }
+}
+
+#[test]
+fn a_dead_configuration_is_cleaned_away() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let (path, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
+        path.install(&eastwards(), &Progress::default()).unwrap();
+        drop(path);
+        let attached = || network.relay.command("ip", &["link", "show", "west"]).contains("xdp");
+        assert!(attached());
+        let mut cleaned = clean(Path::new(PINS)).unwrap();
+        cleaned.devices.sort();
+        assert_eq!((cleaned.devices, cleaned.rules), (vec!["east".to_owned(), "west".to_owned()], 1));
+        assert!(!attached());
+        assert_eq!(clean(Path::new(PINS)).unwrap().rules, 0);
+    });
+}
+
+#[test]
+fn interfaces_that_are_not_covered_any_more_are_left_alone() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let mut options = options(Some(PINS.into()));
+        drop(FastPath::open(&options).unwrap());
+        options.addresses.remove(0);
+        drop(FastPath::open(&options).unwrap());
+        assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
+        assert!(network.relay.command("ip", &["link", "show", "east"]).contains("xdp"));
+    });
+}
+
+#[test]
+fn without_a_place_for_pins_all_ends_with_the_process() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run(|| {
+        let (path, _) = FastPath::open(&options(Some("/tmp/no-bpffs".into()))).unwrap();
+        assert_eq!(path.not_pinned(), Some("/tmp/no-bpffs is not on a bpffs"));
+        drop(path);
+        assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
+    });
+}
