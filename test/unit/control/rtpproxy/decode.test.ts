@@ -304,6 +304,9 @@ describe('whatever arrives', () => {
     'ttl=5',
     'D',
     'Z30\0',
+    'M3:1',
+    'N',
+    'P1',
   );
   const line = fc.oneof(
     fc.string({ unit: 'binary' }),
