@@ -1,11 +1,5 @@
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../../command/reply.js';
-import type {
-  ComponentStats,
-  IceStats,
-  MosSample,
-  SsrcStats,
-  StreamStats,
-} from '../../dataplane/protocol.gen.js';
+import type { ComponentStats, MosSample, SsrcStats, StreamStats } from '../../dataplane/protocol.gen.js';
 import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
 
 /**
@@ -85,7 +79,7 @@ function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atM
       textAt('type', media.type) +
       textAt('protocol', media.protocol) +
       present('codec', codecInUse(media, stats)) +
-      iceRecord(stats?.ice ?? undefined) +
+      iceRecord(stats) +
       `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, atMs))}` +
       listAt('flags', media.flags, textOf) +
       listAt('ingress SSRCs', stats?.ingress ?? [], withSsrc) +
@@ -93,13 +87,17 @@ function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atM
   );
 }
 
-function iceRecord(ice: IceStats | undefined): string {
-  if (ice === undefined) return '';
+function iceRecord(stats: StreamStats | undefined): string {
+  const ice = stats?.ice ?? undefined;
+  if (stats === undefined || ice === undefined) return '';
+  const { rtp, rtcp } = stats;
   return dictionaryAt(
     'ICE',
     textAt('state', ice.state) +
       textAt('role', ice.role) +
       integerAt('generation', ice.generation) +
+      integerAt('checks', rtp.checks + rtcp.checks) +
+      integerAt('refused checks', rtp.refusedChecks + rtcp.refusedChecks) +
       present('RTP remote', ice.rtp?.remote) +
       present('RTCP remote', ice.rtcp?.remote),
   );

@@ -403,6 +403,35 @@ describe('what the data plane reports', () => {
   });
 });
 
+describe('ICE', () => {
+  test('a failure and a lost consent are counted; the call goes on', async () => {
+    await offer();
+    for (const state of ['checking', 'failed', 'disconnected'] as const)
+      service.handleEvent({ kind: 'iceState', session: 'call', revision: 1, stream: 1, state });
+    await settled();
+    expect([counters.iceFailures, counters.iceDisconnections]).toEqual([1, 1]);
+    expect(dataPlane.plans.has('call')).toBe(true);
+  });
+
+  test('checks of strangers are counted, and their addresses stay out of the log above debug', async () => {
+    await offer();
+    service.handleEvent({
+      kind: 'refusedCheck',
+      session: 'call',
+      revision: 1,
+      stream: 1,
+      component: 'rtp',
+      source: '203.0.113.99:1',
+      packets: 7,
+    });
+    await settled();
+    expect(counters.refusedChecks).toBe(7);
+    expect(
+      log.filter((line) => line.includes('203.0.113.99')).every((line) => line.includes(' debug ')),
+    ).toBe(true);
+  });
+});
+
 describe('other commands', () => {
   test('ping is answered without waiting for anything', async () => {
     dataPlane.hold = new Promise(() => {});

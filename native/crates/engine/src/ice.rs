@@ -147,7 +147,8 @@ impl StreamIce {
 
     /// Forgets the generation before, some time after it has become superfluous.
     pub fn tidy(&mut self, now: Moment) {
-        let is_done = self.agents.each().all(|agent| agent.target().is_some_and(|target| target.nominated));
+        let is_nominated = |agent: &Agent| agent.target().is_some_and(|target| target.nominated);
+        let is_done = self.agents.concerned().all(is_nominated);
         if is_done && self.former.is_some() {
             let ends = *self.former_ends.get_or_insert(now.plus_ms(LINGER_MS));
             self.former.take_if(|_| now >= ends);
@@ -190,7 +191,7 @@ impl StreamIce {
     }
 
     pub fn state(&self) -> IceState {
-        let states = self.agents.each().map(|agent| match agent.state() {
+        let states = self.agents.concerned().map(|agent| match agent.state() {
             State::Waiting => IceState::Waiting,
             State::Checking => IceState::Checking,
             State::Connected => IceState::Connected,
@@ -282,6 +283,11 @@ impl Agents {
             Component::Rtp => Some(&mut self.rtp),
             Component::Rtcp => self.rtcp.as_mut(),
         }
+    }
+
+    /// Those ICE waits for: not RTCP's, if the peer has no candidate for it.
+    fn concerned(&self) -> impl Iterator<Item = &Agent> {
+        std::iter::once(&self.rtp).chain(self.rtcp.iter().filter(|agent| agent.has_peer()))
     }
 
     fn each(&self) -> impl Iterator<Item = &Agent> {

@@ -8,7 +8,7 @@ use crate::{
     Base, Candidate, Credentials, Kind, Refused, Remote, Role, Send, Settings,
     candidate::own_priority,
     consent::Consent,
-    pair::{Pair, Place, Phase},
+    pair::{Pair, Phase, Place},
     random::Random,
 };
 
@@ -216,6 +216,11 @@ impl Agent {
         self.pairs.iter().any(|pair| pair.is_valid() && pair.place.remote == from)
     }
 
+    /// True if there is anything to be checked: a peer without a candidate may have no such component.
+    pub fn has_peer(&self) -> bool {
+        !self.candidates.is_empty() || !self.pairs.is_empty()
+    }
+
     /// True if the peer has proved to be there, though no check of ours has been answered from there yet.
     pub fn expects(&self, from: SocketAddr) -> bool {
         let is_heard = |pair: &Pair| pair.place.remote == from && pair.heard.is_some();
@@ -261,6 +266,12 @@ impl Agent {
         let at = self.pairs.partition_point(|other| other.priority >= pair.priority);
         self.pairs.insert(at, pair);
         Some(at)
+    }
+
+    /// True for an address that is, or may be, the peer's.
+    pub(crate) fn knows(&self, address: SocketAddr) -> bool {
+        let is_checked = self.pairs.iter().any(|pair| pair.place.remote == address);
+        is_checked || self.signalled_priority(address).is_some()
     }
 
     /// The priority of the peer's candidate at an address, if it was signalled.

@@ -7,7 +7,7 @@ use wire::stun::{Attributes, Builder, Class, LONGEST, Message};
 use crate::{
     Refused, Role, Send,
     agent::{Agent, Early},
-    pair::{Place, Phase},
+    pair::{Phase, Place},
     response::ROLE_CONFLICT,
 };
 

@@ -7,7 +7,7 @@ use wire::stun::{Class, Message};
 use crate::{
     Refused, Role,
     agent::{Agent, Lost},
-    pair::{Check, Place, Phase},
+    pair::{Check, Phase, Place},
 };
 
 impl Agent {
@@ -23,10 +23,10 @@ impl Agent {
         let consents = self.in_use == Some(place)
             && self.consent.as_ref().is_some_and(|consent| consent.awaits(&transaction));
         let attributes = message.attributes();
-        let remote = self.remote.as_ref().filter(|_| self.pair(place).is_some()).ok_or(Refused)?;
+        let remote = self.remote.as_ref().filter(|_| self.knows(place.remote)).ok_or(Refused)?;
         message.authenticate(&attributes, remote.credentials.pwd.as_bytes()).map_err(|_| Refused)?;
         if check.is_none() && !consents {
-            // The answer to a repeated check: late, and of no consequence.
+            // The answer to a check that was repeated, or given up since: of no consequence.
             return Ok(());
         }
         match (message.class, check) {

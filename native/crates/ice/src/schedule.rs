@@ -8,7 +8,7 @@ use crate::{
     Kind, Role, Send, TA,
     agent::{Agent, PATIENCE},
     candidate::own_priority,
-    pair::{Check, Pair, Place, Phase},
+    pair::{Check, Pair, Phase, Place},
     response::RETRY,
 };
 
@@ -64,8 +64,7 @@ impl Agent {
     }
 
     fn take_next(&mut self) -> Option<Place> {
-        let ordinary =
-            || self.pairs.iter().find(|pair| pair.phase == Phase::Waiting).map(|pair| pair.place);
+        let ordinary = || self.pairs.iter().find(|pair| pair.phase == Phase::Waiting).map(|pair| pair.place);
         let ordinary = if self.triggered.is_empty() { ordinary() } else { None };
         self.triggered.pop_front().or(ordinary)
     }

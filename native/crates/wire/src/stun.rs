@@ -190,19 +190,19 @@ impl<'a> Builder<'a> {
     }
 
     pub fn priority(self, priority: u32) -> Self {
-        self.plain(PRIORITY, &priority.to_be_bytes())
+        self.other(PRIORITY, &priority.to_be_bytes())
     }
 
     pub fn use_candidate(self) -> Self {
-        self.plain(USE_CANDIDATE, &[])
+        self.other(USE_CANDIDATE, &[])
     }
 
     pub fn controlling(self, tie_breaker: u64) -> Self {
-        self.plain(ICE_CONTROLLING, &tie_breaker.to_be_bytes())
+        self.other(ICE_CONTROLLING, &tie_breaker.to_be_bytes())
     }
 
     pub fn controlled(self, tie_breaker: u64) -> Self {
-        self.plain(ICE_CONTROLLED, &tie_breaker.to_be_bytes())
+        self.other(ICE_CONTROLLED, &tie_breaker.to_be_bytes())
     }
 
     pub fn mapped(self, address: SocketAddr) -> Self {
@@ -225,7 +225,7 @@ impl<'a> Builder<'a> {
             }
         };
         value[4..].iter_mut().zip(mask).for_each(|(octet, mask)| *octet ^= mask);
-        self.plain(XOR_MAPPED_ADDRESS, &value[..length])
+        self.other(XOR_MAPPED_ADDRESS, &value[..length])
     }
 
     pub fn error(self, code: u16, reason: &str) -> Self {
@@ -234,11 +234,19 @@ impl<'a> Builder<'a> {
         value[2] = (code / 100) as u8;
         value[3] = (code % 100) as u8;
         value[4..4 + length].copy_from_slice(&reason.as_bytes()[..length]);
-        self.plain(ERROR_CODE, &value[..4 + length])
+        self.other(ERROR_CODE, &value[..4 + length])
     }
 
     pub fn unknown_attribute(self, kind: u16) -> Self {
-        self.plain(UNKNOWN_ATTRIBUTES, &kind.to_be_bytes())
+        self.other(UNKNOWN_ATTRIBUTES, &kind.to_be_bytes())
+    }
+
+    /// Any attribute.
+    pub fn other(mut self, kind: u16, value: &[u8]) -> Self {
+        if let Some(place) = self.attribute(kind, value.len()) {
+            place.copy_from_slice(value);
+        }
+        self
     }
 
     /// Adds MESSAGE-INTEGRITY and FINGERPRINT; returns the length of the message, `None` if it did not fit.
@@ -252,13 +260,6 @@ impl<'a> Builder<'a> {
         let crc = crc32(&self.buffer[..at]) ^ FINGERPRINT_XOR;
         self.buffer[at + 4..self.len].copy_from_slice(&crc.to_be_bytes());
         (!self.overflown).then_some(self.len)
-    }
-
-    fn plain(mut self, kind: u16, value: &[u8]) -> Self {
-        if let Some(place) = self.attribute(kind, value.len()) {
-            place.copy_from_slice(value);
-        }
-        self
     }
 
     /// Room for the value of another attribute.

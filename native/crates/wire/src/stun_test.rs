@@ -84,7 +84,7 @@ fn what_does_not_fit_is_not_sent() {
 #[test]
 fn an_unknown_attribute_is_named_if_it_has_to_be_understood() {
     let (required, optional) =
-        (build(|builder| builder.plain(0x7001, &[1])), build(|builder| builder.plain(0xc001, &[1])));
+        (build(|builder| builder.other(0x7001, &[1])), build(|builder| builder.other(0xc001, &[1])));
     assert_eq!(Message::parse(&required).unwrap().attributes().unknown, Some(0x7001));
     assert_eq!(Message::parse(&optional).unwrap().attributes().unknown, None);
 }

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest';
 import type { CallStatistics } from '../../../../src/command/reply.js';
 import { encodeNg } from '../../../../src/control/ng/encode.js';
 import { encodeJson } from '../../../../src/control/ng/json.js';
-import type { ComponentStats, MosSample, SsrcStats } from '../../../../src/dataplane/protocol.gen.js';
+import type {
+  ComponentStats,
+  IceStats,
+  MosSample,
+  SsrcStats,
+} from '../../../../src/dataplane/protocol.gen.js';
 
 const AT_MS = 1_700_000_010_000;
 
@@ -193,6 +198,25 @@ describe('statistics of a call', () => {
     const [shownRtp, shownRtcp] = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.streams ?? [];
     expect(shownRtp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM', stats: { errors: 67 } });
     expect(shownRtcp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM' });
+  });
+
+  test('a media with ICE tells how far it has come', () => {
+    const [stream] = CALL.media?.streams ?? [];
+    if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
+    const pair = { local: 1, remote: '198.51.100.1:4010' };
+    const ice: IceStats = { state: 'completed', role: 'controlled', generation: 1, rtp: pair, rtcp: null };
+    const rtp = component({ checks: 7, refusedChecks: 2 });
+    const media = { ...CALL.media, streams: [{ ...stream, rtp, ice }] };
+    const shownIce = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.ICE;
+    expect(shownIce).toEqual({
+      state: 'completed',
+      role: 'controlled',
+      generation: 1,
+      checks: 7,
+      'refused checks': 2,
+      'RTP remote': '198.51.100.1:4010',
+    });
+    expect(shown.tags?.a?.medias?.[0]?.ICE).toBeUndefined();
   });
 
   test('a rejected media has no streams', () => {
