@@ -318,7 +318,16 @@ impl Stream {
         let turn = Turn { now: time(now), ports: self.ports(), own };
         match &mut self.ice {
             Some(ice) => ice.follow(plan, &turn),
-            None => self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals))),
+            None => {
+                self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals)));
+                for half in [&mut self.rtp, &mut self.rtcp] {
+                    // Within a call, media stays where it is until a pair is valid; but a source that only sent
+                    // packets may be anybody.
+                    if half.latch.confirmed() != half.latch.signalled() {
+                        half.latch.pin(None);
+                    }
+                }
+            }
         }
         self.aim(now);
         true
@@ -330,7 +339,6 @@ impl Stream {
         ice.tidy(now);
         let (rtp, rtcp) = (ice.target(Component::Rtp), ice.target(Component::Rtcp));
         if rtp.is_none() && !ice.was_valid {
-            // ICE that begins within a call: media stays where it is until a pair is valid.
             return false;
         }
         ice.was_valid = true;

@@ -4,10 +4,10 @@
 
 mod support;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
-use protocol::{Event, IceRole, IceState};
-use sim::{MALLORY, PeerId, ice, packets};
+use protocol::{Event, IceRole, IceState, RtcpMode};
+use sim::{MALLORY, PeerId, Scene, ice, packets};
 use support::ice_call::Call;
 use wire::stun::{Builder, Class, LONGEST, Message, TransactionId};
 
@@ -188,6 +188,25 @@ fn before_the_answer_and_between_re_invites_strangers_learn_nothing_either() {
     call.alice_starts();
     call.scene.wait(3000);
     assert_eq!(call.flow(), (5, 5));
+}
+
+#[test]
+fn a_source_that_was_learned_before_ice_began_has_to_be_validated() {
+    let mut scene = Scene::audio_with(|plan| plan.streams[0].rtcp = RtcpMode::Muxed);
+    let mallory = scene.net.peer(MALLORY);
+    let to = scene.local(1);
+    scene.net.talk(&[(mallory, to)], Duration::from_secs(5));
+    assert_eq!(scene.rtp(1).remote, MALLORY.parse().ok());
+    scene.replan(|plan| {
+        plan.streams[0].ice = Some(ice::plan(IceRole::Controlled, sim::ALICE.parse().unwrap()));
+    });
+    scene.forget();
+    scene.heard(mallory);
+    scene.net.speak(mallory, to);
+    scene.bob_talks(100);
+    let bob = scene.bob;
+    assert!(scene.heard(mallory).is_empty());
+    assert!(scene.heard(bob).is_empty());
 }
 
 #[test]

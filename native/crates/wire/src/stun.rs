@@ -7,7 +7,7 @@ use sha1::Sha1;
 
 pub const HEADER: usize = 20;
 /// A message that needs more is not built, nor read.
-pub const LONGEST: usize = 548;
+pub const LONGEST: usize = 640;
 const MAGIC_COOKIE: u32 = 0x2112_a442;
 const BINDING: u16 = 0x001;
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
