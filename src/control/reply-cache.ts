@@ -1,10 +1,4 @@
-/** A request as far as telling duplicates apart needs it. */
-export type CachedRequest = {
-  readonly address: string;
-  readonly port: number;
-  readonly cookie: string;
-  readonly payload: Uint8Array;
-};
+import { type CachedRequest, ReplyMemory } from './reply-memory.js';
 
 export type CachedReply =
   /** `fresh`: this request is the one that was executed. */
@@ -27,9 +21,11 @@ export type ReplyCacheLimits = {
  * cookies after a restart, from another port.
  */
 export class ReplyCache {
-  #current = new Generation();
-  #previous = new Generation();
+  #current = new ReplyMemory();
+  #previous = new ReplyMemory();
   #rotatedAtMs = Number.NEGATIVE_INFINITY;
+  /** What is being executed, by cookie. */
+  readonly #running = new Map<string, Running>();
   #executing = 0;
   readonly #limits: ReplyCacheLimits;
 
@@ -37,18 +33,19 @@ export class ReplyCache {
     this.#limits = { ...DEFAULT_LIMITS, ...limits };
   }
 
-  /** Replies from memory, joins the execution that is under way, or executes. */
-  reply(request: CachedRequest, nowMs: number, execute: () => Promise<Buffer>): CachedReply {
+  /**
+   * Replies from memory, joins the execution that is under way, or executes. What is executed is the whole answer,
+   * one byte a character.
+   */
+  reply(request: CachedRequest, nowMs: number, execute: () => Promise<string>): CachedReply {
     this.#rotateIfDue(nowMs);
-    const { address, port, cookie } = request;
-    const digest = digestOf(request.payload);
-    const known =
-      this.#current.find(cookie, address, port, digest) ?? this.#previous.find(cookie, address, port, digest);
-    if (known !== undefined) return { kind: 'duplicate', reply: replyOf(known) };
+    const known = this.#current.find(request) ?? this.#previous.find(request);
+    if (known !== undefined) return { kind: 'duplicate', reply: Promise.resolve(known) };
+    let running = this.#running.get(request.cookie);
+    while (running !== undefined && !isSame(running.request, request)) running = running.older;
+    if (running !== undefined) return { kind: 'duplicate', reply: running.reply };
     if (this.#executing >= this.#limits.executing) return { kind: 'overload' };
-    const reply = execute();
-    this.#remember({ cookie, address, port, digest, held: reply, at: 0, length: 0, older: undefined }, reply);
-    return { kind: 'fresh', reply };
+    return { kind: 'fresh', reply: this.#run(request, execute) };
   }
 
   /** What the memory holds now: replies, and about how many bytes. */
@@ -59,23 +56,33 @@ export class ReplyCache {
     };
   }
 
-  #remember(entry: Entry, running: Promise<Buffer>): void {
-    const full =
-      2 * this.#current.entries >= this.#limits.entries || 2 * this.#current.bytes >= this.#limits.bytes;
-    if (full) this.#rotate();
-    const generation = this.#current;
-    generation.add(entry);
+  #run(request: CachedRequest, execute: () => Promise<string>): Promise<Buffer> {
     this.#executing += 1;
-    running.then(
-      (reply) => {
-        this.#executing -= 1;
-        generation.complete(entry, reply);
+    const reply = execute().then(
+      (text) => {
+        this.#finished(request);
+        return this.#remember(request, text);
       },
-      () => {
-        this.#executing -= 1;
-        generation.remove(entry);
+      (error: unknown) => {
+        this.#finished(request);
+        throw error;
       },
     );
+    this.#running.set(request.cookie, { request, reply, older: this.#running.get(request.cookie) });
+    return reply;
+  }
+
+  #finished(request: CachedRequest): void {
+    this.#executing -= 1;
+    const left = without(this.#running.get(request.cookie), request);
+    if (left === undefined) this.#running.delete(request.cookie);
+    else this.#running.set(request.cookie, left);
+  }
+
+  #remember(request: CachedRequest, reply: string): Buffer {
+    const { entries, bytes } = this.#limits;
+    if (2 * this.#current.entries >= entries || 2 * this.#current.bytes >= bytes) this.#rotate();
+    return this.#current.add(request, reply);
   }
 
   #rotateIfDue(nowMs: number): void {
@@ -88,89 +95,25 @@ export class ReplyCache {
 
   #rotate(): void {
     this.#previous = this.#current;
-    this.#current = new Generation();
+    this.#current = new ReplyMemory();
   }
 }
 
-type Entry = {
-  readonly cookie: string;
-  readonly address: string;
-  readonly port: number;
-  readonly digest: number;
-  /** The reply to come; then the block of memory it is in, among others. */
-  held: Promise<Buffer> | Buffer;
-  at: number;
-  length: number;
+type Running = {
+  readonly request: CachedRequest;
+  readonly reply: Promise<Buffer>;
   /** Another request with the same cookie. */
-  older: Entry | undefined;
+  readonly older: Running | undefined;
 };
 
-/** Replies of one span of time; forgotten together. */
-class Generation {
-  readonly #byCookie = new Map<string, Entry>();
-  #block = Buffer.alloc(0);
-  #used = 0;
-  entries = 0;
-  bytes = 0;
-
-  find(cookie: string, address: string, port: number, digest: number): Entry | undefined {
-    let entry = this.#byCookie.get(cookie);
-    while (entry !== undefined && !isSame(entry, address, port, digest)) entry = entry.older;
-    return entry;
-  }
-
-  add(entry: Entry): void {
-    entry.older = this.#byCookie.get(entry.cookie);
-    this.#byCookie.set(entry.cookie, entry);
-    this.entries += 1;
-    this.bytes += entry.cookie.length + ENTRY_OVERHEAD_BYTES;
-  }
-
-  /** A copy in a block with others: a buffer for each reply would keep the collector busy. */
-  complete(entry: Entry, reply: Buffer): void {
-    if (this.#used + reply.length > this.#block.length) {
-      this.#block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, reply.length));
-      this.#used = 0;
-    }
-    reply.copy(this.#block, this.#used);
-    entry.held = this.#block;
-    entry.at = this.#used;
-    entry.length = reply.length;
-    this.#used += reply.length;
-    this.bytes += reply.length;
-  }
-
-  remove(gone: Entry): void {
-    const kept: Entry[] = [];
-    for (let entry = this.#byCookie.get(gone.cookie); entry !== undefined; entry = entry.older)
-      kept.push(entry);
-    this.#byCookie.delete(gone.cookie);
-    this.entries -= kept.length;
-    this.bytes -= kept.length * (gone.cookie.length + ENTRY_OVERHEAD_BYTES);
-    for (const entry of kept.reverse()) if (entry !== gone) this.add(entry);
-  }
+function without(running: Running | undefined, gone: CachedRequest): Running | undefined {
+  if (running === undefined || running.request === gone) return running?.older;
+  return { ...running, older: without(running.older, gone) };
 }
 
-function replyOf({ held, at, length }: Entry): Promise<Buffer> {
-  return held instanceof Promise ? held : Promise.resolve(held.subarray(at, at + length));
+function isSame(one: CachedRequest, other: CachedRequest): boolean {
+  return one.address === other.address && (one.port === other.port || one.payload.equals(other.payload));
 }
-
-function isSame(entry: Entry, address: string, port: number, digest: number): boolean {
-  return entry.address === address && (entry.port === port || entry.digest === digest);
-}
-
-/** FNV-1a with the length. Only requests of one address and one cookie are told apart by it. */
-function digestOf(payload: Uint8Array): number {
-  let hash = 0x811c9dc5 ^ payload.length;
-  for (let at = 0; at < payload.length; at += 1) {
-    hash = Math.imul(hash ^ (payload[at] ?? 0), 0x01000193);
-  }
-  return hash;
-}
-
-/** A map entry, a key, and the entry itself. */
-const ENTRY_OVERHEAD_BYTES = 200;
-const BLOCK_BYTES = 64 * 1024;
 
 const DEFAULT_LIMITS: ReplyCacheLimits = {
   generationMs: 30_000,

@@ -51,8 +51,9 @@ export class NgResponder {
     }
     const { cookie, payload } = envelope;
     const request = { address: client.address, port: client.port, cookie, payload };
+    const prefix = `${cookie} `;
     const answer = this.#options.cache.reply(request, this.#options.clock(), () =>
-      this.#framed(cookie, payload, client, maxBytes),
+      this.#execute(payload, client, { prefix, maxBytes }),
     );
     if (answer.kind === 'overload') {
       this.dropped.overload += 1;
@@ -62,32 +63,39 @@ export class NgResponder {
     return answer.reply;
   }
 
-  async #framed(cookie: string, payload: Buffer, client: Client, maxBytes: number): Promise<Buffer> {
-    const { encoding, text } = await this.#execute(payload, client);
-    const reply = Buffer.from(`${cookie} ${text}`, 'latin1');
-    if (reply.length <= maxBytes) return reply;
-    this.#options.logger.warn({ bytes: reply.length }, 'reply does not fit into a datagram');
-    const error = writePayload(encoding, encodeError('Reply does not fit into a datagram'));
-    return Buffer.from(`${cookie} ${error}`, 'latin1');
-  }
-
   /** Answers a dictionary without a cookie (HTTP): nothing is remembered. */
   async answerPlain(payload: Buffer, client: Client): Promise<Buffer> {
-    const { text } = await this.#execute(payload, client);
-    return Buffer.from(text, 'latin1');
+    return Buffer.from(await this.#execute(payload, client, PLAIN), 'latin1');
   }
 
-  async #execute(payload: Buffer, client: Client): Promise<{ encoding: Encoding; text: string }> {
+  /** The whole answer, one byte a character. */
+  async #execute(payload: Buffer, client: Client, { prefix, maxBytes }: Framing): Promise<string> {
     const started = this.#options.clock();
     const known = this.#known.decode(payload);
     const request = known === undefined ? readPayload(payload) : KNOWN;
     const command = known ?? this.#decode(request, client);
-    const reply = await this.#handle(command, client);
+    let reply: Reply;
+    try {
+      reply = command.kind === 'failure' ? command : await this.#options.handler(command, client);
+    } catch (error) {
+      reply = this.#defect(command, error);
+    }
     const seconds = (this.#options.clock() - started) / 1000;
     this.#options.counts.record(client.address, commandName(command), seconds, reply.kind === 'failure');
-    const { encoding } = request;
-    const text = encoding === 'bencode' ? writeNg(reply) : writePayload(encoding, encodeNg(reply));
-    return { encoding, text };
+    const answer = prefix + this.#written(reply, request.encoding);
+    if (answer.length <= maxBytes) return answer;
+    this.#options.logger.warn({ bytes: answer.length }, 'reply does not fit into a datagram');
+    return prefix + writePayload(request.encoding, encodeError('Reply does not fit into a datagram'));
+  }
+
+  #written(reply: Reply, encoding: Encoding): string {
+    const complete = reply.kind === 'nodeStatistics' ? this.#withControls(reply) : reply;
+    return encoding === 'bencode' ? writeNg(complete) : writePayload(encoding, encodeNg(complete));
+  }
+
+  #withControls(reply: Extract<Reply, { kind: 'nodeStatistics' }>): Reply {
+    if (reply.statistics.controls.length > 0) return reply;
+    return { ...reply, statistics: { ...reply.statistics, controls: this.#options.counts.statistics() } };
   }
 
   #decode(request: Payload, client: Client): Command | CommandFailure {
@@ -98,17 +106,10 @@ export class NgResponder {
     return command;
   }
 
-  async #handle(command: Command | CommandFailure, client: Client): Promise<Reply> {
-    if (command.kind === 'failure') return command;
-    try {
-      const reply = await this.#options.handler(command, client);
-      if (reply.kind !== 'nodeStatistics' || reply.statistics.controls.length > 0) return reply;
-      return { ...reply, statistics: { ...reply.statistics, controls: this.#options.counts.statistics() } };
-    } catch (error) {
-      const callId = 'callId' in command ? command.callId : undefined;
-      this.#options.logger.error({ err: error, command: commandName(command), callId }, 'command failed');
-      return failure('internal', 'Internal error');
-    }
+  #defect(command: Command | CommandFailure, error: unknown): CommandFailure {
+    const callId = 'callId' in command ? command.callId : undefined;
+    this.#options.logger.error({ err: error, command: commandName(command), callId }, 'command failed');
+    return failure('internal', 'Internal error');
   }
 
   #warnOnce(warning: string, callId: string | undefined, client: Client): void {
@@ -119,6 +120,9 @@ export class NgResponder {
     this.#options.logger.warn({ callId, client: client.address, warning }, 'ng request not fully understood');
   }
 }
+
+/** What goes in front of an answer, and how long it may be in all. */
+type Framing = { readonly prefix: string; readonly maxBytes: number };
 
 /** The command's name on the wire; undefined if it had none. */
 function commandName(command: Command | CommandFailure): string | undefined {
@@ -143,4 +147,5 @@ function commandName(command: Command | CommandFailure): string | undefined {
 const NO_ANSWER: Promise<undefined> = Promise.resolve(undefined);
 /** Only bencode is remembered. */
 const KNOWN: Payload = { ok: true, encoding: 'bencode', dictionary: new Map() };
+const PLAIN: Framing = { prefix: '', maxBytes: Number.MAX_SAFE_INTEGER };
 const MAX_WARNED = 4096;

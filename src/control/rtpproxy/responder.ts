@@ -44,12 +44,9 @@ export class RtpproxyResponder {
     if (cookie === undefined || line === undefined) return undefined;
     const { cache, clock } = this.#options;
     const request = { address: origin.address, port: origin.port, cookie, payload: frame };
-    const answer = cache.reply(request, clock(), async () =>
-      Buffer.from(
-        `${cookie} ${await this.answerLine(frame.length > MAX_REQUEST ? '' : line, client)}`,
-        'latin1',
-      ),
-    );
+    const answer = cache.reply(request, clock(), async () => {
+      return `${cookie} ${await this.answerLine(frame.length > MAX_REQUEST ? '' : line, client)}`;
+    });
     // An unanswered request takes the whole node out of service for a minute.
     if (answer.kind === 'overload') return Buffer.from(`${cookie} ${encodeError(98)}\n`, 'latin1');
     if (answer.kind === 'duplicate') this.counts.repeated += 1;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type CachedRequest, ReplyCache } from '../../../src/control/reply-cache.js';
+import { ReplyCache } from '../../../src/control/reply-cache.js';
+import type { CachedRequest } from '../../../src/control/reply-memory.js';
 
 const request = (changes: Partial<CachedRequest> = {}): CachedRequest => ({
   address: '192.0.2.1',
@@ -16,7 +17,7 @@ function counted(cache: ReplyCache) {
     async ask(asked: CachedRequest, nowMs = 0): Promise<string> {
       const answer = cache.reply(asked, nowMs, async () => {
         executed += 1;
-        return Buffer.from(`reply ${executed}`);
+        return `reply ${executed}`;
       });
       return answer.kind === 'overload' ? 'overload' : (await answer.reply).toString();
     },
@@ -58,16 +59,16 @@ describe('the reply cache', () => {
   test('a repetition during the execution waits for it', async () => {
     const cache = new ReplyCache();
     let executed = 0;
-    let resolve: (reply: Buffer) => void = () => {};
+    let resolve: (reply: string) => void = () => {};
     const execute = () => {
       executed += 1;
-      return new Promise<Buffer>((done) => {
+      return new Promise<string>((done) => {
         resolve = done;
       });
     };
     const answers = [1, 2, 3].map(() => cache.reply(request(), 0, execute));
     expect(answers.map(({ kind }) => kind)).toEqual(['fresh', 'duplicate', 'duplicate']);
-    resolve(Buffer.from('done'));
+    resolve('done');
     const replies = await Promise.all(
       answers.map((answer) => ('reply' in answer ? answer.reply : undefined)),
     );
@@ -107,7 +108,7 @@ describe('the reply cache', () => {
     for (let cookie = 0; cookie < 20_000; cookie += 1) await ask(request({ cookie: `flood${cookie}` }));
     expect(cache.size.entries).toBeLessThanOrEqual(1000);
     for (let cookie = 0; cookie < 100; cookie += 1) {
-      const answer = cache.reply(request({ cookie: `big${cookie}` }), 0, async () => Buffer.alloc(60_000));
+      const answer = cache.reply(request({ cookie: `big${cookie}` }), 0, async () => 'x'.repeat(60_000));
       if (answer.kind !== 'overload') await answer.reply;
     }
     expect(cache.size.bytes).toBeLessThan(1_200_000);
@@ -115,7 +116,7 @@ describe('the reply cache', () => {
 
   test('beyond the limit of commands under way, requests are left to be repeated', () => {
     const cache = new ReplyCache({ executing: 2 });
-    const never = () => new Promise<Buffer>(() => {});
+    const never = () => new Promise<string>(() => {});
     const kinds = ['a', 'b', 'c'].map((cookie) => cache.reply(request({ cookie }), 0, never).kind);
     expect(kinds).toEqual(['fresh', 'fresh', 'overload']);
   });
