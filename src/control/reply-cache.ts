@@ -1,3 +1,4 @@
+import { ChurningMap } from '../churning-map.js';
 import { type CachedRequest, ReplyMemory } from './reply-memory.js';
 
 export type CachedReply =
@@ -25,7 +26,7 @@ export class ReplyCache {
   #previous = new ReplyMemory();
   #rotatedAtMs = Number.NEGATIVE_INFINITY;
   /** What is being executed, by cookie. */
-  readonly #running = new Map<string, Running>();
+  readonly #running = new ChurningMap<string, Running>();
   #executing = 0;
   readonly #limits: ReplyCacheLimits;
 

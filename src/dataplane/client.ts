@@ -1,4 +1,5 @@
 import { createConnection, type Socket } from 'node:net';
+import { ChurningMap } from '../churning-map.js';
 import {
   DataPlaneError,
   type DataPlane,
@@ -46,7 +47,7 @@ export type ClientTiming = {
 export class DataPlaneClient implements DataPlane {
   readonly #options: ClientOptions;
   readonly #timing: ClientTiming;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new ChurningMap<number, Pending>();
   #waiting: Waiting[] = [];
   #state: 'idle' | 'connecting' | 'ready' | 'closed' = 'idle';
   #socket: Socket | undefined;

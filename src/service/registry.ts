@@ -1,11 +1,12 @@
 import type { Call } from '../call/call.js';
+import { ChurningMap } from '../churning-map.js';
 import { Repeat } from '../pattern/repeat.js';
 
 /** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
 export class CallRegistry {
-  readonly #calls = new Map<string, Call | Repeat>();
+  readonly #calls = new ChurningMap<string, Call | Repeat>();
   /** The last task of each call that has any; a call at rest costs nothing here. */
-  readonly #tails = new Map<string, Promise<unknown>>();
+  readonly #tails = new ChurningMap<string, Promise<unknown>>();
 
   get size(): number {
     return this.#calls.size;
