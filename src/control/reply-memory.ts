@@ -45,20 +45,25 @@ export class ReplyMemory {
   add(request: CachedRequest, reply: string): Buffer {
     const { address, port, cookie, payload } = request;
     if (2 * (this.#entries + 1) > this.#slots.length) this.#grow();
-    const at = this.#room(cookie.length + address.length + reply.length);
-    const block = this.#blocks.length - 1;
-    this.#write(cookie);
-    this.#write(address);
-    this.#write(reply);
-    this.#entries += 1;
-    this.#bytes += this.#used - at + ENTRY_BYTES;
+    const text = cookie + address + reply;
+    const block = this.#blockFor(text.length);
+    const at = this.#used;
+    this.#used += block.write(text, at, 'latin1');
+    this.#bytes += text.length + ENTRY_BYTES;
     const hash = hashOf(cookie, address);
-    this.#fields.set(
-      [hash, digestOf(payload), port, block, at, cookie.length, address.length, reply.length],
-      FIELDS * (this.#entries - 1),
-    );
+    const fields = this.#fields;
+    const first = FIELDS * this.#entries;
+    fields[first + HASH] = hash;
+    fields[first + DIGEST] = digestOf(payload);
+    fields[first + PORT] = port;
+    fields[first + BLOCK] = this.#blocks.length - 1;
+    fields[first + AT] = at;
+    fields[first + COOKIE] = cookie.length;
+    fields[first + ADDRESS] = address.length;
+    fields[first + REPLY] = reply.length;
+    this.#entries += 1;
     this.#place(this.#entries, hash);
-    return this.#reply(this.#entries);
+    return block.subarray(this.#used - reply.length, this.#used);
   }
 
   /**
@@ -90,18 +95,14 @@ export class ReplyMemory {
     return this.#blocks[this.#field(number, BLOCK)] ?? NO_BLOCK;
   }
 
-  /** Where so many bytes fit. */
-  #room(bytes: number): number {
+  /** A block in which so many bytes fit behind `#used`. */
+  #blockFor(bytes: number): Buffer {
     const last = this.#blocks.at(-1);
-    if (last === undefined || this.#used + bytes > last.length) {
-      this.#blocks.push(Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, bytes)));
-      this.#used = 0;
-    }
-    return this.#used;
-  }
-
-  #write(text: string): void {
-    this.#used += this.#blocks.at(-1)?.write(text, this.#used, 'latin1') ?? 0;
+    if (last !== undefined && this.#used + bytes <= last.length) return last;
+    const block = Buffer.allocUnsafeSlow(Math.max(BLOCK_BYTES, bytes));
+    this.#blocks.push(block);
+    this.#used = 0;
+    return block;
   }
 
   #place(number: number, hash: number): void {
@@ -136,14 +137,23 @@ function hashOf(cookie: string, address: string): number {
 
 /** FNV-1a over words, with the length. Only requests of one address and one cookie are told apart by it. */
 function digestOf(payload: Buffer): number {
-  let hash = 0x811c9dc5 ^ payload.length;
+  const { length } = payload;
+  const words = new DataView(payload.buffer, payload.byteOffset, length);
+  let hash = 0x811c9dc5 ^ length;
   let at = 0;
-  for (; at + 4 <= payload.length; at += 4) hash = Math.imul(hash ^ payload.readInt32LE(at), 0x01000193);
-  for (; at < payload.length; at += 1) hash = Math.imul(hash ^ (payload[at] ?? 0), 0x01000193);
+  for (; at + 4 <= length; at += 4) hash = Math.imul(hash ^ words.getInt32(at), 0x01000193);
+  for (; at < length; at += 1) hash = Math.imul(hash ^ words.getUint8(at), 0x01000193);
   return hash;
 }
 
-const [HASH, DIGEST, PORT, BLOCK, AT, COOKIE, ADDRESS, REPLY] = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+const HASH = 0;
+const DIGEST = 1;
+const PORT = 2;
+const BLOCK = 3;
+const AT = 4;
+const COOKIE = 5;
+const ADDRESS = 6;
+const REPLY = 7;
 const FIELDS = 8;
 /** Fields and two slots. */
 const ENTRY_BYTES = 4 * (FIELDS + 2);

@@ -77,25 +77,33 @@ export class DataPlaneClient implements DataPlane {
     this.#rejectAll();
   }
 
-  async configure(configuration: Configuration): Promise<CertificatePlan> {
-    return expectKind(await this.#request({ kind: 'configure', configuration }), 'configured').certificate;
+  configure(configuration: Configuration): Promise<CertificatePlan> {
+    return this.#request(
+      { kind: 'configure', configuration },
+      'configured',
+      ({ certificate }) => certificate,
+    );
   }
 
-  async apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]> {
+  apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]> {
     const request: Outgoing = 'json' in plan ? { kind: 'written', plan } : { kind: 'apply', plan };
-    return expectKind(await this.#request(request), 'applied').bound;
+    return this.#request(request, 'applied', ({ bound }) => bound);
   }
 
-  async release(session: SessionId): Promise<SessionStats | null> {
-    return expectKind(await this.#request({ kind: 'release', session }), 'released').stats;
+  release(session: SessionId): Promise<SessionStats | null> {
+    return this.#request({ kind: 'release', session }, 'released', ({ stats }) => stats);
   }
 
-  async stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]> {
-    return expectKind(await this.#request({ kind: 'stats', sessions: [...sessions] }), 'stats').sessions;
+  stats(sessions: readonly SessionId[]): Promise<readonly SessionStats[]> {
+    return this.#request(
+      { kind: 'stats', sessions: [...sessions] },
+      'stats',
+      (response) => response.sessions,
+    );
   }
 
-  async status(): Promise<Status> {
-    return expectKind(await this.#request({ kind: 'status' }), 'status').status;
+  status(): Promise<Status> {
+    return this.#request({ kind: 'status' }, 'status', (response) => response.status);
   }
 
   async snapshots(): Promise<readonly SessionSnapshot[]> {
@@ -103,7 +111,7 @@ export class DataPlaneClient implements DataPlane {
     for (;;) {
       const after = all.at(-1)?.session ?? null;
       const request = { kind: 'snapshot', after, limit: SNAPSHOT_PAGE } as const;
-      const page = expectKind(await this.#request(request), 'snapshot');
+      const page = await this.#request(request, 'snapshot', (response) => response);
       for (const snapshot of page.sessions) all.push(snapshot);
       if (!page.more || page.sessions.length === 0) return all;
     }
@@ -113,15 +121,28 @@ export class DataPlaneClient implements DataPlane {
     const all: SessionPlan[] = [];
     for (;;) {
       const after = all.at(-1)?.session ?? null;
-      const page = expectKind(await this.#request({ kind: 'list', after, limit: PAGE }), 'sessions');
+      const request = { kind: 'list', after, limit: PAGE } as const;
+      const page = await this.#request(request, 'sessions', (response) => response);
       for (const plan of page.plans) all.push(plan);
       if (!page.more || page.plans.length === 0) return all;
     }
   }
 
-  #request(request: Outgoing): Promise<Response> {
+  /** Resolves with what `read` takes from the response. */
+  #request<K extends Response['kind'], T>(
+    request: Outgoing,
+    kind: K,
+    read: (response: Extract<Response, { kind: K }>) => T,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
-      const pending = { resolve, reject, deadline: 0 };
+      const pending: Pending = {
+        resolve: (response) => {
+          if (isKind(response, kind)) resolve(read(response));
+          else reject(unexpected(response, kind));
+        },
+        reject,
+        deadline: 0,
+      };
       if (this.#state === 'ready') {
         this.#send(request, pending);
       } else if (this.#state === 'closed') {
@@ -186,7 +207,8 @@ export class DataPlaneClient implements DataPlane {
   #hello(): void {
     const request: Request = { kind: 'hello', fingerprint: FINGERPRINT, node: this.#options.node };
     const resolve = (response: Response): void => {
-      const { boot, sessions } = expectKind(response, 'hello');
+      if (response.kind !== 'hello') throw unexpected(response, 'hello');
+      const { boot, sessions } = response;
       this.#state = 'ready';
       this.#failures = 0;
       this.#options.listener.connected(boot, sessions);
@@ -279,9 +301,8 @@ function frameOf(id: number, request: Outgoing): string {
     : encodeFrame({ id, request }).toString('latin1');
 }
 
-function expectKind<K extends Response['kind']>(response: Response, kind: K): Extract<Response, { kind: K }> {
-  if (isKind(response, kind)) return response;
-  throw new Error(`the data plane answered ${response.kind} instead of ${kind}`);
+function unexpected(response: Response, kind: Response['kind']): Error {
+  return new Error(`the data plane answered ${response.kind} instead of ${kind}`);
 }
 
 function isKind<K extends Response['kind']>(

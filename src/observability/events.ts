@@ -33,7 +33,12 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ callId, reason }, 'call refused');
     },
 
-    callEnded({ callId, createdMs }: Call, reason: EndReason, now: number, media: SessionStats | null): void {
+    callEnded(
+      { callId, createdMs }: Pick<Call, 'callId' | 'createdMs'>,
+      reason: EndReason,
+      now: number,
+      media: SessionStats | null,
+    ): void {
       const seconds = Math.max(0, (now - createdMs) / 1000);
       counters.callsEnded[reason] += 1;
       counters.callSecondsTotal += seconds;

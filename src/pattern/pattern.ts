@@ -1,6 +1,8 @@
 import type { Call } from '../call/call.js';
 import { nextDeadline } from '../call/lifecycle.js';
+import { describeCall } from '../call/statistics.js';
 import type { AnswerCommand, OfferCommand } from '../command/command.js';
+import type { CallStatistics } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import type { Facts } from '../negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
@@ -18,6 +20,8 @@ export type Pattern = {
   readonly opened: readonly number[];
   readonly call: Template<Call>;
   readonly sdp: Template<string>;
+  /** What is told of the call, without its media. */
+  readonly statistics: Template<CallStatistics>;
   readonly hasDeadline: boolean;
   readonly kinds: readonly ValueKind[];
   /** The same call with stand-ins, for the patterns of the messages that follow. */
@@ -51,13 +55,16 @@ export function patternOf(
   const plan = template((sample) => JSON.stringify(sample.plan));
   const call = template((sample) => sample.call);
   const sdp = template((sample) => sample.sdp);
-  if (plan === undefined || call === undefined || sdp === undefined) return undefined;
+  const statistics = template((sample) => describeCall(sample.call, null, null, 0));
+  if (plan === undefined || call === undefined || sdp === undefined || statistics === undefined)
+    return undefined;
   const pattern: Pattern = {
     revision: step.plan.revision,
     plan,
     opened: openedBy(one.plan),
     call,
     sdp,
+    statistics,
     hasDeadline: nextDeadline(one.call) !== undefined,
     kinds: one.kinds,
     samples: [one, other],
@@ -123,7 +130,8 @@ function isFaithful(pattern: Pattern, message: Message, step: Step): boolean {
     pattern.revision === step.plan.revision &&
     pattern.plan.fill(values) === JSON.stringify(step.plan) &&
     encodeCall(pattern.call.fill(values)) === encodeCall(call) &&
-    pattern.sdp.fill(values) === sdp
+    pattern.sdp.fill(values) === sdp &&
+    JSON.stringify(pattern.statistics.fill(values)) === JSON.stringify(describeCall(call, null, null, 0))
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import type { CallStatistics } from '../command/reply.js';
 import type { Pattern } from './pattern.js';
 
 /** A call that differs from many others in nothing but values: these, and what it has in common with the others. */
@@ -21,6 +22,11 @@ export class Repeat {
 
   call(): Call {
     return this.pattern.call.fill(this.values);
+  }
+
+  /** What `describeCall` would tell of it without its media. */
+  statistics(): CallStatistics {
+    return this.pattern.statistics.fill(this.values);
   }
 }
 

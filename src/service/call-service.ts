@@ -15,11 +15,12 @@ import type {
   QueryCommand,
 } from '../command/command.js';
 import { type CommandFailure, failure, type Reply } from '../command/reply.js';
-import type { Event, SessionStats, TimeoutReason } from '../dataplane/protocol.gen.js';
+import type { BoundLocal, Event, SessionStats, TimeoutReason } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
 import type { Counters, EndReason } from '../observability/counters.js';
+import { Deletions } from '../pattern/deletion.js';
 import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
@@ -46,6 +47,7 @@ export class CallService {
   readonly #keeper: Keeper;
   readonly #pairs: PairService;
   readonly #patterns = new Patterns();
+  readonly #deletions = new Deletions();
   readonly #startedMs: number;
   /** Offers that are about to become calls. */
   #arriving = 0;
@@ -142,12 +144,13 @@ export class CallService {
     }
   }
 
-  async #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> {
+  #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {
     const before = this.#parts.registry.held(command.callId);
-    if (before !== undefined || command.kind === 'answer') return this.#renegotiate(command, client, before);
-    const refusal = this.#refusal(command.callId);
-    if (refusal === undefined) return this.#arrival(() => this.#renegotiate(command, client, undefined));
-    return command.supportsLoadLimit ? { kind: 'loadLimit', message: refusal.message } : refusal;
+    const isNew = before === undefined && command.kind === 'offer';
+    const refusal = isNew ? this.#refusal(command.callId) : undefined;
+    if (refusal === undefined) return this.#renegotiate(command, client, before);
+    const { supportsLoadLimit } = command.kind === 'offer' ? command : { supportsLoadLimit: false };
+    return supportsLoadLimit ? { kind: 'loadLimit', message: refusal.message } : refusal;
   }
 
   async #arrival<T>(task: () => Promise<T>): Promise<T> {
@@ -159,11 +162,11 @@ export class CallService {
     }
   }
 
-  async #renegotiate(
+  #renegotiate(
     command: OfferCommand | AnswerCommand,
     client: Client,
     held: Call | Repeat | undefined,
-  ): Promise<Reply> {
+  ): Promise<Reply> | Reply {
     const facts = this.#facts();
     const repeated = held instanceof Repeat || held === undefined ? held : null;
     const pattern = repeated === null ? undefined : this.#patterns.of(command, client, repeated, facts);
@@ -179,11 +182,9 @@ export class CallService {
       case 'done':
       case 'failure':
         return negotiated;
-      case 'changed': {
+      case 'changed':
         if (before === undefined) throw new Error('a call changed that does not exist');
-        const refused = await this.#keeper.change(negotiated.call, before);
-        return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
-      }
+        return this.#change(negotiated.call, before);
       case 'step':
         pattern?.learn(negotiated);
         for (const warning of negotiated.warnings) this.#parts.events.commandWarning(command.callId, warning);
@@ -196,7 +197,14 @@ export class CallService {
     step: Step | RepeatedStep,
     before: Call | Repeat | undefined,
   ): Promise<Reply> {
-    const bound = await this.#keeper.apply(step.plan, before);
+    const arriving = before === undefined ? 1 : 0;
+    this.#arriving += arriving;
+    let bound: readonly BoundLocal[] | DataPlaneError;
+    try {
+      bound = await this.#keeper.apply(step.plan, before);
+    } finally {
+      this.#arriving -= arriving;
+    }
     if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
     const { call, sdp } = step.kind === 'step' ? complete(step, bound) : step.complete(bound);
     this.#keeper.store(call, before);
@@ -204,17 +212,22 @@ export class CallService {
     return { kind: 'sdp', sdp };
   }
 
+  async #change(after: Call, before: Call): Promise<Reply> {
+    const refused = await this.#keeper.change(after, before);
+    return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
+  }
+
   async #controlMedia(command: MediaControlCommand): Promise<Reply> {
     const before = this.#keeper.find(command.callId);
     if (before === undefined) return failure('unknownCall', 'Unknown call-ID');
     const changed = controlMedia(before, command);
-    if (changed.kind === 'failure') return changed;
-    const refused = await this.#keeper.change(changed.call, before);
-    return refused === undefined ? { kind: 'done' } : dataPlaneFailure(refused);
+    return changed.kind === 'failure' ? changed : this.#change(changed.call, before);
   }
 
   async #delete(command: DeleteCommand): Promise<Reply> {
-    const { clock, events } = this.#parts;
+    const { clock, events, registry } = this.#parts;
+    const held = registry.held(command.callId);
+    if (held instanceof Repeat && this.#deletions.endCall(held, command)) return this.#end(held, command);
     const call = this.#keeper.find(command.callId);
     const deletion = call === undefined ? NOT_FOUND : deleteParty(call, command, clock.now());
     if (call === undefined || deletion.kind === 'notFound') {
@@ -229,6 +242,18 @@ export class CallService {
     if (refused !== undefined) this.#keeper.storeAhead(deletion.call, call);
     if (deletion.kind === 'scheduled') events.deletionScheduled(deletion.call, clock.now());
     return this.#deleted(call, command, await media);
+  }
+
+  /** Ends a call nobody else is to be told of, without writing it out. */
+  async #end(held: Repeat, { fast }: DeleteCommand): Promise<Reply> {
+    const statistics = held.statistics();
+    const media = await this.#keeper.endUntold(statistics, 'deleted');
+    if (fast) return { kind: 'deleted' };
+    const atMs = this.#parts.clock.now();
+    return {
+      kind: 'deleted',
+      statistics: media === null ? { ...statistics, atMs } : { ...statistics, atMs, media },
+    };
   }
 
   async #query(command: QueryCommand): Promise<Reply> {

@@ -96,11 +96,17 @@ export class Keeper {
 
   /** Forgets the call and ends its session. */
   async end(call: Call, reason: EndReason): Promise<SessionStats | null> {
+    const media = await this.endUntold(call, reason);
+    this.#ended(call, reason, media);
+    return media;
+  }
+
+  /** The same for a call whose end nobody else is told of. */
+  async endUntold(call: Pick<Call, 'callId' | 'createdMs'>, reason: EndReason): Promise<SessionStats | null> {
     const { registry, events, clock } = this.#parts;
     registry.remove(call.callId);
     const media = await this.release(call.callId);
     events.callEnded(call, reason, clock.now(), media);
-    this.#ended(call, reason, media);
     return media;
   }
 

@@ -5,8 +5,8 @@ import { Repeat } from '../pattern/repeat.js';
 /** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
 export class CallRegistry {
   readonly #calls = new ChurningMap<string, Call | Repeat>();
-  /** The last task of each call that has any; a call at rest costs nothing here. */
-  readonly #tails = new ChurningMap<string, Promise<unknown>>();
+  /** Who waits for a turn, for each call that has a task; a call at rest costs nothing here. */
+  readonly #turns = new ChurningMap<string, (() => void)[]>();
 
   get size(): number {
     return this.#calls.size;
@@ -40,15 +40,21 @@ export class CallRegistry {
   }
 
   /** Runs `task` when all tasks of this call that came before have finished, whatever became of them. */
-  run<T>(callId: string, task: () => Promise<T>): Promise<T> {
-    const before = this.#tails.get(callId);
-    const current = before === undefined ? task() : before.then(task, task);
-    this.#tails.set(callId, current);
-    const finished = (): void => {
-      if (this.#tails.get(callId) === current) this.#tails.delete(callId);
-    };
-    current.then(finished, finished);
-    return current;
+  async run<T>(callId: string, task: () => Promise<T> | T): Promise<T> {
+    const waiting = this.#turns.get(callId);
+    if (waiting === undefined) this.#turns.set(callId, []);
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await task();
+    } finally {
+      this.#next(callId);
+    }
+  }
+
+  #next(callId: string): void {
+    const next = this.#turns.get(callId)?.shift();
+    if (next === undefined) this.#turns.delete(callId);
+    else next();
   }
 }
 

@@ -1,11 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
-import type { AnswerCommand, OfferCommand } from '../../../src/command/command.js';
+import { deleteParty } from '../../../src/call/lifecycle.js';
+import { describeCall } from '../../../src/call/statistics.js';
+import type { AnswerCommand, DeleteCommand, OfferCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS, type MediaFlags } from '../../../src/command/flags.js';
 import type { BoundLocal } from '../../../src/dataplane/protocol.gen.js';
 import type { Facts } from '../../../src/negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer } from '../../../src/negotiation/negotiate.js';
+import { Deletions } from '../../../src/pattern/deletion.js';
 import { Patterns } from '../../../src/pattern/patterns.js';
 import { Repeat } from '../../../src/pattern/repeat.js';
 import { encodeCall } from '../../../src/store/call-codec.js';
@@ -108,6 +111,7 @@ function answerOf(said: Message, callId: string, fromTag: string): AnswerCommand
 
 /** Gives every message to the patterns and to negotiation, and compares what they say. */
 class Both {
+  readonly #deletions = new Deletions();
   readonly #patterns = new Patterns();
   repeated = 0;
 
@@ -145,11 +149,34 @@ class Both {
     expect(completed.sdp).toBe(sdp);
     expect(completed.call.call()).toEqual(call);
     expect(encodeCall(completed.call.call())).toBe(encodeCall(call));
+    expect(completed.call.statistics()).toEqual(describeCall(call, null, null, 0));
+    this.#deletes(completed.call, call);
     return completed.call;
+  }
+
+  #deletes(repeat: Repeat, call: Call): void {
+    const tags = [undefined, ...call.legs.flatMap(({ tag, viaBranch }) => [tag, viaBranch]), 'nobody'];
+    for (const fromTag of tags) {
+      for (const toTag of tags) {
+        for (const delaySeconds of [0, 30]) {
+          const command: DeleteCommand = {
+            kind: 'delete',
+            callId: call.callId,
+            delaySeconds,
+            fatal: false,
+            fast: false,
+            ...(fromTag !== undefined && { fromTag }),
+            ...(toTag !== undefined && { toTag }),
+          };
+          const ends = deleteParty(call, command, 0).kind === 'call';
+          expect(this.#deletions.endCall(repeat, command)).toBe(ends);
+        }
+      }
+    }
   }
 }
 
-test('what patterns say is what negotiation says', () => {
+test('what patterns say is what negotiation says', { timeout: 60_000 }, () => {
   let repeated = 0;
   fc.assert(
     fc.property(

@@ -158,7 +158,11 @@ impl AsFd for Connection {
 fn parse(frame: &[u8]) -> Result<ToDataPlane, serde_json::Error> {
     match split_apply(frame) {
         Some((id, plan)) => {
-            let plan = serde_json::from_slice(plan)?;
+            let plan = match std::str::from_utf8(plan) {
+                // Text is checked once, not string by string.
+                Ok(plan) => serde_json::from_str(plan)?,
+                Err(_) => serde_json::from_slice(plan)?,
+            };
             Ok(ToDataPlane { id, request: Request::Apply { plan } })
         }
         None => serde_json::from_slice(frame),
