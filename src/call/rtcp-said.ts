@@ -30,6 +30,11 @@ export function unpackRtcpSaid(text: string | undefined): RtcpSaid {
   };
 }
 
+/** RFC 4585: `RTP/AVPF` and its protected kin. */
+export function hasFeedbackProfile(protocol: string): boolean {
+  return protocol.toUpperCase().endsWith('F');
+}
+
 /** The kind of feedback an `a=rtcp-fb` line speaks of, its payload type left out (RFC 4585 §4.2, 5104 §7.1). */
 export function feedbackKind(text: string): FeedbackKind {
   const [first = '', second] = text.toLowerCase().split(' ');

@@ -5,6 +5,7 @@ import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
 import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from './legs.js';
 import { unpackPayloads } from './payloads.js';
+import { hasFeedbackProfile } from './rtcp-said.js';
 import { receives, rtcpAddress, sends, streamKind } from './signalled.js';
 
 /** What `query` and `delete` tell of a call. A query for a party shows it and those it hears. */
@@ -49,7 +50,7 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
     createdMs: leg.createdMs,
     subscriptions: heard === undefined ? [] : [linkTo(heard)],
     subscribers: listeners.map(linkTo),
-    medias: leg.streams.map((stream, position) => describeStream(leg.streams, stream, position)),
+    medias: leg.streams.map((stream, position) => describeStream(call, leg, stream, position)),
   };
   if (tag !== undefined) party.tag = tag;
   if (viaBranch !== undefined) party.viaBranch = viaBranch;
@@ -69,9 +70,9 @@ function linkTo(leg: Leg): PartyLink {
   return { tag: legName(leg), type: 'offer/answer' };
 }
 
-function describeStream(streams: readonly Stream[], stream: Stream, position: number): MediaStatistics {
+function describeStream(call: Call, leg: Leg, stream: Stream, position: number): MediaStatistics {
   const said = stream.inForce;
-  const local = carrierOf(streams, stream).locals[0];
+  const local = carrierOf(leg.streams, stream).locals[0];
   const codec = unpackPayloads(said?.payloads ?? '').find(({ encoding }) => encoding !== '');
   const isSeparate = streamKind(stream) === 'rtp' && !stream.muxed && local?.span === 'pair';
   const rtcp = said?.addresses && (isSeparate ? rtcpAddress(said.addresses) : said.addresses.rtp);
@@ -79,7 +80,7 @@ function describeStream(streams: readonly Stream[], stream: Stream, position: nu
     index: position + 1,
     type: stream.type,
     protocol: said?.protocol ?? stream.protocol,
-    flags: flagsOf(stream),
+    flags: flagsOf(call, stream),
   };
   if (codec !== undefined) media.codec = `${codec.encoding}/${codec.clockRate}`;
   if (local !== undefined && said?.rejected !== true) media.stream = stream.id;
@@ -95,12 +96,14 @@ function localStatistics(address: string, rtpPort: number, isSeparate: boolean) 
   return isSeparate ? { address, rtpPort, rtcpPort: rtpPort + 1 } : { address, rtpPort };
 }
 
-function flagsOf(stream: Stream): string[] {
+function flagsOf(call: Call, stream: Stream): string[] {
   const flags = ['initialized'];
   const said = stream.inForce;
   // From the proxy's side: `send` means that it sends to the party.
   if (said === undefined || receives(said)) flags.push('send');
   if (said === undefined || sends(said)) flags.push('recv');
   if (stream.muxed) flags.push('rtcp-mux');
+  if (hasFeedbackProfile(said?.protocol ?? stream.protocol)) flags.push('RTCP feedback');
+  if (call.generateRtcp === true) flags.push('RTCP generator');
   return flags;
 }

@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'a7a20dce512c20f7';
+export const FINGERPRINT = 'd00b3b5e6982edfa';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -769,7 +769,11 @@ roundTripUs: number | null, average: MosSample | null, lowest: MosSample | null,
 /**
  * Report blocks that gave a MOS.
  */
-samples: number, };
+samples: number, 
+/**
+ * `null` without any.
+ */
+progression: MosProgression | null, };
 
 export type MosSample = { 
 /**
@@ -780,4 +784,13 @@ mos: number, jitterMs: number, lossPercent: number, roundTripUs: number, roundTr
  * Milliseconds ago.
  */
 msAgo: number, };
+
+/**
+ * Samples over time, each the mean of an interval in which there were any.
+ */
+export type MosProgression = { intervalMs: number, 
+/**
+ * At most ten, the oldest first.
+ */
+entries: Array<MosSample>, };
 

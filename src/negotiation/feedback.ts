@@ -1,4 +1,4 @@
-import { feedbackKind, packRtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
+import { feedbackKind, hasFeedbackProfile, packRtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
 import type { FeedbackKind } from '../dataplane/protocol.gen.js';
 import type { MediaView } from '../sdp/media-view.js';
 
@@ -12,10 +12,6 @@ export type FeedbackRule =
   | { readonly kind: 'offered' }
   /** What the offerer had offered is all it is told. */
   | { readonly kind: 'answered'; readonly offered: readonly FeedbackKind[] };
-
-export function hasFeedbackProfile(protocol: string): boolean {
-  return protocol.toUpperCase().endsWith('F');
-}
 
 export function ruleOfOffer(source: string, target: string): FeedbackRule {
   return isConverted(source, target) ? { kind: 'offered' } : END_TO_END;

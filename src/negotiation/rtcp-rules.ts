@@ -1,7 +1,7 @@
 import type { Call, Stream } from '../call/call.js';
-import { type RtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
+import { hasFeedbackProfile, type RtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
 import type { ReportsPlan, RtcpRules } from '../dataplane/protocol.gen.js';
-import { hasFeedbackProfile, isForBoth } from './feedback.js';
+import { isForBoth } from './feedback.js';
 
 /** What the party of a stream gets in RTCP; `null`: what its partner sends, as it is. */
 export function rtcpRules(call: Call, stream: Stream, partner: Stream): RtcpRules | null {

@@ -1,5 +1,11 @@
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../../command/reply.js';
-import type { ComponentStats, MosSample, SsrcStats, StreamStats } from '../../dataplane/protocol.gen.js';
+import type {
+  ComponentStats,
+  MosProgression,
+  MosSample,
+  SsrcStats,
+  StreamStats,
+} from '../../dataplane/protocol.gen.js';
 import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
 
 /**
@@ -37,7 +43,10 @@ function ssrcs(streams: readonly StreamStats[], atMs: number): string {
   const sources = new Map<number, SsrcStats>();
   for (const { ingress } of streams) for (const source of ingress) sources.set(source.ssrc, source);
   let text = '';
-  for (const [ssrc, source] of sources) text += dictionaryAt(String(ssrc), ssrcRecord(source, atMs));
+  for (const [ssrc, source] of sources) {
+    const progression = source.reported?.progression;
+    text += dictionaryAt(String(ssrc), ssrcRecord(source, atMs) + progressionRecord(progression, atMs));
+  }
   return text;
 }
 
@@ -238,16 +247,28 @@ function ssrcRecord(source: SsrcStats, atMs: number): string {
   );
 }
 
+/** Only here, not with each stream once more: it is the longest part of a reply. */
+function progressionRecord(progression: MosProgression | null | undefined, atMs: number): string {
+  if (progression === null || progression === undefined) return '';
+  const entry = (sample: MosSample) => dictionaryOf(mosFields(sample) + reportedAt(sample, atMs));
+  return dictionaryAt(
+    'MOS progression',
+    integerAt('interval', seconds(progression.intervalMs)) + listAt('entries', progression.entries, entry),
+  );
+}
+
 function mosRecord(key: string, sample: MosSample | null | undefined, more: string): string {
   if (sample === null || sample === undefined) return '';
-  return dictionaryAt(
-    key,
+  return dictionaryAt(key, mosFields(sample) + more);
+}
+
+function mosFields(sample: MosSample): string {
+  return (
     integerAt('MOS', whole(sample.mos * 10)) +
-      integerAt('round-trip time', roundTrip(sample.roundTripUs)) +
-      integerAt('round-trip time leg', roundTrip(sample.roundTripLegUs)) +
-      integerAt('jitter', whole(sample.jitterMs)) +
-      integerAt('packet loss', whole(sample.lossPercent)) +
-      more,
+    integerAt('round-trip time', roundTrip(sample.roundTripUs)) +
+    integerAt('round-trip time leg', roundTrip(sample.roundTripLegUs)) +
+    integerAt('jitter', whole(sample.jitterMs)) +
+    integerAt('packet loss', whole(sample.lossPercent))
   );
 }
 

@@ -55,4 +55,15 @@ describe('what a query shows', () => {
     expect(peer?.tag).toBeUndefined();
     expect(peer?.medias[0]?.advertised).toBeUndefined();
   });
+
+  test('says who has a feedback profile, and that RTCP is generated here', () => {
+    const converted = callAfter((conversation) => {
+      conversation.offer(audio(10, 4000), { transportProtocol: 'RTP/AVPF', generateRtcp: true });
+      conversation.answer(audio(20, 5000).replace('RTP/AVP', 'RTP/AVPF'));
+    });
+    const flags = describeCall(converted, null, null, 0).parties.map(({ medias }) =>
+      medias[0]?.flags.slice(3),
+    );
+    expect(flags).toEqual([['RTCP generator'], ['RTCP feedback', 'RTCP generator']]);
+  });
 });

@@ -26,6 +26,7 @@ pub mod offload;
 mod payloads;
 mod pierce;
 mod pipeline;
+mod progression;
 mod protection;
 mod quality;
 mod receiver;

@@ -3,7 +3,11 @@
 use protocol::{MosSample, ReportedQuality};
 use wire::rtcp::ReportBlock;
 
-use crate::{moment::Moment, quality};
+use crate::{
+    moment::Moment,
+    progression::{Progression, Sample},
+    quality,
+};
 
 /// Reports of one source by its receiver.
 #[derive(Debug, Default)]
@@ -22,6 +26,7 @@ pub struct Reported {
     sums: Sums,
     lowest: Option<Sample>,
     highest: Option<Sample>,
+    progression: Progression,
 }
 
 #[derive(Debug, Default)]
@@ -31,16 +36,6 @@ struct Sums {
     loss_percent: f64,
     both_us: u64,
     leg_us: u64,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Sample {
-    mos: f32,
-    jitter_ms: f32,
-    loss_percent: f32,
-    both_us: u32,
-    leg_us: u32,
-    at: Moment,
 }
 
 impl Reported {
@@ -102,6 +97,7 @@ impl Reported {
         let mos = quality::mos(f64::from(both_us) / 1000.0, jitter_ms.into(), loss_percent.into()) as f32;
         let sample = Sample { mos, jitter_ms, loss_percent, both_us, leg_us, at: now };
         self.samples += 1;
+        self.progression.add(sample);
         self.sums.mos += f64::from(mos);
         self.sums.jitter_ms += f64::from(jitter_ms);
         self.sums.loss_percent += f64::from(loss_percent);
@@ -138,20 +134,8 @@ impl Reported {
             lowest: self.lowest.map(|sample| sample.describe(now)),
             highest: self.highest.map(|sample| sample.describe(now)),
             samples: self.samples.into(),
+            progression: self.progression.describe(now),
         })
-    }
-}
-
-impl Sample {
-    fn describe(&self, now: Moment) -> MosSample {
-        MosSample {
-            mos: self.mos.into(),
-            jitter_ms: self.jitter_ms.into(),
-            loss_percent: self.loss_percent.into(),
-            round_trip_us: self.both_us.into(),
-            round_trip_leg_us: self.leg_us.into(),
-            ms_ago: now.ms_since(self.at),
-        }
     }
 }
 

@@ -165,7 +165,7 @@ fn hundreds_of_report_blocks_pass_and_book_once() {
     let parts: Vec<_> = (0..40).map(|ssrc| packets::receiver_report(ssrc, &blocks)).collect();
     let passed = pass(&mut scene, &parts[..2]);
     assert_eq!(passed, [parts[..2].concat()]);
-    assert_eq!(scene.stats(2).ingress[0].reported.unwrap().reports, 1);
+    assert_eq!(scene.stats(2).ingress[0].reported.clone().unwrap().reports, 1);
 }
 
 /// Reports of the proxy's own to Bob, Alice's end here.
@@ -217,7 +217,7 @@ fn reports_of_the_counterpart_end_here_but_are_booked() {
     let parts =
         [report, packets::canonical_name(alice, "alice@home"), packets::extended_report(alice, 4, &[1, 2])];
     assert!(pass(&mut scene, &parts).is_empty());
-    assert_eq!(scene.stats(2).ingress[0].reported.unwrap().jitter_ms, 10.0);
+    assert_eq!(scene.stats(2).ingress[0].reported.clone().unwrap().jitter_ms, 10.0);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn the_round_trip_is_measured_with_our_own_reports() {
     let answered = Block { ssrc: alice, last_sender_report: report.ntp_middle(), ..Block::default() };
     scene.net.send_rtcp(scene.bob, scene.local_rtcp(2), packets::receiver_report(bob, &[answered]));
     scene.net.settle();
-    assert!(scene.stats(1).ingress[0].reported.unwrap().round_trip_leg_us.is_some());
+    assert!(scene.stats(1).ingress[0].reported.clone().unwrap().round_trip_leg_us.is_some());
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn exchange_reports(scene: &mut Scene, kept_ms: u32, jitter: u32, fraction_lost:
 }
 
 fn reported(scene: &Scene, stream: usize) -> ReportedQuality {
-    scene.stats(stream).ingress[0].reported.unwrap()
+    scene.stats(stream).ingress[0].reported.clone().unwrap()
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_report_is_booked_on_the_source_it_is_about() {
     exchange_reports(&mut scene, 1000, 80, 64);
     let alice = reported(&scene, 1);
     assert_eq!((alice.reports, alice.lost, alice.jitter_ms, alice.loss_percent), (1, 3, 10.0, 25.0));
-    assert_eq!(scene.stats(2).egress[0].reported, Some(alice));
+    assert_eq!(scene.stats(2).egress[0].reported.as_ref(), Some(&alice));
 }
 
 #[test]
@@ -54,6 +54,8 @@ fn the_round_trip_is_that_of_the_relayed_sender_report() {
     let sample = alice.average.unwrap();
     assert!(sample.mos > 4.2 && alice.samples == 1);
     assert_eq!((alice.lowest, alice.highest), (Some(sample), Some(sample)));
+    let progression = alice.progression.unwrap();
+    assert_eq!((progression.interval_ms, progression.entries), (10_000, vec![sample]));
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn typescript_matches_the_schema() {
         MeasuredQuality,
         ReportedQuality,
         MosSample,
+        MosProgression,
     );
     let fingerprint = fingerprint(&body);
     let text = format!(

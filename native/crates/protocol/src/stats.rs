@@ -136,7 +136,7 @@ pub struct MeasuredQuality {
 }
 
 /// Quality from RTCP report blocks about this source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReportedQuality {
@@ -155,6 +155,18 @@ pub struct ReportedQuality {
     pub highest: Option<MosSample>,
     /// Report blocks that gave a MOS.
     pub samples: u64,
+    /// `null` without any.
+    pub progression: Option<MosProgression>,
+}
+
+/// Samples over time, each the mean of an interval in which there were any.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct MosProgression {
+    pub interval_ms: u64,
+    /// At most ten, the oldest first.
+    pub entries: Vec<MosSample>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -65,6 +65,7 @@ const source: SsrcStats = {
     lowest: sample({ mos: 3.9, roundTripUs: 99_999_999_999 }),
     highest: sample({ mos: 4.3 }),
     samples: 3,
+    progression: { intervalMs: 20_000, entries: [sample({ msAgo: 9000 }), sample({ mos: 3.1 })] },
   },
 };
 
@@ -240,6 +241,13 @@ describe('statistics of a call', () => {
       },
       'lowest MOS': { MOS: 39, 'reported at': 1_700_000_005 },
       'highest MOS': { MOS: 43 },
+      'MOS progression': {
+        interval: 20,
+        entries: [
+          { MOS: 42, 'reported at': 1_700_000_001 },
+          { MOS: 31, 'reported at': 1_700_000_005 },
+        ],
+      },
       measured: { 'packets lost': 5, duplicates: 1, reordered: 2, jitter: 3, MOS: 43 },
     });
   });
