@@ -102,7 +102,7 @@ fn reports_count_for_the_stream_whose_media_they_are_about() {
     let mut call = talking();
     let block = Block { fraction_lost: 64, ..about(44) };
     call.alice_sends(&receiver_report(11, &[block]));
-    let reported = call.scene.stats(2).egress[0].reported;
+    let reported = call.scene.stats(2).egress[0].reported.clone();
     assert_eq!(reported.map(|quality| quality.loss_percent), Some(25.0));
     assert!(call.scene.stats(1).egress[0].reported.is_none());
 }
