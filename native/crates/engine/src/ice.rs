@@ -10,15 +10,10 @@ use std::{
 };
 
 use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Send, Settings, State, Target};
-use protocol::{Component, IcePair, IcePlan, IceRole, IceSnapshot, IceState, IceStats};
+use protocol::{Component, IcePair, IcePlan, IceRole, IceSnapshot, IceState};
 use wire::stun::Message;
 
-use crate::{
-    io::SocketId,
-    latch::{Latch, Verdict},
-    moment::Moment,
-    stream::{Local, Stream, WayOut},
-};
+use crate::{io::SocketId, moment::Moment, stream::Local};
 
 #[derive(Debug)]
 pub struct StreamIce {
@@ -28,7 +23,7 @@ pub struct StreamIce {
     /// When the former agents are of no use any more: what is under way still arrives.
     former_ends: Option<Moment>,
     /// A pair was valid once.
-    was_valid: bool,
+    pub was_valid: bool,
     /// Handshake datagrams that were quicker than our check.
     held: Vec<Held>,
     pub reported: Option<IceState>,
@@ -48,27 +43,27 @@ struct Agents {
 }
 
 /// Our ports of each component.
-struct Ports {
-    rtp: Vec<Base>,
+pub struct Ports {
+    pub rtp: Vec<Base>,
     /// `None`: RTCP has no port of its own.
-    rtcp: Option<Vec<Base>>,
+    pub rtcp: Option<Vec<Base>>,
 }
 
 /// What else there is to know when a plan is followed.
-struct Turn<'a> {
-    now: Duration,
-    ports: Ports,
+pub struct Turn<'a> {
+    pub now: Moment,
+    pub ports: Ports,
     /// Addresses of the session's ports, where no peer can be.
-    own: &'a [SocketAddr],
+    pub own: &'a [SocketAddr],
 }
 
 impl StreamIce {
-    fn new(plan: &IcePlan, turn: &Turn<'_>, snapshot: Option<&IceSnapshot>, locals: &[Local]) -> Self {
+    pub fn new(plan: &IcePlan, turn: &Turn<'_>, snapshot: Option<&IceSnapshot>, locals: &[Local]) -> Self {
         let snapshot = snapshot.filter(|snapshot| snapshot.generation == plan.generation);
         let mut agents = Agents::new(plan, snapshot);
         agents.follow(plan, turn);
         if let Some(snapshot) = snapshot {
-            agents.resume(snapshot, turn.now, locals);
+            agents.resume(snapshot, time(turn.now), locals);
         }
         StreamIce {
             plan: plan.clone(),
@@ -81,7 +76,7 @@ impl StreamIce {
         }
     }
 
-    fn follow(&mut self, plan: &IcePlan, turn: &Turn<'_>) {
+    pub fn follow(&mut self, plan: &IcePlan, turn: &Turn<'_>) {
         let renames = |before: &Option<String>, after: &Option<String>| before.is_some() && before != after;
         let restarts = plan.generation != self.plan.generation
             || plan.local_ufrag != self.plan.local_ufrag
@@ -166,6 +161,15 @@ impl StreamIce {
         self.former.as_deref().and_then(target).or(present)
     }
 
+    /// The pair a component of this generation has settled on.
+    pub fn nominated(&self, port: Component) -> Option<Target> {
+        self.agents.agent(port)?.target().filter(|target| target.nominated)
+    }
+
+    pub fn tie_breaker(&self) -> u64 {
+        self.agents.rtp.tie_breaker()
+    }
+
     /// Keeps a handshake datagram from where a pair is about to become valid; false if there is none, or no room.
     pub fn hold(&mut self, port: Component, from: SocketAddr, datagram: &[u8]) -> bool {
         let is_expected = self.agents.agent(port).is_some_and(|agent| agent.expects(from));
@@ -185,7 +189,7 @@ impl StreamIce {
     }
 
     /// True if a packet from there is the peer's.
-    fn accepts(&self, port: Component, from: SocketAddr) -> bool {
+    pub fn accepts(&self, port: Component, from: SocketAddr) -> bool {
         let accepts = |agents: &Agents| agents.agent(port).is_some_and(|agent| agent.accepts(from));
         accepts(&self.agents) || self.former.as_deref().is_some_and(accepts)
     }
@@ -202,7 +206,7 @@ impl StreamIce {
         states.min_by_key(|state| progress(*state)).unwrap_or(IceState::Waiting)
     }
 
-    fn role(&self) -> IceRole {
+    pub fn role(&self) -> IceRole {
         match self.agents.rtp.role() {
             Role::Controlling => IceRole::Controlling,
             Role::Controlled => IceRole::Controlled,
@@ -244,7 +248,7 @@ impl Agents {
         for agent in self.each_mut() {
             let remote = Remote { credentials: credentials(ufrag, pwd), lite: plan.remote_lite };
             let candidates = plan.candidates.iter().filter_map(|text| Candidate::parse(text));
-            agent.meet(turn.now, remote, candidates.filter(is_peer));
+            agent.meet(time(turn.now), remote, candidates.filter(is_peer));
         }
     }
 
@@ -296,123 +300,6 @@ impl Agents {
 
     fn each_mut(&mut self) -> impl Iterator<Item = &mut Agent> {
         std::iter::once(&mut self.rtp).chain(&mut self.rtcp)
-    }
-}
-
-impl Stream {
-    /// Follows what a plan says of ICE; false if there is none.
-    pub fn follow_ice(
-        &mut self,
-        now: Moment,
-        plan: Option<&IcePlan>,
-        own: &[SocketAddr],
-        snapshot: Option<&IceSnapshot>,
-    ) -> bool {
-        let Some(plan) = plan else {
-            if self.ice.take().is_some() {
-                self.rtp.latch = Latch::new(now);
-                self.rtcp.latch = Latch::new(now);
-            }
-            return false;
-        };
-        let turn = Turn { now: time(now), ports: self.ports(), own };
-        match &mut self.ice {
-            Some(ice) => ice.follow(plan, &turn),
-            None => {
-                self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals)));
-                for half in [&mut self.rtp, &mut self.rtcp] {
-                    // Within a call, media stays where it is until a pair is valid; but a source that only sent
-                    // packets may be anybody.
-                    if half.latch.confirmed() != half.latch.signalled() {
-                        half.latch.pin(None);
-                    }
-                }
-            }
-        }
-        self.aim(now);
-        true
-    }
-
-    /// Has packets go where the agents say; true if that is elsewhere than before.
-    pub fn aim(&mut self, now: Moment) -> bool {
-        let Some(ice) = &mut self.ice else { return false };
-        ice.tidy(now);
-        let (rtp, rtcp) = (ice.target(Component::Rtp), ice.target(Component::Rtcp));
-        if rtp.is_none() && !ice.was_valid {
-            return false;
-        }
-        ice.was_valid = true;
-        let mut changed = false;
-        for (half, target) in [(&mut self.rtp, rtp), (&mut self.rtcp, rtcp)] {
-            let place = target.map(|target| target.remote);
-            if half.latch.destination() != place || half.latch.source() != place {
-                half.latch.pin(place);
-                changed = true;
-            }
-        }
-        if let Some(rtp) = rtp {
-            let rtcp = rtcp.map(|target| SocketId(target.base));
-            self.way_out = Some(WayOut { rtp: SocketId(rtp.base), rtcp, ipv4: rtp.remote.is_ipv4() });
-        }
-        changed
-    }
-
-    /// Whether a source is the peer; learns nothing.
-    pub fn admit_validated(&mut self, port: Component, from: SocketAddr) -> Verdict {
-        let known = self.half_mut(port).latch.source();
-        let Some(ice) = &self.ice else { return Verdict::Foreign };
-        if known == Some(from) || ice.accepts(port, from) {
-            Verdict::Accepted
-        } else if known.is_none() {
-            Verdict::Closed
-        } else {
-            Verdict::Foreign
-        }
-    }
-
-    pub fn ice_stats(&self) -> Option<IceStats> {
-        let ice = self.ice.as_ref()?;
-        Some(IceStats {
-            state: ice.state(),
-            role: ice.role(),
-            generation: ice.plan.generation,
-            rtp: self.pair(ice.target(Component::Rtp)),
-            rtcp: self.pair(ice.target(Component::Rtcp)),
-        })
-    }
-
-    /// What it takes to go on with the nominated pairs; `None` before there are any.
-    pub fn ice_snapshot(&self) -> Option<IceSnapshot> {
-        let ice = self.ice.as_ref()?;
-        let nominated = |port| ice.agents.agent(port)?.target().filter(|target| target.nominated);
-        let rtp = self.pair(nominated(Component::Rtp));
-        let rtcp = self.pair(nominated(Component::Rtcp));
-        (rtp.is_some() || rtcp.is_some()).then(|| IceSnapshot {
-            generation: ice.plan.generation,
-            role: ice.role(),
-            tie_breaker: format!("{:016x}", ice.agents.rtp.tie_breaker()),
-            rtp,
-            rtcp,
-        })
-    }
-
-    fn pair(&self, target: Option<Target>) -> Option<IcePair> {
-        let Target { base, remote, .. } = target?;
-        let local = self.locals.iter().find(|local| local.sockets().any(|socket| socket.0 == base))?;
-        Some(IcePair { local: local.id, remote })
-    }
-
-    fn ports(&self) -> Ports {
-        let base = |socket: SocketId, local: &Local, port: u16| Base {
-            id: socket.0,
-            address: SocketAddr::new(local.address, port),
-        };
-        let rtp = self.locals.iter().map(|local| base(local.rtp, local, local.port)).collect();
-        let rtcp = || {
-            let of = |local: &Local| Some(base(local.rtcp?, local, local.port.wrapping_add(1)));
-            self.locals.iter().filter_map(of).collect()
-        };
-        Ports { rtp, rtcp: self.has_rtcp_half().then(rtcp) }
     }
 }
 

@@ -40,6 +40,7 @@ mod source;
 mod stats;
 mod stream;
 mod timers;
+mod validated;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

@@ -1,0 +1,130 @@
+//! What ICE decides for its stream: where packets go, who the peer is, what is told of it.
+
+use std::net::SocketAddr;
+
+use ice::{Base, Target};
+use protocol::{Component, IcePair, IcePlan, IceSnapshot, IceStats};
+
+use crate::{
+    ice::{Ports, StreamIce, Turn},
+    io::SocketId,
+    latch::{Latch, Verdict},
+    moment::Moment,
+    stream::{Local, Stream, WayOut},
+};
+
+impl Stream {
+    /// Follows what a plan says of ICE; false if there is none.
+    pub fn follow_ice(
+        &mut self,
+        now: Moment,
+        plan: Option<&IcePlan>,
+        own: &[SocketAddr],
+        snapshot: Option<&IceSnapshot>,
+    ) -> bool {
+        let Some(plan) = plan else {
+            if self.ice.take().is_some() {
+                self.rtp.latch = Latch::new(now);
+                self.rtcp.latch = Latch::new(now);
+            }
+            return false;
+        };
+        let turn = Turn { now, ports: self.ports(), own };
+        match &mut self.ice {
+            Some(ice) => ice.follow(plan, &turn),
+            None => {
+                self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals)));
+                for half in [&mut self.rtp, &mut self.rtcp] {
+                    // Within a call, media stays where it is until a pair is valid; but a source that only sent
+                    // packets may be anybody.
+                    if half.latch.confirmed() != half.latch.signalled() {
+                        half.latch.pin(None);
+                    }
+                }
+            }
+        }
+        self.aim(now);
+        true
+    }
+
+    /// Has packets go where the agents say; true if that is elsewhere than before.
+    pub fn aim(&mut self, now: Moment) -> bool {
+        let Some(ice) = &mut self.ice else { return false };
+        ice.tidy(now);
+        let (rtp, rtcp) = (ice.target(Component::Rtp), ice.target(Component::Rtcp));
+        if rtp.is_none() && !ice.was_valid {
+            return false;
+        }
+        ice.was_valid = true;
+        let mut changed = false;
+        for (half, target) in [(&mut self.rtp, rtp), (&mut self.rtcp, rtcp)] {
+            let place = target.map(|target| target.remote);
+            if half.latch.destination() != place || half.latch.source() != place {
+                half.latch.pin(place);
+                changed = true;
+            }
+        }
+        if let Some(rtp) = rtp {
+            let rtcp = rtcp.map(|target| SocketId(target.base));
+            self.way_out = Some(WayOut { rtp: SocketId(rtp.base), rtcp, ipv4: rtp.remote.is_ipv4() });
+        }
+        changed
+    }
+
+    /// Whether a source is the peer; learns nothing.
+    pub fn admit_validated(&mut self, port: Component, from: SocketAddr) -> Verdict {
+        let known = self.half_mut(port).latch.source();
+        let Some(ice) = &self.ice else { return Verdict::Foreign };
+        if known == Some(from) || ice.accepts(port, from) {
+            Verdict::Accepted
+        } else if known.is_none() {
+            Verdict::Closed
+        } else {
+            Verdict::Foreign
+        }
+    }
+
+    pub fn ice_stats(&self) -> Option<IceStats> {
+        let ice = self.ice.as_ref()?;
+        Some(IceStats {
+            state: ice.state(),
+            role: ice.role(),
+            generation: ice.plan().generation,
+            rtp: self.pair(ice.target(Component::Rtp)),
+            rtcp: self.pair(ice.target(Component::Rtcp)),
+        })
+    }
+
+    /// What it takes to go on with the nominated pairs; `None` before there are any.
+    pub fn ice_snapshot(&self) -> Option<IceSnapshot> {
+        let ice = self.ice.as_ref()?;
+        let rtp = self.pair(ice.nominated(Component::Rtp));
+        let rtcp = self.pair(ice.nominated(Component::Rtcp));
+        (rtp.is_some() || rtcp.is_some()).then(|| IceSnapshot {
+            generation: ice.plan().generation,
+            role: ice.role(),
+            tie_breaker: format!("{:016x}", ice.tie_breaker()),
+            rtp,
+            rtcp,
+        })
+    }
+
+    fn pair(&self, target: Option<Target>) -> Option<IcePair> {
+        let Target { base, remote, .. } = target?;
+        let local = self.locals.iter().find(|local| local.sockets().any(|socket| socket.0 == base))?;
+        Some(IcePair { local: local.id, remote })
+    }
+
+    fn ports(&self) -> Ports {
+        let base = |socket: SocketId, local: &Local, port: u16| Base {
+            id: socket.0,
+            address: SocketAddr::new(local.address, port),
+        };
+        let rtp = self.locals.iter().map(|local| base(local.rtp, local, local.port)).collect();
+        let rtcp = || {
+            let of = |local: &Local| Some(base(local.rtcp?, local, local.port.wrapping_add(1)));
+            self.locals.iter().filter_map(of).collect()
+        };
+        Ports { rtp, rtcp: self.has_rtcp_half().then(rtcp) }
+    }
+}
