@@ -10,7 +10,7 @@
 
 #define MOST_DROPPED 3000
 #define MOST_MISORDERED 100
-#define LOCK_ATTEMPTS 32
+#define LOCK_ATTEMPTS 8
 
 static __always_inline __u64 expected(const struct relay_state *s)
 {
@@ -101,30 +101,37 @@ struct measured {
 	__u64 epoch_ns;
 	__u32 timestamp;
 	__u32 length;
-	struct relay_payload payload;
+	__u32 clock_rate;
 	__u16 sequence;
+	__u8 payload_type;
+	__u8 times;
 };
 
-/* Two cores may have packets of one source at once; who writes is alone, and readers see whole values. */
-static __always_inline int lock(struct relay_state *s)
+/*
+ * Two cores may have packets of one source at once; who writes is alone, and readers see whole values. Functions of their
+ * own are verified once, apart.
+ */
+__attribute__((noinline)) int lock_state(struct relay_state *s)
 {
+	if (!s)
+		return 0;
+#pragma unroll
 	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
-		__u32 version = *(volatile __u32 *)&s->version;
+		__u32 even = *(volatile __u32 *)&s->version & ~1;
 
-		if (!(version & 1) && __sync_val_compare_and_swap(&s->version, version, version + 1) == version)
+		if (__sync_val_compare_and_swap(&s->version, even, even + 1) == even)
 			return 1;
 	}
 	return 0;
 }
 
-/* A function of its own: verified once, apart. */
 __attribute__((noinline)) int measure(struct relay_state *s, const struct measured *m)
 {
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!s || !m)
 		return 0;
-	if (!lock(s)) {
+	if (!lock_state(s)) {
 		__sync_fetch_and_add(&s->unmeasured_packets, 1);
 		__sync_fetch_and_add(&s->unmeasured_bytes, m->length);
 		return 0;
@@ -134,10 +141,10 @@ __attribute__((noinline)) int measure(struct relay_state *s, const struct measur
 	s->last_seen_ns = now;
 	s->last_sequence = m->sequence;
 	s->last_timestamp = m->timestamp;
-	if (m->payload.times) {
-		s->payload_type = m->payload.arrives_as;
-		if (s->clock_rate != m->payload.clock_rate) {
-			s->clock_rate = m->payload.clock_rate;
+	if (m->times) {
+		s->payload_type = m->payload_type;
+		if (s->clock_rate != m->clock_rate) {
+			s->clock_rate = m->clock_rate;
 			s->has_transit = 0;
 		}
 		if (s->clock_rate)

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Reading a frame up to the fixed RTP header, and checksums. */
+/*
+ * Reading a frame up to the fixed RTP header. No packet pointer moves by a variable distance: only CAP_PERFMON would allow
+ * that.
+ */
 #pragma once
+
+#include <linux/bpf.h>
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -18,7 +23,7 @@
 #define IPV4_DONT_FRAGMENT 0x4000
 #define RTP_EXTENSION 0x10
 #define RTP_CSRCS 0x0f
-#define LONGEST_OPEN 1472 /* of a datagram whose checksum has to be made, in bytes */
+#define LONGEST_OPEN 1472 /* bytes of a datagram whose checksum has to be made */
 
 struct ethernet {
 	__u16 destination[3];
@@ -43,6 +48,7 @@ struct arrival {
 	struct relay_key key;
 	struct udphdr *udp;
 	struct rtp_header *rtp;
+	__u32 length;  /* of the frame */
 	__u32 headers; /* bytes before the UDP header */
 	__u32 udp_length;
 };
@@ -91,6 +97,7 @@ static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at,
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
 		return PASSED_FRAGMENT;
 	a->udp = (void *)(ip + 1);
+	a->headers += sizeof(*ip);
 	a->udp_length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
 	map_ipv4(a->key.local, ip->daddr);
 	map_ipv4(a->key.source, ip->saddr);
@@ -118,6 +125,7 @@ static __always_inline enum relay_outcome read_ipv6(struct arrival *a, void *at,
 		return PASSED_OTHER;
 	}
 	a->udp = (void *)(ip + 1);
+	a->headers += sizeof(*ip);
 	a->udp_length = bpf_ntohs(ip->payload_len);
 	copy_ipv6(a->key.local, &ip->daddr);
 	copy_ipv6(a->key.source, &ip->saddr);
@@ -130,7 +138,7 @@ static __always_inline enum relay_outcome read_udp(struct arrival *a, void *end)
 
 	if ((void *)(udp + 1) > end)
 		return PASSED_MALFORMED;
-	if (a->udp_length != bpf_ntohs(udp->len) || (void *)udp + a->udp_length > end)
+	if (a->udp_length != bpf_ntohs(udp->len) || a->headers + a->udp_length > a->length)
 		return PASSED_MALFORMED;
 	a->key.local_port = udp->dest;
 	a->key.source_port = udp->source;
@@ -138,7 +146,7 @@ static __always_inline enum relay_outcome read_udp(struct arrival *a, void *end)
 }
 
 /* The same packets as for the engine (wire/src/demux.rs and rtp.rs), but no payload types 64 to 95 (RFC 5761 §4). */
-static __always_inline enum relay_outcome read_rtp(struct arrival *a, void *end)
+static __always_inline enum relay_outcome read_rtp(struct arrival *a, struct xdp_md *ctx, void *end)
 {
 	struct rtp_header *rtp = (void *)(a->udp + 1);
 	__u32 length = sizeof(*rtp);
@@ -153,9 +161,9 @@ static __always_inline enum relay_outcome read_rtp(struct arrival *a, void *end)
 		return PASSED_RTCP;
 	length += (rtp->first & RTP_CSRCS) * 4;
 	if (rtp->first & RTP_EXTENSION) {
-		__be16 *extension = (void *)rtp + length;
+		__be16 extension[2];
 
-		if ((void *)(extension + 2) > end)
+		if (bpf_xdp_load_bytes(ctx, a->headers + sizeof(*a->udp) + length, extension, sizeof(extension)))
 			return PASSED_NOT_RTP;
 		length += 4 + bpf_ntohs(extension[1]) * 4;
 	}
@@ -174,10 +182,11 @@ static __always_inline int is_ours(const struct ethernet *ethernet, const struct
 }
 
 /* FORWARDED: it is RTP of whatever source. Else the reason why it goes up. */
-static __always_inline enum relay_outcome read_frame(struct arrival *a, void *data, void *end,
+static __always_inline enum relay_outcome read_frame(struct arrival *a, struct xdp_md *ctx,
 						     const struct relay_device *device)
 {
-	struct ethernet *ethernet = data;
+	void *end = (void *)(long)ctx->data_end;
+	struct ethernet *ethernet = (void *)(long)ctx->data;
 	enum relay_outcome outcome;
 	__be16 protocol;
 	void *at;
@@ -186,6 +195,7 @@ static __always_inline enum relay_outcome read_frame(struct arrival *a, void *da
 		return PASSED_OTHER;
 	protocol = ethernet->protocol;
 	at = ethernet + 1;
+	a->headers = sizeof(*ethernet);
 #pragma unroll
 	for (int tags = 0; tags < MOST_TAGS; tags++) {
 		struct vlan_tag *vlan = at;
@@ -196,6 +206,7 @@ static __always_inline enum relay_outcome read_frame(struct arrival *a, void *da
 			return PASSED_MALFORMED;
 		protocol = vlan->protocol;
 		at = vlan + 1;
+		a->headers += sizeof(*vlan);
 	}
 	if (protocol == bpf_htons(ETH_P_IP))
 		outcome = read_ipv4(a, at, end);
@@ -205,9 +216,9 @@ static __always_inline enum relay_outcome read_frame(struct arrival *a, void *da
 		outcome = PASSED_OTHER;
 	if (outcome != FORWARDED)
 		return outcome;
+	a->length = bpf_xdp_get_buff_len(ctx);
 	outcome = read_udp(a, end);
 	if (outcome != FORWARDED)
 		return outcome;
-	a->headers = (void *)a->udp - data;
-	return read_rtp(a, end);
+	return read_rtp(a, ctx, end);
 }

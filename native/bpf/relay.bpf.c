@@ -43,16 +43,16 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
+	__uint(max_entries, MOST_DEVICES);
 	__type(key, __u32);
 	__type(value, struct relay_device);
 } devices SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 64);
+	__uint(max_entries, MOST_DEVICES * OUTCOMES);
 	__type(key, __u32);
-	__type(value, struct relay_counters);
+	__type(value, __u64);
 } counters SEC(".maps");
 
 /* How a packet shall leave; all decided before it is touched. */
@@ -68,15 +68,19 @@ struct departure {
 	__u8 tagged;
 };
 
-/* The place of a payload type in the rule's table. A function of its own: verified once, apart. */
-__attribute__((noinline)) __u32 find_payload(const struct relay_rule *rule, __u32 type)
+/* The rule's word for a payload type. A function of its own: verified once, apart. */
+__attribute__((noinline)) __u64 find_payload(const struct relay_rule *rule, __u32 type)
 {
+	__u64 wanted = (__u64)(type & 0x7f) << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN;
+	const __u64 *payload;
+
 	if (!rule)
-		return MOST_PAYLOADS;
-	for (__u32 i = 0; i < MOST_PAYLOADS; i++)
-		if (i < rule->payload_count && rule->payloads[i].arrives_as == type)
-			return i;
-	return MOST_PAYLOADS;
+		return 0;
+	payload = rule->payloads;
+	for (__u32 i = 0; i < MOST_PAYLOADS; i++, payload++)
+		if ((*payload & (0xffULL << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN)) == wanted)
+			return *payload;
+	return 0;
 }
 
 /* False while it changes. */
@@ -255,17 +259,17 @@ static __always_inline int write_frame(void *data, void *end, const struct depar
 
 static __always_inline enum relay_outcome relay(struct xdp_md *ctx, const struct relay_device *device, int *verdict)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const struct relay_rule *rule;
+	void *data, *end;
 	struct relay_state *state;
 	enum relay_outcome outcome;
 	struct measured measured;
 	struct arrival a;
 	struct departure d;
-	__u32 payload;
+	__u64 payload;
 	int shift;
 
-	outcome = read_frame(&a, data, end, device);
+	outcome = read_frame(&a, ctx, device);
 	if (outcome != FORWARDED)
 		return outcome;
 	rule = bpf_map_lookup_elem(&rules, &a.key);
@@ -273,14 +277,16 @@ static __always_inline enum relay_outcome relay(struct xdp_md *ctx, const struct
 		return PASSED_NO_RULE;
 	state = bpf_map_lookup_elem(&states, &rule->index);
 	payload = find_payload(rule, a.rtp->second & 0x7f);
-	if (!state || payload >= MOST_PAYLOADS)
+	if (!state || !payload)
 		return PASSED_PAYLOAD_TYPE;
-	measured.payload = rule->payloads[payload];
+	measured.payload_type = a.rtp->second & 0x7f;
+	measured.times = !!(payload & PAYLOAD_TIMES);
+	measured.clock_rate = payload >> PAYLOAD_CLOCK_RATE;
 	measured.epoch_ns = rule->epoch_ns;
 	measured.sequence = bpf_ntohs(a.rtp->sequence);
 	measured.timestamp = bpf_ntohl(a.rtp->timestamp);
 	measured.length = a.udp_length - sizeof(struct udphdr);
-	outcome = plan(&d, &a, rule, measured.payload.leaves_as, device, ctx);
+	outcome = plan(&d, &a, rule, payload & PAYLOAD_LEAVES_AS, device, ctx);
 	if (outcome != FORWARDED)
 		return outcome;
 	shift = (int)a.headers - (int)d.headers;
@@ -302,16 +308,18 @@ int tandem_relay(struct xdp_md *ctx)
 {
 	__u32 ingress = ctx->ingress_ifindex;
 	const struct relay_device *device = bpf_map_lookup_elem(&devices, &ingress);
-	struct relay_counters *count;
 	enum relay_outcome outcome;
 	int verdict = XDP_PASS;
+	__u32 counter;
+	__u64 *count;
 
 	if (!device)
 		return XDP_PASS;
 	outcome = relay(ctx, device, &verdict);
-	count = bpf_map_lookup_elem(&counters, &device->slot);
-	if (count && outcome < OUTCOMES)
-		count->packets[outcome]++;
+	counter = device->slot * OUTCOMES + outcome;
+	count = bpf_map_lookup_elem(&counters, &counter);
+	if (count)
+		++*count;
 	return verdict;
 }
 

@@ -20,12 +20,13 @@ struct relay_key {
 	__be32 ssrc;
 };
 
-struct relay_payload {
-	__u8 arrives_as;
-	__u8 leaves_as;
-	__u8 times; /* its timestamps tell of jitter */
-	__u8 unused;
-	__u32 clock_rate;
+/* A payload type that may pass, as one word; 0: none. */
+enum relay_payload {
+	PAYLOAD_LEAVES_AS = 0xff,
+	PAYLOAD_TIMES = 0x100, /* its timestamps tell of jitter */
+	PAYLOAD_KNOWN = 0x200,
+	PAYLOAD_ARRIVES_AS = 16, /* bits further up */
+	PAYLOAD_CLOCK_RATE = 32,
 };
 
 enum relay_rule_flags {
@@ -51,10 +52,9 @@ struct relay_rule {
 	__u16 change;	 /* what new addresses and ports add to the checksum's sum */
 	__u16 ip_header; /* sum of an IPv4 header of what leaves, total length 0 */
 	__u8 flags;
-	__u8 payload_count;
-	__u8 unused[10];
+	__u8 unused[11];
 	__u64 epoch_ns;
-	struct relay_payload payloads[MOST_PAYLOADS];
+	__u64 payloads[MOST_PAYLOADS];
 };
 
 /* The measurement of a rule's packets, the same as the engine's (source.rs). */
@@ -141,6 +141,5 @@ enum relay_outcome {
 	OUTCOMES,
 };
 
-struct relay_counters {
-	__u64 packets[OUTCOMES];
-};
+/* Interfaces that may be counted; the counters of one lie together, one per outcome. */
+#define MOST_DEVICES 64

@@ -31,6 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn compile(source: &Path, object: &Path) -> Result<(), String> {
     let mut clang = Command::new("clang");
     clang.args(["-O2", "-g", "-Wall", "-Wextra", "-Werror", "-target", "bpfel", "-mcpu=v3", "-c"]);
+    // Without CAP_PERFMON no pointer's place on the stack may become half a pointer and half a number.
+    clang.args(["-mllvm", "-no-stack-slot-sharing"]);
     // Debian's place of asm/types.h, which clang does not look at for this target.
     let machine = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     clang.arg(format!("-I/usr/include/{machine}-linux-gnu"));

@@ -185,12 +185,11 @@ impl FastPath {
         let inner = self.lock();
         let counters = inner.covered.iter().filter_map(|covered| {
             let device = inner.kernel.devices.get(&covered.attached, 0).ok()?;
-            let counted = inner.kernel.counters.get(&device.slot, 0).ok()?;
-            let total = |outcome: usize| counted.iter().map(|core| core[outcome]).sum();
+            let counted = inner.kernel.counters(device.slot);
             Some(DeviceCounters {
                 device: covered.report.device.clone(),
-                forwarded: total(0),
-                passed: OUTCOMES.iter().enumerate().skip(1).map(|(at, name)| (*name, total(at))).collect(),
+                forwarded: counted[0],
+                passed: OUTCOMES.into_iter().zip(counted).skip(1).collect(),
             })
         });
         counters.collect()

@@ -9,7 +9,7 @@ use aya::{
 };
 
 use crate::{
-    layout::{Counters, Device, Hop, Key, RuleValue, State},
+    layout::{Device, Hop, Key, OUTCOMES, RuleValue, State},
     mapped::MappedArray,
     report::OpenError,
 };
@@ -22,7 +22,7 @@ pub struct Kernel {
     ebpf: Ebpf,
     pub rules: HashMap<MapData, Key, RuleValue>,
     pub devices: HashMap<MapData, u32, Device>,
-    pub counters: PerCpuArray<MapData, Counters>,
+    counters: PerCpuArray<MapData, u64>,
     hops: Option<MappedArray<Hop>>,
 }
 
@@ -66,6 +66,13 @@ impl Kernel {
     /// The next hops, once.
     pub fn take_hops(&mut self) -> io::Result<MappedArray<Hop>> {
         self.hops.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// What became of the packets of a device, one count per outcome, in their order.
+    pub fn counters(&self, slot: u32) -> Vec<u64> {
+        let first = slot * OUTCOMES.len() as u32;
+        let each = (first..).take(OUTCOMES.len());
+        each.map(|index| self.counters.get(&index, 0).map_or(0, |cores| cores.iter().sum())).collect()
     }
 
     pub fn program(&mut self) -> Result<&mut Xdp, OpenError> {

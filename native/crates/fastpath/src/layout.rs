@@ -23,16 +23,6 @@ pub struct Key {
 }
 
 #[repr(C)]
-#[derive(Debug, Clone, Copy, Default)]
-pub struct PayloadValue {
-    pub arrives_as: u8,
-    pub leaves_as: u8,
-    pub times: u8,
-    pub unused: u8,
-    pub clock_rate: u32,
-}
-
-#[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct RuleValue {
     pub from: [u8; 16],
@@ -52,10 +42,9 @@ pub struct RuleValue {
     pub change: u16,
     pub ip_header: u16,
     pub flags: u8,
-    pub payload_count: u8,
-    pub unused: [u8; 10],
+    pub unused: [u8; 11],
     pub epoch_ns: u64,
-    pub payloads: [PayloadValue; MOST_PAYLOADS],
+    pub payloads: [u64; MOST_PAYLOADS],
 }
 
 #[repr(C)]
@@ -114,6 +103,8 @@ pub struct Device {
 
 pub const RULE_LEAVES_AS_IPV4: u8 = 1;
 pub const RULE_REWRITES: u8 = 2;
+const PAYLOAD_TIMES: u64 = 0x100;
+const PAYLOAD_KNOWN: u64 = 0x200;
 pub const HOP_RESOLVED: u8 = 1;
 pub const HOP_TAGGED: u8 = 2;
 pub const HOP_SENDS_FRAMES: u8 = 4;
@@ -139,8 +130,6 @@ pub const OUTCOMES: [&str; 16] = [
     "interface",
     "failed",
 ];
-
-pub type Counters = [u64; OUTCOMES.len()];
 
 // SAFETY: plain integers and arrays of them, without padding, any bit pattern is a value.
 unsafe impl Pod for Key {}
@@ -185,15 +174,9 @@ impl RuleValue {
             .plus(ports(rule.from, rule.to))
             .minus(addresses_in)
             .minus(ports(rule.local, rule.source));
-        let mut payloads = [PayloadValue::default(); MOST_PAYLOADS];
+        let mut payloads = [0; MOST_PAYLOADS];
         for (value, payload) in payloads.iter_mut().zip(&rule.payloads) {
-            *value = PayloadValue {
-                arrives_as: payload.arrives_as,
-                leaves_as: payload.leaves_as & 0x7f,
-                times: payload.times.into(),
-                unused: 0,
-                clock_rate: payload.clock_rate,
-            };
+            *value = word(payload);
         }
         let as_ipv4 = if rule.from.is_ipv4() { RULE_LEAVES_AS_IPV4 } else { 0 };
         let rewrites = if rule.rewrite == Rewrite::default() { 0 } else { RULE_REWRITES };
@@ -215,8 +198,7 @@ impl RuleValue {
             change: change.folded(),
             ip_header: ip_header(rule.tos, way.ttl).plus(addresses_out).folded(),
             flags: as_ipv4 | rewrites,
-            payload_count: rule.payloads.len().min(MOST_PAYLOADS) as u8,
-            unused: [0; 10],
+            unused: [0; 11],
             epoch_ns: rule.epoch_ns,
             payloads,
         }
@@ -224,7 +206,6 @@ impl RuleValue {
 
     /// The rule this entry was made of.
     pub fn rule(&self, key: &Key) -> Rule {
-        let payloads = self.payloads[..usize::from(self.payload_count).min(MOST_PAYLOADS)].iter();
         let ssrc = u32::from_be_bytes(self.ssrc);
         Rule {
             local: address(key.local, key.local_port),
@@ -233,14 +214,7 @@ impl RuleValue {
             from: address(self.from, self.from_port),
             to: address(self.to, self.to_port),
             tos: self.tos,
-            payloads: payloads
-                .map(|value| Payload {
-                    arrives_as: value.arrives_as,
-                    leaves_as: value.leaves_as,
-                    clock_rate: value.clock_rate,
-                    times: value.times != 0,
-                })
-                .collect(),
+            payloads: self.payloads.iter().filter(|word| **word != 0).map(payload).collect(),
             rewrite: Rewrite {
                 ssrc: (self.ssrc != key.ssrc).then_some(ssrc),
                 sequence_offset: self.sequence_offset,
@@ -316,6 +290,22 @@ pub fn mapped(address: IpAddr) -> [u8; 16] {
         IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
         IpAddr::V6(address) => address.octets(),
     }
+}
+
+/// A payload type as the program finds it.
+fn word(payload: &Payload) -> u64 {
+    let times = if payload.times { PAYLOAD_TIMES } else { 0 };
+    u64::from(payload.leaves_as & 0x7f)
+        | times
+        | PAYLOAD_KNOWN
+        | u64::from(payload.arrives_as) << 16
+        | u64::from(payload.clock_rate) << 32
+}
+
+fn payload(word: &u64) -> Payload {
+    let [leaves_as, _, arrives_as, _, ..] = word.to_le_bytes();
+    let (clock_rate, times) = ((word >> 32) as u32, word & PAYLOAD_TIMES != 0);
+    Payload { arrives_as, leaves_as, clock_rate, times }
 }
 
 fn address(octets: [u8; 16], port: [u8; 2]) -> SocketAddr {
