@@ -2,6 +2,7 @@
 //! peer, to one known receiver. Whatever no rule owns goes up untouched.
 
 mod attach;
+mod benchmark;
 mod fast_path;
 mod frame;
 mod hops;
@@ -20,6 +21,7 @@ mod topology;
 #[cfg(test)]
 mod program_test;
 
+pub use benchmark::{Timing, time_program};
 pub use fast_path::{FastPath, Options};
 pub use pins::{Cleaned, clean};
 pub use report::{DeviceCounters, InstallError, InterfaceReport, Mode, OpenError};
