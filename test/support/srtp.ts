@@ -5,12 +5,13 @@ const SALT_BYTES = 14;
 const TAG_BYTES = 10;
 const HEADER_BYTES = 12;
 
-/** AES_CM_128_HMAC_SHA1_80 for one direction of one source (RFC 3711), RTP without extensions only. */
+/** AES_CM_128_HMAC_SHA1_80 for one direction (RFC 3711), RTP without extensions only. */
 export class SrtpContext {
   readonly #key: Buffer;
   readonly #salt: Buffer;
   readonly #authentication: Buffer;
-  #highest: number | undefined;
+  /** By source. */
+  readonly #highest = new Map<number, number>();
 
   constructor(keyAndSalt: Buffer) {
     const master = keyAndSalt.subarray(0, KEY_BYTES);
@@ -22,7 +23,7 @@ export class SrtpContext {
 
   protect(packet: Buffer): Buffer {
     const index = this.#indexOf(packet);
-    this.#highest = index;
+    this.#highest.set(packet.readUInt32BE(8), index);
     const encrypted = Buffer.concat([packet.subarray(0, HEADER_BYTES), this.#crypt(packet, index)]);
     return Buffer.concat([encrypted, this.#tag(encrypted, index)]);
   }
@@ -33,18 +34,20 @@ export class SrtpContext {
     const packet = datagram.subarray(0, -TAG_BYTES);
     const index = this.#indexOf(packet);
     if (!timingSafeEqual(this.#tag(packet, index), datagram.subarray(-TAG_BYTES))) return undefined;
-    if (this.#highest !== undefined && index <= this.#highest) return undefined;
-    this.#highest = index;
+    const ssrc = packet.readUInt32BE(8);
+    if (index <= (this.#highest.get(ssrc) ?? -1)) return undefined;
+    this.#highest.set(ssrc, index);
     return Buffer.concat([packet.subarray(0, HEADER_BYTES), this.#crypt(packet, index)]);
   }
 
   /** Of the possible indices the one nearest to the highest so far. */
   #indexOf(packet: Buffer): number {
     const sequence = packet.readUInt16BE(2);
-    if (this.#highest === undefined) return sequence;
-    const cycle = Math.floor(this.#highest / CYCLE);
+    const highest = this.#highest.get(packet.readUInt32BE(8));
+    if (highest === undefined) return sequence;
+    const cycle = Math.floor(highest / CYCLE);
     const candidates = [cycle - 1, cycle, cycle + 1].map((candidate) => candidate * CYCLE + sequence);
-    const distance = (index: number): number => Math.abs(index - (this.#highest ?? 0));
+    const distance = (index: number): number => Math.abs(index - highest);
     return candidates.reduce(
       (best, index) => (index >= 0 && distance(index) < distance(best) ? index : best),
       sequence,
