@@ -152,6 +152,8 @@ export type Stream = {
   readonly bundle?: number;
   /** The same as our last offer to the party has it, if the stream was in its group. */
   readonly bundleOffer?: number;
+  /** The header extension for the MID in our last offer is ours alone: the other party does not know it. */
+  readonly hasOwnMid?: boolean;
   /** RTP and RTCP share a port towards this party (RFC 5761). */
   readonly muxed: boolean;
   /** What the party gets for its `a=rtcp-mux`, whatever the other side says. Absent: what the other side says. */
@@ -196,6 +198,8 @@ export type Signalled = {
   readonly security?: SignalledSecurity;
   /** Absent: the party does no ICE. */
   readonly ice?: SignalledIce;
+  /** Header extensions the party may use and the other one is not offered: values of `a=extmap`, a line each. */
+  readonly masked?: string;
   /** The stream is in a group of the party's that we go along with. */
   readonly bundled?: SignalledBundle;
 };

@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'd00b3b5e6982edfa';
+export const FINGERPRINT = '461aa8f73e7e060c';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -106,6 +106,11 @@ ice: IcePlan | null, learning: LearningPlan,
  * The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
  */
 receive: boolean, 
+/**
+ * RTP header extensions of the peer that nobody gets to see, by their numbers: such elements become padding. At
+ * most 16.
+ */
+hiddenExtensions: Array<number>, 
 /**
  * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
  */

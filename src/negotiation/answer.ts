@@ -31,6 +31,7 @@ import type { Exchange } from './offer.js';
 import type { Parties } from './parties.js';
 import { answeredBy, type Body } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
+import { agreedExtensions, withMasked } from './extensions.js';
 import { siteTowards } from './transport.js';
 
 type Answering = {
@@ -171,7 +172,8 @@ function answerStream(
   const flags = isBundled ? { ...answering.flags, recrypt: true } : answering.flags;
   const offering = asStanding(stream, places.offerer);
   const asked = offering.offered ?? offering.inForce;
-  const said = withBundle(answeredBy(view, known?.inForce, flags, facts), groups.get(view));
+  const heard = withMasked(answeredBy(view, known?.inForce, flags, facts), view, flags);
+  const said = withBundle(heard, groups.get(view));
   const answerer = asStanding(known ?? newStream(ids.take(), said), places.answerer);
   const isLost = places.offerer.kind === 'lost' || places.answerer.kind === 'lost';
   if (asked === undefined || asked.rejected || said.rejected || isLost) {
@@ -244,7 +246,9 @@ function answerStream(
     ice: candidates.lines,
     isIcePassed: isPassed,
     isOriginal: false,
-    bundle: answeredSlot(places.offerer, stream),
+    addedExtensions: agreedExtensions(asked),
+    hidesMid: known?.hasOwnMid === true && asked.bundled?.midExtension === undefined,
+    bundle: answeredSlot(places.offerer),
     twin: undefined,
   };
   return { kind: 'answered', own, stream: other, slot };

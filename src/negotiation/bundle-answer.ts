@@ -123,11 +123,9 @@ export function withCarriers(
 }
 
 /** How the offerer's section is printed. */
-export function answeredSlot(standing: Standing, stream: Stream): SlotBundle | undefined {
+export function answeredSlot(standing: Standing): SlotBundle | undefined {
   if (standing.kind !== 'member') return undefined;
-  const { group, place } = standing;
-  const asked = stream.offered ?? stream.inForce;
-  return { group, place, isOnly: false, hasPort: true, midExtension: asked?.bundled?.midExtension };
+  return { group: standing.group, place: standing.place, isOnly: false, hasPort: true };
 }
 
 /** The lines by which groups are reached come first: the others name their ports. */

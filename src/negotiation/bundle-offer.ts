@@ -2,10 +2,9 @@ import type { Leg, Stream } from '../call/call.js';
 import type { MediaFlags, RtcpMuxItem } from '../command/flags.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
-import { MID_EXTENSION } from './bundle-said.js';
+import { isStrippedUri, MID_EXTENSION } from './extensions.js';
 import { isIceTransparent } from './ice.js';
 import type { Facts } from './facts.js';
-import { isStrippedUri } from './render-media.js';
 import type { SlotBundle } from './slots.js';
 
 /** The group a receiver is offered, while its sections are decided one after the other. */
@@ -74,13 +73,9 @@ export function joinGroup(
 }
 
 /** How a section is printed; one that is carried relies on the group being answered. */
-export function bundleSlot(
-  { ports, midExtension }: OfferedGroup,
-  place: number,
-  isCarried: boolean,
-): SlotBundle {
+export function bundleSlot({ ports }: OfferedGroup, place: number, isCarried: boolean): SlotBundle {
   const isOnly = isCarried && (ports === 'bundle-only' || ports === 'strict');
-  return { group: 0, place, isOnly, hasPort: !(isCarried && ports === 'strict'), midExtension };
+  return { group: 0, place, isOnly, hasPort: !(isCarried && ports === 'strict') };
 }
 
 /** `a=mid` of a section that has none: its place, or the next number that is free. */

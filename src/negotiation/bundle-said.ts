@@ -3,12 +3,11 @@ import type { Leg, Signalled } from '../call/call.js';
 import type { MediaFlags } from '../command/flags.js';
 import { detach } from '../sdp/detach.js';
 import type { MediaView } from '../sdp/media-view.js';
+import { isStripped, MID_EXTENSION } from './extensions.js';
 import type { Body } from './signal.js';
 
 /** What the groups of a body say, by section. */
 export type Groups = ReadonlyMap<MediaView, SignalledBundle>;
-
-export const MID_EXTENSION = 'urn:ietf:params:rtp-hdrext:sdes:mid';
 
 /**
  * The offerer's groups are answered as groups: the client asks for it, or they are in force. A group in force is
@@ -100,8 +99,8 @@ function inheriting(view: MediaView, tagged: MediaView): MediaView {
   };
 }
 
-function midExtensionOf(view: MediaView, { stripExtmap, extmapStrip }: MediaFlags): number | undefined {
-  if (stripExtmap || extmapStrip.includes('all') || extmapStrip.includes(MID_EXTENSION)) return undefined;
+function midExtensionOf(view: MediaView, flags: MediaFlags): number | undefined {
+  if (isStripped(MID_EXTENSION, flags)) return undefined;
   const id = view.extmaps.find(({ uri }) => uri === MID_EXTENSION)?.id;
   return id !== undefined && id > 0 && id < 256 ? id : undefined;
 }

@@ -23,6 +23,7 @@ import {
 } from './bundle-offer.js';
 import { type Groups, namesTransport, withBundle } from './bundle-said.js';
 import { codecsOfOffer } from './codecs.js';
+import { MID_EXTENSION, midExtmap, withMasked } from './extensions.js';
 import { ruleOfOffer } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import type { Ids } from './ids.js';
@@ -115,7 +116,8 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
 /** The sender's stream: what it says waits for the answer, unless there is nothing yet it could disturb. */
 function ownStream(before: Stream | undefined, view: MediaView, offering: Offering): Stream {
   const { flags, facts, ids } = offering;
-  const said = withBundle(offeredBy(view, before?.inForce, flags, facts), offering.groups.get(view));
+  const heard = withMasked(offeredBy(view, before?.inForce, flags, facts), view, flags);
+  const said = withBundle(heard, offering.groups.get(view));
   const stream = beforeOffer(before ?? newStream(ids.take(), said));
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
   return revised<Stream>(
@@ -198,7 +200,8 @@ function offerStream(
 
   const group = joinedGroup(view, payloads.payloads, offering);
   if (group && lead) {
-    const stream = { ...withMid(offeredWith(settle(former), lead.stream), mid), type: said.type };
+    const offered = offeredWith(settle(former), lead.stream, addsMid(view, group));
+    const stream = { ...withMid(offered, mid), type: said.type };
     return carriedOffer(view, own, { stream, lead, target, payloads: payloads.payloads }, group, offering);
   }
   // What can be taken from one leg to the other cannot be shared by several streams.
@@ -230,7 +233,7 @@ function offerStream(
   return {
     kind: 'sent',
     own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
-    ...shared(complete, { carrier, group, local: placed.local, printed: site.printed }),
+    ...shared(complete, addsMid(view, group), { carrier, group, local: placed.local, printed: site.printed }),
     slot: {
       kind: 'relayed',
       view,
@@ -247,6 +250,8 @@ function offerStream(
       ice: candidates.lines,
       isIcePassed: isPassed,
       isOriginal: isPassed && flags.ice === 'force-relay',
+      addedExtensions: group?.midExtension === undefined ? NO_EXTENSIONS : [midExtmap(group.midExtension)],
+      hidesMid: false,
       bundle: group && bundleSlot(group, target, false),
       twin: protection.twin,
     },
@@ -290,6 +295,8 @@ function carriedOffer(
       isIcePassed: false,
       isOriginal: false,
       feedback: ruleOfOffer(view.media.protocol, protocol),
+      addedExtensions: group.midExtension === undefined ? NO_EXTENSIONS : [midExtmap(group.midExtension)],
+      hidesMid: false,
       bundle: bundleSlot(group, target, true),
       twin: undefined,
     },
@@ -309,6 +316,7 @@ function joinedGroup(
 /** The receiver's streams after the first section of a group: the transport belongs to the one that carries it. */
 function shared(
   complete: Stream,
+  hasOwnMid: boolean,
   offer: {
     readonly carrier: Stream | undefined;
     readonly group: OfferedGroup | undefined;
@@ -317,20 +325,29 @@ function shared(
   },
 ): Pick<Sent, 'stream' | 'lead' | 'carrier'> {
   const { carrier, group, local, printed } = offer;
-  if (group === undefined) return { stream: offeredWith(complete, undefined) };
+  if (group === undefined) return { stream: offeredWith(complete, undefined, false) };
   const id = carrier?.id ?? complete.id;
-  const stream = offeredWith(complete, id);
+  const stream = offeredWith(complete, id, hasOwnMid);
   if (group.ports === 'own') return { stream };
   const lead = { stream: id, local, printed };
   if (carrier === undefined || carrier.id === complete.id) return { stream, lead };
   return { stream: withoutTransport(stream), lead, carrier: withTransport(carrier, complete) };
 }
 
-function offeredWith(stream: Stream, carrier: number | undefined): Stream {
-  if (carrier !== undefined) return { ...stream, bundleOffer: carrier };
-  if (stream.bundleOffer === undefined) return stream;
-  const { bundleOffer: _, ...alone } = stream;
-  return alone;
+/** The stream as it is offered: with the transport of this one, or alone. */
+function offeredWith(stream: Stream, carrier: number | undefined, hasOwnMid: boolean): Stream {
+  if (carrier === stream.bundleOffer && hasOwnMid === (stream.hasOwnMid ?? false)) return stream;
+  const { bundleOffer: _, hasOwnMid: __, ...alone } = stream;
+  return {
+    ...alone,
+    ...(carrier !== undefined && { bundleOffer: carrier }),
+    ...(hasOwnMid && { hasOwnMid }),
+  };
+}
+
+/** The other party has no MID in its packets: what the group's parties add is between them and us. */
+function addsMid({ extmaps }: MediaView, group: OfferedGroup | undefined): boolean {
+  return group?.midExtension !== undefined && !extmaps.some(({ uri }) => uri === MID_EXTENSION);
 }
 
 function isCarrierOf(group: OfferedGroup | undefined): (stream: Stream) => boolean {
@@ -348,7 +365,7 @@ function rejectedOffer(
   { flags, facts }: Offering,
 ): { stream: Stream; slot: Slot } {
   const protocol = detach(protocolTowards(view, named, flags, facts));
-  const stream = { ...offeredWith(named, undefined), protocol };
+  const stream = { ...offeredWith(named, undefined, false), protocol };
   const isUntouched = kindOf(stream.type, stream.protocol) === 'untouched';
   return { stream, slot: isUntouched ? { kind: 'untouched', view } : rejectedSlot(stream, view) };
 }
@@ -425,3 +442,5 @@ function offeredPayloads(
 }
 
 const UNCHANGED = {};
+
+const NO_EXTENSIONS: readonly string[] = [];

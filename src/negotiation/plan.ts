@@ -17,6 +17,7 @@ import type {
 import type { RtpMap } from '../sdp/payloads.js';
 import { memoOf } from '../store/call-codec.js';
 import { asReached, bundlePlan } from './bundle-plan.js';
+import { hiddenExtensions } from './extensions.js';
 import { icePlan } from './ice-plan.js';
 import { rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
@@ -141,6 +142,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       epoch: stream.epoch,
     },
     receive: (said === undefined || sends(said)) && isHeard,
+    hiddenExtensions: hiddenExtensions(stream),
     payloads: [...payloadPlans(stream, outgoing), ...keyPayloads(call, stream)],
     ...protection,
   };

@@ -1,10 +1,10 @@
 import type { MediaFlags } from '../command/flags.js';
 import { formatConnection } from '../sdp/address.js';
-import { formatExtmap } from '../sdp/extmap.js';
+import { formatExtmap, parseExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
-import { MID_EXTENSION } from './bundle-said.js';
+import { isStrippedUri, MID_EXTENSION } from './extensions.js';
 import { type FeedbackRule, feedbackTexts, isWithoutFeedback, otherAttributes } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
@@ -87,23 +87,20 @@ function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule
   for (const text of feedbackTexts(rtcpFeedback, rule)) lines.push(`a=rtcp-fb:${payloadType} ${text}`);
 }
 
-function pushExtmaps(lines: string[], { view, feedback, bundle }: RelayedSlot, flags: MediaFlags): void {
+function pushExtmaps(lines: string[], slot: RelayedSlot, flags: MediaFlags): void {
+  const { view, feedback, addedExtensions, hidesMid } = slot;
   const kept = view.extmaps.filter(
-    ({ uri }) => !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback),
+    ({ uri }) =>
+      !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback) && !(hidesMid && uri === MID_EXTENSION),
   );
   // A capability of the party itself (RFC 8285 §6): rtpengine claims it for everybody who has extensions.
   if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))
     lines.push('a=extmap-allow-mixed');
   for (const extmap of kept) lines.push(`a=extmap:${formatExtmap(extmap)}`);
-  const id = bundle?.midExtension;
-  if (id !== undefined && !kept.some(({ uri }) => uri === MID_EXTENSION)) {
-    lines.push(`a=extmap:${id} ${MID_EXTENSION}`);
+  for (const value of addedExtensions) {
+    const added = parseExtmap(value);
+    if (added && !kept.some(({ uri }) => uri === added.uri)) lines.push(`a=extmap:${value}`);
   }
-}
-
-export function isStrippedUri(uri: string, flags: MediaFlags): boolean {
-  const stripped = [...flags.extmapStrip, ...flags.extmapMask];
-  return flags.stripExtmap || stripped.includes('all') || stripped.includes(uri);
 }
 
 function isStrippedExtmap(attribute: string, flags: MediaFlags): boolean {

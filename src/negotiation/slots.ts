@@ -28,6 +28,9 @@ export type RelayedSlot = {
   readonly isIcePassed: boolean;
   /** Port and address of the `m=` section stay those of the source. */
   readonly isOriginal: boolean;
+  /** Values of `a=extmap` to add where the section does not have them, and whether its own MID is to go. */
+  readonly addedExtensions: readonly string[];
+  readonly hidesMid: boolean;
   /** Absent: in no group. */
   readonly bundle: SlotBundle | undefined;
   /** The section is offered a second time, unprotected, with this protocol. */
@@ -43,8 +46,6 @@ export type SlotBundle = {
   readonly isOnly: boolean;
   /** The section names the port; otherwise 0. */
   readonly hasPort: boolean;
-  /** Number of the header extension for the MID, to be added where the section has none. */
-  readonly midExtension: number | undefined;
 };
 
 export type RejectedSlot = {

@@ -118,6 +118,7 @@ function readStream(f: Fields): Stream {
     ...f.optional('nextLocal', 'nl', number),
     ...f.optional('bundle', 'b', number),
     ...f.optional('bundleOffer', 'bo', number),
+    ...(f.flag('om') && { hasOwnMid: true }),
     muxed: f.flag('x'),
     ...f.optional('muxAnswer', 'xa', (value) => value === true),
     muxOffer: f.has('xo') ? oneOf(f.text('xo'), ['none', 'optional', 'required']) : 'none',
@@ -147,6 +148,7 @@ function readSignalled(f: Fields): Signalled {
     ...f.optional('rtcp', 'fb', text),
     ...f.optional('security', 'sc', readSaidSecurity),
     ...f.optional('ice', 'ic', readSaidIce),
+    ...f.optional('masked', 'mk', text),
     ...f.optional('bundled', 'b', readBundled),
   };
 }

@@ -102,6 +102,7 @@ function encodeStream(stream: Stream): StreamRecord {
     nl: stream.nextLocal,
     b: stream.bundle,
     bo: stream.bundleOffer,
+    om: flag(stream.hasOwnMid === true),
     x: flag(stream.muxed),
     xa: stream.muxAnswer,
     xo: stream.muxOffer === 'none' ? undefined : stream.muxOffer,
@@ -130,6 +131,7 @@ function encodeSignalled(said: Signalled): SignalledRecord {
     fb: said.rtcp,
     sc: said.security && encodeSaidSecurity(said.security),
     ic: said.ice && encodeSaidIce(said.ice),
+    mk: said.masked,
     b: said.bundled && encodeBundled(said.bundled),
   };
 }

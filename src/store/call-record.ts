@@ -82,6 +82,7 @@ export type StreamRecord = {
   /** Bundle, bundle offer. */
   readonly b: number | undefined;
   readonly bo: number | undefined;
+  readonly om: 1 | undefined;
   readonly x: 1 | undefined;
   readonly xa: boolean | undefined;
   readonly xo: string | undefined;
@@ -133,6 +134,8 @@ export type SignalledRecord = {
   readonly sc: readonly (string | null)[] | undefined;
   /** `ufrag`, `pwd`, options, candidates; 1 lite, 2 complete. */
   readonly ic: readonly [string, string, string, string, number] | undefined;
+  /** Masked extensions. */
+  readonly mk: string | undefined;
   /** Group, place, 1 if dependent, header extension or 0, sources. */
   readonly b: readonly [number, number, 0 | 1, number, string] | undefined;
 };

@@ -47,6 +47,7 @@ function plan(session: string): SessionPlan {
     id,
     locals: [],
     bundle: null,
+    hiddenExtensions: [],
     kind: 'rtp',
     rtcp: 'separate',
     rtcpRules: null,

@@ -91,6 +91,13 @@ fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
     if let Err((part, reason)) = secure::check(stream) {
         return bad(format!("streams[{at}].{part}"), reason);
     }
+    if stream.hidden_extensions.len() > MOST_HIDDEN {
+        let count = stream.hidden_extensions.len();
+        return bad(
+            format!("streams[{at}].hiddenExtensions"),
+            format!("{count} extensions exceed {MOST_HIDDEN}"),
+        );
+    }
     if stream.payloads.len() > MOST_PAYLOADS {
         let count = stream.payloads.len();
         return bad(
@@ -172,6 +179,7 @@ fn bad<T>(path: impl Into<String>, reason: impl Into<String>) -> Result<T, Error
 }
 
 const MOST_MEMO: usize = 16 * 1024;
+const MOST_HIDDEN: usize = 16;
 const MOST_PAYLOADS: usize = 64;
 /// Of feedback.
 const MOST_KINDS: usize = 7;

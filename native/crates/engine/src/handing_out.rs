@@ -69,6 +69,15 @@ impl Passage<'_> {
         DROPPED
     }
 
+    /// Takes out of a packet what its sender may say and its receivers were not promised.
+    #[inline]
+    pub fn hide_extensions(&self, content: &Content, datagram: &mut [u8]) {
+        let hidden = &self.session.streams[self.stream].hidden_extensions;
+        if let (false, Content::Rtp { header, .. }) = (hidden.is_empty(), content) {
+            wire::extension::hide_elements(datagram, header, hidden);
+        }
+    }
+
     /// Gives a packet to a bundled peer the MID it needs, in `scratch`; true if what is there goes out.
     #[inline]
     pub fn add_mid(&mut self, content: &Content, sink: usize, altered: bool, datagram: &[u8]) -> bool {

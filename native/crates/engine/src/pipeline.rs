@@ -123,6 +123,7 @@ impl Passage<'_> {
             rtcp::restore_numbers(self.session, self.stream, &mut packet.buffer[..packet.len]);
         }
         self.observe(content, &packet.buffer[..packet.len], arrived);
+        self.hide_extensions(content, &mut packet.buffer[..packet.len]);
         self.relay(content, packet, arrived, out)
     }
 

@@ -67,6 +67,8 @@ pub struct Stream {
     pub keypad: Option<Box<Keypad>>,
     remote: Option<RemotePlan>,
     resume: Option<Box<RemotePlan>>,
+    /// Header extensions of the peer that are not passed on.
+    pub hidden_extensions: Box<[u8]>,
     /// `None`: RTCP for the peer passes as it is.
     pub reporting: Option<Box<Reporting>>,
 }
@@ -189,6 +191,7 @@ impl Stream {
             remote: None,
             pending: None,
             resume: None,
+            hidden_extensions: Box::default(),
             reporting: None,
             moved: false,
         }
@@ -222,6 +225,7 @@ impl Stream {
             ^ u64::from(self.locals.first().map_or(0, |local| local.port));
         self.reporting = Reporting::follow(self.reporting.take(), now, plan.rtcp_rules.as_ref(), seed);
         self.receive = plan.receive;
+        self.hidden_extensions = plan.hidden_extensions.as_slice().into();
         self.learning = plan.learning;
         self.remote = remote;
         self.pending = pending.map(Box::new);
@@ -383,6 +387,7 @@ impl Stream {
             ice: self.ice.as_ref().map(|ice| ice.plan().clone()),
             learning: self.learning,
             receive: self.receive,
+            hidden_extensions: self.hidden_extensions.to_vec(),
             payloads: self.payloads.plans(),
         }
     }

@@ -258,6 +258,16 @@ fn a_port_that_waits_for_its_stream_to_leave_the_bundle_takes_nothing_in() {
 }
 
 #[test]
+fn a_hidden_extension_is_understood_and_not_passed_on() {
+    let mut call = Bundle::with(|plan| plan.streams[1].hidden_extensions = vec![MID]);
+    call.alice_sends(&with_mid("v", SHARED, 1, 22));
+    let [_, video] = call.bob_hears();
+    let header = wire::rtp::Header::parse(&video[0]).unwrap();
+    assert_eq!(header.extension_elements(&video[0]).count(), 0);
+    assert_eq!(video[0].len(), with_mid("v", SHARED, 1, 22).len());
+}
+
+#[test]
 fn contradictory_bundles_are_refused_with_the_place() {
     let refused = |change: fn(&mut SessionPlan)| {
         let mut call = Bundle::call();

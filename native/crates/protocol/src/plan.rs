@@ -86,6 +86,9 @@ pub struct StreamPlan {
     pub learning: LearningPlan,
     /// The peer may send to us: its packets are relayed. Otherwise they are counted and dropped (hold).
     pub receive: bool,
+    /// RTP header extensions of the peer that nobody gets to see, by their numbers: such elements become padding. At
+    /// most 16.
+    pub hidden_extensions: Vec<u8>,
     /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
     pub payloads: Vec<PayloadPlan>,
 }

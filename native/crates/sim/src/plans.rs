@@ -53,6 +53,7 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
             epoch: 1,
         },
         receive: true,
+        hidden_extensions: Vec::new(),
         payloads: vec![
             payload(0, "PCMU"),
             payload(8, "PCMA"),

@@ -35,6 +35,38 @@ pub fn add_element(packet: &mut Vec<u8>, id: u8, value: &[u8]) -> bool {
     }
 }
 
+/// Turns the elements with these numbers into padding; the packet keeps its length.
+pub fn hide_elements(packet: &mut [u8], header: &Header, hidden: &[u8]) {
+    let Some((profile, content)) = header.extension(packet) else { return };
+    let end = header.payload(packet.len()).start;
+    let mut at = end - content.len();
+    let one_byte = profile == ONE_BYTE_PROFILE;
+    if !one_byte && profile & 0xfff0 != TWO_BYTE_PROFILE {
+        return;
+    }
+    while let Some(&first) = packet[..end].get(at) {
+        if first == 0 {
+            at += 1;
+            continue;
+        }
+        let (id, size) = if one_byte {
+            (first >> 4, usize::from(first & 0x0f) + 2)
+        } else {
+            let Some(&length) = packet[..end].get(at + 1) else { return };
+            (first, usize::from(length) + 2)
+        };
+        // RFC 8285 §4.2: identifier 15 ends the extension.
+        if one_byte && id == 15 {
+            return;
+        }
+        let Some(element) = packet[..end].get_mut(at..at + size) else { return };
+        if hidden.contains(&id) {
+            element.fill(0);
+        }
+        at += size;
+    }
+}
+
 fn extend(packet: &mut Vec<u8>, header: &Header, one_byte: bool, id: u8, value: &[u8]) {
     let end = header.payload(packet.len()).start;
     let content = header.extension(packet).map_or(0, |(_, content)| content.len());
@@ -51,3 +83,7 @@ fn append(packet: &mut Vec<u8>, start: usize, end: usize, one_byte: bool, id: u8
     packet.splice(end..end, element);
     packet[start + 2..start + 4].copy_from_slice(&(words as u16).to_be_bytes());
 }
+
+#[cfg(test)]
+#[path = "extension_test.rs"]
+mod tests;

@@ -346,6 +346,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
             epoch: 0,
         },
         receive: true,
+        hidden_extensions: Vec::new(),
         payloads: vec![],
     };
     let route = |from: u32, to: u32| RoutePlan {

@@ -62,6 +62,9 @@ fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), Use
     if stream.bundle.is_some() || sink.bundle.is_some() {
         return Err(UserspaceReason::Bundled);
     }
+    if !stream.hidden_extensions.is_empty() {
+        return Err(UserspaceReason::Altered);
+    }
     if target.media != MediaAction::Forward {
         return Err(UserspaceReason::Silenced);
     }
