@@ -9,7 +9,7 @@ use std::{
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
 use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
-use sim::{crypto, packets, plans};
+use sim::{crypto, ice, packets, plans};
 use srtp::Suite;
 
 struct Nowhere;
@@ -51,15 +51,17 @@ fn engine_of(sessions: u32, now: Instant, change: impl Fn(&mut SessionPlan)) -> 
 }
 
 fn relay(criterion: &mut Criterion) {
-    for sessions in [1, 5000] {
+    let plain: fn(&mut SessionPlan) = |_| {};
+    let with_ice: fn(&mut SessionPlan) = |plan| ice::nominated(&mut plan.streams[0]);
+    for (sessions, kind, change) in [(1, "", plain), (5000, "", plain), (1, " with ICE", with_ice)] {
         let start = Instant::now();
-        let mut engine = engine_with(sessions, start);
+        let mut engine = engine_of(sessions, start, change);
         let from = SocketAddr::from(([198, 51, 100, 7], 4000));
         let mut buffer = [0x55; 2048];
         buffer[0] = 0x80;
         buffer[1] = 0;
         let (mut step, mut now) = (0u32, start);
-        criterion.bench_function(&format!("relay one packet, {sessions} sessions"), |bencher| {
+        criterion.bench_function(&format!("relay one packet, {sessions} sessions{kind}"), |bencher| {
             bencher.iter(|| {
                 // A round over all sessions is 20 ms, in an order no prefetcher guesses.
                 let number = step.wrapping_mul(2_654_435_761) % sessions;

@@ -317,27 +317,6 @@ fn a_two_leg_audio_call_takes_less_than_six_kilobytes() {
     assert!(talking < 6 * 1024, "{talking} bytes a call");
 }
 
-/// ICE with Alice that has nominated its pair.
-fn with_ice(plan: &mut SessionPlan) {
-    let (remote, stream) = (ALICE.parse().unwrap(), &mut plan.streams[0]);
-    stream.rtcp = RtcpMode::Muxed;
-    stream.ice = Some(ice::plan(IceRole::Controlled, remote));
-    stream.snapshot = Some(StreamSnapshot {
-        stream: stream.id,
-        association: 0,
-        rtp: KeysSnapshot::default(),
-        rtcp: None,
-        bundled: Vec::new(),
-        ice: Some(IceSnapshot {
-            generation: 0,
-            role: IceRole::Controlled,
-            tie_breaker: "0123456789abcdef".to_owned(),
-            rtp: Some(IcePair { local: LocalId(1), remote }),
-            rtcp: None,
-        }),
-    });
-}
-
 #[test]
 fn a_nominated_pair_costs_media_no_allocation_and_little_memory() {
     let (mut engine, now) = (Engine::new(Instant::now()), Instant::now());
@@ -346,7 +325,8 @@ fn a_nominated_pair_costs_media_no_allocation_and_little_memory() {
     (1..101).for_each(|number| call(&mut engine, now, number));
     let plain = BYTES.get() - before;
     let before = BYTES.get();
-    (101..201).for_each(|number| call_with(&mut engine, now, number, with_ice));
+    (101..201)
+        .for_each(|number| call_with(&mut engine, now, number, |plan| ice::nominated(&mut plan.streams[0])));
     let bytes = (BYTES.get() - before - plain) / 100;
     println!("an agent takes {bytes} bytes");
     assert!(bytes < 2_500, "{bytes} bytes");

@@ -4,9 +4,13 @@
 
 mod support;
 
-use protocol::{DtlsRole, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan};
+use std::net::SocketAddr;
+
+use protocol::{Component, DtlsRole, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan};
 use sim::{
-    Scene, crypto,
+    Scene,
+    bundle::{AUDIO, Bundle, VIDEO},
+    crypto,
     ice::{self, IceEnd},
 };
 use support::ice_call::Call;
@@ -189,6 +193,32 @@ fn a_client_hello_that_is_quicker_than_our_check_is_kept() {
 }
 
 #[test]
+fn without_multiplexing_both_components_shake_hands_over_their_own_pair() {
+    let certificate = crypto::certificate();
+    let mut call = Call::with(IceRole::Controlled, |plan| {
+        let fingerprints = vec![crypto::fingerprint(&certificate)];
+        plan.streams[0].rtcp = RtcpMode::Separate;
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1 };
+    });
+    let alice = call.scene.alice;
+    call.scene.net.await_dtls(alice, &certificate, true);
+    call.alice_starts();
+    let rtcp = SocketAddr::new(call.scene.net.address(alice).ip(), 4001);
+    call.scene.net.start_ice(alice, true, IceEnd::new(rtcp, true, &[call.scene.local_rtcp(1)]));
+    call.scene.wait(5000);
+    assert_eq!(call.state(), IceState::Completed);
+    let state = |event| match event {
+        Event::DtlsState { component, state: protocol::DtlsState::Connected { .. }, .. } => Some(component),
+        _ => None,
+    };
+    let mut connected: Vec<_> = call.scene.net.take_events().into_iter().filter_map(state).collect();
+    connected.sort();
+    assert_eq!(connected, [Component::Rtp, Component::Rtcp]);
+    assert_protected_flow(&mut call);
+}
+
+#[test]
 fn keys_from_sdp_and_ice_go_together() {
     let suite = srtp::Suite::AesCm128HmacSha1_80;
     let (theirs, ours) = (crypto::key(suite, 1), crypto::key(suite, 2));
@@ -202,6 +232,26 @@ fn keys_from_sdp_and_ice_go_together() {
     assert_protected_flow(&mut call);
     crash(&mut call.scene);
     assert_protected_flow(&mut call);
+}
+
+#[test]
+fn bundled_streams_use_the_agent_of_their_transport() {
+    let alice = sim::ALICE.parse().unwrap();
+    let mut bundle = Bundle::with(|plan| {
+        plan.streams[0].rtcp = RtcpMode::Muxed;
+        plan.streams[0].ice = Some(ice::plan(IceRole::Controlled, alice));
+    });
+    let packets = [sim::packets::rtp(AUDIO, 1, 0, 11), sim::packets::rtp(VIDEO, 1, 0, 22)];
+    packets.iter().for_each(|packet| bundle.alice_sends(packet));
+    assert_eq!(bundle.bob_hears(), [Vec::<Vec<u8>>::new(), Vec::new()]);
+    let end = IceEnd::new(alice, true, &[bundle.scene.local(1)]);
+    bundle.scene.net.start_ice(bundle.scene.alice, false, end);
+    bundle.scene.wait(3000);
+    for stream in [1, 2] {
+        assert_eq!(bundle.scene.stats(stream).ice.unwrap().state, IceState::Completed);
+    }
+    packets.iter().for_each(|packet| bundle.alice_sends(packet));
+    assert_eq!(bundle.bob_hears(), packets.map(|packet| vec![packet]));
 }
 
 fn protected(role: IceRole, change: impl FnOnce(&mut SessionPlan)) -> Call {

@@ -6,7 +6,7 @@ use is::{
     Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol,
     stun::{StunMessage, StunPacket},
 };
-use protocol::{IcePlan, IceRole};
+use protocol::{IcePair, IcePlan, IceRole, IceSnapshot, KeysSnapshot, RtcpMode, StreamPlan, StreamSnapshot};
 
 /// Our credentials in the plans of tests.
 pub const LOCAL: (&str, &str) = ("tandem01", "abcdefghijklmnopqrstuvwx");
@@ -126,6 +126,25 @@ pub fn plan(role: IceRole, peer: SocketAddr) -> IcePlan {
         end_of_candidates: true,
         generation: 0,
     }
+}
+
+/// Has a stream go on with a pair that was nominated before a restart, RTCP multiplexed.
+pub fn nominated(stream: &mut StreamPlan) {
+    let (Some(remote), Some(local)) = (stream.remote, stream.locals.first()) else {
+        panic!("the stream has no addresses");
+    };
+    let rtp = Some(IcePair { local: local.id, remote: remote.rtp });
+    let (role, tie_breaker) = (IceRole::Controlled, "0123456789abcdef".to_owned());
+    stream.rtcp = RtcpMode::Muxed;
+    stream.ice = Some(plan(role, remote.rtp));
+    stream.snapshot = Some(StreamSnapshot {
+        stream: stream.id,
+        association: 0,
+        rtp: KeysSnapshot::default(),
+        rtcp: None,
+        bundled: Vec::new(),
+        ice: Some(IceSnapshot { generation: 0, role, tie_breaker, rtp, rtcp: None }),
+    });
 }
 
 /// A host candidate as in SDP.
