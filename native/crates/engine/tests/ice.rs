@@ -233,6 +233,24 @@ fn loss_and_reordering_only_delay() {
 }
 
 #[test]
+fn a_long_way_is_no_obstacle() {
+    for role in [IceRole::Controlling, IceRole::Controlled] {
+        let mut net = Network::seeded(1);
+        net.link.delay = Duration::from_millis(900);
+        let (alice, bob) = (net.peer(sim::ALICE), net.peer(sim::BOB));
+        let scene = Scene::between(net, alice, bob, |plan| {
+            plan.streams[0].rtcp = RtcpMode::Muxed;
+            plan.streams[0].ice = Some(ice::plan(role, sim::ALICE.parse().unwrap()));
+        });
+        let mut call = Call::of(scene);
+        call.alice_starts();
+        call.scene.wait(20_000);
+        assert_eq!(call.state(), IceState::Completed);
+        assert_eq!(call.flow(), (5, 5));
+    }
+}
+
+#[test]
 fn a_peer_that_nobody_can_reach_is_reported_and_may_still_come() {
     let mut call = Call::new(IceRole::Controlling);
     call.scene.wait(60_000);

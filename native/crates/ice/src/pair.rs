@@ -43,6 +43,8 @@ pub struct Check {
     pub nominates: bool,
     pub role: Role,
     pub tries: u32,
+    /// When it was sent last.
+    pub sent: Duration,
     pub due: Duration,
     pub wait: Duration,
 }

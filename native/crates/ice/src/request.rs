@@ -9,6 +9,7 @@ use crate::{
     agent::{Agent, Early},
     pair::{Phase, Place},
     response::ROLE_CONFLICT,
+    schedule::FIRST_WAIT,
 };
 
 impl Agent {
@@ -71,7 +72,12 @@ impl Agent {
         match &mut pair.phase {
             Phase::Valid(_) if nominates => self.nominate(now, place),
             Phase::Valid(_) => self.note_valid(now),
-            Phase::InProgress(check) => check.due = check.due.min(now),
+            // The peer is there: the check may have met a closed NAT, so it is made again, and does not count.
+            Phase::InProgress(check) if now >= check.sent + FIRST_WAIT => {
+                check.tries = check.tries.saturating_sub(1);
+                check.due = now;
+            }
+            Phase::InProgress(_) => {}
             Phase::Waiting | Phase::Failed => {
                 pair.phase = Phase::Waiting;
                 self.trigger(place);

@@ -33,11 +33,8 @@ impl Agent {
             (Class::Success, check) => self.note_success(now, place, check),
             (_, Some(check)) if attributes.error == Some(ROLE_CONFLICT) => self.give_in(place, &check),
             (_, Some(_)) => self.fail(place),
-            (_, None) => {
-                if attributes.error == Some(ROLE_CONFLICT) {
-                    self.switch_role();
-                }
-            }
+            // An error is no consent.
+            (_, None) => {}
         }
         self.retarget(now);
         Ok(())

@@ -76,7 +76,8 @@ impl Agent {
         let Some(at) = self.position(place) else { return false };
         let wait = FIRST_WAIT.max(TA * busy);
         let transaction = self.random.transaction();
-        let check = Check { transaction, nominates, role: self.role, tries: 1, due: now + wait, wait };
+        let check =
+            Check { transaction, nominates, role: self.role, tries: 1, sent: now, due: now + wait, wait };
         self.pairs[at].phase = match (&self.pairs[at].phase, nominates) {
             (Phase::Valid(None), true) => Phase::Valid(Some(check)),
             (Phase::Waiting, _) => Phase::InProgress(check),
@@ -103,6 +104,7 @@ impl Agent {
             }
             check.tries += 1;
             check.wait = (check.wait * 2).min(LONGEST_WAIT);
+            check.sent = now;
             check.due = now + check.wait;
             let (transaction, nominates) = (check.transaction, check.nominates);
             self.request(place, transaction, nominates, send);
@@ -176,7 +178,7 @@ impl Agent {
     }
 }
 
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const MOST_TRIES: u32 = 7;
 /// So long a valid pair waits for better ones.

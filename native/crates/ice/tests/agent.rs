@@ -204,7 +204,7 @@ fn with_aggressive_nomination_the_best_of_the_nominated_pairs_is_used() {
     assert_eq!(scene.target(), Some((at(FAR), true)));
     scene.check(NEAR, |builder| builder.use_candidate().controlling(7));
     scene.check(FAR, |builder| builder.use_candidate().controlling(7));
-    scene.talk(&[NEAR, FAR], 200);
+    scene.talk(&[NEAR, FAR], 800);
     assert_eq!(scene.target(), Some((at(NEAR), true)));
     scene.check(FAR, |builder| builder.use_candidate().controlling(7));
     assert_eq!(scene.target(), Some((at(NEAR), true)));
@@ -291,6 +291,21 @@ fn an_attribute_that_has_to_be_understood_is_asked_back() {
     let mut scene = Scene::new(Role::Controlled);
     assert_eq!(scene.check(NEAR, |builder| builder.other(0x7001, &[])), (Class::Error, Some(420)));
     assert!(!scene.agent.expects(at(NEAR)));
+}
+
+#[test]
+fn a_peer_that_checks_often_from_far_away_gets_the_time_to_answer() {
+    let mut scene = Scene::with(Role::Controlled, false, |candidates| candidates.truncate(1));
+    scene.wait(0);
+    let transaction = scene.requests()[0].transaction;
+    for _ in 0..60 {
+        scene.wait(50);
+        scene.check(NEAR, |builder| builder.controlling(7));
+    }
+    let repeated = scene.requests().len();
+    assert!((4..=7).contains(&repeated), "{repeated}");
+    assert_eq!(scene.hear(NEAR, &success(transaction, at("192.0.2.1:40000"))), Ok(()));
+    assert_eq!(scene.target(), Some((at(NEAR), false)));
 }
 
 #[test]
