@@ -182,6 +182,28 @@ fn a_peer_behind_a_nat_is_found_by_its_checks() {
 }
 
 #[test]
+fn a_peer_whose_nat_gives_it_another_port_is_followed() {
+    for role in [IceRole::Controlling, IceRole::Controlled] {
+        let mut net = Network::seeded(1);
+        let nat = net.nat("198.51.100.1", Behaviour::EndpointIndependent, Behaviour::AddressAndPortDependent);
+        let (alice, bob) = (net.peer_behind(nat, "192.168.1.5:4000"), net.peer(sim::BOB));
+        let address = net.address(alice);
+        let scene = Scene::between(net, alice, bob, |plan| {
+            plan.streams[0].rtcp = RtcpMode::Muxed;
+            plan.streams[0].ice = Some(ice::plan(role, address));
+        });
+        let mut call = Call::of(scene);
+        call.alice_starts();
+        call.scene.wait(5000);
+        let before = call.pair().unwrap();
+        call.scene.net.rebind(nat);
+        call.scene.wait(15_000);
+        assert_ne!(call.pair(), Some(before));
+        assert_eq!(call.flow(), (5, 5));
+    }
+}
+
+#[test]
 fn of_two_address_families_the_one_that_works_is_used() {
     let mut call = Call::with(IceRole::Controlling, |plan| {
         plan.streams[0].locals.push(plans::local(77, PROXY_IPV6));

@@ -112,9 +112,14 @@ impl Agent {
     }
 
     fn keep_consent(&mut self, now: Duration, send: &mut Send<'_>) {
-        let (Some(place), Some(consent)) = (self.in_use, &mut self.consent) else { return };
+        let Some(place) = self.in_use else { return };
+        let has_moved = self.has_moved(now, place);
+        let Some(consent) = &mut self.consent else { return };
         if consent.is_lost(now) {
             self.lose(now, place);
+        } else if has_moved {
+            self.fail(place);
+            self.retarget(now);
         } else if let Some(transaction) = consent.ask(now, &mut self.random) {
             self.request(place, transaction, self.role == Role::Controlling, send);
             let in_use = |pair: &Pair| pair.place == place || pair.check().is_some();
@@ -122,6 +127,15 @@ impl Agent {
                 |pair: &Pair| pair.heard.is_some_and(|heard| now < heard + crate::consent::EXPIRES);
             self.pairs.retain(|pair| in_use(pair) || !pair.is_valid() || is_fresh(pair));
         }
+    }
+
+    /// The peer we control is silent on this pair and to be heard on another valid one: its NAT has given it a new port.
+    fn has_moved(&self, now: Duration, place: Place) -> bool {
+        let heard_within = |pair: &Pair, time: Duration| pair.heard.is_some_and(|heard| now < heard + time);
+        let is_silent = self.pair(place).is_some_and(|pair| !heard_within(pair, SILENCE));
+        let is_elsewhere =
+            |pair: &Pair| pair.place != place && pair.is_valid() && heard_within(pair, SILENCE);
+        self.role == Role::Controlling && is_silent && self.pairs.iter().any(is_elsewhere)
     }
 
     fn retry(&mut self, place: Place) {
@@ -181,5 +195,7 @@ impl Agent {
 pub(crate) const FIRST_WAIT: Duration = Duration::from_millis(500);
 const LONGEST_WAIT: Duration = Duration::from_secs(4);
 const MOST_TRIES: u32 = 7;
+/// More than one request for consent went unanswered.
+const SILENCE: Duration = Duration::from_secs(8);
 /// So long a valid pair waits for better ones.
 const NOMINATE_AFTER: Duration = Duration::from_millis(500);
