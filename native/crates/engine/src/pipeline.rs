@@ -247,6 +247,7 @@ impl Passage<'_> {
         let mut fate = Fate::default();
         let mut blocked = false;
         let mut consumed = false;
+        let mut malformed = false;
         let mut at = 0;
         while let Some(target) = self.session.streams[self.stream].targets.get(at) {
             at += 1;
@@ -285,8 +286,7 @@ impl Passage<'_> {
                             continue;
                         }
                         Converted::Malformed => {
-                            self.half(content).counters.malformed += 1;
-                            consumed = true;
+                            malformed = true;
                             continue;
                         }
                     };
@@ -305,6 +305,9 @@ impl Passage<'_> {
         if fate.sent_packets > 0 || consumed {
             counters.received_packets += 1;
             counters.received_bytes += arrived as u64;
+        } else if malformed {
+            counters.malformed += 1;
+            fate.dropped = true;
         } else if blocked {
             counters.blocked += 1;
             fate.dropped = true;

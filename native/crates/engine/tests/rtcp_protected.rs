@@ -160,10 +160,13 @@ proptest! {
         let reduced_size = rules.reduced_size;
         let mut scene = Scene::audio_with(|plan| plan.streams[1].rtcp_rules = Some(rules));
         scene.talk(60);
+        let arrived = compounds.len() as u64;
         for compound in compounds {
             scene.net.send_rtcp(scene.alice, scene.local_rtcp(1), compound.concat());
             scene.talk(500);
         }
+        let counted = scene.stats(1).rtcp;
+        prop_assert_eq!(counted.received_packets + counted.malformed + counted.unroutable, arrived);
         for received in scene.heard(scene.bob).iter().filter(|received| received.is_rtcp()) {
             prop_assert!(wire::rtcp::is_whole(&received.payload));
             let mut packets = wire::rtcp::packets(&received.payload);
