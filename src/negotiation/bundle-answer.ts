@@ -52,13 +52,17 @@ export function standingsOfOfferer(
   const standings = new Map<number, Standing>();
   for (const { line, dependent } of members) if (dependent) standings.set(line, LOST);
   if (isRejected) return standings;
-  for (const group of new Set(members.map((member) => member.group))) {
+  const groups = new Set(members.map((member) => member.group));
+  for (const group of groups) {
     const own = sorted(members.filter((member) => member.group === group));
     const lead = own.find(({ dependent }) => !dependent);
     if (lead === undefined) continue;
-    const streams = own.map(({ line }) => offerer.streams[line]);
-    const leading = offerer.streams[lead.line];
-    const carrier = carrierInForce(offerer.streams, streams) ?? leading;
+    const leaving = accepted.filter(({ line }) => !own.some((member) => member.line === line));
+    const isOnly = groups.size === 1;
+    const parted = new Set(leaving.map(({ offering }) => offering));
+    const staying = own.map(({ line }) => offerer.streams[line]);
+    const carrier =
+      carrierInForce(offerer.streams, { staying, parted, isOnly }) ?? offerer.streams[lead.line];
     if (carrier === undefined) continue;
     for (const { line, place } of own) {
       standings.set(line, { kind: 'member', isLead: line === lead.line, carrier, group, place });
@@ -83,9 +87,13 @@ export function standingsOfAnswerer(
   const own = sorted(members.filter(({ group }) => group === members[0]?.group));
   const lead = own[0];
   if (lead === undefined) return standings;
-  const streams = own.map(({ known }) => known);
+  const parted = new Set(accepted.map(({ known }) => known));
+  const staying = own.map(({ known }) => known);
+  for (const stream of staying) parted.delete(stream);
   const offered = answerer.streams.find(({ id }) => id === lead.known.bundleOffer);
-  const carrier = carrierInForce(answerer.streams, streams) ?? offered ?? lead.known;
+  const carrier =
+    carrierInForce(answerer.streams, { staying, parted, isOnly: true }) ??
+    (offered && !parted.has(offered) ? offered : lead.known);
   for (const { line, group, place } of own) {
     standings.set(line, { kind: 'member', isLead: line === lead.line, carrier, group, place });
   }
@@ -140,12 +148,22 @@ export function leadsFirst(lines: readonly number[], standings: Standings): numb
 export const ALONE: Standing = { kind: 'alone' };
 const LOST: Standing = { kind: 'lost' };
 
+/** Streams of a group, and those that are accepted without it. */
+type Parting = {
+  readonly staying: readonly (Stream | undefined)[];
+  readonly parted: ReadonlySet<Stream | undefined>;
+  /** There is no other group. */
+  readonly isOnly: boolean;
+};
+
+/** The stream that has carried a group so far, its section rejected or not, unless it goes on without the group. */
 function carrierInForce(
   streams: readonly Stream[],
-  members: readonly (Stream | undefined)[],
+  { staying, parted, isOnly }: Parting,
 ): Stream | undefined {
-  const carried = members.find((stream) => stream?.bundle !== undefined);
-  return streams.find(({ id }) => id === carried?.bundle);
+  const carriers = streams.filter((stream) => stream.bundle === stream.id && !parted.has(stream));
+  const own = carriers.find(({ id }) => staying.some((stream) => stream?.bundle === id));
+  return own ?? (isOnly ? carriers[0] : undefined);
 }
 
 function sorted<T extends { readonly place: number }>(members: readonly T[]): T[] {
