@@ -69,6 +69,18 @@ describeWithWebRtcPeer('a WebRTC endpoint of another make', () => {
     expect(await iceOf(tandem, 'browser')).toBe('completed');
   });
 
+  test('calls another one', async () => {
+    const tandem = await Tandem.start();
+    const [alice, bob] = [new WebRtcPeer(), new WebRtcPeer()];
+    const dialogue = { 'call-id': 'call', 'from-tag': 'alice', 'rtcp-mux': ['require'], flags: ['SDES-off'] };
+    const offer = { command: 'offer', ...dialogue, sdp: await alice.offer() };
+    const answered = await bob.answerTo(await sdpOf(tandem.ng, offer));
+    alice.accept(await sdpOf(tandem.ng, { command: 'answer', ...dialogue, 'to-tag': 'bob', sdp: answered }));
+    await Promise.all([alice.isConnected(), bob.isConnected()]);
+    await until('sound on both sides', () => (alice.heard >= 50 && bob.heard >= 50) || undefined, 10_000);
+    expect([await iceOf(tandem, 'alice'), await iceOf(tandem, 'bob')]).toEqual(['completed', 'completed']);
+  });
+
   test('goes on talking when the data plane is killed', async () => {
     const tandem = await Tandem.start();
     const call = await browserCalls(tandem);

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Send, Settings, State, Target};
+use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Settings, State, Target, Transmit};
 use protocol::{Component, IcePair, IcePlan, IceRole, IceSnapshot, IceState};
 use wire::stun::Message;
 
@@ -110,7 +110,7 @@ impl StreamIce {
         base: SocketId,
         from: SocketAddr,
         datagram: &[u8],
-        send: &mut Send<'_>,
+        send: &mut Transmit<'_>,
     ) -> Result<(), Refused> {
         let message = Message::parse(datagram).ok_or(Refused)?;
         let now = time(now);
@@ -124,7 +124,7 @@ impl StreamIce {
     }
 
     /// Does what is due by time.
-    pub fn drive(&mut self, now: Moment, send: &mut Send<'_>) {
+    pub fn drive(&mut self, now: Moment, send: &mut Transmit<'_>) {
         let now = time(now);
         let former = self.former.iter_mut().flat_map(|former| former.each_mut());
         for agent in self.agents.each_mut().chain(former) {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, net::SocketAddr, time::Duration};
 use wire::stun::{Class, Message, TransactionId};
 
 use crate::{
-    Base, Candidate, Credentials, Kind, Refused, Remote, Role, Send, Settings,
+    Base, Candidate, Credentials, Kind, Refused, Remote, Role, Settings, Transmit,
     candidate::own_priority,
     consent::Consent,
     pair::{Pair, Phase, Place},
@@ -188,7 +188,7 @@ impl Agent {
         base: u32,
         from: SocketAddr,
         message: &Message<'_>,
-        send: &mut Send<'_>,
+        send: &mut Transmit<'_>,
     ) -> Result<(), Refused> {
         let place = Place { base, remote: from };
         match message.class {

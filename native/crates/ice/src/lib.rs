@@ -85,7 +85,7 @@ pub struct Base {
 }
 
 /// Takes what is to be sent: from which base, where to, and what.
-pub type Send<'a> = dyn FnMut(u32, SocketAddr, &[u8]) + 'a;
+pub type Transmit<'a> = dyn FnMut(u32, SocketAddr, &[u8]) + 'a;
 
 /// A message that does not prove to be from the peer, or answers nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wire::stun::{Attributes, Builder, Class, LONGEST, Message};
 
 use crate::{
-    Refused, Role, Send,
+    Refused, Role, Transmit,
     agent::{Agent, Early},
     pair::{Phase, Place},
     response::ROLE_CONFLICT,
@@ -18,7 +18,7 @@ impl Agent {
         now: Duration,
         place: Place,
         message: &Message<'_>,
-        send: &mut Send<'_>,
+        send: &mut Transmit<'_>,
     ) -> Result<(), Refused> {
         let attributes = message.attributes();
         let ufrag = self.sender(&attributes).ok_or(Refused)?;
@@ -145,7 +145,7 @@ impl Agent {
         false
     }
 
-    fn respond(&self, place: Place, message: &Message<'_>, reply: Reply, send: &mut Send<'_>) {
+    fn respond(&self, place: Place, message: &Message<'_>, reply: Reply, send: &mut Transmit<'_>) {
         let mut buffer = [0; LONGEST];
         let transaction = message.transaction;
         let builder = match reply {

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use wire::stun::{Builder, Class, LONGEST, TransactionId};
 
 use crate::{
-    Kind, Role, Send, TA,
+    Kind, Role, TA, Transmit,
     agent::{Agent, PATIENCE},
     candidate::own_priority,
     pair::{Check, Pair, Phase, Place},
@@ -14,7 +14,7 @@ use crate::{
 
 impl Agent {
     /// Does what is due by time.
-    pub fn handle_timeout(&mut self, now: Duration, send: &mut Send<'_>) {
+    pub fn handle_timeout(&mut self, now: Duration, send: &mut Transmit<'_>) {
         self.repeat(now, send);
         self.keep_consent(now, send);
         if let Some(lost) = self.lost.as_mut().filter(|lost| now >= lost.next) {
@@ -37,7 +37,7 @@ impl Agent {
     }
 
     /// Sends what is to be sent now, after anything has changed.
-    pub(crate) fn proceed(&mut self, now: Duration, send: &mut Send<'_>) {
+    pub(crate) fn proceed(&mut self, now: Duration, send: &mut Transmit<'_>) {
         self.nominate_best(now);
         if now >= self.next_check && self.remote.is_some() && !self.lite {
             while let Some(place) = self.take_next() {
@@ -70,7 +70,7 @@ impl Agent {
     }
 
     /// Begins a check; false if there is nothing to check there.
-    fn check(&mut self, now: Duration, place: Place, send: &mut Send<'_>) -> bool {
+    fn check(&mut self, now: Duration, place: Place, send: &mut Transmit<'_>) -> bool {
         let busy = self.pairs.iter().filter(|pair| pair.is_pending()).count() as u32;
         let nominates = self.nominating == Some(place);
         let Some(at) = self.position(place) else { return false };
@@ -87,7 +87,7 @@ impl Agent {
         true
     }
 
-    fn repeat(&mut self, now: Duration, send: &mut Send<'_>) {
+    fn repeat(&mut self, now: Duration, send: &mut Transmit<'_>) {
         let mut at = 0;
         while at < self.pairs.len() {
             let place = self.pairs[at].place;
@@ -111,7 +111,7 @@ impl Agent {
         }
     }
 
-    fn keep_consent(&mut self, now: Duration, send: &mut Send<'_>) {
+    fn keep_consent(&mut self, now: Duration, send: &mut Transmit<'_>) {
         let Some(place) = self.in_use else { return };
         let has_moved = self.has_moved(now, place);
         let Some(consent) = &mut self.consent else { return };
@@ -171,7 +171,13 @@ impl Agent {
         }
     }
 
-    fn request(&mut self, place: Place, transaction: TransactionId, nominates: bool, send: &mut Send<'_>) {
+    fn request(
+        &mut self,
+        place: Place,
+        transaction: TransactionId,
+        nominates: bool,
+        send: &mut Transmit<'_>,
+    ) {
         let Some(remote) = &self.remote else { return };
         let number = self.bases.iter().position(|base| base.id == place.base).unwrap_or(0);
         let priority = own_priority(Kind::PeerReflexive, number, self.component);
