@@ -105,14 +105,16 @@ fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
         call.bob_sends(4, &packets::rtp(VIDEO, at, u32::from(at) * 160, 44));
     }
     let compounds: Vec<_> = call.alice_hears().into_iter().filter(|packet| is_rtcp(&packet)).collect();
-    let senders: std::collections::BTreeSet<u32> = compounds
-        .iter()
-        .filter_map(|compound| match wire::rtcp::packets(compound).next()?.content() {
-            Content::SenderReport(report, _) => Some(report.ssrc),
-            _ => None,
-        })
-        .collect();
+    let senders: std::collections::BTreeSet<u32> =
+        compounds.iter().filter_map(|compound| sender(compound)).collect();
     assert_eq!(senders.into_iter().collect::<Vec<_>>(), [33, 44]);
+}
+
+/// Of the sender report at the beginning.
+fn sender(compound: &[u8]) -> Option<u32> {
+    let first = wire::rtcp::packets(compound).next()?;
+    let Content::SenderReport(report, _) = first.content() else { return None };
+    Some(report.ssrc)
 }
 
 fn some_rules() -> impl Strategy<Value = RtcpRules> {
