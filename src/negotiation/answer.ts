@@ -29,7 +29,7 @@ import { chooseLocal, useLocal } from './locals.js';
 import type { Means } from './means.js';
 import type { Exchange } from './offer.js';
 import type { Parties } from './parties.js';
-import { answeredBy, type Body } from './signal.js';
+import { answeredBy, type Body, familyInUse } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { agreedExtensions, withMasked } from './extensions.js';
 import { siteTowards } from './transport.js';
@@ -197,7 +197,7 @@ function answerStream(
   const offererMuxed = isMember || (isRtp && asked.rtcpMux && (offering.muxAnswer ?? answererMuxed));
 
   const lead = leadOf(places);
-  const site = siteTowards(answering.offerer, view.address.family, flags, facts);
+  const site = siteTowards(answering.offerer, familyInUse(view, flags, facts), flags, facts);
   const wish = {
     peer: said.addresses?.rtp ?? '',
     interface: site.interface,

@@ -143,7 +143,7 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
   const body = isGrouped ? withGroups(single, kind, flags) : single;
   const parties: Parties = {
     ...found,
-    sender: withSenderFlags(leg, body, flags),
+    sender: withSenderFlags(leg, body, flags, facts),
     receiver: withReceiverFlags(found.receiver),
   };
   const take = kind === 'offer' ? exchangeOffer : exchangeAnswer;

@@ -30,6 +30,7 @@ import type { Means } from './means.js';
 import { offerCandidates, offerProtection } from './offer-protection.js';
 import { decideMux, type MuxDecision } from './rtcp-mux.js';
 import { awaitingAnswer } from './security-offer.js';
+import { familyInUse } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { protocolTowards, type Site, siteTowards } from './transport.js';
 
@@ -110,7 +111,7 @@ export function offerStream(
 
   const asked = muxAsked(flags.rtcpMux, group);
   const mux = kind === 'rtp' ? decideMux(said.rtcpMux, base.muxed && !flags.reset, asked) : undefined;
-  const site = siteTowards(receiver, view.address.family, flags, facts);
+  const site = siteTowards(receiver, familyInUse(view, flags, facts), flags, facts);
   const isSingle = mux?.offer === 'required' || kind === 'opaque' || isPassed;
   const usesIceHere = state.ice?.offered === true || state.ice?.inForce === true;
   const latch = latches(view, said, flags) || usesIceHere || group !== undefined;

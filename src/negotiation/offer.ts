@@ -15,7 +15,7 @@ import type { Means } from './means.js';
 import { isCarrierOf, type Lead, type Offering, offerStream } from './offer-stream.js';
 import { twinsAfter } from './osrtp-legacy.js';
 import type { Parties } from './parties.js';
-import { type Body, offeredBy } from './signal.js';
+import { type Body, familyInUse, offeredBy } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { siteTowards } from './transport.js';
 
@@ -104,10 +104,10 @@ function ownStream(before: Stream | undefined, view: MediaView, offering: Offeri
 function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream {
   const kind = kindOf(own.type, own.protocol);
   if (own.locals.length > 0 || kind === 'untouched' || view.media.port === 0) return own;
-  const { sender, facts, ids, groups } = offering;
+  const { sender, flags, facts, ids, groups } = offering;
   const isGrouped = groups.has(view);
   if (own.bundle !== undefined || (isGrouped && !namesTransport(view, groups))) return own;
-  const site = siteTowards(sender, view.address.family, {}, facts);
+  const site = siteTowards(sender, familyInUse(view, flags, facts), {}, facts);
   const isSingle = kind === 'opaque' || own.muxAnswer === true || isGrouped;
   const wish = {
     peer: '',

@@ -4,7 +4,7 @@ import { isUnspecified } from '../sdp/address.js';
 import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import type { Parties } from './parties.js';
-import type { Body } from './signal.js';
+import { type Body, familyInUse } from './signal.js';
 import { defaultFamily, interfaceNamed } from './transport.js';
 
 /** Remembers the interfaces an offer names for its two parties. */
@@ -40,11 +40,11 @@ function withEcho(leg: Leg, { mediaEcho }: MediaFlags, side: 'forward' | 'backwa
 }
 
 /** What a message says of the party that sent it. It also calls off a scheduled deletion. */
-export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags): Leg {
+export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: Facts): Leg {
   const spoken = body.medias.find(
     ({ media, address }) => media.port !== 0 && !isUnspecified(address.address),
   );
-  const family = spoken?.address.family ?? leg.family;
+  const family = (spoken && familyInUse(spoken, flags, facts)) ?? leg.family;
   const label = flags.setLabel ?? flags.label;
   const restrictions =
     flags.blockDtmf && !leg.restrictions.includes('block DTMF')

@@ -74,8 +74,8 @@ function untouchedLines(view: MediaView): string[] {
 
 function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: MediaFlags): string {
   if (isOriginal) return formatConnection(view.address);
-  const isZero =
-    isHeldByAddress(view) && !usesIce(view) && ice.length === 0 && !flags.replace.has('zero-address');
+  const isReplaced = flags.mediaAddress !== undefined || flags.replace.has('zero-address');
+  const isZero = isHeldByAddress(view) && !usesIce(view) && ice.length === 0 && !isReplaced;
   if (!isZero) return formatConnection(printed);
   return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
 }

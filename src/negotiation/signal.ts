@@ -2,7 +2,7 @@ import type { Addresses, Signalled } from '../call/call.js';
 import { packPayloads } from '../call/payloads.js';
 import { revised } from '../call/revised.js';
 import { kindOf, socketAddress } from '../call/signalled.js';
-import type { MediaFlags } from '../command/flags.js';
+import type { AddressFamily, MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { familyOf, isUnspecified } from '../sdp/address.js';
 import { detach } from '../sdp/detach.js';
@@ -137,6 +137,12 @@ function hostOf(address: string, view: MediaView, flags: MediaFlags, facts: Fact
   if (source !== undefined && familyOf(source) !== undefined && !isUnspecified(source))
     return unmapped(source);
   return isUnspecified(address) ? undefined : unmapped(address);
+}
+
+/** The family of the address in use: that of the SDP, or of where the SIP message came from. */
+export function familyInUse(view: MediaView, flags: MediaFlags, facts: Facts): AddressFamily {
+  const host = hostOf(view.address.address, view, flags, facts);
+  return (host === undefined ? undefined : familyOf(host)) ?? view.address.family;
 }
 
 function unmapped(address: string): string {
