@@ -1,10 +1,12 @@
-// Writes the list of offer/answer cases into docs/compatibility.md; with --check, fails if it is not what is there.
+// Writes the lists of cases and of differences into docs/compatibility.md; with --check, fails if they are not there.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 const CASES = 'test/cases/offer-answer';
 const PAGE = 'docs/compatibility.md';
 const BEGIN = '<!-- cases: begin -->';
 const END = '<!-- cases: end -->';
+const DIFFERENCES_BEGIN = '<!-- differences: begin -->';
+const DIFFERENCES_END = '<!-- differences: end -->';
 
 const rows = readdirSync(CASES)
   .filter((name) => name.endsWith('.case'))
@@ -27,11 +29,16 @@ const table = [
   END,
 ].join('\n');
 
+const differences = [
+  DIFFERENCES_BEGIN,
+  '| what differs from 10.5 | why |',
+  '|---|---|',
+  ...['test/oracle/differences.ts', 'test/oracle/product/differences.ts'].flatMap(differencesIn),
+  DIFFERENCES_END,
+].join('\n');
+
 const page = readFileSync(PAGE, 'utf8');
-const start = page.indexOf(BEGIN);
-const end = page.indexOf(END);
-if (start < 0 || end < 0) throw new Error(`${PAGE} has no place for the cases`);
-const next = page.slice(0, start) + table + page.slice(end + END.length);
+const next = replaced(replaced(page, table, BEGIN, END), differences, DIFFERENCES_BEGIN, DIFFERENCES_END);
 
 if (process.argv.includes('--check')) {
   if (next !== page) {
@@ -40,6 +47,21 @@ if (process.argv.includes('--check')) {
   }
 } else {
   writeFileSync(PAGE, next);
+}
+
+function replaced(text, section, begin, end) {
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end);
+  if (from < 0 || to < 0) throw new Error(`${PAGE} has no place for ${begin}`);
+  return text.slice(0, from) + section + text.slice(to + end.length);
+}
+
+/** The names and reasons in a table of known differences. */
+function differencesIn(file) {
+  const entry = /(?:name: '([^']+)',|^ {2}'([^']+)': \{)\s+reason:\s+'([^']+)'/gm;
+  return [...readFileSync(file, 'utf8').matchAll(entry)].map(
+    ([, name, key, reason]) => `| ${name ?? key} | ${reason} |`,
+  );
 }
 
 /** What a Kamailio route would say, without the tags that only tell parties apart. */

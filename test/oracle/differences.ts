@@ -55,8 +55,9 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
       '10.5 writes an m-line without any format when only telephone events are left; the list is restored instead',
     matches: ({ fact }) => ['m1.formats', 'm1.codecs', 'm1.fmtp'].includes(fact),
   },
-  'telephone events follow the codec': {
-    reason: 'telephone events of a clock rate that no remaining codec has are left out',
+  'lone telephone events stay': {
+    reason:
+      'telephone events of another clock rate than the codec stay if there are no others: nobody can dial without',
     matches: ({ fact }) => ['m1.formats', 'm1.codecs', 'm1.fmtp'].includes(fact),
   },
   'a held leg keeps its port': {
@@ -80,8 +81,8 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
     reason: 'both refuse it; the address is what is found missing first here',
     matches: ({ fact }) => fact === 'error-reason',
   },
-  'ICE is left out': {
-    reason: 'the proxy answers no connectivity checks yet, so it names no candidates',
+  'only RTP has ICE': {
+    reason: 'a data channel is relayed between the addresses told; 10.5 offers ICE for it',
     matches: ({ fact, subject }) => fact.endsWith('.ice') && subject === undefined,
   },
   'fingerprints stay with their owners': {

@@ -33,6 +33,13 @@ export type Difference = {
   readonly subject: string | undefined;
 };
 
+/** Pings are answered before there is a media relay. */
+const PROBE = {
+  'call-id': 'probe',
+  'from-tag': 'probe',
+  sdp: 'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 9000 RTP/AVP 0\r\n',
+};
+
 /** A proxy on the loopback of this machine. */
 export type LocalProxy = AsyncDisposable & { readonly ng: NgClient; readonly proxy: RunningProxy };
 
@@ -46,6 +53,7 @@ export async function startLocalProxy(
   kind: ProxyKind,
   control: number,
   firstPort: number,
+  ports = 1000,
 ): Promise<LocalProxy> {
   const directory = mkdtempSync(join(tmpdir(), `tandem-oracle-${kind}-`));
   const proxy = startProxy(
@@ -55,7 +63,9 @@ export async function startLocalProxy(
       interfaces: INTERFACES,
       control: { address: '127.0.0.1', port: control },
       deleteDelaySeconds: 0,
-      ports: [firstPort, firstPort + 999],
+      ports: [firstPort, firstPort + ports - 1],
+      // Thousands of calls a minute, one after the other.
+      tandem: { portRestSeconds: 1 },
       directory,
     },
   );
@@ -67,8 +77,10 @@ export async function startLocalProxy(
   try {
     await until(`${kind} to answer`, async () => {
       if (proxy.running.child.exitCode !== null) throw new Error(`${kind} ended: ${proxy.log()}`);
-      return ng.command({ command: 'ping' }).catch(() => undefined);
+      const ready = await ng.command({ command: 'offer', ...PROBE }).catch(() => undefined);
+      return ready?.result === 'ok' ? true : undefined;
     });
+    await ng.command({ command: 'delete', 'call-id': PROBE['call-id'], 'delete delay': 0 });
   } catch (error) {
     await dispose();
     throw error;
@@ -95,23 +107,21 @@ export function compare(
   oracle: readonly Facts[],
   subject: readonly Facts[],
 ): Difference[] {
-  return conversation.steps.flatMap((step, index) => {
-    const ours = subject[index] ?? {};
-    const theirs = oracle[index] ?? {};
-    const names = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])];
-    return names
-      .filter((fact) => ours[fact] !== theirs[fact])
-      .map((fact) => ({
-        step: index + 1,
-        command: step.command,
-        fact,
-        oracle: theirs[fact],
-        subject: ours[fact],
-      }));
-  });
+  return conversation.steps.flatMap(({ command }, index) =>
+    differencesOf(command, index + 1, oracle[index] ?? {}, subject[index] ?? {}),
+  );
 }
 
-function describeReply(command: string, reply: NgDictionary, ports: PortNames, callId: string): Facts {
+export function differencesOf(command: string, step: number, oracle: Facts, subject: Facts): Difference[] {
+  // What only one of them accepted differs in everything else.
+  const isOneRefused = oracle.result !== subject.result;
+  const names = isOneRefused ? ['result'] : [...new Set([...Object.keys(oracle), ...Object.keys(subject)])];
+  return names
+    .filter((fact) => subject[fact] !== oracle[fact])
+    .map((fact) => ({ step, command, fact, oracle: oracle[fact], subject: subject[fact] }));
+}
+
+export function describeReply(command: string, reply: NgDictionary, ports: PortNames, callId: string): Facts {
   const facts: Record<string, string> = {};
   for (const key of ['result', 'error-reason', 'message', 'warning']) {
     const value = reply[key];

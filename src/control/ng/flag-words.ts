@@ -84,7 +84,8 @@ const COMMAND_SWITCHES = table<Flag>(
   ['fast', (draft) => assign(draft, { fast: true })],
 );
 
-const FLAGS: ReadonlyMap<string, Flag> = new Map([...SWITCHES, ...COMMAND_SWITCHES]);
+/** Every word of `flags` that has an effect, by each of its spellings. */
+export const FLAGS: ReadonlyMap<string, Flag> = new Map([...SWITCHES, ...COMMAND_SWITCHES]);
 
 function webrtc(draft: Draft): void {
   set(draft, {

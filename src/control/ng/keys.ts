@@ -116,7 +116,8 @@ const MEDIA_KEYS = table<ReadKey>(
   ['extmap', readExtmap],
 );
 
-const KEYS: ReadonlyMap<string, ReadKey> = new Map([...CALL_KEYS, ...MEDIA_KEYS]);
+/** Every key of an offer, answer or media command that has an effect, by each of its spellings. */
+export const KEYS: ReadonlyMap<string, ReadKey> = new Map([...CALL_KEYS, ...MEDIA_KEYS]);
 
 function readFlags(draft: Draft, value: Value): void {
   for (const word of words(value)) applyFlag(draft, word);

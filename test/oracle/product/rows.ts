@@ -1,0 +1,150 @@
+import type { NgDictionary } from '../../support/oracle-ng-client.js';
+
+/** One word or value of the flag table, and how it is held against rtpengine 10.5. */
+export type Row = {
+  /** The word of `flags`, or the key, by any of its spellings; a list's word as `key: word`. */
+  readonly word: string;
+  readonly check: Check;
+};
+
+export type Check =
+  /** Sent to both with offer and answer, or with one of them. */
+  | { readonly kind: 'compared'; readonly keys: NgDictionary; readonly with: 'both' | 'offer' | 'answer' }
+  /** 10.5 does not know it: a case says what it does. */
+  | { readonly kind: 'newer'; readonly shownBy: string }
+  /** Not about offers and answers, or without effect on them. */
+  | { readonly kind: 'elsewhere'; readonly why: string };
+
+/** Every entry of the flag table has a row: `test/unit/control/ng/oracle-rows.test.ts` sees to it. */
+export const ROWS: readonly Row[] = [
+  compared('trust-address', { flags: ['trust-address'], 'received-from': ['IP4', '192.0.2.1'] }),
+  compared('SIP-source-address', { flags: ['SIP-source-address'], 'received-from': ['IP4', '192.0.2.1'] }),
+  ...words(
+    ...['asymmetric', 'unidirectional', 'strict-source', 'media-handover', 'port-latching'],
+    ...['no-port-latching', 'reset', 'loop-protect', 'original-sendrecv', 'generate-mid', 'strip-extmap'],
+    ...['no-rtcp-attribute', 'full-rtcp-attribute', 'trickle-ICE', 'reject-ICE', 'single-codec'],
+    ...['reuse-codecs', 'pad-crypto', 'block-DTMF', 'NAT-wait', 'pierce-NAT', 'no-redis-update', 'debug'],
+    ...['record-call', 'generate-RTCP'],
+  ),
+  compared('always-transcode', { flags: ['always-transcode'] }, 'answer'),
+  newer('webrtc', 'webrtc-macro'),
+  newer('static-codecs', 'codec-static'),
+  newer('allow-asymmetric-codecs', 'codec-answer-other-number'),
+  newer('allow-no-codec-media', 'codec-strip-everything-allowed'),
+  newer('recrypt', 'sdes-recrypt'),
+  newer('no-tls-id', 'dtls-no-tls-id'),
+  newer('discard-recording', 'offer-minimal'),
+  newer('new-branch', 'answer-second-tag-new-branch'),
+  newer('provisional', 'answer-second-tag'),
+  elsewhere('fragment', 'an offer with it is no offer; fragments of ICE are tested as cases'),
+  elsewhere('passthrough', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
+  elsewhere('no-passthrough', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
+  ...['all', 'directional', 'to-tag', 'fatal', 'fast'].map((word) =>
+    elsewhere(word, 'chooses parties or says how to delete: the conversations about control have it'),
+  ),
+
+  ...list(
+    'replace',
+    'origin',
+    'session-connection',
+    'session-name',
+    'username',
+    'SDP-version',
+    'zero-address',
+  ),
+  newer('replace: origin-full', 'replace-origin-full'),
+  newer('replace: force-increment-sdp-ver', 'replace-force-increment'),
+  ...list('rtcp-mux', 'offer', 'require', 'demux', 'accept', 'reject'),
+  ...list('SDES', 'off', 'pad', 'lifetime', 'no-AES_CM_128_HMAC_SHA1_80', 'unencrypted_srtp'),
+  ...list('SDES', 'unencrypted_srtcp', 'unauthenticated_srtp'),
+  newer('SDES: nonew', 'sdes-nonew'),
+  newer('SDES: only-', 'sdes-only-suite'),
+  newer('SDES: order:', 'sdes-order'),
+  ...list('OSRTP', 'accept'),
+  newer('OSRTP: offer', 'osrtp-offered'),
+  newer('OSRTP: offer-legacy', 'osrtp-legacy-offered'),
+  newer('OSRTP: accept-legacy', 'osrtp-legacy-accepted'),
+  ...['remove', 'force', 'default'].map((mode) => compared(`ICE: ${mode}`, { ICE: mode })),
+  elsewhere('ICE: optional', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
+  elsewhere('ICE: force-relay', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
+  ...['forward', 'backward', 'both'].map((side) =>
+    compared(`ICE-lite: ${side}`, { 'ICE-lite': side }, 'offer'),
+  ),
+  ...['off', 'immediate', 'delayed', 'heuristic'].map((mode) =>
+    compared(`endpoint-learning: ${mode}`, { 'endpoint-learning': mode }),
+  ),
+  ...['RTP/AVP', 'RTP/AVPF', 'RTP/SAVP', 'RTP/SAVPF', 'UDP/TLS/RTP/SAVP', 'UDP/TLS/RTP/SAVPF'].map(
+    (protocol) => compared(`transport-protocol: ${protocol}`, { 'transport-protocol': protocol }, 'offer'),
+  ),
+  ...['passive', 'off'].map((role) =>
+    compared(`DTLS: ${role}`, { DTLS: role, 'DTLS-reverse': role }, 'offer'),
+  ),
+  compared('DTLS-fingerprint', { 'DTLS-fingerprint': 'sha-1' }, 'offer'),
+  ...['IP4', 'IP6'].map((family) =>
+    compared(`address-family: ${family}`, { 'address family': family }, 'offer'),
+  ),
+  compared('media-address', { 'media address': '192.0.2.77' }),
+  compared('direction', { direction: ['inner', 'outer'] }, 'offer'),
+  newer('from-interface', 'direction-from-and-to-interface'),
+  newer('to-interface', 'direction-from-and-to-interface'),
+  compared('TOS', { TOS: 184 }),
+  compared('ptime', { ptime: 30 }, 'offer'),
+  compared('ptime-reverse', { 'ptime-reverse': 30 }, 'offer'),
+  ...['blackhole', 'forward', 'backward', 'both'].map((way) =>
+    compared(`media-echo: ${way}`, { 'media-echo': way }, 'offer'),
+  ),
+  ...['start', 'stop'].map((way) => compared(`drop-traffic: ${way}`, { 'drop-traffic': way })),
+  ...['PCMU', 'opus', 'telephone-event', 'all'].map((codec) =>
+    compared(`codec: strip ${codec}`, { codec: { strip: [codec] } }, 'offer'),
+  ),
+  compared('codec: strip all, offer PCMA', { codec: { strip: ['all'], offer: ['PCMA'] } }, 'offer'),
+  compared('codec: strip all, except PCMA', { codec: { strip: ['all'], except: ['PCMA'] } }, 'offer'),
+  newer('codec: ignore', 'codec-ignore'),
+  elsewhere('codec: mask', 'without transcoding a masked codec is a stripped one; 10.5 transcodes'),
+  elsewhere('codec: transcode', 'there is no transcoding yet'),
+  elsewhere('codec: consume', 'there is no transcoding yet'),
+  elsewhere('codec: accept', 'there is no transcoding yet'),
+  elsewhere('codec: set', 'there is no transcoding yet'),
+  elsewhere('T.38', 'there is no gateway of fax yet'),
+  newer('bundle', 'bundle-dropped'),
+  newer('sdp-attr', 'sdp-attribute-added'),
+  newer('sdp-media-remove', 'sdp-media-removed'),
+  newer('extmap', 'media-extmap-strip'),
+  compared('label', { label: 'caller' }),
+  compared('set-label', { 'set-label': 'caller' }),
+  compared('metadata', { metadata: 'key:value' }),
+  newer('alias-key', 'answer-second-tag'),
+  newer('sip-code', 'answer-provisional-then-final'),
+  compared('xmlrpc-callback', { 'xmlrpc-callback': '192.0.2.9' }),
+  compared('DTMF-log-dest', { 'DTMF-log-dest': '192.0.2.9:5000' }),
+  compared('record-call', { 'record call': 'no' }),
+  compared('generate-RTCP', { 'generate RTCP': 'off' }),
+  compared('received-from', { 'received-from': ['IP4', '192.0.2.1'] }),
+  compared('supports', { supports: ['load limit'] }),
+  elsewhere('passthru', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
+  elsewhere('flags', 'holds the words above'),
+  ...['call-id', 'from-tag', 'to-tag', 'via-branch', 'sdp'].map((word) => elsewhere(word, 'is in every row')),
+  ...['address', 'to-label', 'all', 'limit', 'delete-delay'].map((word) =>
+    elsewhere(word, 'is no key of offers and answers: the conversations about control have it'),
+  ),
+];
+
+function compared(word: string, keys: NgDictionary, step: 'both' | 'offer' | 'answer' = 'both'): Row {
+  return { word, check: { kind: 'compared', keys, with: step } };
+}
+
+function words(...flags: readonly string[]): readonly Row[] {
+  return flags.map((word) => compared(word, { flags: [word] }));
+}
+
+function list(key: string, ...values: readonly string[]): readonly Row[] {
+  return values.map((value) => compared(`${key}: ${value}`, { [key]: [value] }));
+}
+
+function newer(word: string, shownBy: string): Row {
+  return { word, check: { kind: 'newer', shownBy } };
+}
+
+function elsewhere(word: string, why: string): Row {
+  return { word, check: { kind: 'elsewhere', why } };
+}
