@@ -23,6 +23,7 @@
 #define IPV4_DONT_FRAGMENT 0x4000
 #define RTP_EXTENSION 0x10
 #define RTP_CSRCS 0x0f
+#define LONGEST_HEADERS 74 /* untagged, up to the fixed RTP header */
 #define LONGEST_OPEN 1472 /* bytes of a datagram whose checksum has to be made */
 
 struct ethernet {
@@ -145,8 +146,16 @@ static __always_inline enum relay_outcome read_udp(struct arrival *a, void *end)
 	return FORWARDED;
 }
 
+/* Which hook the program runs at: its helpers and its context are others. Always a constant. */
+enum hook { HOOK_XDP, HOOK_TC };
+
+static __always_inline long load_bytes(void *ctx, enum hook hook, __u32 offset, void *to, __u32 length)
+{
+	return hook == HOOK_XDP ? bpf_xdp_load_bytes(ctx, offset, to, length) : bpf_skb_load_bytes(ctx, offset, to, length);
+}
+
 /* The same packets as for the engine (wire/src/demux.rs and rtp.rs), but no payload types 64 to 95 (RFC 5761 §4). */
-static __always_inline enum relay_outcome read_rtp(struct arrival *a, struct xdp_md *ctx, void *end)
+static __always_inline enum relay_outcome read_rtp(struct arrival *a, void *ctx, enum hook hook, void *end)
 {
 	struct rtp_header *rtp = (void *)(a->udp + 1);
 	__u32 length = sizeof(*rtp);
@@ -163,7 +172,7 @@ static __always_inline enum relay_outcome read_rtp(struct arrival *a, struct xdp
 	if (rtp->first & RTP_EXTENSION) {
 		__be16 extension[2];
 
-		if (bpf_xdp_load_bytes(ctx, a->headers + sizeof(*a->udp) + length, extension, sizeof(extension)))
+		if (load_bytes(ctx, hook, a->headers + sizeof(*a->udp) + length, extension, sizeof(extension)))
 			return PASSED_NOT_RTP;
 		length += 4 + bpf_ntohs(extension[1]) * 4;
 	}
@@ -181,12 +190,11 @@ static __always_inline int is_ours(const struct ethernet *ethernet, const struct
 	return ((to[0] ^ ours[0]) | (to[1] ^ ours[1]) | (to[2] ^ ours[2])) == 0;
 }
 
-/* FORWARDED: it is RTP of whatever source. Else the reason why it goes up. */
-static __always_inline enum relay_outcome read_frame(struct arrival *a, struct xdp_md *ctx,
+/* The caller has set the length. FORWARDED: it is RTP of whatever source. Else the reason why it goes up. */
+static __always_inline enum relay_outcome read_frame(struct arrival *a, void *ctx, enum hook hook, void *data, void *end,
 						     const struct relay_device *device)
 {
-	void *end = (void *)(long)ctx->data_end;
-	struct ethernet *ethernet = (void *)(long)ctx->data;
+	struct ethernet *ethernet = data;
 	enum relay_outcome outcome;
 	__be16 protocol;
 	void *at;
@@ -216,9 +224,8 @@ static __always_inline enum relay_outcome read_frame(struct arrival *a, struct x
 		outcome = PASSED_OTHER;
 	if (outcome != FORWARDED)
 		return outcome;
-	a->length = bpf_xdp_get_buff_len(ctx);
 	outcome = read_udp(a, end);
 	if (outcome != FORWARDED)
 		return outcome;
-	return read_rtp(a, ctx, end);
+	return read_rtp(a, ctx, hook, end);
 }

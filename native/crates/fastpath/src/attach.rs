@@ -1,16 +1,21 @@
 //! Attaching the program: the fastest way an interface allows, and why not a faster one.
 
-use std::{collections::HashMap, fs, path::PathBuf};
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use aya::programs::{
-    ProgramError, XdpMode,
+    LinkOrder, ProgramError, TcAttachType, XdpMode,
     links::{FdLink, PinnedLink},
-    xdp::{XdpLink, XdpLinkId},
+    tc::{SchedClassifierLink, TcAttachOptions},
+    xdp::XdpLink,
 };
 
 use crate::{
     hops::Drivers,
-    kernel::{Kernel, errno},
+    kernel::{Kernel, errno, last_lines},
     layout::{DEVICE_NATIVE, DEVICE_STRICT, Device},
     netlink::Interface,
     pins,
@@ -84,7 +89,7 @@ impl Attacher {
                 owner.index == interface
                     || topology.carrier(owner).is_some_and(|below| below.index == interface)
             });
-            let taken = if wanted { adopt(kernel, &path) } else { None };
+            let taken = if wanted { adopt(kernel, mode, &path) } else { None };
             match taken {
                 Some(link) => {
                     self.held.insert(interface, (mode, Held::Pinned { _link: link, path }));
@@ -141,12 +146,14 @@ impl Attacher {
                 }
             },
         }
-        match self.attach(kernel, owner.index, Mode::Generic) {
-            Err(reason) => refusals.push(format!("generic: {reason}")),
-            Ok(()) => {
-                let report = report(Mode::Generic, refusals.join("; "));
-                enter_device(kernel, topology, owner, Mode::Generic)?;
-                return Ok(Covered { owner: owner.index, attached: owner.index, report });
+        for mode in [Mode::Generic, Mode::Tc] {
+            match self.attach(kernel, owner, mode) {
+                Err(reason) => refusals.push(format!("{mode}: {reason}")),
+                Ok(()) => {
+                    let report = report(mode, refusals.join("; "));
+                    enter_device(kernel, topology, owner, mode)?;
+                    return Ok(Covered { owner: owner.index, attached: owner.index, report });
+                }
             }
         }
         Ok(none(&refusals.join("; ")))
@@ -159,7 +166,7 @@ impl Attacher {
         drivers: &mut Drivers,
         carrier: &Interface,
     ) -> Result<(), String> {
-        self.attach(kernel, carrier.index, Mode::Native)?;
+        self.attach(kernel, carrier, Mode::Native)?;
         if drivers.sends_frames(carrier) {
             return Ok(());
         }
@@ -172,34 +179,55 @@ impl Attacher {
         })
     }
 
-    fn attach(&mut self, kernel: &mut Kernel, interface: u32, mode: Mode) -> Result<(), String> {
-        let flags = if mode == Mode::Native { XdpMode::Driver } else { XdpMode::Skb };
-        let program = kernel.program().map_err(|error| error.to_string())?;
-        let id = program.attach_to_if_index(interface, flags).map_err(|error| refusal(&error))?;
-        let link = program.take_link(id).map_err(|error| error.to_string())?;
-        let held = self.keep(link, mode, interface)?;
-        self.held.insert(interface, (mode, held));
+    fn attach(&mut self, kernel: &mut Kernel, interface: &Interface, mode: Mode) -> Result<(), String> {
+        let link = match mode {
+            Mode::Native => attach_xdp(kernel, interface.index, XdpMode::Driver),
+            Mode::Generic => attach_xdp(kernel, interface.index, XdpMode::Skb),
+            Mode::Tc => attach_tc(kernel, &interface.name),
+            Mode::None => return Ok(()),
+        };
+        let held = self.keep(link?, mode, interface.index)?;
+        self.held.insert(interface.index, (mode, held));
         Ok(())
     }
 
-    fn keep(&self, link: XdpLink, mode: Mode, interface: u32) -> Result<Held, String> {
+    fn keep(&self, link: FdLink, mode: Mode, interface: u32) -> Result<Held, String> {
         let Some(directory) = &self.pins else {
-            let link = FdLink::try_from(link).map_err(|_| "this kernel has no links".to_owned())?;
             return Ok(Held::Ours { _link: link });
         };
         let path = pins::link_path(directory, mode, interface);
-        let link = FdLink::try_from(link).map_err(|_| "this kernel has no links".to_owned())?;
         let link = link.pin(&path).map_err(|error| format!("pinning: {error}"))?;
         Ok(Held::Pinned { _link: link, path })
     }
 }
 
+fn attach_xdp(kernel: &mut Kernel, interface: u32, mode: XdpMode) -> Result<FdLink, String> {
+    let program = kernel.program().map_err(|error| error.to_string())?;
+    let id = program.attach_to_if_index(interface, mode).map_err(|error| refusal(&error))?;
+    let link = program.take_link(id).map_err(|error| error.to_string())?;
+    FdLink::try_from(link).map_err(|_| NO_LINKS.to_owned())
+}
+
+fn attach_tc(kernel: &mut Kernel, interface: &str) -> Result<FdLink, String> {
+    let program = kernel.classifier().map_err(|error| last_lines(&error))?;
+    let options = TcAttachOptions::TcxOrder(LinkOrder::default());
+    let id = program.attach_with_options(interface, TcAttachType::Ingress, options);
+    let link = program.take_link(id.map_err(|error| refusal(&error))?).map_err(|error| error.to_string())?;
+    FdLink::try_from(link).map_err(|_| NO_LINKS.to_owned())
+}
+
 /// `None` if the link leads nowhere any more.
-fn adopt(kernel: &mut Kernel, path: &std::path::Path) -> Option<PinnedLink> {
+fn adopt(kernel: &mut Kernel, mode: Mode, path: &Path) -> Option<PinnedLink> {
     let link = FdLink::from(PinnedLink::from_pin(path).ok()?);
-    let program = kernel.program().ok()?;
-    let id: XdpLinkId = program.attach_to_link(XdpLink::try_from(link).ok()?).ok()?;
-    drop(program.take_link(id).ok()?);
+    if mode == Mode::Tc {
+        let program = kernel.classifier().ok()?;
+        let id = program.attach_to_link(SchedClassifierLink::try_from(link).ok()?).ok()?;
+        drop(program.take_link(id).ok()?);
+    } else {
+        let program = kernel.program().ok()?;
+        let id = program.attach_to_link(XdpLink::try_from(link).ok()?).ok()?;
+        drop(program.take_link(id).ok()?);
+    }
     PinnedLink::from_pin(path).ok()
 }
 
@@ -240,6 +268,8 @@ fn refusal(error: &ProgramError) -> String {
     }
 }
 
-fn pin_error(path: &std::path::Path, error: &std::io::Error) -> OpenError {
+fn pin_error(path: &Path, error: &std::io::Error) -> OpenError {
     OpenError::Pin { path: path.to_owned(), reason: error.to_string() }
 }
+
+const NO_LINKS: &str = "this kernel has no links for it";

@@ -217,6 +217,11 @@ impl Inner {
         let covered = self.covered.iter().find(|covered| Some(covered.owner) == arrival);
         let covered = covered.filter(|covered| covered.report.mode != Mode::None);
         let covered = covered.ok_or(InstallError::NoIngress(local))?;
+        let translates = rule.local.is_ipv4() != rule.from.is_ipv4();
+        if covered.report.mode == Mode::Tc && translates {
+            let reason = "tc does not translate between IPv4 and IPv6".to_owned();
+            return Err(InstallError::Egress { device: covered.report.device.clone(), reason });
+        }
         let hop = self.hops.acquire(&self.topology, rule.from.ip(), rule.to.ip())?;
         let device = self.hops.device(hop);
         let leaves = device == covered.attached || self.hops.sends_frames(hop);

@@ -5,7 +5,7 @@ use std::{io, os::fd::AsFd, path::Path};
 use aya::{
     Ebpf, EbpfLoader,
     maps::{HashMap, Map, MapData, PerCpuArray},
-    programs::{ProgramError, TestRun, TestRunOptions, Xdp},
+    programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, Xdp},
 };
 
 use crate::{
@@ -24,6 +24,8 @@ pub struct Kernel {
     pub devices: HashMap<MapData, u32, Device>,
     counters: PerCpuArray<MapData, u64>,
     hops: Option<MappedArray<Hop>>,
+    /// Referred to by programs that are loaded later.
+    _mapped: [Map; 2],
 }
 
 /// What running the program on a frame led to.
@@ -51,13 +53,15 @@ impl Kernel {
         program.load().map_err(load_error)?;
         let mut take = |name| ebpf.take_map(name).ok_or_else(|| OpenError::Load(format!("no map {name}")));
         let (rules, devices, counters) = (take("rules")?, take("devices")?, take("counters")?);
-        let states = map_memory(take("states")?).map_err(load_error)?;
-        let hops = map_memory(take("hops")?).map_err(load_error)?;
+        let mapped = [take("states")?, take("hops")?];
+        let states = map_memory(&mapped[0]).map_err(load_error)?;
+        let hops = map_memory(&mapped[1]).map_err(load_error)?;
         let kernel = Kernel {
             rules: rules.try_into().map_err(load_error)?,
             devices: devices.try_into().map_err(load_error)?,
             counters: counters.try_into().map_err(load_error)?,
             hops: Some(hops),
+            _mapped: mapped,
             ebpf,
         };
         Ok((kernel, states))
@@ -77,6 +81,16 @@ impl Kernel {
 
     pub fn program(&mut self) -> Result<&mut Xdp, OpenError> {
         program_of(&mut self.ebpf)
+    }
+
+    /// The same for traffic control, loaded when it is wanted for the first time.
+    pub fn classifier(&mut self) -> Result<&mut SchedClassifier, ProgramError> {
+        let program = self.ebpf.program_mut(CLASSIFIER_NAME).ok_or(ProgramError::NotLoaded)?;
+        let program: &mut SchedClassifier = program.try_into()?;
+        match program.load() {
+            Ok(()) | Err(ProgramError::AlreadyLoaded) => Ok(program),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has the kernel run the program on a frame that arrives on the loopback interface.
@@ -117,23 +131,26 @@ fn program_of(ebpf: &mut Ebpf) -> Result<&mut Xdp, OpenError> {
     program.try_into().map_err(load_error)
 }
 
-fn map_memory<T: crate::mapped::Versioned>(map: Map) -> Result<MappedArray<T>, io::Error> {
+fn map_memory<T: crate::mapped::Versioned>(map: &Map) -> Result<MappedArray<T>, io::Error> {
     let Map::Array(data) = map else { return Err(io::ErrorKind::InvalidData.into()) };
     let len = data.info().map_err(io::Error::other)?.max_entries();
     MappedArray::new(data.fd().as_fd(), len)
 }
 
-/// The innermost cause says most; the verifier's log comes with the error itself.
 fn load_error(error: impl std::error::Error) -> OpenError {
+    OpenError::Load(last_lines(&error))
+}
+
+/// An error with its causes; of the verifier's log, its end tells why.
+pub fn last_lines(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         text = format!("{text}: {error}");
         cause = error.source();
     }
-    // Of the verifier's log, its end tells why.
     let lines: Vec<&str> = text.lines().collect();
-    OpenError::Load(lines[lines.len().saturating_sub(6)..].join(" / "))
+    lines[lines.len().saturating_sub(6)..].join(" / ")
 }
 
 /// `enum xdp_action`.
@@ -142,3 +159,4 @@ pub const XDP_TX: u32 = 3;
 pub const LOOPBACK: u32 = 1;
 pub const MAPS: [&str; 5] = ["rules", "states", "hops", "devices", "counters"];
 const PROGRAM_NAME: &str = "tandem_relay";
+const CLASSIFIER_NAME: &str = "tandem_tc";

@@ -43,6 +43,9 @@ fn an_ordinary_user_with_two_capabilities_may() {
     let network = Network::new().with_gro();
     let said = open_as_nobody(&network.relay, &["bpf", "net_admin"]);
     assert!(said.contains("opened") && said.contains("mode: Native"), "{said}");
+    let _other = network.open();
+    let said = open_as_nobody(&network.relay, &["bpf", "net_admin"]);
+    assert!(said.contains("opened") && said.contains("mode: Tc"), "{said}");
 }
 
 #[test]

@@ -50,11 +50,11 @@ fn next_rtp(capture: &Capture) -> Vec<u8> {
     capture.next(|frame| frame.len() > 200 && frame.windows(4).any(|window| window == ssrc))
 }
 
-fn frames_are_right(network: &Network, path: &FastPath) {
-    for rule in rules() {
-        let (alice, _bob) = spoken(network, &rule);
+fn frames_are_right(network: &Network, path: &FastPath, rules: &[Rule]) {
+    for rule in rules {
+        let (alice, _bob) = spoken(network, rule);
         path.refresh();
-        let index = path.install(&rule, &Progress::default()).unwrap();
+        let index = path.install(rule, &Progress::default()).unwrap();
         let capture = network.bob.capture("eth0");
         for sequence in 0..5 {
             alice.send_to(&rtp(0, sequence, SSRC), rule.local).unwrap();
@@ -98,7 +98,7 @@ fn frames_are_right_though_the_sender_leaves_checksums_to_offload() {
     kernel_or_skip!();
     let network = Network::new().with_gro();
     let (path, _) = network.open();
-    frames_are_right(&network, &path);
+    frames_are_right(&network, &path, &rules());
 }
 
 #[test]
@@ -107,8 +107,25 @@ fn frames_are_right_with_checksums_from_the_sender() {
     for network in [Network::new(), Network::new().with_gro()] {
         network.alice.command("ethtool", &["-K", "eth0", "tx", "off"]);
         let (path, _) = network.open();
-        frames_are_right(&network, &path);
+        frames_are_right(&network, &path, &rules());
     }
+}
+
+#[test]
+fn where_other_xdp_programs_run_tc_relays() {
+    kernel_or_skip!();
+    let network = Network::new();
+    // Somebody else's, since it knows none of the rules.
+    let (_other, _) = network.open();
+    let (path, modes) = network.open();
+    assert_eq!(modes, [Mode::Tc, Mode::Tc]);
+    relays(&network, &path, &eastwards());
+    let [_, in_ipv6, translating, _] = rules();
+    relays(&network, &path, &in_ipv6);
+    let refusal = path.install(&translating, &Progress::default()).unwrap_err();
+    assert!(matches!(refusal, InstallError::Egress { .. }), "{refusal}");
+    network.alice.command("ethtool", &["-K", "eth0", "tx", "off"]);
+    frames_are_right(&network, &path, &[eastwards(), in_ipv6]);
 }
 
 #[test]

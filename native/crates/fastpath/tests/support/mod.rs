@@ -5,13 +5,14 @@
 use fastpath::{FastPath, Mode, Options, Payload, Rewrite, Rule};
 use std::{
     fs::File,
+    io::ErrorKind,
     net::{SocketAddr, UdpSocket},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
     path::PathBuf,
     process::Command,
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Why tests of the kernel part cannot run here; `None` if they can.
@@ -110,7 +111,17 @@ impl Host {
     }
 
     pub fn socket(&self, address: &str) -> UdpSocket {
-        let socket = self.run(|| UdpSocket::bind(address).unwrap());
+        let deadline = Instant::now() + PATIENCE;
+        let socket = loop {
+            match self.run(|| UdpSocket::bind(address)) {
+                Ok(socket) => break socket,
+                // A process just started has the descriptors of all tests for a moment.
+                Err(error) => {
+                    let waiting = error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline;
+                    assert!(waiting, "{address}: {error}");
+                }
+            }
+        };
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
         socket
     }
