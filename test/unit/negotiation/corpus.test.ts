@@ -33,6 +33,24 @@ describe('negotiating SDP of the field', () => {
     }
   });
 
+  it.each(CORPUS.filter(({ name }) => /^(?:chromium|firefox)/.test(name)))(
+    '$name: the bundle of a browser is taken apart and put together again',
+    ({ text }) => {
+      const driver = new CallDriver(factsOf(''));
+      const flags = 'bundle=[accept] ICE=remove transport-protocol=RTP/AVP rtcp-mux=[demux]';
+      const offered = sdpOf(offer(driver, text, flags));
+      const opened = portsOf(offered).filter((port) => port !== '0');
+      expect(new Set(opened).size).toBe(opened.length);
+      expect(offered).not.toContain('BUNDLE');
+      const answered = sdpOf(answer(driver, offered, ''));
+      const group = /^a=group:BUNDLE (.*)\r$/m.exec(answered)?.[1]?.split(' ') ?? [];
+      const rtp = portsOf(answered.replaceAll(/^m=application.*$/gm, ''));
+      expect(group.length).toBe(rtp.length);
+      expect(new Set(rtp).size).toBe(1);
+      expect(answered.split('a=ice-pwd:').length - 1).toBe(1);
+    },
+  );
+
   it('never throws, whatever order offers and answers come in', () => {
     const step = fc.record({
       kind: fc.constantFrom('offer' as const, 'answer' as const),
@@ -47,6 +65,11 @@ describe('negotiating SDP of the field', () => {
         'port-latching replace=[origin SDP-version]',
         'direction=[priv pub]',
         'address-family=IP6 transport-protocol=RTP/AVP',
+        'bundle=[accept]',
+        'bundle=[accept offer]',
+        'bundle=[require] SDES=off',
+        'bundle=[accept strict] generate-mid',
+        'bundle=[reject]',
       ),
     });
     fc.assert(
@@ -61,6 +84,15 @@ describe('negotiating SDP of the field', () => {
     );
   });
 });
+
+function sdpOf(outcome: Outcome): string {
+  if (outcome.kind === 'refused') throw new Error(outcome.message);
+  return outcome.sdp ?? '';
+}
+
+function portsOf(sdp: string): string[] {
+  return [...sdp.matchAll(/^m=\w+ (\d+)/gm)].map(([, port]) => port ?? '');
+}
 
 function offer(driver: CallDriver, sdp: string, flags: string): Outcome {
   return driver.execute(command('offer', sdp, flags, 'alice', undefined));
