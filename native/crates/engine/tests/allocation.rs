@@ -15,7 +15,7 @@ use protocol::{
     FeedbackKind, IcePair, IceRole, IceSnapshot, KeysSnapshot, LocalId, ReportsPlan, ReportsWhen, RtcpMode,
     RtcpRules, SessionPlan, StreamSnapshot,
 };
-use sim::{crypto, ice, packets, plans};
+use sim::{bundle, crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;
 
@@ -335,4 +335,38 @@ fn a_nominated_pair_costs_media_no_allocation_and_little_memory() {
     let before = ALLOCATIONS.get();
     (10..90).for_each(|at| step(&mut engine, now, 150, at, &mut buffer));
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn streams_of_a_bundle_are_told_apart_without_allocating() {
+    let mut now = Instant::now();
+    let mut engine = Engine::new(now);
+    let home = ALICE.parse().unwrap();
+    call_with(&mut engine, now, 0, |plan| {
+        let locals = std::mem::take(&mut plan.streams[0].locals);
+        plan.streams[0] = bundle::bundled(1, home, "a", bundle::AUDIO);
+        plan.streams[0].locals = locals;
+        plan.streams.push(bundle::bundled(5, home, "v", bundle::VIDEO));
+        plan.routes.extend([plans::route(5, 2), plans::route(2, 5)]);
+    });
+    let report =
+        [packets::sender_report(22, 7 << 32, &[]), packets::canonical_name(22, "somebody@home")].concat();
+    let mut buffer = [0; 2048];
+    for at in 0..2000u16 {
+        now += Duration::from_millis(20);
+        let named = bundle::with_mid("v", bundle::SHARED, at, 22);
+        let shared = packets::rtp(bundle::SHARED, at, u32::from(at) * 160, 33);
+        let arrivals = [(0, ALICE, &named), (0, ALICE, &report), (2, BOB, &shared)];
+        let made = ALLOCATIONS.get();
+        for (socket, from, bytes) in arrivals {
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            let arrival = Arrival { socket: SocketId(socket), from: from.parse().unwrap() };
+            let packet = &mut Packet { buffer: &mut buffer, len: bytes.len() };
+            engine.handle_datagram(now, arrival, packet, &mut Nowhere);
+        }
+        engine.handle_timeout(now, &mut Nowhere);
+        if at >= 500 {
+            assert_eq!(ALLOCATIONS.get() - made, 0);
+        }
+    }
 }
