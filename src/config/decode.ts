@@ -18,6 +18,7 @@ import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
+import { lintTemplates } from '../control/ng/lint-templates.js';
 import type { Mistake, Value } from './value.js';
 
 /** Reads the whole configuration; `config` is only to be used if there are no mistakes. */
@@ -120,6 +121,7 @@ function decodeTemplates(templates: Section): ReadonlyMap<string, string> {
     const flags = text(templates, name);
     if (flags !== undefined) decoded.set(name, flags);
   }
+  for (const { name, text: why } of lintTemplates(decoded)) mistake(templates, name, why);
   return decoded;
 }
 

@@ -47,6 +47,8 @@ export function newDraft(): Draft {
 /** What was not understood, for the log. Bounded: a datagram can hold thousands of unknown keys. */
 export class Warnings {
   readonly list: string[] = [];
+  /** Of these, what nobody can have meant. */
+  readonly mistakes: string[] = [];
 
   unknownKey(key: string): void {
     this.add(`unknown key ${quoted(key)}`);
@@ -62,11 +64,13 @@ export class Warnings {
 
   /** Part of the protocol, but of a feature that does not exist here. */
   noEffect(word: string): void {
-    this.add(`${quoted(word)} has no effect`);
+    if (this.list.length < MAX_WARNINGS) this.list.push(`${quoted(word)} has no effect`);
   }
 
   add(warning: string): void {
-    if (this.list.length < MAX_WARNINGS) this.list.push(warning);
+    if (this.list.length >= MAX_WARNINGS) return;
+    this.list.push(warning);
+    this.mistakes.push(warning);
   }
 }
 

@@ -37,7 +37,19 @@ function applyTemplate(draft: Draft, name: string, templates: Templates, depth: 
   else applyTokens(draft, template, templates, depth + 1);
 }
 
-function applyTokens(draft: Draft, tokens: readonly Token[], templates: Templates, depth: number): void {
+/** A word that adds to others of its kind, instead of setting something by itself. */
+export function isCumulative({ key, value }: Token): boolean {
+  if (value !== undefined) return key === 'direction';
+  return TRANSPORT_WORDS.has(key) || key === 'internal' || key === 'external';
+}
+
+/** Applies the words of a flag string. */
+export function applyTokens(
+  draft: Draft,
+  tokens: readonly Token[],
+  templates: Templates,
+  depth: number,
+): void {
   draft.directions = 0;
   draft.transportBits = 0;
   for (const { key, value } of tokens) {

@@ -183,6 +183,11 @@ describe('a mistake is named with its line and key', () => {
       'x.yaml:1: endpointLearning: fast is not one of heuristic, delayed, immediate, off',
     ],
     ['templates: {offer: [a]}\n', 'x.yaml:1: templates.offer: a list is not a text'],
+    ['templates:\n  offer: make-coffee\n', 'x.yaml:2: templates.offer: unknown flag "make-coffee"'],
+    [
+      'templates:\n  web: ICE=force ICE=remove\n',
+      'x.yaml:2: templates.web: "ICE=remove" contradicts "ICE=force"',
+    ],
     ['dataPlane: {shards: 0}\n', 'x.yaml:1: dataPlane.shards: 0 is not auto or a number of threads (1-64)'],
   ])('%j', (text, expected) => {
     expect(decoded(text).mistakes).toEqual([expected]);
