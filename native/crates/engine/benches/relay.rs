@@ -11,6 +11,7 @@ use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
 use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
 use sim::{crypto, ice, packets, plans};
 use srtp::Suite;
+use wire::stun::{Builder, Class, LONGEST};
 
 struct Nowhere;
 
@@ -127,6 +128,24 @@ fn gateway(criterion: &mut Criterion) {
     }
 }
 
+/// A check of a peer whose pair is nominated: authenticated and answered.
+fn check(criterion: &mut Criterion) {
+    let now = Instant::now();
+    let mut engine = engine_of(1, now, |plan| ice::nominated(&mut plan.streams[0]));
+    let (mut request, mut buffer) = ([0; LONGEST], [0; 2048]);
+    let username = [ice::LOCAL.0.as_bytes(), b":", ice::REMOTE.0.as_bytes()];
+    let builder = Builder::new(&mut request, Class::Request, [7; 12]).username(username);
+    let built = builder.priority(7).use_candidate().controlling(7).finish(ice::LOCAL.1.as_bytes());
+    let len = built.unwrap_or(0);
+    let arrival = Arrival { socket: SocketId(0), from: SocketAddr::from(([198, 51, 100, 7], 4000)) };
+    criterion.bench_function("answer a connectivity check", |bencher| {
+        bencher.iter(|| {
+            buffer[..len].copy_from_slice(&request[..len]);
+            engine.handle_datagram(now, arrival, &mut Packet { buffer: &mut buffer, len }, &mut Nowhere);
+        });
+    });
+}
+
 fn sweep(criterion: &mut Criterion) {
     let start = Instant::now();
     let mut engine = engine_with(5000, start);
@@ -182,5 +201,5 @@ fn rtcp(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, relay, rtcp, gateway, sweep);
+criterion_group!(benches, relay, check, rtcp, gateway, sweep);
 criterion_main!(benches);
