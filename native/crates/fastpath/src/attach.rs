@@ -231,7 +231,8 @@ fn adopt(kernel: &mut Kernel, mode: Mode, path: &Path) -> Option<PinnedLink> {
     PinnedLink::from_pin(path).ok()
 }
 
-fn enter_device(
+/// Tells the program of an interface, or what has changed about it.
+pub fn enter_device(
     kernel: &mut Kernel,
     topology: &Topology,
     attached: &Interface,

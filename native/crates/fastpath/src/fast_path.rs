@@ -12,7 +12,7 @@ use std::{
 use crate::{
     DeviceCounters, InstallError, InterfaceReport, MOST_PAYLOADS, Mode, OpenError, Progress, Rule, RuleIndex,
     RuleStats,
-    attach::{Attacher, Covered},
+    attach::{Attacher, Covered, enter_device},
     hops::Hops,
     kernel::{self, Kernel},
     layout::{Key, OUTCOMES, RuleValue, State, Way},
@@ -291,6 +291,12 @@ impl Inner {
     fn follow_topology(&mut self) -> Vec<(RuleIndex, InstallError)> {
         let Ok(topology) = Topology::read(&mut self.questions) else { return Vec::new() };
         self.topology = topology;
+        for covered in self.covered.iter().filter(|covered| covered.report.mode != Mode::None) {
+            if let Some(attached) = self.topology.interface(covered.attached) {
+                // Link-layer addresses change; until the program knows, packets go up.
+                let _ = enter_device(&mut self.kernel, &self.topology, attached, covered.report.mode);
+            }
+        }
         self.hops.update(&self.topology, |_, _| true);
         let rules: Vec<(u32, Rule)> =
             self.installed.iter().map(|(index, installed)| (*index, installed.rule.clone())).collect();

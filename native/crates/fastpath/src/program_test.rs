@@ -1,5 +1,6 @@
 //! Packets in, verdicts and packets out: the program as the kernel runs it (`BPF_PROG_TEST_RUN`).
 
+mod agreement;
 mod bench;
 mod checker;
 mod headers;

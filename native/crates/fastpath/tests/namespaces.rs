@@ -198,6 +198,19 @@ fn a_route_that_is_gone_strands_its_rules_and_a_new_one_moves_them() {
 }
 
 #[test]
+fn a_new_link_layer_address_is_followed() {
+    kernel_or_skip!();
+    let network = Network::new();
+    let (path, _) = network.open();
+    network.relay.ip(&["link", "set", "west", "address", "02:00:00:00:77:01"]);
+    network.relay.ip(&["link", "set", "east", "address", "02:00:00:00:77:02"]);
+    path.refresh();
+    relays(&network, &path, &eastwards());
+    network.alice.command("ethtool", &["-K", "eth0", "tx", "off"]);
+    frames_are_right(&network, &path, &[eastwards()]);
+}
+
+#[test]
 fn rules_that_cannot_work_are_refused_with_a_reason() {
     kernel_or_skip!();
     let network = Network::new();
