@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '461aa8f73e7e060c';
+export const FINGERPRINT = 'f4da11d0dcbfac23';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -433,7 +433,7 @@ export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | 
  */
 export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "status" };
 
-export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, fastPath: FastPathStatus, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
 
 /**
  * What has to be known of a session's protection to continue it after a crash; taken again and again.
@@ -538,11 +538,7 @@ export type FastPathMode = "require" | "auto" | "off";
 /**
  * The fast path as it is.
  */
-export type FastPathStatus = { mode: FastPathMode, 
-/**
- * Packets can be relayed in the kernel on at least one device.
- */
-active: boolean, reason: string, devices: Array<FastPathDevice>, 
+export type FastPathStatus = { mode: FastPathMode, state: FastPathState, reason: string, devices: Array<FastPathDevice>, 
 /**
  * Streams whose peer's packets the kernel relays.
  */
@@ -551,6 +547,8 @@ offloaded: number,
  * The others, by reason; reasons that no stream has are left out.
  */
 userspace: Array<UserspaceCount>, };
+
+export type FastPathState = "off" | "opening" | "active" | "unavailable";
 
 /**
  * A network device and the way of its packets.
@@ -610,7 +608,7 @@ sendFailures: number,
  */
 fastPathPackets: number, fastPathBytes: number, };
 
-export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "fastPathUnavailable", reason: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
 
 export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
 

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     io,
-    os::fd::AsFd,
+    os::fd::{AsFd, BorrowedFd},
     sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
@@ -50,6 +50,7 @@ pub struct Control {
     next_ticket: u64,
     pending: HashMap<u64, Pending>,
     tend_at: Instant,
+    watches_routes: bool,
 }
 
 /// A request that waits for responses of other shards.
@@ -72,6 +73,7 @@ impl Control {
             next_ticket: 0,
             pending: HashMap::new(),
             tend_at: Instant::now(),
+            watches_routes: false,
         }
     }
 
@@ -131,11 +133,21 @@ impl Control {
         Ok(())
     }
 
+    /// Routes, neighbours or links have changed.
+    pub fn follow_routes(&self) {
+        self.shared.fast_paths.follow_routes();
+    }
+
     /// What has to be looked after about once a second.
-    pub fn tend(&mut self, now: Instant) {
-        if now >= self.tend_at {
-            self.tend_at = now + TEND;
-            self.shared.fast_paths.tend(now);
+    pub fn tend(&mut self, now: Instant, io: &mut impl PacketIo) {
+        if now < self.tend_at {
+            return;
+        }
+        self.tend_at = now + TEND;
+        self.shared.fast_paths.tend(now);
+        if !self.watches_routes {
+            let watch = |changes: BorrowedFd<'_>| io.watch(ROUTES, changes, netio::Interest::Readable);
+            self.watches_routes = matches!(self.shared.fast_paths.with_changes(watch), Some(Ok(())));
         }
     }
 
@@ -162,8 +174,7 @@ impl Control {
             }
             Request::Configure { configuration } => {
                 let configured = self.shared.configure(&configuration);
-                let fast_path = Box::new(self.shared.fast_paths.status(PathCounts::default()));
-                let response = configured.map(|certificate| Response::Configured { certificate, fast_path });
+                let response = configured.map(|certificate| Response::Configured { certificate });
                 self.respond(token, id, response);
             }
             Request::Apply { .. }
@@ -285,6 +296,7 @@ fn name(request: &Request) -> &'static str {
 pub const LISTENER: Token = Token(0);
 pub const SIGNALS: Token = Token(1);
 pub const WAKER: Token = Token(2);
+pub const ROUTES: Token = Token(3);
 const FIRST_CONNECTION: u32 = 8;
 const TEND: Duration = Duration::from_secs(1);
 /// One in use, and a few that are coming or going.

@@ -1,31 +1,38 @@
 //! The relay in the kernel: opened as the control plane wishes, shared by all shards, and what became of it.
 
+mod instance;
+mod kernel;
 mod refusals;
 mod relay;
 
 use std::{
     collections::BTreeSet,
     net::IpAddr,
+    os::fd::BorrowedFd,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    thread,
+    time::Instant,
 };
 
 use engine::offload::{PathCounts, REASONS};
-use fastpath::{FastPath, InterfaceReport, Mode, Options, RuleIndex};
+use fastpath::{FastPath, InterfaceReport, Mode, OpenError, Options};
 use protocol::{
-    DeviceMode, ErrorCode, FastPathDevice, FastPathMode, FastPathPlan, FastPathStatus, PassedCount,
+    DeviceMode, FastPathDevice, FastPathMode, FastPathPlan, FastPathState, FastPathStatus, PassedCount,
     UserspaceCount,
 };
-use refusals::Refusals;
+
+pub use instance::{Instance, clear_dead, instances};
+pub use kernel::Kernel;
 pub use relay::Relay;
 
 /// The fast path of this process.
 #[derive(Debug)]
 pub struct FastPaths {
+    instance: Instance,
     state: Mutex<State>,
     /// Grows when shards have something to look at.
     news: AtomicU64,
@@ -33,12 +40,23 @@ pub struct FastPaths {
 
 #[derive(Debug)]
 struct State {
-    opened: Option<(Wanted, Result<Arc<Kernel>, String>)>,
-    reports: Vec<InterfaceReport>,
     mode: FastPathMode,
+    wanted: Option<Wanted>,
+    stage: Stage,
+    reports: Vec<InterfaceReport>,
+    /// What dead instances had left was cleared.
+    cleared: bool,
 }
 
-/// What it was opened for.
+#[derive(Debug)]
+enum Stage {
+    Closed,
+    Opening,
+    Open(Arc<Kernel>),
+    Failed(String),
+}
+
+/// What it is opened for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wanted {
     devices: Vec<String>,
@@ -47,49 +65,70 @@ struct Wanted {
     capacity: u32,
 }
 
-#[derive(Debug)]
-pub struct Kernel {
-    fast_path: FastPath,
-    /// Rules of a process before us that no plan has claimed yet.
-    left_behind: Mutex<Vec<(fastpath::Rule, RuleIndex)>>,
-    /// Rules that lead nowhere any more, to be taken back by their shard.
-    broken: Mutex<Vec<RuleIndex>>,
-    refusals: Refusals,
-    opened: Instant,
-}
-
 impl FastPaths {
-    pub fn new() -> Self {
-        let state = State { opened: None, reports: Vec::new(), mode: FastPathMode::Off };
-        FastPaths { state: Mutex::new(state), news: AtomicU64::new(0) }
+    pub fn new(instance: Instance) -> Self {
+        let state = State {
+            mode: FastPathMode::Off,
+            wanted: None,
+            stage: Stage::Closed,
+            reports: Vec::new(),
+            cleared: false,
+        };
+        FastPaths { instance, state: Mutex::new(state), news: AtomicU64::new(0) }
     }
 
-    /// Opens it if it is wanted. What is open stays so until the process ends: other devices need a restart.
-    pub fn configure(&self, plan: &FastPathPlan, addresses: BTreeSet<IpAddr>) -> Result<(), ErrorCode> {
-        let mut state = self.state();
-        if plan.mode == FastPathMode::Off {
-            if state.opened.is_none() {
-                clear_pinned(Path::new(&plan.pin_directory));
-            }
-        } else {
-            let wanted = Wanted {
-                devices: plan.devices.clone(),
-                addresses,
-                pin_directory: plan.pin_directory.clone().into(),
-                capacity: plan.max_streams,
-            };
-            state.open(wanted);
-            if plan.mode == FastPathMode::Require
-                && let Some((_, Err(reason))) = &state.opened
-            {
-                return Err(ErrorCode::FastPathUnavailable { reason: reason.clone() });
-            }
-        }
+    /// Has it opened if it is wanted, which takes its time. What is open stays so until the process ends: other
+    /// settings need a restart.
+    pub fn configure(this: &Arc<Self>, plan: &FastPathPlan, addresses: BTreeSet<IpAddr>) {
+        let mut state = this.state();
+        let pin_directory = this.instance.folder(Path::new(&plan.pin_directory));
         if state.mode != plan.mode {
             state.mode = plan.mode;
-            self.news.fetch_add(1, Ordering::Release);
+            this.news.fetch_add(1, Ordering::Release);
         }
-        Ok(())
+        if plan.mode == FastPathMode::Off {
+            if matches!(state.stage, Stage::Closed) {
+                clear_pinned(&pin_directory);
+            }
+            return;
+        }
+        let wanted = Wanted {
+            devices: plan.devices.clone(),
+            addresses: addresses.into_iter().filter(|address| !address.is_loopback()).collect(),
+            pin_directory,
+            capacity: plan.max_streams,
+        };
+        match &state.stage {
+            Stage::Open(_) | Stage::Opening if state.wanted.as_ref() != Some(&wanted) => {
+                tracing::warn!("other settings of the fast path take effect when the data plane restarts");
+            }
+            Stage::Open(_) | Stage::Opening => {}
+            Stage::Closed | Stage::Failed(_) => this.start_opening(&mut state, wanted),
+        }
+    }
+
+    /// The verifier and the self-test take a second or two, in which packets shall not wait.
+    fn start_opening(self: &Arc<Self>, state: &mut State, wanted: Wanted) {
+        state.wanted = Some(wanted.clone());
+        state.stage = Stage::Opening;
+        let this = Arc::clone(self);
+        let open = move || this.take_in(wanted.open(&this.instance));
+        if let Err(error) = thread::Builder::new().name("fast-path".to_owned()).spawn(open) {
+            state.stage = Stage::Failed(error.to_string());
+        }
+    }
+
+    fn take_in(&self, (opened, reports): (Result<Kernel, String>, Vec<InterfaceReport>)) {
+        let mut state = self.state();
+        state.reports = reports;
+        state.stage = match opened {
+            Ok(kernel) => Stage::Open(Arc::new(kernel)),
+            Err(reason) => {
+                tracing::info!(reason, "no fast path");
+                Stage::Failed(reason)
+            }
+        };
+        self.news.fetch_add(1, Ordering::Release);
     }
 
     /// Another number than before: shards look at what has changed.
@@ -100,104 +139,88 @@ impl FastPaths {
     /// What streams are to be relayed by; `None`: userspace.
     pub fn kernel(&self) -> Option<Arc<Kernel>> {
         let state = self.state();
-        let opened = state.opened.as_ref().filter(|_| state.mode != FastPathMode::Off);
-        opened.and_then(|(_, kernel)| kernel.as_ref().ok().cloned())
+        match &state.stage {
+            Stage::Open(kernel) if state.mode != FastPathMode::Off => Some(kernel.clone()),
+            Stage::Open(_) | Stage::Closed | Stage::Opening | Stage::Failed(_) => None,
+        }
+    }
+
+    /// Shows the file that is readable when routes, neighbours or links have changed, if there is one.
+    pub fn with_changes<T>(&self, look: impl FnOnce(BorrowedFd<'_>) -> T) -> Option<T> {
+        self.kernel().map(|kernel| look(kernel.changes()))
+    }
+
+    /// Follows the routes.
+    pub fn follow_routes(&self) {
+        if self.kernel().is_some_and(|kernel| kernel.follow_routes()) {
+            self.news.fetch_add(1, Ordering::Release);
+        }
     }
 
     /// Follows the routes, and ends rules that no plan has claimed in time. To be called about once a second.
     pub fn tend(&self, now: Instant) {
         let Some(kernel) = self.kernel() else { return };
-        if kernel.follow_routes() {
-            self.news.fetch_add(1, Ordering::Release);
+        self.follow_routes();
+        kernel.report_refusals(now);
+        if kernel.withdraw_unclaimed(now) {
+            self.state().clear_dead(&self.instance);
         }
-        kernel.withdraw_unclaimed(now);
-        kernel.refusals.report(now);
     }
 
     /// When this process ends: what nobody needs is removed, so that nothing lingers.
     pub fn end(&self, sessions: u32) {
         let state = self.state();
-        let Some((wanted, Ok(kernel))) = &state.opened else { return };
+        let (Some(wanted), Stage::Open(kernel)) = (&state.wanted, &state.stage) else { return };
         if sessions == 0 {
-            clear_pinned(&wanted.pin_directory);
-            return;
+            return clear_pinned(&wanted.pin_directory);
         }
-        let rules = kernel.fast_path.adopt().len();
-        tracing::warn!(rules, sessions, "the kernel goes on relaying; `tandem fastpath clean` ends that");
+        match kernel.not_pinned() {
+            Some(reason) => tracing::info!(reason, "relaying in the kernel ends with us"),
+            None => {
+                tracing::warn!(sessions, "the kernel goes on relaying; `tandem fastpath clean` ends that")
+            }
+        }
     }
 
     pub fn status(&self, counts: PathCounts) -> FastPathStatus {
         let state = self.state();
-        let (active, reason) = match (&state.opened, state.mode) {
-            (_, FastPathMode::Off) => (false, "off by configuration".to_owned()),
-            (None, _) => (false, "not configured yet".to_owned()),
-            (Some((_, Err(reason))), _) => (false, reason.clone()),
-            (Some((_, Ok(_))), _) => (true, "loaded".to_owned()),
+        let (now, reason) = match (&state.stage, state.mode) {
+            (_, FastPathMode::Off) => (FastPathState::Off, "off by configuration".to_owned()),
+            (Stage::Closed | Stage::Opening, _) => (FastPathState::Opening, "being tried out".to_owned()),
+            (Stage::Failed(reason), _) => (FastPathState::Unavailable, reason.clone()),
+            (Stage::Open(kernel), _) => (FastPathState::Active, kernel.describe()),
         };
+        let userspace = REASONS.into_iter().zip(counts.userspace).filter(|(_, streams)| *streams > 0);
         FastPathStatus {
             mode: state.mode,
-            active,
+            state: now,
             reason,
             devices: state.devices(),
             offloaded: counts.offloaded,
-            userspace: REASONS
-                .into_iter()
-                .zip(counts.userspace)
-                .filter(|(_, streams)| *streams > 0)
-                .map(|(reason, streams)| UserspaceCount { reason, streams })
-                .collect(),
+            userspace: userspace.map(|(reason, streams)| UserspaceCount { reason, streams }).collect(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Default for FastPaths {
-    fn default() -> Self {
-        Self::new()
+        lock(&self.state)
     }
 }
 
 impl State {
-    fn open(&mut self, wanted: Wanted) {
-        match &self.opened {
-            Some((opened, Ok(_))) if *opened != wanted => {
-                tracing::warn!("other settings of the fast path take effect when the data plane restarts");
-                return;
-            }
-            Some((_, Ok(_))) => return,
-            Some((_, Err(_))) | None => {}
+    /// Once, and late enough for whoever was killed at the same time as we to be alive again.
+    fn clear_dead(&mut self, ours: &Instance) {
+        let Some(wanted) = self.wanted.as_ref().filter(|_| !self.cleared) else { return };
+        if let Some(pin_directory) = wanted.pin_directory.parent() {
+            clear_dead(pin_directory, Some(ours));
         }
-        let options = Options {
-            devices: wanted.devices.clone(),
-            addresses: wanted.addresses.iter().copied().collect(),
-            pin_dir: Some(wanted.pin_directory.clone()),
-            capacity: wanted.capacity,
-        };
-        let kernel = match FastPath::open(&options) {
-            Ok((fast_path, reports)) => {
-                for InterfaceReport { device, mode, reason } in &reports {
-                    tracing::info!(device, %mode, reason, "fast path");
-                }
-                self.reports = reports;
-                Ok(Arc::new(Kernel::new(fast_path)))
-            }
-            Err(error) => {
-                if let fastpath::OpenError::NoInterface(reports) = &error {
-                    self.reports.clone_from(reports);
-                }
-                tracing::warn!(reason = %error, "no fast path");
-                Err(error.to_string())
-            }
-        };
-        self.opened = Some((wanted, kernel));
+        self.cleared = true;
     }
 
     fn devices(&self) -> Vec<FastPathDevice> {
-        let kernel = self.opened.as_ref().and_then(|(_, kernel)| kernel.as_ref().ok());
-        let counters = kernel.map(|kernel| kernel.fast_path.counters()).unwrap_or_default();
+        let counters = match &self.stage {
+            Stage::Open(kernel) => kernel.counters(),
+            Stage::Closed | Stage::Opening | Stage::Failed(_) => Vec::new(),
+        };
         let describe = |InterfaceReport { device, mode, reason }: &InterfaceReport| {
             let counted = counters.iter().find(|counters| counters.device == *device);
             let passed = counted.into_iter().flat_map(|counters| &counters.passed);
@@ -215,43 +238,28 @@ impl State {
     }
 }
 
-impl Kernel {
-    fn new(fast_path: FastPath) -> Self {
-        let left_behind = fast_path.adopt();
-        if !left_behind.is_empty() {
-            tracing::info!(rules = left_behind.len(), "the kernel has been relaying for a process before us");
+impl Wanted {
+    fn open(&self, instance: &Instance) -> (Result<Kernel, String>, Vec<InterfaceReport>) {
+        if self.addresses.is_empty() && self.devices.is_empty() {
+            return (Err("all interfaces are on the loopback device".to_owned()), Vec::new());
         }
-        Kernel {
-            fast_path,
-            left_behind: Mutex::new(left_behind),
-            broken: Mutex::default(),
-            refusals: Refusals::default(),
-            opened: Instant::now(),
-        }
-    }
-
-    /// True if some rule leads nowhere any more.
-    fn follow_routes(&self) -> bool {
-        let broken = self.fast_path.refresh();
-        for (_, error) in &broken {
-            self.refusals.note(error);
-        }
-        let any = !broken.is_empty();
-        lock(&self.broken).extend(broken.into_iter().map(|(index, _)| index));
-        any
-    }
-
-    fn withdraw_unclaimed(&self, now: Instant) {
-        if now.saturating_duration_since(self.opened) < TIME_TO_CLAIM {
-            return;
-        }
-        let unclaimed = std::mem::take(&mut *lock(&self.left_behind));
-        if unclaimed.is_empty() {
-            return;
-        }
-        tracing::info!(rules = unclaimed.len(), "rules of a process before us that no call has claimed end");
-        for (_, index) in unclaimed {
-            self.fast_path.withdraw(index);
+        let options = Options {
+            devices: self.devices.clone(),
+            addresses: self.addresses.iter().copied().collect(),
+            pin_dir: Some(self.pin_directory.clone()),
+            capacity: self.capacity,
+        };
+        match FastPath::open(&options) {
+            Ok((fast_path, reports)) => {
+                for InterfaceReport { device, mode, reason } in &reports {
+                    tracing::info!(device, %mode, reason, "fast path");
+                }
+                (Ok(Kernel::new(fast_path, instance)), reports)
+            }
+            Err(OpenError::NoInterface(reports)) => {
+                (Err(OpenError::NoInterface(reports.clone()).to_string()), reports)
+            }
+            Err(error) => (Err(error.to_string()), Vec::new()),
         }
     }
 }
@@ -282,6 +290,3 @@ fn device_mode(mode: Mode) -> DeviceMode {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-
-/// After a restart plans come back within a second or two.
-const TIME_TO_CLAIM: Duration = Duration::from_secs(10);

@@ -20,6 +20,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     control::{Control, Peer},
+    fast_path::Instance,
     listener::Listener,
     options::{IoChoice, Options},
     shard::Shard,
@@ -57,7 +58,12 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let shards = options.relay.shards.map_or_else(default_shards, usize::from);
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
-    let shared = Arc::new(Shared::new(seed()?, format!("{:016x}", seed()?[0]), data_path)?);
+    let shared = Arc::new(Shared::new(
+        seed()?,
+        format!("{:016x}", seed()?[0]),
+        data_path,
+        Instance::of(&options.socket),
+    )?);
     let ending = shared.clone();
     let signal = match selection.backend {
         Backend::Uring => serve(shards, shared, listener, signals, UringIo::new)?,

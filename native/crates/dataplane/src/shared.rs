@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
@@ -14,11 +14,11 @@ use dtls::{Certificate, FingerprintHash, KeyKind, SetupError};
 use netio::pools::{Interface, PortPools};
 use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, FingerprintPlan};
 
-use crate::fast_path::FastPaths;
+use crate::fast_path::{FastPaths, Instance};
 
 pub struct Shared {
     pub pools: PortPools,
-    pub fast_paths: FastPaths,
+    pub fast_paths: Arc<FastPaths>,
     pub data_path: DataPath,
     /// Tells this start of the process from others.
     pub boot: String,
@@ -29,11 +29,16 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(seed: [u64; 2], boot: String, data_path: DataPath) -> anyhow::Result<Self> {
+    pub fn new(
+        seed: [u64; 2],
+        boot: String,
+        data_path: DataPath,
+        instance: Instance,
+    ) -> anyhow::Result<Self> {
         let certificate = Certificate::generate(KeyKind::EcdsaP256).context("cannot make a certificate")?;
         Ok(Self {
             pools: PortPools::new(seed),
-            fast_paths: FastPaths::new(),
+            fast_paths: Arc::new(FastPaths::new(instance)),
             data_path,
             boot,
             sessions: AtomicU32::new(0),
@@ -67,7 +72,7 @@ impl Shared {
             .collect();
         self.pools.configure(&interfaces, Duration::from_millis(configuration.port_rest_ms));
         let addresses = interfaces.iter().flat_map(|interface| interface.addresses.iter().copied());
-        self.fast_paths.configure(&configuration.fast_path, addresses.collect())?;
+        FastPaths::configure(&self.fast_paths, &configuration.fast_path, addresses.collect());
         self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
         let plan = describe(&self.certificate());
         plan.map(Box::new).map_err(|error| self.incident(&format!("describing the certificate: {error}")))

@@ -9,7 +9,7 @@ use netio::{
 };
 
 use crate::{
-    control::{Control, FromShard, SIGNALS, Ticketed, WAKER},
+    control::{Control, FromShard, ROUTES, SIGNALS, Ticketed, WAKER},
     shard::Shard,
 };
 
@@ -39,6 +39,7 @@ impl<I: PacketIo> First<I> {
                         }
                     }
                     WAKER => self.waker.reset(),
+                    ROUTES => self.control.follow_routes(),
                     _ => self.control.handle_ready(token, &mut self.shard)?,
                 }
             }
@@ -49,7 +50,7 @@ impl<I: PacketIo> First<I> {
                 self.control.report(event);
             }
             self.control.flush(self.shard.io())?;
-            self.control.tend(Instant::now());
+            self.control.tend(Instant::now(), self.shard.io());
         }
     }
 }

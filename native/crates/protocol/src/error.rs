@@ -38,9 +38,6 @@ pub enum ErrorCode {
     /// This build or host cannot do it.
     #[error("not supported: {feature}")]
     Unsupported { feature: String },
-    /// The fast path is required, and not to be had.
-    #[error("no fast path: {reason}")]
-    FastPathUnavailable { reason: String },
     /// The process is about to end.
     #[error("shutting down")]
     ShuttingDown,

@@ -75,6 +75,7 @@ fn typescript_matches_the_schema() {
         FastPathPlan,
         FastPathMode,
         FastPathStatus,
+        FastPathState,
         FastPathDevice,
         PassedCount,
         DeviceMode,

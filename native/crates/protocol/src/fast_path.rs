@@ -20,7 +20,7 @@ pub struct FastPathPlan {
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum FastPathMode {
-    /// Without it the configuration is refused with `fastPathUnavailable`.
+    /// As `auto`; the control plane does not go on without it.
     Require,
     /// Where it is to be had.
     Auto,
@@ -34,14 +34,26 @@ pub enum FastPathMode {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct FastPathStatus {
     pub mode: FastPathMode,
-    /// Packets can be relayed in the kernel on at least one device.
-    pub active: bool,
+    pub state: FastPathState,
     pub reason: String,
     pub devices: Vec<FastPathDevice>,
     /// Streams whose peer's packets the kernel relays.
     pub offloaded: u32,
     /// The others, by reason; reasons that no stream has are left out.
     pub userspace: Vec<UserspaceCount>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum FastPathState {
+    #[default]
+    Off,
+    /// Being loaded and tried out, which may take a second or two. Packets go through the process meanwhile.
+    Opening,
+    /// Packets can be relayed in the kernel on at least one device.
+    Active,
+    Unavailable,
 }
 
 /// A network device and the way of its packets.

@@ -66,10 +66,8 @@ pub enum Response {
         sessions: u32,
     },
     /// The certificate of this node: the configured one, or else the data plane's own.
-    #[serde(rename_all = "camelCase")]
     Configured {
         certificate: Box<CertificatePlan>,
-        fast_path: Box<FastPathStatus>,
     },
     Applied {
         bound: Vec<BoundLocal>,

@@ -12,7 +12,7 @@ use engine::offload::{
 use fastpath::{InstallError, Payload, Progress, Rewrite, Rule, RuleIndex, RuleStats};
 use slab::Slab;
 
-use super::{Kernel, lock};
+use super::Kernel;
 
 #[derive(Debug)]
 pub struct Relay {
@@ -85,61 +85,36 @@ impl FastPath for Relay {
         if let Some(index) = self.kernel.claim(&wanted) {
             return Ok(self.enter(index, true));
         }
-        match self.kernel.fast_path.install(&wanted, &progress(&beginning.measurement)) {
-            Ok(index) => Ok(self.enter(index, false)),
-            Err(error) => {
-                let refusal = refusal(&error);
-                if refusal != Refusal::NoFastPath {
-                    self.kernel.refusals.note(&error);
-                }
-                Err(refusal)
-            }
-        }
+        let installed = self.kernel.install(&wanted, &progress(&beginning.measurement));
+        installed.map(|index| self.enter(index, false)).map_err(|error| refusal(&error))
     }
 
     fn withdraw(&mut self, rule: RuleHandle) -> RuleCounts {
         let Some(entry) = self.rules.try_remove(rule.0 as usize) else { return RuleCounts::default() };
-        self.read(entry, self.kernel.fast_path.withdraw(entry.index))
+        self.read(entry, self.kernel.withdraw(entry.index))
     }
 
     fn counts(&mut self, rule: RuleHandle) -> RuleCounts {
         let Some(entry) = self.rules.get(rule.0 as usize).copied() else { return RuleCounts::default() };
-        self.read(entry, self.kernel.fast_path.stats(entry.index))
+        self.read(entry, self.kernel.stats(entry.index))
     }
 
     fn broken(&mut self) -> Vec<RuleHandle> {
-        let mut broken = lock(&self.kernel.broken);
-        if broken.is_empty() {
-            return Vec::new();
-        }
-        let ours = self.rules.iter().filter(|(_, entry)| broken.contains(&entry.index));
-        let handles: Vec<_> = ours.map(|(key, entry)| (RuleHandle(key as u32), entry.index)).collect();
-        broken.retain(|index| !handles.iter().any(|(_, ours)| ours == index));
-        handles.into_iter().map(|(handle, _)| handle).collect()
+        let handle = |index: RuleIndex| {
+            let found = self.rules.iter().find(|(_, entry)| entry.index == index);
+            found.map(|(key, _)| RuleHandle(key as u32))
+        };
+        self.kernel.take_broken(|index| handle(index).is_some()).into_iter().filter_map(handle).collect()
     }
 
     fn left_behind(&self, local: SocketAddr) -> Vec<LeftBehind> {
-        let left = lock(&self.kernel.left_behind);
-        let to_local = left.iter().map(|(rule, _)| rule).filter(|rule| rule.local == local);
-        to_local.map(|rule| LeftBehind { source: rule.source, ssrc: rule.ssrc }).collect()
+        self.kernel.left_behind(|rule| {
+            (rule.local == local).then_some(LeftBehind { source: rule.source, ssrc: rule.ssrc })
+        })
     }
 
     fn clear(&mut self, local: SocketAddr) {
-        let ended: Vec<_> =
-            lock(&self.kernel.left_behind).extract_if(.., |(rule, _)| rule.local == local).collect();
-        for (_, index) in ended {
-            self.kernel.fast_path.withdraw(index);
-        }
-    }
-}
-
-impl Kernel {
-    /// A rule that a process before us left, if it does just this.
-    fn claim(&self, wanted: &Rule) -> Option<RuleIndex> {
-        let mut left = lock(&self.left_behind);
-        let same = |rule: &Rule| Rule { epoch_ns: rule.epoch_ns, ..wanted.clone() } == *rule;
-        let at = left.iter().position(|(rule, _)| rule.local == wanted.local && same(rule))?;
-        Some(left.swap_remove(at).1)
+        self.kernel.withdraw_left_behind(|rule| rule.local == local);
     }
 }
 

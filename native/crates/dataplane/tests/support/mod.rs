@@ -194,7 +194,7 @@ impl Control {
         };
         change(&mut configuration);
         match self.ask(Request::Configure { configuration }).unwrap() {
-            Response::Configured { certificate, .. } => certificate,
+            Response::Configured { certificate } => certificate,
             other => panic!("{other:?}"),
         }
     }

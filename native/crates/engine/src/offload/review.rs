@@ -26,6 +26,12 @@ impl Engine {
             open_paths(session, fast_path.is_some());
         }
         self.offloading = fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new() });
+        let Some(offloading) = &mut self.offloading else { return };
+        let mut desk = offloading.desk(self.time, now);
+        for (_, session) in &mut self.sessions {
+            desk.take_up(session);
+        }
+        desk.relayed.count_into(&mut self.counters);
     }
 
     /// True if there is something to [`Engine::offload`].
@@ -238,9 +244,10 @@ fn open_paths(session: &mut Session, possible: bool) {
             Some(Ok(_)) => UserspaceReason::Learning,
             None => UserspaceReason::Unrouted,
         };
-        session.streams[at].path = match reason {
-            UserspaceReason::Learning => Path::Open(reason),
-            _ => Path::Settled { reason, until: None },
+        session.streams[at].path = if reason == UserspaceReason::Learning {
+            Path::Open(reason)
+        } else {
+            Path::Settled { reason, until: None }
         };
     }
 }
