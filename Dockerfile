@@ -1,4 +1,6 @@
 # Build: docker build -t tandem .      Run: docker run --network host -v /etc/tandem:/etc/tandem tandem
+# With the fast path (no privileged container): add
+#   --user 0 --cap-drop ALL --cap-add BPF --cap-add NET_ADMIN --cap-add NET_RAW -v /sys/fs/bpf:/sys/fs/bpf
 # Host networking is the intended layout: the media port range is large and addresses must be real.
 FROM debian:12 AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
@@ -15,6 +17,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends libssl3 nodejs 
 WORKDIR /opt/tandem
 COPY --from=build /build/native/target/release/tandem-supervisor native/target/release/
 COPY --from=build /build/native/target/release/tandem-dataplane native/target/release/
+COPY --from=build /build/native/target/release/tandem-fastpath native/target/release/
 COPY --from=build /build/dist dist
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /build/bin bin

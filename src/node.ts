@@ -32,6 +32,7 @@ import { CallService } from './service/call-service.js';
 import { Drain } from './service/drain.js';
 import { entrance } from './service/entrance.js';
 import { dataPlaneFailure } from './service/failures.js';
+import { decidedFastPath } from './service/fast-path.js';
 import { DataPlaneError } from './service/ports.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
@@ -50,6 +51,7 @@ export type Program = {
  */
 export async function runNode(config: Config, program: Program): Promise<number> {
   const stopped = signalled();
+  const unavailable = deferred<string>();
   const logger = createLogger(config.log);
   const counters = newCounters();
   const events = createEvents(logger, counters);
@@ -70,6 +72,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
     onLost: (call) => service.lost(call),
+    onUnavailable: (reason) =>
+      unavailable.resolve(`no fast path, and the configuration requires it: ${reason}`),
   });
   const socket = config.dataPlane.socket ?? DEFAULT_SOCKET;
   const dataPlane = new DataPlaneClient({
@@ -150,8 +154,15 @@ export async function runNode(config: Config, program: Program): Promise<number>
   );
   notifier.add(eventStream);
   if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
-  const http = await startHttpServer({ listen: config.listen.http, drain, eventStream });
-  const status = await Promise.race([attached, stopped]);
+  const http = await startHttpServer({
+    listen: config.listen.http,
+    drain,
+    eventStream,
+    status: () => dataPlane.status(),
+  });
+  const outcome = await Promise.race([attached, stopped, unavailable.promise]);
+  const status = typeof outcome === 'string' ? undefined : outcome;
+  if (typeof outcome === 'string') process.stderr.write(`tandem: ${outcome}\n`);
   if (status !== undefined) {
     process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
   }
@@ -164,6 +175,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   service.close();
   dataPlane.close();
   notifier.close();
+  if (typeof outcome === 'string') return WRONG_CONFIGURATION;
   return drained ? DRAINED : 0;
 }
 
@@ -178,6 +190,7 @@ async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient)
   for (;;) {
     try {
       await attachment.ready(60_000);
+      await decidedFastPath(dataPlane);
       return await dataPlane.status();
     } catch (error) {
       if (!(error instanceof DataPlaneError)) throw error;
@@ -219,6 +232,14 @@ function rtpproxyListen(
   return { ...listener, ...held };
 }
 
+function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve: (value) => resolve(value) };
+}
+
 function signalled(): Promise<undefined> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined));
@@ -227,6 +248,9 @@ function signalled(): Promise<undefined> {
 
 /** How long a repeated datagram is answered from memory, at least. */
 const RTPPROXY_MEMORY_MS = 35_000;
+
+/** Exit code that tells the supervisor that starting again would not help. */
+const WRONG_CONFIGURATION = 2;
 
 /** Exit code that tells the supervisor not to start anything again. */
 const DRAINED = 3;

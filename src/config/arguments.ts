@@ -3,7 +3,7 @@ import { suggestion } from './suggestion.js';
 /** What the command line asks for. */
 export type Arguments =
   | {
-      readonly kind: 'run' | 'check' | 'launch';
+      readonly kind: ConfiguredKind;
       /** `undefined`: the configuration that comes with the program. */
       readonly configFile: string | undefined;
       readonly settings: readonly string[];
@@ -12,10 +12,13 @@ export type Arguments =
   | { readonly kind: 'help' }
   | { readonly kind: 'mistake'; readonly text: string };
 
+/** What is done with a configuration; the last three are for `bin/tandem`. */
+export type ConfiguredKind = 'run' | 'check' | 'launch' | 'pinDirectory' | 'fastPathStatus';
+
 export function parseArguments(words: readonly string[]): Arguments {
   const rest = [...words];
   const settings: string[] = [];
-  let kind: 'run' | 'check' | 'launch' = 'run';
+  let kind: ConfiguredKind = 'run';
   let configFile: string | undefined;
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     const [option, attached] = split(word);
@@ -31,6 +34,12 @@ export function parseArguments(words: readonly string[]): Arguments {
         break;
       case '--print-launch':
         kind = 'launch';
+        break;
+      case '--print-pin-directory':
+        kind = 'pinDirectory';
+        break;
+      case '--fast-path-status':
+        kind = 'fastPathStatus';
         break;
       case '--config':
       case '--set': {
@@ -48,6 +57,7 @@ export function parseArguments(words: readonly string[]): Arguments {
 }
 
 export const HELP = `Usage: tandem [--config FILE] [--set KEY=VALUE]...
+       tandem fastpath status|clean [--config FILE] [--set KEY=VALUE]...
 
 Relays the media of SIP calls for proxies that speak the ng protocol.
 
@@ -56,6 +66,8 @@ Relays the media of SIP calls for proxies that speak the ng protocol.
   --check           says whether the configuration is fine, or all its mistakes, and ends
   --version         prints the version and ends
   --help            prints this and ends
+  fastpath status   tells which way packets take in the running program (it needs listen.http), and why
+  fastpath clean    removes from the kernel what a program that has died left relaying there
 
 Every key can also be set by an environment variable: timeouts.mediaSeconds by TANDEM_TIMEOUTS_MEDIA_SECONDS.
 `;

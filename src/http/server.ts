@@ -2,12 +2,16 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenAddress } from '../config/schema.js';
 import type { Drain } from '../service/drain.js';
+import type { Status } from '../dataplane/protocol.gen.js';
 import type { EventStream } from './event-stream.js';
+import { fastPathMetrics, fastPathReport } from './fast-path.js';
 
 export type HttpServerOptions = {
   readonly listen: readonly ListenAddress[];
   readonly drain: Pick<Drain, 'on' | 'remaining' | 'start' | 'stop'>;
   readonly eventStream: EventStream;
+  /** Of the data plane; rejects while there is none. */
+  readonly status: () => Promise<Status>;
 };
 
 export type HttpServer = {
@@ -15,7 +19,7 @@ export type HttpServer = {
   close(): Promise<void>;
 };
 
-/** For operators and their programs: `/ping`, `/drain`, `/events`. No authentication: a private address it must be. */
+/** For operators and their programs: `/ping`, `/drain`, `/events`, `/fast-path`, `/metrics`. No authentication: a private address it must be. */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const servers: Server[] = [];
   const close = async (): Promise<void> => {
@@ -50,7 +54,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { drain, eventStream }: HttpServerOptions,
+  { drain, eventStream, status }: HttpServerOptions,
 ): void {
   const path = (request.url ?? '').split('?')[0];
   const asked = `${request.method} ${path}`;
@@ -59,6 +63,15 @@ function answer(
   switch (request.headers.origin === undefined ? asked : 'web page') {
     case 'GET /ping':
       reply(response, 200, { result: 'pong' });
+      return;
+    case 'GET /fast-path':
+      void answerLater(response, async () => [
+        'application/json',
+        `${JSON.stringify(fastPathReport(await status()))}\n`,
+      ]);
+      return;
+    case 'GET /metrics':
+      void answerLater(response, async () => [PROMETHEUS, fastPathMetrics(await status())]);
       return;
     case 'GET /events':
       eventStream.attach(response);
@@ -86,4 +99,19 @@ function reply(response: ServerResponse, status: number, body: Readonly<Record<s
   response.end(`${JSON.stringify(body)}\n`);
 }
 
+/** Never rejects. */
+async function answerLater(
+  response: ServerResponse,
+  answer: () => Promise<readonly [type: string, body: string]>,
+): Promise<void> {
+  try {
+    const [type, body] = await answer();
+    response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' });
+    response.end(body);
+  } catch (error) {
+    reply(response, 503, { error: error instanceof Error ? error.message : String(error) });
+  }
+}
+
+const PROMETHEUS = 'text/plain; version=0.0.4';
 const MAX_CONNECTIONS = 256;

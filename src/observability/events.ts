@@ -154,6 +154,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.error({ reason }, 'data plane lost');
     },
 
+    fastPathLost(reason: string): void {
+      log.error({ reason }, 'the required fast path is gone; calls go on in userspace');
+    },
+
     recoveryFailed(error: unknown): void {
       log.error({ error: textOf(error) }, 'calls not recovered; trying again');
     },

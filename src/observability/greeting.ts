@@ -24,10 +24,17 @@ export function greeting(
   return `${lines.join('\n')}\n`;
 }
 
-function fastPathLines({ mode, active, reason, devices }: FastPathStatus): string[] {
-  if (mode === 'off') return ['fast path off by configuration'];
-  if (!active) return [`fast path not available, packets take the data path above: ${reason}`];
-  return devices.map((device) => `fast path on ${device.device}: ${device.mode} (${device.reason})`);
+function fastPathLines({ state, reason, devices }: FastPathStatus): string[] {
+  const lines = devices.map(({ device, mode, reason }) => `fast path on ${device}: ${mode} (${reason})`);
+  switch (state) {
+    case 'off':
+    case 'opening':
+      return [`fast path ${reason}`];
+    case 'unavailable':
+      return [`no fast path, all packets take the data path: ${reason}`];
+    case 'active':
+      return [`fast path: ${reason}`, ...lines];
+  }
 }
 
 function interfaceLines({

@@ -2,6 +2,7 @@ import type { Call } from '../call/call.js';
 import type { CertificatePlan, Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
 import { reconcile } from '../dataplane/reconcile.js';
 import type { Events } from '../observability/events.js';
+import { decidedFastPath } from './fast-path.js';
 import { type DataPlane, DataPlaneError, type DataPlaneListener } from './ports.js';
 import type { CallRegistry } from './registry.js';
 
@@ -17,6 +18,8 @@ export type AttachmentOptions = {
   readonly onEvent: (event: Event) => void;
   /** Told of a call that could not be brought back and is forgotten. */
   readonly onLost?: (call: Call) => void;
+  /** Told instead of going on if the configuration requires a fast path and there never was one. */
+  readonly onUnavailable?: (reason: string) => void;
 };
 
 /**
@@ -118,6 +121,9 @@ export class Attachment implements DataPlaneListener {
       dataPlane.configure({ ...configuration, certificate: this.#certificate }),
       dataPlane.list(),
     ]);
+    const fastPath = this.#requireFastPath(dataPlane);
+    if (this.#attachedBefore) fastPath.catch(() => {});
+    else await fastPath;
     if (certificate.certificatePem !== this.#certificate?.certificatePem) this.#certificate = certificate;
     const { adopt, reapply, release, unreadable } = reconcile(
       listed,
@@ -131,6 +137,20 @@ export class Attachment implements DataPlaneListener {
     await inFlight(release, (callId) => dataPlane.release(callId));
     const lost = reapplied.filter((kept) => !kept).length;
     return { adopted: adopt.length, reapplied: reapply.length - lost, released: release.length, lost };
+  }
+
+  /** A required fast path keeps this node from starting; calls that run already are worth more than it. */
+  async #requireFastPath(dataPlane: DataPlane): Promise<void> {
+    if (this.#options.configuration.fastPath.mode !== 'require') return;
+    const isFirst = !this.#attachedBefore;
+    const { state, reason } = await decidedFastPath(dataPlane);
+    if (state === 'active') return;
+    if (!isFirst) {
+      this.#options.events.fastPathLost(reason);
+      return;
+    }
+    this.#options.onUnavailable?.(reason);
+    throw new Error(`no fast path: ${reason}`);
   }
 
   /** Whether the call lives. One that cannot be brought back, say because a port is taken, is lost alone. */

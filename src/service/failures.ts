@@ -19,8 +19,6 @@ export function dataPlaneFailure({ detail }: DataPlaneError): CommandFailure {
       return failure('unavailable', `Port ${detail.port} is taken by another program`);
     case 'addressNotLocal':
       return failure('unavailable', 'Media address is not an address of this host');
-    case 'fastPathUnavailable':
-      return failure('unavailable', 'The fast path is required, and not to be had');
     case 'noSuchInterface':
       return failure('unavailable', `No interface named ${detail.name}`);
     case 'unsupported':

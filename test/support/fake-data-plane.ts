@@ -24,6 +24,7 @@ export class FakeDataPlane implements DataPlane {
     privateKeyPem: 'key',
     fingerprints: [{ hash: 'sha-256', value: 'AB:CD' }],
   };
+  fastPath: FastPathStatus = NO_FAST_PATH;
   snapshot: readonly SessionSnapshot[] = [];
   /** Makes the next requests of a kind fail, in order; a plan that failed this way is not carried out. */
   readonly refusals: { apply: (ErrorCode | { code: 'disconnected' } | { code: 'timeout' })[] } = {
@@ -94,7 +95,7 @@ export class FakeDataPlane implements DataPlane {
       sessions: this.plans.size,
       shards: 1,
       dataPath: { name: 'mmsg', reason: 'in memory' },
-      fastPath: NO_FAST_PATH,
+      fastPath: this.fastPath,
       interfaces: [],
       counters: {
         receivedPackets: 0,
@@ -131,7 +132,7 @@ export const WITHOUT_FAST_PATH: FastPathPlan = { mode: 'off', devices: [], pinDi
 /** What a data plane says that has none. */
 export const NO_FAST_PATH: FastPathStatus = {
   mode: 'off',
-  active: false,
+  state: 'off',
   reason: 'in memory',
   devices: [],
   offloaded: 0,

@@ -9,6 +9,7 @@ const PACKAGES = {
   rtpengine: 'rtpengine-daemon',
   iptables: 'iptables',
   socat: 'socat',
+  ethtool: 'ethtool',
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

@@ -65,11 +65,10 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
     for (const { key, value, line } of entries ?? [])
       putAt(root, ['templates', key], scalar(`line ${line}`, value));
   }
-  if (Number(options.get('table')?.at(-1)?.value ?? -1) >= 0) {
-    warnings.push(
-      '--table: there is no kernel module to use; the start-up lines say which data path is used',
-    );
-  }
+  const withKernel = Number(options.get('table')?.at(-1)?.value ?? 0) >= 0;
+  const noFallback = options.get('no-fallback')?.at(-1)?.value === 'true';
+  const fastPath = withKernel ? (noFallback ? 'require' : 'auto') : 'off';
+  root.set('fastPath', scalar(withKernel ? '--no-fallback' : '--table', fastPath));
   return { value: { kind: 'map', where: 'rtpengine options', entries: root }, warnings, mistakes };
 }
 

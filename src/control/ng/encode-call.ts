@@ -4,6 +4,7 @@ import type {
   MosProgression,
   MosSample,
   SsrcStats,
+  StreamPath,
   StreamStats,
 } from '../../dataplane/protocol.gen.js';
 import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
@@ -133,16 +134,29 @@ function streamRecords(
       localRecord(local?.address, local?.rtpPort) +
         endpoints(stats?.rtp, advertised?.rtp) +
         suite +
-        streamCounters('RTP', stats?.rtp, advertised?.rtp, atMs) +
+        streamCounters('RTP', stats?.rtp, advertised?.rtp, { atMs, path: stats?.path }) +
+        pathRecord(stats?.path) +
         (rtpSsrc === undefined ? '' : integerAt('SSRC', rtpSsrc)),
     ) +
     dictionaryOf(
       localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort) +
         endpoints(stats?.rtcp, rtcpAdvertised) +
         suite +
-        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, atMs),
+        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, { atMs, path: undefined }),
     )
   );
+}
+
+/** Ours: rtpengine only has the flag `kernelized`. */
+function pathRecord(path: StreamPath | undefined): string {
+  switch (path?.kind) {
+    case undefined:
+      return '';
+    case 'fastPath':
+      return textAt('path', 'kernel');
+    case 'userspace':
+      return textAt('path', 'userspace') + textAt('path reason', path.reason);
+  }
 }
 
 function localRecord(address: string | undefined, port: number | undefined): string {
@@ -174,17 +188,19 @@ function streamCounters(
   component: 'RTP' | 'RTCP',
   stats: ComponentStats | undefined,
   advertised: string | undefined,
-  atMs: number,
+  { atMs, path }: { readonly atMs: number; readonly path: StreamPath | undefined },
 ): string {
   const age = stats?.lastPacketMsAgo ?? undefined;
   const lastPacket = age === undefined ? 0 : seconds(atMs - age);
   const flags: string[] = [component];
   if (advertised !== undefined) flags.push('filled');
   if (stats?.remoteState === 'confirmed') flags.push('confirmed');
+  const inKernel = path?.kind === 'fastPath';
+  if (inKernel) flags.push('kernelized');
   return (
     integerAt('last packet', lastPacket) +
-    integerAt('last kernel packet', 0) +
-    integerAt('last user packet', lastPacket) +
+    integerAt('last kernel packet', inKernel ? lastPacket : 0) +
+    integerAt('last user packet', inKernel ? 0 : lastPacket) +
     listAt('flags', flags, textOf) +
     dictionaryAt('stats', counters(stats?.receivedPackets, stats?.receivedBytes, errors(stats))) +
     dictionaryAt('stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0))

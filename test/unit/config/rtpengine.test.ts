@@ -77,6 +77,15 @@ describe('translation', () => {
   });
 
   it.each([
+    ['-n 2223', 'auto'],
+    ['-n 2223 --table=0', 'auto'],
+    ['-n 2223 --table=0 --no-fallback', 'require'],
+    ['-n 2223 --table=-1 --no-fallback', 'off'],
+  ])('%s: the fast path stands in for the kernel module', (line, mode) => {
+    expect(translated(line)).toMatchObject({ plain: { fastPath: mode }, warnings: [] });
+  });
+
+  it.each([
     ['192.0.2.10', ['default/192.0.2.10']],
     ['pub/192.0.2.10!203.0.113.10', ['pub/192.0.2.10!203.0.113.10']],
     ['priv/eth0', ['priv/192.0.2.10', 'priv/2001:db8::10']],

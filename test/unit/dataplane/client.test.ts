@@ -15,7 +15,7 @@ import {
   type ToDataPlane,
 } from '../../../src/dataplane/protocol.gen.js';
 import { DataPlaneError } from '../../../src/service/ports.js';
-import { NO_FAST_PATH, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 
 type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
 
@@ -157,7 +157,7 @@ describe('the connection to the data plane', () => {
     dataPlane.answer = (request) =>
       request.kind === 'apply'
         ? { kind: 'applied', bound: [] }
-        : { kind: 'configured', certificate: CERTIFICATE, fastPath: NO_FAST_PATH };
+        : { kind: 'configured', certificate: CERTIFICATE };
     listener.connected.mockImplementation(() => {
       void client.configure({
         interfaces: [],

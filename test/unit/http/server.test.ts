@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EventStream } from '../../../src/http/event-stream.js';
 import { startHttpServer } from '../../../src/http/server.js';
 import { Drain } from '../../../src/service/drain.js';
+import { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { NOTICE } from '../notify/sample.js';
 
 let calls: number;
@@ -37,7 +38,9 @@ function newDrain(): Drain {
 async function start(): Promise<{ url: string; eventStream: EventStream; drain: Drain }> {
   const drain = newDrain();
   const eventStream = new EventStream('n1', () => {});
-  const server = await startHttpServer({ listen: [{ address: '127.0.0.1', port: 0 }], drain, eventStream });
+  const listen = [{ address: '127.0.0.1', port: 0 }];
+  const status = () => new FakeDataPlane().status();
+  const server = await startHttpServer({ listen, drain, eventStream, status });
   onTestFinished(() => server.close());
   return { url: `http://127.0.0.1:${server.addresses[0]?.port}`, eventStream, drain };
 }
@@ -46,6 +49,17 @@ describe('HTTP', () => {
   test('answers a ping', async () => {
     const { url } = await start();
     expect(await (await fetch(`${url}/ping`)).json()).toEqual({ result: 'pong' });
+  });
+
+  test('tells which way packets take, and why', async () => {
+    const { url } = await start();
+    expect(await (await fetch(`${url}/fast-path`)).json()).toMatchObject({
+      mode: 'off',
+      reason: 'in memory',
+    });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('\ntandem_fast_path_active 0\n');
+    expect(metrics).toContain('\ntandem_relayed_packets_total{path="kernel"} 0\n');
   });
 
   test('drains, says how far it is, and thinks better of it', async () => {

@@ -6,7 +6,7 @@ import { createEvents } from '../../../src/observability/events.js';
 import { createLogger } from '../../../src/observability/logger.js';
 import { Attachment } from '../../../src/service/attachment.js';
 import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, NO_FAST_PATH, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 
 const CONFIGURATION: Configuration = {
   interfaces: [],
@@ -21,23 +21,31 @@ let registry: CallRegistry;
 let attachment: Attachment;
 const counters = newCounters();
 const log: string[] = [];
+const unavailable: string[] = [];
 
 beforeEach(() => {
   log.length = 0;
+  unavailable.length = 0;
   dataPlane = new FakeDataPlane();
   registry = new CallRegistry();
+  attachment = newAttachment(CONFIGURATION);
+});
+
+function newAttachment(configuration: Configuration): Attachment {
   const logger = createLogger({ level: 'info', format: 'text' }, { write: (line) => void log.push(line) });
-  attachment = new Attachment({
-    configuration: CONFIGURATION,
+  const created = new Attachment({
+    configuration,
     registry,
     events: createEvents(logger, counters),
     read: ({ session, revision, memo }) => (memo === '' ? undefined : call(session, revision)),
     planOf,
     adopt: (adopted) => registry.set(adopted),
     onEvent: () => {},
+    onUnavailable: (reason) => unavailable.push(reason),
   });
-  attachment.use(dataPlane);
-});
+  created.use(dataPlane);
+  return created;
+}
 
 function call(callId: string, revision = 1): Call {
   return {
@@ -91,6 +99,41 @@ test('a data plane that has started anew gets all calls back', async () => {
   attachment.connected('boot-2', 0);
   await attachment.ready(1000);
   expect(dataPlane.plans.size).toBe(600);
+});
+
+const REQUIRING: Configuration = { ...CONFIGURATION, fastPath: { ...WITHOUT_FAST_PATH, mode: 'require' } };
+
+test('a node that requires a fast path does not start without', async () => {
+  attachment = newAttachment(REQUIRING);
+  dataPlane.fastPath = { ...NO_FAST_PATH, state: 'unavailable', reason: 'CAP_BPF is missing' };
+  attachment.connected('boot-1', 0);
+  await vi.waitFor(() => expect(unavailable).toEqual(['CAP_BPF is missing']));
+  expect(attachment.isReady).toBe(false);
+  attachment.stop();
+});
+
+test('a node that requires a fast path starts as soon as it is there', async () => {
+  attachment = newAttachment(REQUIRING);
+  dataPlane.fastPath = { ...NO_FAST_PATH, state: 'opening' };
+  attachment.connected('boot-1', 0);
+  await vi.waitFor(() => expect(dataPlane.configuration).toBeDefined());
+  expect(attachment.isReady).toBe(false);
+  dataPlane.fastPath = { ...NO_FAST_PATH, state: 'active' };
+  await attachment.ready(1000);
+});
+
+test('calls that run already go on without the fast path the configuration requires', async () => {
+  attachment = newAttachment(REQUIRING);
+  dataPlane.fastPath = { ...NO_FAST_PATH, state: 'active' };
+  attachment.connected('boot-1', 0);
+  await attachment.ready(1000);
+  registry.set(call('a'));
+  attachment.disconnected('gone');
+  dataPlane.fastPath = { ...NO_FAST_PATH, state: 'unavailable', reason: 'the device is gone' };
+  attachment.connected('boot-2', 0);
+  await attachment.ready(1000);
+  expect([...dataPlane.plans.keys()]).toEqual(['a']);
+  await vi.waitFor(() => expect(log.join('')).toContain('the required fast path is gone'));
 });
 
 test('a call that ended meanwhile is released', async () => {
