@@ -15,6 +15,8 @@ export type PayloadFormat = {
   readonly rtcpFeedback: readonly string[];
   /** The source had `a=rtpmap`: otherwise the assignment is that of RFC 3551, or unknown. */
   readonly mapped: boolean;
+  /** The source wrote the one channel it has (`AMR/8000/1`), as IMS telephones do. */
+  readonly namesOneChannel?: true;
 };
 
 export type RtpMap = {
@@ -38,21 +40,25 @@ export function payloadFormats(
     if (payloadType === undefined) return undefined;
     if (!drafts.has(payloadType)) drafts.set(payloadType, { map: undefined, fmtp: NONE, rtcpFeedback: NONE });
   }
+  const oneChannel = new Set<number | undefined>();
   for (const line of attributes) {
     const name = attributeName(line);
     const value = line.value.slice(name.length + 1);
     const target = parsePerPayload(value);
     const draft = target && target.payloadType !== '*' ? drafts.get(target.payloadType) : undefined;
     if (target === undefined || draft === undefined) continue;
-    if (name === 'rtpmap') draft.map ??= parseRtpMap(value);
-    else if (name === 'fmtp') draft.fmtp = withText(draft.fmtp, target.text);
+    if (name === 'rtpmap') {
+      draft.map ??= parseRtpMap(value);
+      if (/\/\d+\/1\s*$/.test(value)) oneChannel.add(draft.map?.payloadType);
+    } else if (name === 'fmtp') draft.fmtp = withText(draft.fmtp, target.text);
     else draft.rtcpFeedback = withText(draft.rtcpFeedback, target.text);
   }
   const payloads: PayloadFormat[] = [];
   for (const [payloadType, { map, fmtp, rtcpFeedback }] of drafts) {
     const { encoding, clockRate, channels } = map ?? STATIC_FORMATS.get(payloadType) ?? UNKNOWN_FORMAT;
     const mapped = map !== undefined;
-    payloads.push({ payloadType, encoding, clockRate, channels, fmtp, rtcpFeedback, mapped });
+    const format = { payloadType, encoding, clockRate, channels, fmtp, rtcpFeedback, mapped };
+    payloads.push(oneChannel.has(payloadType) ? { ...format, namesOneChannel: true } : format);
   }
   return payloads;
 }
@@ -89,7 +95,8 @@ export function parseRtpMap(value: string): RtpMap | undefined {
 }
 
 export function formatRtpMap(format: RtpMap | PayloadFormat): string {
-  const channels = format.channels === 1 ? '' : `/${format.channels}`;
+  const isBare = format.channels === 1 && !('namesOneChannel' in format);
+  const channels = isBare ? '' : `/${format.channels}`;
   return `${format.payloadType} ${format.encoding}/${format.clockRate}${channels}`;
 }
 
