@@ -384,23 +384,29 @@ describe('what the data plane reports', () => {
     expect(again?.locals[0]?.port).toBe(stream?.locals[0]?.port);
   });
 
-  test('strangers are counted, and their addresses stay out of the log above debug', async () => {
-    await offer();
-    service.handleEvent({
-      kind: 'foreignSource',
-      session: 'call',
-      revision: 1,
-      stream: 1,
-      component: 'rtp',
-      source: '203.0.113.99:1',
-      packets: 7,
-    });
-    await settled();
-    expect(counters.foreignPackets).toBe(7);
-    expect(
-      log.filter((line) => line.includes('203.0.113.99')).every((line) => line.includes(' debug ')),
-    ).toBe(true);
-  });
+  test.each([
+    ['foreignSource', 'foreignPackets'],
+    ['refusedCheck', 'refusedChecks'],
+  ] as const)(
+    '%s: strangers are counted, and their addresses stay out of the log above debug',
+    async (kind, counter) => {
+      await offer();
+      service.handleEvent({
+        kind,
+        session: 'call',
+        revision: 1,
+        stream: 1,
+        component: 'rtp',
+        source: '203.0.113.99:1',
+        packets: 7,
+      });
+      await settled();
+      expect(counters[counter]).toBe(7);
+      expect(
+        log.filter((line) => line.includes('203.0.113.99')).every((line) => line.includes(' debug ')),
+      ).toBe(true);
+    },
+  );
 });
 
 describe('ICE', () => {
@@ -411,24 +417,6 @@ describe('ICE', () => {
     await settled();
     expect([counters.iceFailures, counters.iceDisconnections]).toEqual([1, 1]);
     expect(dataPlane.plans.has('call')).toBe(true);
-  });
-
-  test('checks of strangers are counted, and their addresses stay out of the log above debug', async () => {
-    await offer();
-    service.handleEvent({
-      kind: 'refusedCheck',
-      session: 'call',
-      revision: 1,
-      stream: 1,
-      component: 'rtp',
-      source: '203.0.113.99:1',
-      packets: 7,
-    });
-    await settled();
-    expect(counters.refusedChecks).toBe(7);
-    expect(
-      log.filter((line) => line.includes('203.0.113.99')).every((line) => line.includes(' debug ')),
-    ).toBe(true);
   });
 });
 

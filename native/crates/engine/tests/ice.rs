@@ -165,14 +165,8 @@ fn a_peer_behind_a_nat_is_found_by_its_checks() {
         for role in [IceRole::Controlling, IceRole::Controlled] {
             let mut net = Network::seeded(1);
             let nat = net.nat("198.51.100.1", mapping, filtering);
-            let (alice, bob) = (net.peer_behind(nat, "192.168.1.5:4000"), net.peer(sim::BOB));
-            let address = net.address(alice);
-            let scene = Scene::between(net, alice, bob, |plan| {
-                plan.streams[0].rtcp = RtcpMode::Muxed;
-                plan.streams[0].ice = Some(ice::plan(role, address));
-            });
-            let mut call = Call::of(scene);
-            call.alice_starts();
+            let alice = net.peer_behind(nat, "192.168.1.5:4000");
+            let mut call = Call::across(net, alice, role);
             call.scene.wait(5000);
             assert_eq!(call.state(), IceState::Completed);
             assert_eq!(call.flow(), (5, 5));
@@ -186,14 +180,8 @@ fn a_peer_whose_nat_gives_it_another_port_is_followed() {
     for role in [IceRole::Controlling, IceRole::Controlled] {
         let mut net = Network::seeded(1);
         let nat = net.nat("198.51.100.1", Behaviour::EndpointIndependent, Behaviour::AddressAndPortDependent);
-        let (alice, bob) = (net.peer_behind(nat, "192.168.1.5:4000"), net.peer(sim::BOB));
-        let address = net.address(alice);
-        let scene = Scene::between(net, alice, bob, |plan| {
-            plan.streams[0].rtcp = RtcpMode::Muxed;
-            plan.streams[0].ice = Some(ice::plan(role, address));
-        });
-        let mut call = Call::of(scene);
-        call.alice_starts();
+        let alice = net.peer_behind(nat, "192.168.1.5:4000");
+        let mut call = Call::across(net, alice, role);
         call.scene.wait(5000);
         let before = call.pair().unwrap();
         call.scene.net.rebind(nat);
@@ -239,14 +227,9 @@ fn loss_and_reordering_only_delay() {
         let mut net = Network::seeded(seed);
         net.link.loss_per_mille = 300;
         net.link.variation = Duration::from_millis(80);
-        let (alice, bob) = (net.peer(sim::ALICE), net.peer(sim::BOB));
+        let alice = net.peer(sim::ALICE);
         let role = if seed % 2 == 0 { IceRole::Controlling } else { IceRole::Controlled };
-        let scene = Scene::between(net, alice, bob, |plan| {
-            plan.streams[0].rtcp = RtcpMode::Muxed;
-            plan.streams[0].ice = Some(ice::plan(role, sim::ALICE.parse().unwrap()));
-        });
-        let mut call = Call::of(scene);
-        call.alice_starts();
+        let mut call = Call::across(net, alice, role);
         call.scene.wait(30_000);
         assert_eq!(call.state(), IceState::Completed, "seed {seed}");
         call.scene.net.link.loss_per_mille = 0;
@@ -259,13 +242,8 @@ fn a_long_way_is_no_obstacle() {
     for role in [IceRole::Controlling, IceRole::Controlled] {
         let mut net = Network::seeded(1);
         net.link.delay = Duration::from_millis(900);
-        let (alice, bob) = (net.peer(sim::ALICE), net.peer(sim::BOB));
-        let scene = Scene::between(net, alice, bob, |plan| {
-            plan.streams[0].rtcp = RtcpMode::Muxed;
-            plan.streams[0].ice = Some(ice::plan(role, sim::ALICE.parse().unwrap()));
-        });
-        let mut call = Call::of(scene);
-        call.alice_starts();
+        let alice = net.peer(sim::ALICE);
+        let mut call = Call::across(net, alice, role);
         call.scene.wait(20_000);
         assert_eq!(call.state(), IceState::Completed);
         assert_eq!(call.flow(), (5, 5));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use protocol::{Event, IcePair, IcePlan, IceRole, IceState, RtcpMode, SessionPlan};
 use sim::{
-    Scene,
+    Network, PeerId, Scene,
     ice::{self, IceEnd},
 };
 
@@ -30,6 +30,17 @@ impl Call {
 
     pub fn of(scene: Scene) -> Call {
         Call { scene }
+    }
+
+    /// Over a network of the test's own; Alice begins.
+    pub fn across(mut net: Network, alice: PeerId, role: IceRole) -> Call {
+        let (bob, address) = (net.peer(sim::BOB), net.address(alice));
+        let mut call = Call::of(Scene::between(net, alice, bob, |plan| {
+            plan.streams[0].rtcp = RtcpMode::Muxed;
+            plan.streams[0].ice = Some(ice::plan(role, address));
+        }));
+        call.alice_starts();
+        call
     }
 
     /// With the pair nominated.
