@@ -117,11 +117,8 @@ impl Attacher {
             attached: owner.index,
             report: report(Mode::None, reason.to_owned()),
         };
-        if owner.is_loopback {
-            return Ok(none("packets of the loopback interface never leave this host"));
-        }
-        if !owner.is_ethernet {
-            return Ok(none("not Ethernet"));
+        if let Some(reason) = unfit(owner) {
+            return Ok(none(reason));
         }
         let carrier = topology.carrier(owner);
         for known in carrier.into_iter().chain([owner]) {
@@ -214,6 +211,14 @@ fn attach_tc(kernel: &mut Kernel, interface: &str) -> Result<FdLink, String> {
     let id = program.attach_with_options(interface, TcAttachType::Ingress, options);
     let link = program.take_link(id.map_err(|error| refusal(&error))?).map_err(|error| error.to_string())?;
     FdLink::try_from(link).map_err(|_| NO_LINKS.to_owned())
+}
+
+/// Why nothing can be attached for this interface, whatever the mode.
+pub fn unfit(owner: &Interface) -> Option<&'static str> {
+    if owner.is_loopback {
+        return Some("packets of the loopback interface never leave this host");
+    }
+    (!owner.is_ethernet).then_some("not Ethernet")
 }
 
 /// `None` if the link leads nowhere any more.

@@ -12,7 +12,7 @@ use std::{
 use crate::{
     DeviceCounters, InstallError, InterfaceReport, MOST_PAYLOADS, Mode, OpenError, Progress, Rule, RuleIndex,
     RuleStats,
-    attach::{Attacher, Covered, enter_device},
+    attach::{Attacher, Covered, enter_device, unfit},
     hops::Hops,
     kernel::{self, Kernel},
     layout::{Key, OUTCOMES, RuleValue, State, Way},
@@ -74,6 +74,19 @@ impl FastPath {
         if !missing.is_empty() {
             return Err(OpenError::NotPermitted(missing));
         }
+        let mut questions = Socket::routing().map_err(OpenError::Netlink)?;
+        let announcements = Socket::announcements().map_err(OpenError::Netlink)?;
+        let changes = announcements.as_fd().try_clone_to_owned().map_err(OpenError::Netlink)?;
+        let topology = Topology::read(&mut questions).map_err(OpenError::Netlink)?;
+        let (owners, mut reports) = owners(&topology, options);
+        if owners.iter().all(|owner| unfit(owner).is_some()) {
+            reports.extend(owners.iter().map(|owner| InterfaceReport {
+                device: owner.name.clone(),
+                mode: Mode::None,
+                reason: unfit(owner).unwrap_or_default().to_owned(),
+            }));
+            return Err(no_interface(options, reports));
+        }
         let (pins, not_pinned) = match options.pin_dir.as_deref().map(pins::prepare) {
             None => (None, Some("not asked for".to_owned())),
             Some(Err(reason)) => (None, Some(reason)),
@@ -83,16 +96,11 @@ impl FastPath {
         let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
         let mut hops = Hops::new(hops_map).map_err(OpenError::Netlink)?;
         self_test::run(&mut kernel, &states, &mut hops)?;
-        let mut questions = Socket::routing().map_err(OpenError::Netlink)?;
-        let announcements = Socket::announcements().map_err(OpenError::Netlink)?;
-        let changes = announcements.as_fd().try_clone_to_owned().map_err(OpenError::Netlink)?;
-        let topology = Topology::read(&mut questions).map_err(OpenError::Netlink)?;
         let mut attacher = Attacher::new(pins);
-        let (owners, mut reports) = owners(&topology, options);
         let covered = attacher.cover(&mut kernel, &topology, hops.drivers(), &owners)?;
         reports.extend(covered.iter().map(|covered| covered.report.clone()));
         if reports.iter().all(|report| report.mode == Mode::None) {
-            return Err(OpenError::NoInterface(reports));
+            return Err(no_interface(options, reports));
         }
         let free = (0..states.len()).collect();
         let mut inner = Inner {
@@ -321,6 +329,14 @@ impl Inner {
         }
         stranded
     }
+}
+
+/// Nothing of an earlier configuration stays either.
+fn no_interface(options: &Options, reports: Vec<InterfaceReport>) -> OpenError {
+    if let Some(directory) = options.pin_dir.as_deref().filter(|directory| directory.exists()) {
+        let _ = pins::clean(directory);
+    }
+    OpenError::NoInterface(reports)
 }
 
 /// The interfaces to cover, and reports of those that do not exist.

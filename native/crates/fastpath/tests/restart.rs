@@ -6,7 +6,7 @@ mod support;
 
 use std::{net::UdpSocket, path::Path};
 
-use fastpath::{FastPath, Mode, Progress, clean};
+use fastpath::{FastPath, Mode, OpenError, Progress, clean};
 use support::{Network, SSRC, eastwards, options, rtp};
 
 const PINS: &str = "/sys/fs/bpf/tandem";
@@ -100,6 +100,22 @@ fn interfaces_that_are_not_covered_any_more_are_left_alone() {
         drop(FastPath::open(&options).unwrap());
         assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
         assert!(network.relay.command("ip", &["link", "show", "east"]).contains("xdp"));
+    });
+}
+
+#[test]
+fn with_nothing_to_cover_nothing_is_left() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let mut options = options(Some(PINS.into()));
+        drop(FastPath::open(&options).unwrap());
+        options.addresses = vec!["127.0.0.1".parse().unwrap(), "10.99.0.1".parse().unwrap()];
+        let error = FastPath::open(&options).unwrap_err();
+        let OpenError::NoInterface(reports) = &error else { panic!("{error}") };
+        assert_eq!(reports.iter().map(|report| &report.device[..]).collect::<Vec<_>>(), ["10.99.0.1", "lo"]);
+        assert!(!Path::new(PINS).exists());
+        assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
     });
 }
 
