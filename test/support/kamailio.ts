@@ -7,10 +7,15 @@ import { until } from './netns-until.js';
 
 const CONFIG = join(import.meta.dirname, '../../config');
 
+/** Where Kamailio takes browsers, on each address of the core. */
+export const WEB_SOCKET_PORT = 8080;
+
 export type KamailioOptions = {
   readonly proxy: Target;
   /** The module that speaks to the proxy; `rtpengine` unless set. */
   readonly module?: 'rtpengine' | 'rtpproxy';
+  /** Serves browsers over WebSocket as well, with the configuration for that. */
+  readonly webSockets?: boolean;
   /** Reaches the proxy over its Unix socket instead. */
   readonly overUnixSocket?: boolean;
   readonly timeoutSocket?: string;
@@ -49,7 +54,7 @@ export async function startKamailio(
       ...[
         'kamailio',
         '-f',
-        join(CONFIG, `kamailio-${options.module ?? 'rtpengine'}.cfg`),
+        join(CONFIG, `kamailio-${configOf(options)}.cfg`),
         '-DD',
         '-E',
         '-m',
@@ -62,6 +67,9 @@ export async function startKamailio(
         runDirectory,
       ],
       ...addresses.flatMap((address) => ['-l', `udp:${address}:5060`]),
+      ...(options.webSockets === true
+        ? addresses.flatMap((at) => ['-l', `tcp:${at}:${WEB_SOCKET_PORT}`])
+        : []),
       ...defines.flatMap((define) => ['-A', define]),
     ],
     { log: join(network.directory, 'kamailio.log') },
@@ -72,6 +80,10 @@ export async function startKamailio(
     return agent.exchange(at, options200(at), 200);
   });
   return running;
+}
+
+function configOf(options: Omit<KamailioOptions, 'proxy'>): string {
+  return options.webSockets === true ? 'webrtc' : (options.module ?? 'rtpengine');
 }
 
 function options200(to: Target): Buffer {

@@ -40,6 +40,8 @@ export type SourceReport = {
   /** Packets whose bytes are not those the sender makes for this SSRC and sequence number. */
   readonly corrupted: number;
   readonly from: readonly string[];
+  /** Payload types (of RTCP: packet types) in order of their first packet. */
+  readonly types: readonly number[];
 };
 
 export type AgentResponse =
@@ -53,6 +55,7 @@ type Source = {
   last: number;
   corrupted: number;
   from: Set<string>;
+  types: Set<number>;
 };
 type Endpoint = {
   rtpSocket: Socket;
@@ -93,6 +96,7 @@ function note(
   sequence: number,
   intact: boolean,
   from: Target,
+  type: number,
 ): void {
   let source = sources.get(ssrc);
   if (source === undefined) {
@@ -103,6 +107,7 @@ function note(
       last: sequence,
       corrupted: 0,
       from: new Set(),
+      types: new Set(),
     };
     sources.set(ssrc, source);
   }
@@ -111,6 +116,7 @@ function note(
   source.last = sequence;
   if (!intact) source.corrupted += 1;
   source.from.add(`${from.address}:${from.port}`);
+  source.types.add(type);
 }
 
 function receive(endpoint: Endpoint, packet: Buffer, from: Target): void {
@@ -120,11 +126,11 @@ function receive(endpoint: Endpoint, packet: Buffer, from: Target): void {
   } else if (type >= 192 && type <= 223) {
     const ssrc = packet.readUInt32BE(4);
     const count = packet.length === 28 ? packet.readUInt32BE(20) : 0;
-    note(endpoint.rtcp, ssrc, count, packet.equals(senderReport(ssrc, count)), from);
+    note(endpoint.rtcp, ssrc, count, packet.equals(senderReport(ssrc, count)), from, type);
   } else {
     const ssrc = packet.readUInt32BE(8);
     const sequence = packet.readUInt16BE(2);
-    note(endpoint.rtp, ssrc, sequence, packet.equals(rtpPacket(ssrc, sequence)), from);
+    note(endpoint.rtp, ssrc, sequence, packet.equals(rtpPacket(ssrc, sequence)), from, type & 0x7f);
   }
 }
 
@@ -199,6 +205,7 @@ function report(port: number): PortReport {
       lastSequence: source.last,
       corrupted: source.corrupted,
       from: [...source.from],
+      types: [...source.types],
     }));
   const { sentRtp, sentRtcp, foreign } = endpoint;
   return { sentRtp, sentRtcp, foreign, rtp: describe(endpoint.rtp), rtcp: describe(endpoint.rtcp) };

@@ -10,6 +10,8 @@ const PACKAGES = {
   iptables: 'iptables',
   socat: 'socat',
   ethtool: 'ethtool',
+  chromium: 'chromium',
+  baresip: 'baresip',
 } as const;
 
 export type Peer = keyof typeof PACKAGES;
