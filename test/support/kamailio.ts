@@ -16,6 +16,8 @@ export type KamailioOptions = {
   readonly module?: 'rtpengine' | 'rtpproxy';
   /** Serves browsers over WebSocket as well, with the configuration for that. */
   readonly webSockets?: boolean;
+  /** Phones of this subnet get what these flags make of an SDP; only with `webSockets`. */
+  readonly securePhones?: { readonly net: string; readonly flags: string };
   /** Reaches the proxy over its Unix socket instead. */
   readonly overUnixSocket?: boolean;
   readonly timeoutSocket?: string;
@@ -49,6 +51,13 @@ export async function startKamailio(
     ...(options.timeoutSocket === undefined ? [] : [`TIMEOUT_SOCKET="${options.timeoutSocket}"`]),
     ...(options.internalNet === undefined ? [] : [`INTERNAL_NET="${options.internalNet}"`]),
   ];
+  if (options.securePhones !== undefined) {
+    const { net, flags } = options.securePhones;
+    defines.push(
+      `SECURE_NET="${net}"`,
+      `TO_SECURE_PHONE="replace-origin replace-session-connection ${flags}"`,
+    );
+  }
   const running = network.core.start(
     [
       ...[

@@ -42,6 +42,8 @@ export type SourceReport = {
   readonly from: readonly string[];
   /** Payload types (of RTCP: packet types) in order of their first packet. */
   readonly types: readonly number[];
+  /** RTP packets whose payload is more than one byte again and again. */
+  readonly loud: number;
 };
 
 export type AgentResponse =
@@ -56,6 +58,7 @@ type Source = {
   corrupted: number;
   from: Set<string>;
   types: Set<number>;
+  loud: number;
 };
 type Endpoint = {
   rtpSocket: Socket;
@@ -97,6 +100,7 @@ function note(
   intact: boolean,
   from: Target,
   type: number,
+  loud = false,
 ): void {
   let source = sources.get(ssrc);
   if (source === undefined) {
@@ -108,6 +112,7 @@ function note(
       corrupted: 0,
       from: new Set(),
       types: new Set(),
+      loud: 0,
     };
     sources.set(ssrc, source);
   }
@@ -117,6 +122,7 @@ function note(
   if (!intact) source.corrupted += 1;
   source.from.add(`${from.address}:${from.port}`);
   source.types.add(type);
+  if (loud) source.loud += 1;
 }
 
 function receive(endpoint: Endpoint, packet: Buffer, from: Target): void {
@@ -130,7 +136,8 @@ function receive(endpoint: Endpoint, packet: Buffer, from: Target): void {
   } else {
     const ssrc = packet.readUInt32BE(8);
     const sequence = packet.readUInt16BE(2);
-    note(endpoint.rtp, ssrc, sequence, packet.equals(rtpPacket(ssrc, sequence)), from, type & 0x7f);
+    const loud = new Set(packet.subarray(12)).size > 4;
+    note(endpoint.rtp, ssrc, sequence, packet.equals(rtpPacket(ssrc, sequence)), from, type & 0x7f, loud);
   }
 }
 
@@ -206,6 +213,7 @@ function report(port: number): PortReport {
       corrupted: source.corrupted,
       from: [...source.from],
       types: [...source.types],
+      loud: source.loud,
     }));
   const { sentRtp, sentRtcp, foreign } = endpoint;
   return { sentRtp, sentRtcp, foreign, rtp: describe(endpoint.rtp), rtcp: describe(endpoint.rtcp) };
