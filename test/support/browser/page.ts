@@ -98,19 +98,24 @@ async function summarise(connection: RTCPeerConnection): Promise<CallStats> {
   const remote = all.find((each) => each.id === pair.remoteCandidateId) ?? {};
   const media = (kind: 'audio' | 'video'): CallStats['audio'] => {
     const inbound = of('inbound-rtp', kind);
+    // One entry for each SSRC.
+    const total = (counter: string): number =>
+      all
+        .filter((each) => each.type === 'inbound-rtp' && each.kind === kind)
+        .reduce((sum, each) => sum + number(each[counter]), 0);
     const outbound = of('outbound-rtp', kind);
     const reported = of('remote-inbound-rtp', kind);
     return {
-      received: number(inbound.packetsReceived),
-      lost: number(inbound.packetsLost),
-      energy: number(inbound.totalAudioEnergy),
-      framesDecoded: number(inbound.framesDecoded),
+      received: total('packetsReceived'),
+      lost: total('packetsLost'),
+      energy: total('totalAudioEnergy'),
+      framesDecoded: total('framesDecoded'),
       sent: number(outbound.packetsSent),
       keyFramesSent: number(outbound.keyFramesEncoded),
       keyFramesRequestedOfUs: number(outbound.pliCount) + number(outbound.firCount),
-      keyFramesRequested: number(inbound.pliCount) + number(inbound.firCount),
+      keyFramesRequested: total('pliCount') + total('firCount'),
       reportsOfUs: number(reported.roundTripTimeMeasurements),
-      codec: text((all.find((each) => each.id === inbound.codecId) ?? {}).mimeType),
+      codec: text(all.find((each) => each.id === inbound.codecId)?.mimeType),
     };
   };
   return {
