@@ -111,7 +111,7 @@ function agreedWithAnswerer(
   const line = acceptedLine(readLines(security.crypto), [...passed, ...readLines(own.crypto)]);
   if (own.offersDtls && security.fingerprint !== undefined && !(line && flags.sdes.prefer)) {
     const former = own.agreed?.kind === 'dtls' ? own.agreed.role : undefined;
-    const isNew = former !== undefined && wantsNewAssociation(answering.inForce, said, own);
+    const isNew = former !== undefined && wantsNewAssociation(answering.inForce, said);
     const role = roleTowardsAnswerer(security.setup, isNew ? undefined : former);
     const isOther = former !== undefined && (isNew || role !== former);
     const { agreed: _, ...rest } = own;
@@ -202,7 +202,7 @@ function withDtls(
 ): Offered {
   if (facts.certificate === null) throw new Error('DTLS without a certificate');
   const former = own.agreed?.kind === 'dtls' ? own.agreed.role : undefined;
-  const isNew = former !== undefined && wantsNewAssociation(offering.inForce, asked, own);
+  const isNew = former !== undefined && wantsNewAssociation(offering.inForce, asked);
   const wanted = own.wishes.includes('passive') ? 'passive' : 'active';
   const role = roleTowardsOfferer(asked.security?.setup, isNew ? undefined : former, wanted);
   const isOther = former !== undefined && (isNew || role !== former);

@@ -1,6 +1,5 @@
-import { sameCredentials } from '../call/ice.js';
 import type { Signalled } from '../call/call.js';
-import type { DtlsRole, SignalledSecurity, StreamSecurity } from '../call/security.js';
+import type { DtlsRole, SignalledSecurity } from '../call/security.js';
 import type { MediaFlags } from '../command/flags.js';
 import { parseFingerprint, type Setup } from '../sdp/dtls.js';
 import type { Draws } from './draws.js';
@@ -47,22 +46,16 @@ export function roleTowardsAnswerer(
 }
 
 /**
- * The party wants a new association (RFC 8842 §4): another certificate, another `tls-id`, or new ICE credentials
- * without the means to say whether the association goes on. Another hash function of the same certificate does not.
+ * The party wants a new association (RFC 8842 §4): another certificate or another `tls-id`. Another hash function of the
+ * same certificate is no reason, nor is an ICE restart (§4.3): browsers, which send no `tls-id`, go on with the
+ * association they have and would not hear a new handshake.
  */
-export function wantsNewAssociation(
-  before: Signalled | undefined,
-  after: Signalled,
-  own: StreamSecurity,
-): boolean {
+export function wantsNewAssociation(before: Signalled | undefined, after: Signalled): boolean {
   const one = before?.security;
   const other = after.security;
-  if (before === undefined || one === undefined || other === undefined) return false;
+  if (one === undefined || other === undefined) return false;
   if (isOtherCertificate(one, other)) return true;
-  if (one.tlsId !== undefined && other.tlsId !== undefined) return one.tlsId !== other.tlsId;
-  const isRestarted =
-    before.ice !== undefined && after.ice !== undefined && !sameCredentials(before.ice, after.ice);
-  return isRestarted && other.tlsId === undefined && own.tlsId !== undefined;
+  return one.tlsId !== undefined && other.tlsId !== undefined && one.tlsId !== other.tlsId;
 }
 
 function isOtherCertificate(one: SignalledSecurity, other: SignalledSecurity): boolean {

@@ -267,8 +267,7 @@ describe('any sequence of exchanges between two parties', () => {
           const expectKept = (party: Party, before: Told | undefined, after: Told, isOfferer: boolean) => {
             if (before === undefined || !party.isBrowser) return;
             const restarted = isOfferer && changes.has('offerer ICE');
-            const certified = changes.has(isOfferer ? 'offerer certificate' : 'answerer certificate');
-            const isAnew = certified || (restarted && party.kind === 'browser');
+            const isAnew = changes.has(isOfferer ? 'offerer certificate' : 'answerer certificate');
             expect(after.ufrag === before.ufrag).toBe(!restarted);
             expect((after.stream.ice?.generation ?? 0) - (before.stream.ice?.generation ?? 0)).toBe(
               restarted ? 1 : 0,
