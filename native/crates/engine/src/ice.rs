@@ -3,12 +3,15 @@
 //! A restart changes nothing about media until the new agents have nominated a pair each; until then it takes the old
 //! pairs. Who the peer is, is for the agents to say: with ICE nothing is learned from packets (see [`crate::latch`]).
 
+mod former;
+
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
     time::Duration,
 };
 
+use former::Former;
 use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Settings, State, Target, Transmit};
 use protocol::{Component, IcePair, IcePlan, IceRole, IceSnapshot, IceState};
 use wire::stun::Message;
@@ -19,9 +22,7 @@ use crate::{io::SocketId, moment::Moment, stream::Local};
 pub struct StreamIce {
     plan: IcePlan,
     agents: Agents,
-    former: Option<Box<Agents>>,
-    /// When the former agents are of no use any more: what is under way still arrives.
-    former_ends: Option<Moment>,
+    former: Option<Box<Former>>,
     /// A pair was valid once.
     pub was_valid: bool,
     /// Handshake datagrams that were quicker than our check.
@@ -71,7 +72,6 @@ impl StreamIce {
             held: Vec::new(),
             agents,
             former: None,
-            former_ends: None,
             reported: None,
         }
     }
@@ -85,16 +85,15 @@ impl StreamIce {
             || renames(&self.plan.remote_pwd, &plan.remote_pwd);
         if restarts {
             let before = std::mem::replace(&mut self.agents, Agents::new(plan, None));
-            if before.is_in_use() {
-                self.former = Some(Box::new(before));
-                self.former_ends = None;
-            }
+            let former = self.former.take().map(|former| former.into_carrying());
+            let carrying = if before.is_in_use() { Some(before) } else { former };
+            self.former = carrying.map(|agents| Box::new(Former::new(&self.plan, agents)));
             self.reported = None;
         }
         self.plan = plan.clone();
         self.agents.follow(plan, turn);
         if let Some(former) = &mut self.former {
-            former.use_ports(&turn.ports);
+            former.follow(plan, turn);
         }
     }
 
@@ -114,10 +113,13 @@ impl StreamIce {
     ) -> Result<(), Refused> {
         let message = Message::parse(datagram).ok_or(Refused)?;
         let now = time(now);
-        let former = self.former.as_mut().and_then(|former| former.agent_mut(port));
-        for agent in [self.agents.agent_mut(port), former].into_iter().flatten() {
-            if agent.handle(now, base.0, from, &message, send).is_ok() {
-                return Ok(());
+        for is_meant in [true, false] {
+            for agent in self.all_mut().filter_map(|agents| agents.agent_mut(port)) {
+                if agent.is_meant(&message) == is_meant
+                    && agent.handle(now, base.0, from, &message, send).is_ok()
+                {
+                    return Ok(());
+                }
             }
         }
         Err(Refused)
@@ -126,8 +128,7 @@ impl StreamIce {
     /// Does what is due by time.
     pub fn drive(&mut self, now: Moment, send: &mut Transmit<'_>) {
         let now = time(now);
-        let former = self.former.iter_mut().flat_map(|former| former.each_mut());
-        for agent in self.agents.each_mut().chain(former) {
+        for agent in self.all_mut().flat_map(Agents::each_mut) {
             if agent.poll_timeout().is_some_and(|due| due <= now) {
                 agent.handle_timeout(now, send);
             }
@@ -135,30 +136,21 @@ impl StreamIce {
     }
 
     pub fn next_due(&self) -> Option<Moment> {
-        let former = self.former.iter().flat_map(|former| former.each());
-        let due = self.agents.each().chain(former).filter_map(Agent::poll_timeout).min()?;
+        let due = self.all().flat_map(Agents::each).filter_map(Agent::poll_timeout).min()?;
         Some(Moment::at(due))
     }
 
     /// Forgets the generation before, some time after it has become superfluous.
     pub fn tidy(&mut self, now: Moment) {
-        let is_nominated = |agent: &Agent| agent.target().is_some_and(|target| target.nominated);
-        let is_done = self.agents.concerned().all(is_nominated);
-        if is_done && self.former.is_some() {
-            let ends = *self.former_ends.get_or_insert(now.plus_ms(LINGER_MS));
-            self.former.take_if(|_| now >= ends);
-        }
-        self.former.take_if(|former| !former.is_in_use());
+        let is_superseded = self.agents.is_nominated();
+        self.former.take_if(|former| former.is_over(now, is_superseded));
     }
 
     /// Where packets to the peer go.
     pub fn target(&self, port: Component) -> Option<Target> {
         let target = |agents: &Agents| agents.agent(port)?.target();
-        let present = target(&self.agents);
-        if present.is_some_and(|present| present.nominated) {
-            return present;
-        }
-        self.former.as_deref().and_then(target).or(present)
+        let nominated = self.all().filter_map(target).find(|target| target.nominated);
+        nominated.or_else(|| self.all().filter_map(target).last())
     }
 
     /// The pair a component of this generation has settled on.
@@ -190,12 +182,13 @@ impl StreamIce {
 
     /// True if a packet from there is the peer's.
     pub fn accepts(&self, port: Component, from: SocketAddr) -> bool {
-        let accepts = |agents: &Agents| agents.agent(port).is_some_and(|agent| agent.accepts(from));
-        accepts(&self.agents) || self.former.as_deref().is_some_and(accepts)
+        self.all().any(|agents| agents.agent(port).is_some_and(|agent| agent.accepts(from)))
     }
 
     pub fn state(&self) -> IceState {
-        let states = self.agents.concerned().map(|agent| match agent.state() {
+        let crossed = self.former.as_ref().and_then(|former| former.crossed());
+        let crossed = crossed.filter(|_| !self.agents.is_nominated());
+        let states = crossed.unwrap_or(&self.agents).concerned().map(|agent| match agent.state() {
             State::Waiting => IceState::Waiting,
             State::Checking => IceState::Checking,
             State::Connected => IceState::Connected,
@@ -204,6 +197,16 @@ impl StreamIce {
             State::Disconnected => IceState::Disconnected,
         });
         states.min_by_key(|state| progress(*state)).unwrap_or(IceState::Waiting)
+    }
+
+    /// The newest words first.
+    fn all(&self) -> impl Iterator<Item = &Agents> {
+        [&self.agents].into_iter().chain(self.former.iter().flat_map(|former| former.all()))
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Agents> {
+        let former = self.former.iter_mut().flat_map(|former| former.all_mut());
+        [&mut self.agents].into_iter().chain(former)
     }
 
     pub fn role(&self) -> IceRole {
@@ -269,10 +272,6 @@ impl Agents {
         if let (Some(agent), Some((pair, socket))) = (&mut self.rtcp, rtcp) {
             agent.resume(now, socket.0, pair.remote);
         }
-    }
-
-    fn is_in_use(&self) -> bool {
-        self.each().any(|agent| agent.target().is_some())
     }
 
     fn agent(&self, port: Component) -> Option<&Agent> {
@@ -350,7 +349,6 @@ fn time(now: Moment) -> Duration {
     Duration::from_micros(now.us())
 }
 
-const LINGER_MS: u64 = 5000;
 const MOST_HELD: usize = 4;
 const LONGEST_WORD: usize = 256;
 const MOST_CANDIDATES: usize = 64;

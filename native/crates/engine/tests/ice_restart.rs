@@ -64,6 +64,27 @@ fn a_peer_that_moves_is_followed_by_a_restart() {
 }
 
 #[test]
+fn a_browser_that_moves_before_it_has_read_our_new_words_is_followed() {
+    for role in [IceRole::Controlled, IceRole::Controlling] {
+        let mut call = Call::connected(role);
+        let alice = call.scene.alice;
+        call.scene.net.set_address(alice, "198.51.100.99:4444");
+        call.replan(|ice| restart(ice, "198.51.100.99:4444"));
+        let own = call.scene.net.address(alice);
+        let is_controlling = role == IceRole::Controlled;
+        let end = IceEnd::with(own, is_controlling, &[call.scene.local(1)], NEW_REMOTE, ice::LOCAL);
+        call.start(end);
+        call.scene.wait(3000);
+        assert_eq!(call.flow(), (5, 5));
+        assert_eq!(call.state(), IceState::Completed);
+        // For good: consent is asked for with the words the browser knows.
+        call.scene.wait(60_000);
+        assert_eq!(call.flow(), (5, 5));
+        assert_eq!(call.state(), IceState::Completed);
+    }
+}
+
+#[test]
 fn a_restart_that_comes_to_nothing_leaves_the_old_pair_as_long_as_it_lives() {
     let mut call = Call::connected(IceRole::Controlled);
     call.replan(|ice| restart(ice, sim::ALICE));

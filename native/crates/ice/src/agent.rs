@@ -201,6 +201,18 @@ impl Agent {
         Ok(())
     }
 
+    /// True for a request that names exactly this agent and its peer, and for the response to one of its own.
+    pub fn is_meant(&self, message: &Message<'_>) -> bool {
+        match message.class {
+            Class::Request => {
+                let peer = self.remote.as_ref().map(|remote| remote.credentials.ufrag.as_bytes());
+                peer.is_some() && self.sender(&message.attributes()) == peer
+            }
+            Class::Success | Class::Error => self.awaits(&message.transaction),
+            Class::Indication => false,
+        }
+    }
+
     /// Where packets to the peer go; before a pair is nominated, over the best valid one.
     pub fn target(&self) -> Option<Target> {
         let pair = match self.selected {
@@ -242,6 +254,12 @@ impl Agent {
         } else {
             State::Checking
         }
+    }
+
+    fn awaits(&self, transaction: &TransactionId) -> bool {
+        let mut checks = self.pairs.iter().filter_map(Pair::check);
+        checks.any(|check| check.transaction == *transaction)
+            || self.consent.as_ref().is_some_and(|consent| consent.awaits(transaction))
     }
 
     pub(crate) fn pair(&self, place: Place) -> Option<&Pair> {

@@ -93,7 +93,7 @@ impl Agent {
     }
 
     /// The sender's part of the user name, if the other one is ours.
-    fn sender<'a>(&self, attributes: &Attributes<'a>) -> Option<&'a [u8]> {
+    pub(crate) fn sender<'a>(&self, attributes: &Attributes<'a>) -> Option<&'a [u8]> {
         let username = attributes.username?;
         let (ours, theirs) = username.split_at_checked(self.local.ufrag.len())?;
         if ours != self.local.ufrag.as_bytes() {
