@@ -12,6 +12,8 @@ export type CallsRequest = {
   readonly concurrency: number;
   readonly delete: boolean;
   readonly prefix: string;
+  /** How many kinds of calls take turns; 0: no two are alike. */
+  readonly kinds?: number;
   readonly watch: readonly number[];
 };
 
@@ -58,6 +60,7 @@ export async function makeCalls(
     ...['--caller', lab.callers, '--callee', lab.callees, '--core', `${generatorCore}`],
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
     ...(request.delete ? ['--delete'] : []),
+    ...(request.kinds === undefined ? [] : ['--kinds', `${request.kinds}`]),
   ];
   const text = await run(words);
   return { ...decode<CallsReport>(text), text };

@@ -12,13 +12,32 @@ type SetupRound = {
 
 /** CPU time of all processes of a proxy per call: offer, answer and delete. */
 export async function measureSetup(bench: Bench): Promise<readonly Figure[]> {
-  const rounds = await interleave(bench, bench.quick ? 2 : 5, (name) => setupRound(bench, name));
-  const of = (name: ProxyName, field: (round: SetupRound) => number): number | undefined =>
-    median(rounds[name].map(field));
+  const figures: Figure[] = [];
+  for (const { name, kinds } of mixes) {
+    bench.say(name);
+    const rounds = await interleave(bench, bench.quick ? 2 : 5, (proxy) => setupRound(bench, proxy, kinds));
+    figures.push(...figuresOf(name, rounds));
+  }
+  return figures;
+}
+
+/** How much calls have in common: a cache of what was said before must not be all that is measured. */
+const mixes = [
+  { name: 'calls that differ in values only', kinds: 1 },
+  { name: 'calls of 200 kinds', kinds: 200 },
+  { name: 'no two calls alike', kinds: 0 },
+] as const;
+
+function figuresOf(
+  name: string,
+  rounds: Readonly<Record<ProxyName, readonly SetupRound[]>>,
+): readonly Figure[] {
+  const of = (proxy: ProxyName, field: (round: SetupRound) => number): number | undefined =>
+    median(rounds[proxy].map(field));
   const parts = Object.keys(rounds.tandem[0]?.perProcess ?? {});
   return [
     {
-      what: 'CPU per call set-up (offer, answer, delete)',
+      what: `CPU per call set-up, ${name}`,
       unit: 'µs',
       tandem: of('tandem', (round) => round.usPerCall),
       rtpengine: of('rtpengine', (round) => round.usPerCall),
@@ -43,9 +62,9 @@ export async function measureSetup(bench: Bench): Promise<readonly Figure[]> {
   ];
 }
 
-async function setupRound(bench: Bench, name: ProxyName): Promise<SetupRound> {
+async function setupRound(bench: Bench, name: ProxyName, kinds: number): Promise<SetupRound> {
   return await withProxy(bench, name, async (proxy) => {
-    const request = { ng: proxy.ng, concurrency: 8, delete: true, watch: proxy.processes };
+    const request = { ng: proxy.ng, concurrency: 8, delete: true, kinds, watch: proxy.processes };
     // Lets Node compile what runs often, as in a proxy that has been up for a minute.
     refuseFailures(proxy, await makeCalls(bench.lab, { ...request, calls: 6_000, prefix: 'warm' }));
     const report = await makeCalls(bench.lab, {

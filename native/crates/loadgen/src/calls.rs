@@ -3,6 +3,7 @@
 use crate::bencode::{Dictionary, string_value};
 use crate::cpu::{self, Consumed};
 use crate::histogram::Histogram;
+use crate::kind::Kind;
 use crate::stream::Route;
 use crate::{namespace, sdp};
 use anyhow::{Context, Result};
@@ -32,6 +33,9 @@ pub struct Options {
     /// Delete the calls of an earlier run with the same prefix instead of making them.
     #[arg(long, conflicts_with = "delete")]
     only_delete: bool,
+    /// How many kinds of calls take turns; 0: no two calls are alike.
+    #[arg(long, default_value_t = 1)]
+    kinds: u32,
     #[arg(long, default_value = "bench")]
     prefix: String,
     /// First address of the callers; the routes are sent from here.
@@ -199,12 +203,18 @@ impl Maker<'_> {
         let (from_tag, to_tag) = (format!("from{call}"), format!("to{call}"));
         let dictionary = Dictionary::after(cookie);
         let (caller, callee) = (endpoint(self.options.caller, call), endpoint(self.options.callee, call));
+        let kind = self.kind(call);
+        let flags: &[&str] = match kind {
+            Some(kind) if kind.says(58) => &["trust-address", "symmetric"],
+            Some(kind) if kind.says(59) => &["trust-address", "strict-source"],
+            Some(_) | None => &["trust-address"],
+        };
         let media = |dictionary: Dictionary, sdp: &str, from: Ipv4Addr| {
             dictionary
                 .list("supports", &["load limit"])
                 .string("sdp", sdp)
                 .string("ICE", "remove")
-                .list("flags", &["trust-address"])
+                .list("flags", flags)
                 .list("replace", &["origin", "session-connection"])
                 .string("transport-protocol", "RTP/AVP")
                 .string("call-id", &call_id)
@@ -213,12 +223,21 @@ impl Maker<'_> {
         };
         let session = 4_000_000_000 + u64::from(call);
         match step {
-            Step::Offer => media(dictionary, &sdp::offer(*caller.ip(), caller.port(), session), *caller.ip())
-                .string("command", "offer"),
+            Step::Offer => {
+                let (address, port) = (*caller.ip(), caller.port());
+                let body = match kind {
+                    Some(kind) => kind.offer(address, port, session),
+                    None => sdp::offer(address, port, session),
+                };
+                media(dictionary, &body, address).string("command", "offer")
+            }
             Step::Answer => {
-                media(dictionary, &sdp::answer(*callee.ip(), callee.port(), session), *callee.ip())
-                    .string("to-tag", &to_tag)
-                    .string("command", "answer")
+                let (address, port) = (*callee.ip(), callee.port());
+                let body = match kind {
+                    Some(kind) => kind.answer(address, port, session),
+                    None => sdp::answer(address, port, session),
+                };
+                media(dictionary, &body, address).string("to-tag", &to_tag).string("command", "answer")
             }
             Step::Delete => dictionary
                 .string("call-id", &call_id)
@@ -227,6 +246,23 @@ impl Maker<'_> {
                 .string("command", "delete"),
         }
         .finish()
+    }
+
+    /// `None`: all calls are of the usual kind.
+    fn kind(&self, call: u32) -> Option<Kind> {
+        match self.options.kinds {
+            0 => {
+                // Another run, other kinds.
+                let run = self
+                    .options
+                    .prefix
+                    .bytes()
+                    .fold(0, |run: u64, byte| run.wrapping_mul(131) + u64::from(byte));
+                Some(Kind::new(run.wrapping_mul(1 << 24) + u64::from(call)))
+            }
+            1 => None,
+            kinds => Some(Kind::new(u64::from(call % kinds))),
+        }
     }
 
     fn report(mut self, seconds: f64, cpu: Consumed) -> Report {

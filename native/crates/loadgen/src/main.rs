@@ -5,6 +5,7 @@ mod calls;
 mod cpu;
 mod frame;
 mod histogram;
+mod kind;
 mod namespace;
 mod packet_socket;
 mod sdp;
