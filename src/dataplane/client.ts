@@ -6,7 +6,7 @@ import {
   type DataPlaneListener,
   type WrittenPlan,
 } from '../service/ports.js';
-import { encodeFrame, encodeWrittenFrame, FrameDecoder } from './framing.js';
+import { encodeFrameText, encodeWrittenFrame, FrameDecoder } from './framing.js';
 import {
   type BoundLocal,
   type CertificatePlan,
@@ -298,7 +298,7 @@ type Outgoing = Request | { readonly kind: 'written'; readonly plan: WrittenPlan
 function frameOf(id: number, request: Outgoing): string {
   return request.kind === 'written'
     ? encodeWrittenFrame(id, request.plan.json)
-    : encodeFrame({ id, request }).toString('latin1');
+    : encodeFrameText({ id, request });
 }
 
 function unexpected(response: Response, kind: Response['kind']): Error {

@@ -17,13 +17,22 @@ export function encodeFrame(message: unknown): Buffer {
   return frame;
 }
 
+/** The same frame as text, one character a byte. */
+export function encodeFrameText(message: unknown): string {
+  const text = JSON.stringify(message);
+  return ASCII.test(text) ? framed(text) : encodeFrame(message).toString('latin1');
+}
+
 /** The frame that applies a plan written before, in ASCII; as text, one character a byte. */
 export function encodeWrittenFrame(id: number, plan: string): string {
-  const text = `{"id":${id},"request":{"kind":"apply","plan":${plan}}}`;
-  const { length } = text;
+  return framed(`{"id":${id},"request":{"kind":"apply","plan":${plan}}}`);
+}
+
+function framed(ascii: string): string {
+  const { length } = ascii;
   if (length > MAX_FRAME) throw new FrameError(`frame of ${length} bytes exceeds ${MAX_FRAME}`);
   return (
-    String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + text
+    String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + ascii
   );
 }
 
@@ -72,3 +81,5 @@ function parse(text: string): unknown {
 }
 
 const HEADER = 4;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
+const ASCII = /^[\x00-\x7f]*$/;

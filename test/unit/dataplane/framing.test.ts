@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeFrame, FrameDecoder, FrameError, MAX_FRAME } from '../../../src/dataplane/framing.js';
+import {
+  encodeFrame,
+  encodeFrameText,
+  encodeWrittenFrame,
+  FrameDecoder,
+  FrameError,
+  MAX_FRAME,
+} from '../../../src/dataplane/framing.js';
 
 test('messages survive any segmentation of the stream', () => {
   fc.assert(
@@ -56,4 +63,16 @@ test('a large frame in small pieces takes time in proportion to its size', () =>
   expect(messages).toBe(1);
   // Joining on every piece would copy some 20 GB.
   expect(performance.now() - started).toBeLessThan(2_000);
+});
+
+test('a frame as text is the same frame', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (message) => {
+      expect(Buffer.from(encodeFrameText(message), 'latin1')).toEqual(encodeFrame(message));
+    }),
+  );
+  expect(encodeFrameText('\u00e4\u20ac')).toBe(encodeFrame('\u00e4\u20ac').toString('latin1'));
+  const request = { kind: 'apply', plan: { session: 'a' } };
+  expect(encodeWrittenFrame(7, '{"session":"a"}')).toBe(encodeFrameText({ id: 7, request }));
+  expect(() => encodeFrameText('x'.repeat(MAX_FRAME))).toThrow(FrameError);
 });
