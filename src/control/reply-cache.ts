@@ -75,9 +75,15 @@ export class ReplyCache {
 
   #finished(request: CachedRequest): void {
     this.#executing -= 1;
-    const left = without(this.#running.get(request.cookie), request);
-    if (left === undefined) this.#running.delete(request.cookie);
-    else this.#running.set(request.cookie, left);
+    const newest = this.#running.get(request.cookie);
+    if (newest?.request === request) {
+      if (newest.older === undefined) this.#running.delete(request.cookie);
+      else this.#running.set(request.cookie, newest.older);
+      return;
+    }
+    for (let one = newest; one !== undefined; one = one.older) {
+      if (one.older?.request === request) one.older = one.older.older;
+    }
   }
 
   #remember(request: CachedRequest, reply: string): Buffer {
@@ -104,13 +110,8 @@ type Running = {
   readonly request: CachedRequest;
   readonly reply: Promise<Buffer>;
   /** Another request with the same cookie. */
-  readonly older: Running | undefined;
+  older: Running | undefined;
 };
-
-function without(running: Running | undefined, gone: CachedRequest): Running | undefined {
-  if (running === undefined || running.request === gone) return running?.older;
-  return { ...running, older: without(running.older, gone) };
-}
 
 function isSame(one: CachedRequest, other: CachedRequest): boolean {
   return one.address === other.address && (one.port === other.port || one.payload.equals(other.payload));

@@ -95,6 +95,25 @@ describe('the reply cache', () => {
     expect(await ask(request(), 60_000)).toBe('reply 3');
   });
 
+  test('requests with one cookie from many places end in any order', async () => {
+    const cache = new ReplyCache();
+    const ends: ((reply: string) => void)[] = [];
+    const asked = (port: number) => request({ port, payload: Buffer.from(`from ${port}`) });
+    const ask = (port: number) =>
+      cache.reply(asked(port), 0, () => new Promise<string>((end) => ends.push(end)));
+    for (const port of [1, 2, 3, 4]) ask(port);
+    for (const at of [1, 3, 0]) {
+      ends[at]?.(`reply ${at + 1}`);
+      await Promise.resolve();
+      await Promise.resolve();
+    }
+    expect([1, 2, 3, 4].map((port) => ask(port).kind)).toEqual(Array(4).fill('duplicate'));
+    ends[2]?.('reply 3');
+    const again = ask(3);
+    expect('reply' in again && (await again.reply).toString()).toBe('reply 3');
+    expect(ends).toHaveLength(4);
+  });
+
   test('a failed execution is not remembered', async () => {
     const cache = new ReplyCache();
     const failing = cache.reply(request(), 0, () => Promise.reject(new Error('no')));
