@@ -133,7 +133,7 @@ static __always_inline enum relay_outcome plan(struct departure *d, const struct
 	if (ip + a->udp_length > d->hop.mtu)
 		return PASSED_TOO_BIG;
 	d->device = native ? d->hop.device : d->hop.logical;
-	if (native && d->device != ingress && !(d->hop.flags & HOP_SENDS_FRAMES))
+	if (native && !(d->hop.flags & HOP_SENDS_FRAMES))
 		return PASSED_EGRESS;
 	d->tagged = native && (d->hop.flags & HOP_TAGGED);
 	d->headers = sizeof(struct ethernet) + ip + (d->tagged ? sizeof(struct vlan_tag) : 0);

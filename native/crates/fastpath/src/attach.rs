@@ -58,7 +58,7 @@ impl Attacher {
         drivers: &mut Drivers,
         owners: &[&Interface],
     ) -> Result<Vec<Covered>, OpenError> {
-        self.take_over(kernel, topology, owners)?;
+        self.take_over(kernel, topology, drivers, owners)?;
         let mut covered = Vec::new();
         for owner in owners {
             covered.push(self.cover_one(kernel, topology, drivers, owner)?);
@@ -80,16 +80,20 @@ impl Attacher {
         &mut self,
         kernel: &mut Kernel,
         topology: &Topology,
+        drivers: &mut Drivers,
         owners: &[&Interface],
     ) -> Result<(), OpenError> {
         let Some(directory) = &self.pins else { return Ok(()) };
         let found = pins::links(directory).map_err(|error| pin_error(directory, &error))?;
         for (mode, interface, path) in found {
-            let wanted = owners.iter().any(|owner| {
-                owner.index == interface
-                    || topology.carrier(owner).is_some_and(|below| below.index == interface)
+            let wanted = owners.iter().any(|owner| match mode {
+                Mode::Native => topology.carrier(owner).is_some_and(|below| below.index == interface),
+                Mode::Generic | Mode::Tc | Mode::None => owner.index == interface,
             });
-            let taken = if wanted { adopt(kernel, mode, &path) } else { None };
+            // A veth's other end may have changed its mind.
+            let carrier = topology.interface(interface).filter(|_| mode == Mode::Native);
+            let useful = carrier.is_none_or(|carrier| drivers.sends_frames(carrier));
+            let taken = if wanted && useful { adopt(kernel, mode, &path) } else { None };
             match taken {
                 Some(link) => {
                     self.held.insert(interface, (mode, Held::Pinned { _link: link, path }));
@@ -122,11 +126,13 @@ impl Attacher {
         }
         let carrier = topology.carrier(owner);
         for known in carrier.into_iter().chain([owner]) {
-            if let Some((mode, _)) = self.held.get(&known.index) {
+            let held = self.held.get(&known.index).map(|(mode, _)| *mode);
+            // In the other modes packets are without their tags, on the interface above.
+            if let Some(mode) = held.filter(|mode| known == owner || *mode == Mode::Native) {
                 let reason = format!("attached before{}", below(owner, known));
                 let covered =
-                    Covered { owner: owner.index, attached: known.index, report: report(*mode, reason) };
-                enter_device(kernel, topology, known, *mode)?;
+                    Covered { owner: owner.index, attached: known.index, report: report(mode, reason) };
+                enter_device(kernel, topology, known, mode)?;
                 return Ok(covered);
             }
         }

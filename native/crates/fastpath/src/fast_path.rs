@@ -232,8 +232,7 @@ impl Inner {
         }
         let hop = self.hops.acquire(&self.topology, rule.from.ip(), rule.to.ip())?;
         let device = self.hops.device(hop);
-        let leaves = device == covered.attached || self.hops.sends_frames(hop);
-        if covered.report.mode == Mode::Native && !leaves {
+        if covered.report.mode == Mode::Native && !self.hops.sends_frames(hop) {
             self.hops.release(hop);
             let device = self.topology.name(device);
             let reason =
