@@ -16,12 +16,11 @@ import type { Status } from './dataplane/protocol.gen.js';
 import { bridgeOf } from './negotiation/pair-places.js';
 import type { Capability } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
-import { configuredChannels } from './notify/channels.js';
+import { openChannels } from './notify/channels.js';
 import { ngNotification } from './notify/ng-push.js';
 import { KeyDatagrams } from './notify/key-datagrams.js';
 import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
-import { StreamNotifier } from './notify/notifier.js';
 import { newCounters } from './observability/counters.js';
 import { createEvents } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
@@ -58,8 +57,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const registry = new CallRegistry();
   const node = hostname();
   const now = (): number => Date.now();
-  const channels = configuredChannels(config.notify, { events, node, now });
-  const notifier = new NodeNotifier(new StreamNotifier(events), channels);
+  const { channels, clientTargets } = openChannels(config.notify, { events, node, now });
+  const notifier = new NodeNotifier(clientTargets, channels);
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 

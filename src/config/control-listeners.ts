@@ -70,7 +70,7 @@ function notifyTargets(section: Section): readonly string[] {
     const target = targetOf(value);
     if (target !== undefined) targets.push(target);
     else {
-      const text = `${shown(value)} is not unix:PATH or tcp:HOST:PORT`;
+      const text = `${shown(value)} is not unix:PATH, tcp:HOST:PORT, udp:HOST:PORT or xmlrpc:URL`;
       section.mistakes.push({ where: value.where, path, text });
     }
   }
@@ -79,7 +79,8 @@ function notifyTargets(section: Section): readonly string[] {
 
 function targetOf(value: Value): string | undefined {
   const written = value.kind === 'scalar' ? String(value.value) : '';
-  if (/^unix:.+/.test(written) || /^tcp:(?:\[[^\]]+\]|[^:]+):\d{1,5}$/.test(written)) return written;
+  if (/^unix:.+/.test(written) || /^(?:tcp|udp):(?:\[[^\]]+\]|[^:]+):\d{1,5}$/.test(written)) return written;
+  if (/^xmlrpc:https?:\/\/\S+$/.test(written)) return written;
   if (written.startsWith('/')) return `unix:${written}`;
   return /^[^/:]+:\d{1,5}$/.test(written) ? `tcp:${written}` : undefined;
 }

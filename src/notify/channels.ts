@@ -3,10 +3,13 @@ import { endedByItself, type Notice } from '../call/notice.js';
 import type { NotifyConfig } from '../config/schema.js';
 import type { Events } from '../observability/events.js';
 import { callbackUrl } from './callback-url.js';
-import type { Delivery, QueueEvents, QueueLimits } from './delivery-queue.js';
-import { HttpTargets } from './http-targets.js';
+import { ClientTargets } from './client-targets.js';
+import type { Delivery, Outcome, QueueEvents, QueueLimits } from './delivery-queue.js';
+import type { HttpResponse } from './http-post.js';
+import { httpWire } from './http-wire.js';
 import { jsonrpcBodies, judgeJsonrpc } from './jsonrpc.js';
 import { noticeId } from './notice-json.js';
+import { Targets } from './targets.js';
 import { judgeWebhook, webhookDelivery } from './webhook.js';
 import { judgeXmlrpc, xmlrpcBodies } from './xmlrpc.js';
 
@@ -24,52 +27,60 @@ export type ChannelParts = {
   readonly now: () => number;
 };
 
-/** What the configuration asks for. */
-export function configuredChannels(config: NotifyConfig, parts: ChannelParts): readonly Channel[] {
+/** What the configuration asks for, and the targets that clients may name. */
+export function openChannels(
+  config: NotifyConfig,
+  parts: ChannelParts,
+): { readonly channels: readonly Channel[]; readonly clientTargets: ClientTargets } {
   const { xmlrpc, jsonrpc, webhook } = config;
-  return [
-    ...(xmlrpc === null ? [] : [xmlrpcChannel(xmlrpc, parts)]),
+  const { events, now } = parts;
+  // One queue for a URL, so that who is named by both is told once.
+  const xmlrpcTargets = httpTargets(PROXY_LIMITS, judgeXmlrpc, parts);
+  const channels = [
+    // Without a URL of its own it is there for those that clients name.
+    proxyChannel(xmlrpcTargets, xmlrpc?.url, 'text/xml', (notice) =>
+      xmlrpcBodies(xmlrpc?.format ?? 'dialog', notice),
+    ),
     ...(jsonrpc === null ? [] : [jsonrpcChannel(jsonrpc, parts)]),
     ...(webhook === null ? [] : [webhookChannel(webhook, parts)]),
   ];
-}
-
-function xmlrpcChannel(
-  { url, format }: NonNullable<NotifyConfig['xmlrpc']>,
-  { events, now }: ChannelParts,
-): Channel {
-  const targets = new HttpTargets({
-    limits: PROXY_LIMITS,
-    judge: judgeXmlrpc,
+  const clientTargets = new ClientTargets({
+    limits: LINE_LIMITS,
     events: (target) => logged(target, events),
     now,
+    xmlrpc: { targets: xmlrpcTargets, format: xmlrpc?.format ?? 'dialog' },
   });
-  return proxyChannel(targets, url, 'text/xml', (notice) => xmlrpcBodies(format, notice));
+  return { channels, clientTargets };
 }
 
-function jsonrpcChannel(
-  { url }: NonNullable<NotifyConfig['jsonrpc']>,
-  { events, now }: ChannelParts,
-): Channel {
-  const targets = new HttpTargets({
-    limits: PROXY_LIMITS,
-    judge: judgeJsonrpc,
-    events: (target) => logged(target, events),
-    now,
-  });
+function jsonrpcChannel({ url }: NonNullable<NotifyConfig['jsonrpc']>, parts: ChannelParts): Channel {
+  const targets = httpTargets(PROXY_LIMITS, judgeJsonrpc, parts);
   return proxyChannel(targets, url, 'application/json', jsonrpcBodies);
+}
+
+function httpTargets(
+  limits: QueueLimits,
+  judge: (response: HttpResponse) => Outcome,
+  { events, now }: ChannelParts,
+): Targets {
+  return new Targets({
+    limits,
+    open: (url) => httpWire(url, { judge, connections: limits.concurrency }),
+    events: (target) => logged(target, events),
+    now,
+  });
 }
 
 /** Proxies hear of calls that ended by themselves, to end the dialogue. */
 function proxyChannel(
-  targets: HttpTargets,
-  url: string,
+  targets: Targets,
+  url: string | undefined,
   contentType: string,
   bodies: (notice: Notice) => readonly Buffer[],
 ): Channel {
   return {
     tell(notice) {
-      if (!endedByItself(notice.event)) return;
+      if (url === undefined || !endedByItself(notice.event)) return;
       const { callId, event } = notice;
       const id = noticeId(notice);
       const headers = { 'Content-Type': contentType };
@@ -96,9 +107,11 @@ function webhookChannel(
       if (error) events.deadLetterUnwritten(error);
     });
   };
-  const targets = new HttpTargets({
+  const open = (target: string) =>
+    httpWire(target, { judge: judgeWebhook, connections: WEBHOOK_LIMITS.concurrency });
+  const targets = new Targets({
     limits: WEBHOOK_LIMITS,
-    judge: judgeWebhook,
+    open,
     events: (target) => ({ ...logged(target, events), lost }),
     now,
   });
@@ -123,7 +136,7 @@ function logged(url: string, events: ChannelParts['events']): QueueEvents {
 
 /** Without what may be secret. */
 function nameOf(url: string): string {
-  return URL.canParse(url) ? new URL(url).origin : url;
+  return /^https?:/.test(url) && URL.canParse(url) ? new URL(url).origin : url;
 }
 
 /** 1, 2, 4 … seconds. */
@@ -139,6 +152,9 @@ const PROXY_LIMITS: QueueLimits = {
   maxAgeMs: 120_000,
   pauseMs: doubling(500, 10_000),
 };
+
+/** As for a proxy; lines are answered by nothing, so that many are under way at a time. */
+const LINE_LIMITS: QueueLimits = { ...PROXY_LIMITS, concurrency: 2_000 };
 
 const WEBHOOK_LIMITS: QueueLimits = {
   concurrency: 16,

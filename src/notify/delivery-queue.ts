@@ -7,6 +7,8 @@ export type Delivery = {
   readonly event: string;
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  /** Does not wait to see whether it was taken: the next of its call comes soon. */
+  readonly isPrompt?: true;
 };
 
 export type Outcome =

@@ -2,19 +2,19 @@ import type { KeyPress } from '../call/keys.js';
 import type { Notice } from '../call/notice.js';
 import type { Notifier } from '../service/ports.js';
 import type { Channel } from './channels.js';
-import type { StreamNotifier } from './notifier.js';
+import type { ClientTargets } from './client-targets.js';
 
 /** One way out for keys. */
 export type KeyChannel = { tellKey(press: KeyPress): void; close(): void };
 
 /** All ways out for what programs outside are told. */
 export class NodeNotifier implements Notifier {
-  readonly #streams: StreamNotifier;
+  readonly #clientTargets: ClientTargets;
   readonly #channels: Channel[];
   readonly #keyChannels: KeyChannel[] = [];
 
-  constructor(streams: StreamNotifier, channels: readonly Channel[]) {
-    this.#streams = streams;
+  constructor(clientTargets: ClientTargets, channels: readonly Channel[]) {
+    this.#clientTargets = clientTargets;
     this.#channels = [...channels];
   }
 
@@ -27,8 +27,12 @@ export class NodeNotifier implements Notifier {
     this.#keyChannels.push(channel);
   }
 
-  notify(target: string, text: string, callId: string): void {
-    this.#streams.notify(target, text, callId);
+  tellEnd(target: string, tag: string, notice: Notice): void {
+    this.#clientTargets.tellEnd(target, tag, notice);
+  }
+
+  tellKeyLine(target: string, text: string, callId: string): void {
+    this.#clientTargets.tellKey(target, text, callId);
   }
 
   tell(notice: Notice): void {
@@ -41,11 +45,11 @@ export class NodeNotifier implements Notifier {
 
   /** Deliveries that are not done yet. */
   get waiting(): number {
-    return this.#channels.reduce((total, { waiting }) => total + waiting, 0);
+    return this.#channels.reduce((total, { waiting }) => total + waiting, this.#clientTargets.waiting);
   }
 
   close(): void {
-    this.#streams.close();
+    this.#clientTargets.close();
     for (const channel of [...this.#channels, ...this.#keyChannels]) channel.close();
   }
 }

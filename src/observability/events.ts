@@ -184,11 +184,6 @@ export function createEvents(log: Logger, counters: Counters) {
       log.error({ callId }, 'record of a call cannot be read; its media goes on until it falls silent');
     },
 
-    noticeSent(target: string, callId: string): void {
-      counters.noticesSent += 1;
-      log.debug({ callId, target }, 'notification queued');
-    },
-
     noticesDropped(target: string, reason: string, notices: number): void {
       counters.noticesDropped += notices;
       log.warn({ target, reason, notices }, 'notifications dropped');

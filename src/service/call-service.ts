@@ -2,7 +2,7 @@ import type { Call } from '../call/call.js';
 import { keyLines, keyPress, type Pressed } from '../call/keys.js';
 import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
-import { endNotice, lastPacketMsAgo, silenceNotice } from '../call/notice.js';
+import { endNotice, lastPacketMsAgo, type Notice, silenceNotice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
 import { describeCall } from '../call/statistics.js';
 import type {
@@ -99,7 +99,9 @@ export class CallService {
 
   /** Tells of a call that could not be brought back. */
   lost(call: Call): void {
-    this.#parts.notifier.tell(endNotice(call, 'lost', this.#parts.clock.now(), null));
+    const notice = endNotice(call, 'lost', this.#parts.clock.now(), null);
+    this.#parts.notifier.tell(notice);
+    this.#tellTargets(call, notice);
   }
 
   /** Takes over a call that was created before this process started. */
@@ -299,7 +301,7 @@ export class CallService {
     const press = keyPress(call, pressed(event), clock.now());
     if (press === undefined) return;
     notifier.tellKey(press);
-    for (const { target, text } of keyLines(call, press)) notifier.notify(target, text, call.callId);
+    for (const { target, text } of keyLines(call, press)) notifier.tellKeyLine(target, text, call.callId);
   }
 
   #due(callId: string): void {
@@ -332,12 +334,15 @@ export class CallService {
   #ended(call: Call, reason: EndReason, media: SessionStats | null): void {
     const isTimeout = reason !== 'deleted' && reason !== 'forced';
     this.#pairs.counts.callEnded(call, isTimeout, media);
+    if (reason === 'deleted') return;
+    const notice = endNotice(call, reason, this.#parts.clock.now(), lastPacketMsAgo(media));
     // Whoever has deleted a call waits for no word of its end.
-    if (reason !== 'deleted' && call.deleteAtMs === undefined) {
-      this.#parts.notifier.tell(endNotice(call, reason, this.#parts.clock.now(), lastPacketMsAgo(media)));
-    }
-    if (!isTimeout) return;
-    for (const { target, tag } of noticesOf(call)) this.#parts.notifier.notify(target, tag, call.callId);
+    if (call.deleteAtMs === undefined) this.#parts.notifier.tell(notice);
+    if (isTimeout) this.#tellTargets(call, notice);
+  }
+
+  #tellTargets(call: Call, notice: Notice): void {
+    for (const { target, tag } of noticesOf(call)) this.#parts.notifier.tellEnd(target, tag, notice);
   }
 
   async #nodeStatistics(): Promise<Reply> {

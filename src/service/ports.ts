@@ -61,12 +61,14 @@ export class DataPlaneError extends Error {
 
 /** Tells programs outside what happened to a call. */
 export type Notifier = {
-  /** Tells everybody the configuration names. Never waits and never fails, as `notify`. */
+  /** Tells everybody the configuration names. Never waits and never fails, as the others. */
   tell(notice: Notice): void;
   /** Tells of a key that a party has pressed. */
   tellKey(press: KeyPress): void;
-  /** Tells a target a client chose. Never waits and never fails: what cannot be delivered is counted and logged. */
-  notify(target: string, text: string, callId: string): void;
+  /** Tells the target a client named for a session that the session has ended; `tag` is what the client knows it by. */
+  tellEnd(target: string, tag: string, notice: Notice): void;
+  /** Tells such a target of a key. */
+  tellKeyLine(target: string, text: string, callId: string): void;
 };
 
 /** Knows the local address that packets to an address leave from; `undefined` if none can. */

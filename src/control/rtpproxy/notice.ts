@@ -2,7 +2,7 @@ import type { PairNotice } from '../../command/pair.js';
 
 /** Whether a word names a notification target rather than a tag. */
 export function isNotifyTarget(word: string): boolean {
-  return /^(tcp:|unix:|xmlrpc:|\/)/.test(word);
+  return /^(tcp:|udp:|unix:|xmlrpc:|\/)/.test(word);
 }
 
 /** `undefined`: the tag is not URL-encoded. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { NOTICE_EVENTS } from '../../../src/call/notice.js';
 import type { NotifyConfig } from '../../../src/config/schema.js';
-import { type Channel, configuredChannels } from '../../../src/notify/channels.js';
+import { type Channel, openChannels } from '../../../src/notify/channels.js';
 import { httpTarget } from '../../support/http-target.js';
 import { NOTICE } from './sample.js';
 
@@ -22,7 +22,7 @@ function open(config: Partial<NotifyConfig>): {
   readonly channels: readonly Channel[];
 } {
   const lost: string[] = [];
-  const channels = configuredChannels(
+  const { channels, clientTargets } = openChannels(
     { ...NOTHING, ...config },
     {
       events: {
@@ -35,6 +35,7 @@ function open(config: Partial<NotifyConfig>): {
     },
   );
   onTestFinished(() => {
+    clientTargets.close();
     for (const channel of channels) channel.close();
   });
   return {

@@ -75,7 +75,8 @@ async function start({
     interfaces: FACTS.interfaces,
     defaults: FACTS.defaults,
     notifier: {
-      notify() {},
+      tellEnd() {},
+      tellKeyLine() {},
       tell: (notice) => void told.push(notice),
       tellKey: (press) => void keys.push(press),
     },
