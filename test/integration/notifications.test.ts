@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { NOTICE_EVENTS } from '../../src/call/notice.js';
-import { configuredChannels } from '../../src/notify/channels.js';
+import { openChannels } from '../../src/notify/channels.js';
 import { signature } from '../../src/notify/webhook.js';
 import { closedPort, httpTarget } from '../support/http-target.js';
 import { LoopbackCall } from '../support/loopback-call.js';
@@ -74,7 +74,7 @@ test('5,000 calls that end at once reach a healthy target while a slow one has a
   const dead = await closedPort();
   const told = { healthy: 0, slow: 0 };
   const lost: string[] = [];
-  const channels = configuredChannels(
+  const { channels, clientTargets } = openChannels(
     {
       xmlrpc: { url: healthy.url, format: 'dialog' },
       jsonrpc: { url: slow.url },
@@ -96,6 +96,7 @@ test('5,000 calls that end at once reach a healthy target while a slow one has a
     },
   );
   onTestFinished(() => {
+    clientTargets.close();
     for (const channel of channels) channel.close();
   });
   const tell = (callId: string): void => {

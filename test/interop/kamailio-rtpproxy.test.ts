@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { startCapture } from '../support/capture.js';
 import { countedPackets, expectProxied, startCall, startCalls } from '../support/netns-call.js';
 import { expectExchanged, expectRelayed, talk } from '../support/netns-media.js';
+import { LINKS } from '../support/netns.js';
 import { describePeers } from '../support/netns-peers.js';
 import { RTPPROXY } from '../support/netns-proxy.js';
 import { createSite, type Site, tidyUp } from '../support/netns-site.js';
@@ -146,5 +147,75 @@ describePeers(['kamailio', 'sipp'], "timeouts with Kamailio's rtpproxy module", 
     expect(readFileSync(heard, 'utf8')).toBe(`${alice.note.callId}\n`);
     await site.settled();
     await listener.stop();
+  });
+});
+
+describePeers(
+  ['kamailio', 'sipp'],
+  "Kamailio's own XML-RPC as the timeout socket of its rtpproxy module",
+  () => {
+    const url = `http://${LINKS.alice.core}:5060/RPC2`;
+    let site: Site;
+    beforeAll(async () => {
+      site = await createSite({
+        proxy: 'tandem',
+        interfaces: [{ name: 'net', bind: LINKS.alice.core }],
+        kamailio: { proxy: RTPPROXY, module: 'rtpproxy', timeoutSocket: `xmlrpc:${url}` },
+        tandem: {
+          rtpproxy: { notify: [`xmlrpc:${url}`] },
+          notify: { xmlrpc: { url } },
+          timeouts: { mediaSeconds: 2 },
+          log: { level: 'debug' },
+        },
+      });
+    });
+    afterEach((test) => tidyUp(site, test));
+    afterAll(() => site?.[Symbol.asyncDispose]());
+
+    const noticesOf = (callId: string): number =>
+      readFileSync(join(site.network.directory, 'kamailio.log'), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('dlg.terminate_dlg') && line.includes(callId)).length;
+
+    it('ends a call whose media died with BYE to both sides', async () => {
+      const call = await startCall(site, { uac: 'uac-ended.xml', uas: 'uas-call.xml' });
+      const { alice, bob } = await call.ends('answered', 'invited');
+      await expectExchanged(await talk(alice, bob), alice, bob);
+      await call.over();
+      expect(noticesOf(alice.note.callId)).toBe(1);
+    });
+
+    it('ends one that named it in a re-INVITE, and is told once although it is named twice', async () => {
+      const call = await startCall(site, { uac: 'uac-reinvite-ended.xml', uas: 'uas-reinvite.xml' });
+      const { alice } = await call.ends('answered', 'invited');
+      await call.proceed();
+      const again = await call.ends('reinvited', 'reinvited');
+      expect(again.alice.note.remote).toEqual(alice.note.remote);
+      await call.over();
+      expect(noticesOf(alice.note.callId)).toBe(1);
+    });
+  },
+);
+
+describePeers(['kamailio', 'sipp'], 'a timeout socket that only re-INVITEs name', () => {
+  const target = `xmlrpc:http://${LINKS.alice.core}:5060/RPC2`;
+  let site: Site;
+  beforeAll(async () => {
+    site = await createSite({
+      proxy: 'tandem',
+      interfaces: [{ name: 'net', bind: LINKS.alice.core }],
+      kamailio: { proxy: RTPPROXY, module: 'rtpproxy', timeoutSocket: target },
+      tandem: { rtpproxy: { notify: [target] }, timeouts: { mediaSeconds: 2 } },
+    });
+  });
+  afterEach((test) => tidyUp(site, test));
+  afterAll(() => site?.[Symbol.asyncDispose]());
+
+  it('ends the call with BYE to both sides', async () => {
+    const call = await startCall(site, { uac: 'uac-reinvite-ended.xml', uas: 'uas-reinvite.xml' });
+    await call.ends('answered', 'invited');
+    await call.proceed();
+    await call.ends('reinvited', 'reinvited');
+    await call.over();
   });
 });

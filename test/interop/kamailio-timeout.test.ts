@@ -4,7 +4,6 @@ import { afterEach, expect, it } from 'vitest';
 import { type Agent, compileAgent, startAgent, type Target } from '../support/netns-agent.js';
 import { openPorts, play } from '../support/netns-media.js';
 import { createNetwork, LINKS, type Namespace, type Network, type Running } from '../support/netns.js';
-import { createNgClient } from '../support/oracle-ng-client.js';
 import { describePeers } from '../support/netns-peers.js';
 import { type RunningProxy, startProxy } from '../support/netns-proxy.js';
 import { until } from '../support/netns-until.js';
@@ -40,6 +39,7 @@ describePeers(['kamailio', 'sipp'], 'a SIP proxy that is told of dead media', ()
     port: number,
     media: readonly [number, number],
     notify: object,
+    timeouts: object = { mediaSeconds: 2, silentSeconds: 2 },
   ): Promise<RunningProxy> {
     const directory = join(network.directory, `tandem-${port}`);
     mkdirSync(directory);
@@ -51,7 +51,7 @@ describePeers(['kamailio', 'sipp'], 'a SIP proxy that is told of dead media', ()
       directory,
       tandem: {
         listen: { ng: [`${CORE}:${port}`] },
-        timeouts: { mediaSeconds: 2, silentSeconds: 2 },
+        timeouts,
         notify,
       },
     });
@@ -177,51 +177,69 @@ describePeers(['kamailio', 'sipp'], 'a SIP proxy that is told of dead media', ()
     },
   );
 
-  it('goes on with the next media proxy of its set while one is drained, and that one ends with its last call', async () => {
+  it('goes on with the next media proxy of its set while one is drained; that one keeps its calls, answers their re-INVITEs, and ends with the last of them', async () => {
     await setUp();
     const at = { address: CORE, port: 5060 };
     const notify = { xmlrpc: { url: 'http://%%:5060/RPC2' } };
+    const timeouts = { mediaSeconds: 8 };
     const [old, next] = await Promise.all([
-      tandem(2223, [20_000, 20_100], notify),
-      tandem(2224, [21_000, 21_100], notify),
+      tandem(2223, [20_000, 20_100], notify, timeouts),
+      tandem(2224, [21_000, 21_100], notify, timeouts),
     ]);
     await kamailio(network.core, at, `udp:${CORE}:2223 udp:${CORE}:2224`);
     await register(at, PHONES[0]);
-    const ng = createNgClient((datagram) =>
-      agents.alice.exchange({ address: CORE, port: 2223 }, datagram, 2000),
-    );
-    const sdp = `v=0\r\no=- 1 1 IN IP4 ${CORE}\r\ns=-\r\nc=IN IP4 ${CORE}\r\nt=0 0\r\nm=audio 9000 RTP/AVP 0\r\n`;
-    expect((await ng.command({ command: 'offer', 'call-id': 'last', 'from-tag': 'a', sdp })).result).toBe(
-      'ok',
-    );
+    const callee = startSipp(network, network.parties.bob, {
+      scenario: 'uas-reinvite.xml',
+      at: { address: LINKS.bob.party, port: PHONES[0] },
+      calls: 2 * CALLS,
+      rows: mediaPorts(2 * CALLS),
+    });
+    undo.push(() => callee.stop());
+    const startCaller = (port: number): Sipp => {
+      const caller = startSipp(network, network.parties.alice, {
+        scenario: 'uac-reinvite-ended.xml',
+        at: { address: LINKS.alice.party, port },
+        to: at,
+        service: 'bob',
+        calls: CALLS,
+        rows: mediaPorts(CALLS),
+      });
+      undo.push(() => caller.stop());
+      return caller;
+    };
+
+    const earlier = startCaller(5160);
+    const made = await earlier.notes('answered');
+    const kept = made.filter(({ remote }) => remote.port < 21_000);
+    expect(kept.length).toBeGreaterThan(0);
+    expect(kept.length).toBeLessThan(CALLS);
     process.kill(old.running.pid, 'SIGHUP');
     await until('the drain', () => (old.log().includes('draining=true') ? true : undefined));
 
-    const calls = 10;
-    const ports = Array.from({ length: calls }, (_, index) => [33_000 + 2 * index]);
-    const ends = { calls, rows: ports } as const;
-    const callee = startSipp(network, network.parties.bob, {
-      ...ends,
-      scenario: 'uas-call.xml',
-      at: { address: LINKS.bob.party, port: PHONES[0] },
-    });
-    const caller = startSipp(network, network.parties.alice, {
-      ...ends,
-      scenario: 'uac-ended.xml',
-      at: { address: LINKS.alice.party, port: 5160 },
-      to: at,
-      service: 'bob',
-    });
-    undo.push(async () => {
-      await Promise.all([caller.stop(), callee.stop()]);
-    });
-    for (const { remote } of await caller.notes('answered'))
+    const later = startCaller(5162);
+    for (const { remote } of await later.notes('answered'))
       expect(remote.port).toBeGreaterThanOrEqual(21_000);
-    await Promise.all([caller.finished(), callee.finished()]);
     expect(old.log()).toContain('reason=draining');
-    expect(next.log()).toContain('reason=mediaTimeout');
+    for (const { callId } of made) await earlier.nudge(agents.alice, callId);
+    for (const { callId } of await later.notes('answered')) await later.nudge(agents.alice, callId);
+    const again = await earlier.notes('reinvited');
+    for (const { callId, remote } of made) {
+      expect(again.find((note) => note.callId === callId)?.remote).toEqual(remote);
+    }
     expect(old.running.child.exitCode).toBe(null);
-    await ng.command({ command: 'delete', 'call-id': 'last', 'delete delay': 0 });
+    await later.notes('reinvited');
+
+    await Promise.all([earlier.finished(), later.finished(), callee.finished()]);
+    expect(old.log()).toContain('reason=mediaTimeout');
+    expect(next.log()).toContain('reason=mediaTimeout');
     expect(await old.running.ended).toBe(0);
+    expect(next.running.child.exitCode).toBe(null);
   });
 });
+
+/** Rows of media ports that nobody listens on. */
+function mediaPorts(count: number): readonly (readonly [number])[] {
+  return Array.from({ length: count }, (_, index) => [33_000 + 2 * index]);
+}
+
+const CALLS = 10;

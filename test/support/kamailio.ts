@@ -20,6 +20,7 @@ export type KamailioOptions = {
   readonly securePhones?: { readonly net: string; readonly flags: string };
   /** Reaches the proxy over its Unix socket instead. */
   readonly overUnixSocket?: boolean;
+  /** What the rtpproxy module is to name as its timeout socket; Kamailio then takes XML-RPC at its own address. */
   readonly timeoutSocket?: string;
   /** Several, as the module's list of nodes. */
   readonly set?: readonly Target[];
@@ -48,7 +49,9 @@ export async function startKamailio(
     ...(options.proxyTimeoutMs === undefined ? [] : [`MEDIA_PROXY_TIMEOUT=${options.proxyTimeoutMs}`]),
     ...(options.slowActionMs === undefined ? [] : [`SLOW_ACTION=${options.slowActionMs * 1000}`]),
     'WORKERS=2',
-    ...(options.timeoutSocket === undefined ? [] : [`TIMEOUT_SOCKET="${options.timeoutSocket}"`]),
+    ...(options.timeoutSocket === undefined
+      ? []
+      : [`TIMEOUT_SOCKET="${options.timeoutSocket}"`, `NOTIFIERS="${LINKS.alice.core}"`]),
     ...(options.internalNet === undefined ? [] : [`INTERNAL_NET="${options.internalNet}"`]),
   ];
   if (options.securePhones !== undefined) {
@@ -79,6 +82,7 @@ export async function startKamailio(
       ...(options.webSockets === true
         ? addresses.flatMap((at) => ['-l', `tcp:${at}:${WEB_SOCKET_PORT}`])
         : []),
+      ...(options.timeoutSocket === undefined ? [] : ['-l', `tcp:${LINKS.alice.core}:5060`]),
       ...defines.flatMap((define) => ['-A', define]),
     ],
     { log: join(network.directory, 'kamailio.log') },
