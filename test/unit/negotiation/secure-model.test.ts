@@ -17,6 +17,8 @@ type Exchange = {
   readonly changes: readonly Change[];
   readonly direction: 'sendrecv' | 'sendonly' | 'inactive';
   readonly recrypt: boolean;
+  /** An offer before this one is refused: nothing of it lasts. */
+  readonly refused: boolean;
   /** The offer comes twice. */
   readonly repeated: boolean;
   /** The control plane loses its memory after the exchange. */
@@ -41,6 +43,7 @@ const exchanges: fc.Arbitrary<Exchange> = fc.record({
   ),
   direction: fc.constantFrom('sendrecv', 'sendrecv', 'sendonly', 'inactive'),
   recrypt: fc.boolean(),
+  refused: fc.boolean(),
   repeated: fc.boolean(),
   restart: fc.boolean(),
 });
@@ -138,6 +141,7 @@ class Run {
   exchange(step: Exchange, isFirst: boolean): { offerer: Told; answerer: Told } {
     const [offerer, answerer] =
       isFirst || step.offerer === 'alice' ? [this.alice, this.bob] : [this.bob, this.alice];
+    if (!isFirst && step.refused) this.#refused(offerer, answerer);
     if (!isFirst) for (const change of step.changes) apply(change, offerer, answerer);
     const { recrypt } = step;
     const who = { from: offerer.name, ...(!isFirst && { to: answerer.name }) };
@@ -156,6 +160,16 @@ class Run {
     const { call } = this.conversation;
     if (call === undefined) throw new Error('there is no call');
     return planOf(call);
+  }
+
+  #refused(offerer: Party, answerer: Party): void {
+    const protection = () => this.plan().streams.map(({ id, security, ice }) => ({ id, security, ice }));
+    const before = protection();
+    this.conversation.offer(offerer.body('sendonly', undefined), answerer.flagsTowards(), {
+      from: offerer.name,
+      to: answerer.name,
+    });
+    expect(protection()).toEqual(before);
   }
 
   #told(party: Party, body: string): Told {
