@@ -86,6 +86,8 @@ function writeTandemConfig(options: ProxyOptions): string {
     portMax: options.ports[1],
     deleteDelaySeconds: options.deleteDelaySeconds,
     dataPlane: { socket: join(options.directory, 'dataplane.sock') },
+    // What the kernel relays passes neither the NAT rules nor the captures of these networks.
+    fastPath: { mode: 'off' },
     ...options.tandem,
   };
   const file = join(options.directory, 'tandem.yaml');
