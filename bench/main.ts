@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { type Figure, renderTable, verdict } from './figures.js';
 import { describeMachine, openLab } from './lab.js';
+import { measureFastPath } from './measure/fastpath.js';
 import { measureFlood } from './measure/flood.js';
 import { measureLoss } from './measure/loss.js';
 import { measureMemory } from './measure/memory.js';
@@ -15,6 +16,7 @@ import { killProxies } from './proxy.js';
 
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
   relay: measureRelay,
+  fastpath: measureFastPath,
   setup: measureSetup,
   negotiate: measureNegotiate,
   memory: measureMemory,

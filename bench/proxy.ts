@@ -20,7 +20,12 @@ export type RunningProxy = {
   readonly stop: () => Promise<void>;
 };
 
-export type TandemOptions = { readonly io: string; readonly config: string | undefined };
+export type TandemOptions = {
+  readonly io: string;
+  readonly config: string | undefined;
+  /** Relaying in the kernel is measured by itself. */
+  readonly fastPath?: 'require' | 'off';
+};
 
 const ports = { tandem: { min: 10_000, max: 31_999 }, rtpengine: { min: 32_000, max: 59_999 } };
 const startTimeoutMs = 20_000;
@@ -82,6 +87,7 @@ function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions)
       `portMax: ${max}`,
       'portRestSeconds: 1',
       'timeouts: { mediaSeconds: 3600, silentSeconds: 3600 }',
+      `fastPath: ${options.fastPath ?? 'off'}`,
       'log: { level: warn }',
       `dataPlane: { io: ${options.io}, shards: 1, socket: ${join(directory, 'dataplane.sock')} }`,
     ];
