@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from './lab.js';
-import { type CallsReport, makeCalls } from './loadgen.js';
+import { type CallsReport, makeCalls, type Secured } from './loadgen.js';
 import { type RunningProxy, type ProxyName, startProxy, type TandemOptions } from './proxy.js';
 
 /** What every measurement is given. */
@@ -34,9 +34,10 @@ export async function establish(
   bench: Bench,
   proxy: RunningProxy,
   calls: number,
-  prefix = 'bench',
+  options: { readonly prefix?: string; readonly secured?: Secured | undefined } = {},
 ): Promise<string> {
-  const request = { ng: proxy.ng, calls, concurrency: 8, delete: false, prefix, watch: [] };
+  const { prefix = 'bench', secured } = options;
+  const request = { ng: proxy.ng, calls, concurrency: 8, delete: false, prefix, watch: [], secured };
   const report = await makeCalls(bench.lab, request);
   refuseFailures(proxy, report);
   const file = join(proxy.directory, `${prefix}.json`);

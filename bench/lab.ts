@@ -11,6 +11,8 @@ export type Lab = {
   readonly proxyAddress: string;
   readonly callers: string;
   readonly callees: string;
+  /** Address in the proxy's namespace, for endpoints that need a network stack. */
+  readonly peers: string;
   readonly close: () => void;
 };
 
@@ -21,6 +23,8 @@ const names = { source: `${prefix}-src`, proxy: `${prefix}-prx`, sink: `${prefix
 
 // Frames to this address are nobody's: the sink's stack drops them first thing, after the packet socket has seen them.
 const foreignMac = '02:00:00:00:00:99';
+
+const peers = '10.213.0.1';
 
 export function openLab(): Lab {
   const close = (): void => {
@@ -40,6 +44,7 @@ export function openLab(): Lab {
     proxyAddress: '10.211.1.1',
     callers: '10.211.2.0',
     callees: '10.212.2.0',
+    peers,
     close,
   };
 }
@@ -54,6 +59,7 @@ function build(): void {
   link(names.sink, 'snk0', 'prx1');
   run(['ip', '-n', names.proxy, 'addr', 'add', '10.211.1.1/16', 'dev', 'prx0']);
   run(['ip', '-n', names.proxy, 'addr', 'add', '10.212.1.1/16', 'dev', 'prx1']);
+  run(['ip', '-n', names.proxy, 'addr', 'add', `${peers}/32`, 'dev', 'lo']);
   for (const last of [0, 1, 2, 3]) {
     neighbour(`10.211.2.${last}`, 'prx0');
     neighbour(`10.212.2.${last}`, 'prx1');

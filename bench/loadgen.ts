@@ -6,6 +6,9 @@ import { generatorCore, prefer, proxyCore } from './process.js';
 /** The generator, built by scripts/bench. */
 const program = process.env.TANDEM_LOADGEN ?? 'native/target/release/tandem-loadgen';
 
+/** Which party of each call has SRTP with SDES, and how it protects. */
+export type Secured = { readonly party: 'caller' | 'callee'; readonly suite: string };
+
 export type CallsRequest = {
   readonly ng: string;
   readonly calls: number;
@@ -15,6 +18,7 @@ export type CallsRequest = {
   /** How many kinds of calls take turns; 0: no two are alike. */
   readonly kinds?: number;
   readonly watch: readonly number[];
+  readonly secured?: Secured | undefined;
 };
 
 export type CallsReport = {
@@ -43,6 +47,8 @@ export type PhaseReport = {
   readonly slowestFirstMs: number;
   readonly latencyP50Us: number;
   readonly latencyP99Us: number;
+  /** No more than 65 ms are told apart. */
+  readonly latencyMaxUs: number;
   readonly cpu: Cpu;
   readonly coreBusyNs: number;
 };
@@ -61,6 +67,7 @@ export async function makeCalls(
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
     ...(request.delete ? ['--delete'] : []),
     ...(request.kinds === undefined ? [] : ['--kinds', `${request.kinds}`]),
+    ...(request.secured ? ['--secured', request.secured.party, '--suite', request.secured.suite] : []),
   ];
   const text = await run(words);
   return { ...decode<CallsReport>(text), text };
@@ -85,12 +92,33 @@ export async function runNegotiator(lab: Lab, request: NegotiatorRequest): Promi
   return decode<Negotiations>(await run(words));
 }
 
+export type Handshakes = {
+  readonly calls: number;
+  readonly completed: number;
+  readonly seconds: number;
+  readonly handshakeP50Us: number;
+};
+
+/** Makes calls whose callers shake hands, all of them within a second. */
+export async function shakeHands(
+  lab: Lab,
+  request: { readonly ng: string; readonly calls: number },
+): Promise<Handshakes> {
+  const words = [
+    ...['ip', 'netns', 'exec', lab.proxyNamespace, program, 'handshakes', '--ng', request.ng],
+    ...['--calls', `${request.calls}`, '--caller', lab.peers, '--callee', lab.callees],
+    ...['--core', `${generatorCore}`],
+  ];
+  return decode<Handshakes>(await run(words, 'modest'));
+}
+
 /** Sends RTP over the routes in the file, one phase after the other. */
 export async function sendStreams(
   lab: Lab,
   routesFile: string,
   phases: readonly Phase[],
   watch: readonly number[],
+  secured?: Secured,
 ): Promise<StreamReport> {
   const words = [
     ...[program, 'stream', '--routes', routesFile, '--core', `${generatorCore}`],
@@ -99,6 +127,9 @@ export async function sendStreams(
     ...['--source-mac', lab.source.mac, '--proxy-mac', lab.proxyMac],
     ...['--sink-namespace', lab.sink.namespace, '--sink-interface', lab.sink.interface],
     ...watch.flatMap((process) => ['--watch', `${process}`]),
+    // Whoever has SRTP, the packets look alike; only those of a caller are protected by the generator.
+    ...(secured ? ['--marks-in-header'] : []),
+    ...(secured?.party === 'caller' ? ['--suite', secured.suite] : []),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
   ];
   return decode<StreamReport>(await run(words));
@@ -109,12 +140,13 @@ function decode<T>(text: string): T {
   return JSON.parse(text) as T;
 }
 
-function run(words: readonly string[]): Promise<string> {
+/** A modest generator leaves the core to the one whose packets are timed. */
+function run(words: readonly string[], manner: 'eager' | 'modest' = 'eager'): Promise<string> {
   return new Promise((resolve, reject) => {
     const [command = '', ...rest] = words;
     const env = { ...process.env, RUST_BACKTRACE: '0' };
     const child = spawn(command, rest, { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    prefer(child.pid);
+    if (manner === 'eager') prefer(child.pid);
     const [output, complaints]: [Buffer[], Buffer[]] = [[], []];
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
     child.stderr.on('data', (chunk: Buffer) => complaints.push(chunk));

@@ -5,18 +5,22 @@ import { type Figure, renderTable, verdict } from './figures.js';
 import { describeMachine, openLab } from './lab.js';
 import { measureFastPath } from './measure/fastpath.js';
 import { measureFlood } from './measure/flood.js';
+import { measureHandshakes } from './measure/handshakes.js';
 import { measureLoss } from './measure/loss.js';
 import { measureMemory } from './measure/memory.js';
 import { measureNotices } from './measure/notices.js';
 import { measureNegotiate } from './measure/negotiate.js';
 import { measureRelay } from './measure/relay.js';
 import { measureScaling } from './measure/scaling.js';
+import { measureSecured } from './measure/secured.js';
 import { measureSetup } from './measure/setup.js';
 import { killProxies } from './proxy.js';
 
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
   relay: measureRelay,
   fastpath: measureFastPath,
+  secured: measureSecured,
+  handshakes: measureHandshakes,
   setup: measureSetup,
   negotiate: measureNegotiate,
   memory: measureMemory,

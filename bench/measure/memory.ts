@@ -41,9 +41,9 @@ async function memoryRound(bench: Bench, name: ProxyName): Promise<MemoryRound> 
       return proxy.processes.map(residentBytes);
     };
     const idle = await read();
-    await establish(bench, proxy, few, 'few');
+    await establish(bench, proxy, few, { prefix: 'few' });
     const before = await read();
-    await establish(bench, proxy, many - few, 'more');
+    await establish(bench, proxy, many - few, { prefix: 'more' });
     const after = await read();
     const growth = after.map((bytes, at) => (bytes - (before[at] ?? 0)) / (many - few) / 1024);
     const parts = proxy.processes.map((process, at) => `${processName(process)} ${growth[at]?.toFixed(1)}`);

@@ -1,6 +1,6 @@
 import { type Bench, establish, interleave, withProxy } from '../bench.js';
 import { type Figure, median } from '../figures.js';
-import { type PhaseReport, sendStreams } from '../loadgen.js';
+import { type PhaseReport, type Secured, sendStreams } from '../loadgen.js';
 import type { RunningProxy, ProxyName } from '../proxy.js';
 
 export type RelayRound = {
@@ -65,10 +65,11 @@ export async function steadyPhase(
   calls: number,
   rate: number,
   seconds: number,
+  secured?: Secured,
 ): Promise<PhaseReport> {
-  const routes = await establish(bench, proxy, calls);
+  const routes = await establish(bench, proxy, calls, { secured });
   const warmUp = { rate: Math.max(5_000, calls * 4), seconds: 1 };
-  const report = await sendStreams(bench.lab, routes, [warmUp, { rate, seconds }], proxy.processes);
+  const report = await sendStreams(bench.lab, routes, [warmUp, { rate, seconds }], proxy.processes, secured);
   const phase = report.phases[1];
   if (phase === undefined || report.sinkOverrun > 0) throw new Error('the sink could not keep up');
   return phase;

@@ -4,10 +4,13 @@ use crate::bencode::{Dictionary, string_value};
 use crate::cpu::{self, Consumed};
 use crate::histogram::Histogram;
 use crate::kind::Kind;
+use crate::sdes::{self, parse_suite};
+use crate::sdp::{PLAIN, Transport};
 use crate::stream::Route;
 use crate::{namespace, sdp};
 use anyhow::{Context, Result};
 use serde::Serialize;
+use srtp::Suite;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::time::{Duration, Instant};
@@ -44,6 +47,11 @@ pub struct Options {
     /// First address of the callees; the proxy sends here.
     #[arg(long)]
     callee: Ipv4Addr,
+    /// The party that has SRTP with SDES.
+    #[arg(long, requires = "suite")]
+    secured: Option<Side>,
+    #[arg(long, value_parser = parse_suite)]
+    suite: Option<Suite>,
     /// Processes whose CPU time is measured.
     #[arg(long = "watch")]
     watched: Vec<u32>,
@@ -65,10 +73,17 @@ pub struct Report {
     routes: Vec<Route>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Side {
+    Caller,
+    Callee,
+}
+
+#[derive(Clone, Copy)]
 enum Step {
     Offer,
-    Answer,
+    /// Tag of the offered crypto attribute, zero without one.
+    Answer(u32),
     Delete,
 }
 
@@ -139,7 +154,7 @@ impl Maker<'_> {
     }
 
     fn send(&mut self, call: u32, step: Step) -> Result<()> {
-        let cookie = format!("{}_{}_{call}", std::process::id(), step as u8);
+        let cookie = format!("{}_{}_{call}", std::process::id(), step.name());
         self.socket.send(&self.command(&cookie, call, step)).context("sending a command")?;
         self.pending.insert(cookie, Pending { call, step, sent: Instant::now() });
         Ok(())
@@ -162,8 +177,8 @@ impl Maker<'_> {
     fn advance(&mut self, pending: &Pending, reply: &[u8]) -> Result<()> {
         let call = pending.call;
         match pending.step {
-            Step::Offer => self.send(call, Step::Answer),
-            Step::Answer => {
+            Step::Offer => self.send(call, Step::Answer(self.offered_tag(reply))),
+            Step::Answer(_) => {
                 self.remember_route(call, reply);
                 if self.options.delete { self.send(call, Step::Delete) } else { self.start_next() }
             }
@@ -216,7 +231,6 @@ impl Maker<'_> {
                 .string("ICE", "remove")
                 .list("flags", flags)
                 .list("replace", &["origin", "session-connection"])
-                .string("transport-protocol", "RTP/AVP")
                 .string("call-id", &call_id)
                 .list("received-from", &["IP4", &from.to_string()])
                 .string("from-tag", &from_tag)
@@ -225,19 +239,26 @@ impl Maker<'_> {
         match step {
             Step::Offer => {
                 let (address, port) = (*caller.ip(), caller.port());
+                let lines = self.lines(Side::Caller, 1);
                 let body = match kind {
                     Some(kind) => kind.offer(address, port, session),
-                    None => sdp::offer(address, port, session),
+                    None => sdp::offer(address, port, session, self.transport(Side::Caller, &lines)),
                 };
-                media(dictionary, &body, address).string("command", "offer")
+                media(dictionary, &body, address)
+                    .string("transport-protocol", self.transport(Side::Callee, "").profile)
+                    .string("command", "offer")
             }
-            Step::Answer => {
+            Step::Answer(tag) => {
                 let (address, port) = (*callee.ip(), callee.port());
+                let lines = self.lines(Side::Callee, tag);
                 let body = match kind {
                     Some(kind) => kind.answer(address, port, session),
-                    None => sdp::answer(address, port, session),
+                    None => sdp::answer(address, port, session, self.transport(Side::Callee, &lines)),
                 };
-                media(dictionary, &body, address).string("to-tag", &to_tag).string("command", "answer")
+                media(dictionary, &body, address)
+                    .string("transport-protocol", self.transport(Side::Caller, "").profile)
+                    .string("to-tag", &to_tag)
+                    .string("command", "answer")
             }
             Step::Delete => dictionary
                 .string("call-id", &call_id)
@@ -265,6 +286,23 @@ impl Maker<'_> {
         }
     }
 
+    fn transport<'a>(&self, side: Side, lines: &'a str) -> Transport<'a> {
+        match self.options.secured {
+            Some(secured) if secured == side => Transport { profile: "RTP/SAVP", lines },
+            _ => PLAIN,
+        }
+    }
+
+    fn lines(&self, side: Side, tag: u32) -> String {
+        let suite = self.options.suite.filter(|_| self.options.secured == Some(side));
+        suite.map_or_else(String::new, |suite| sdes::crypto_line(tag, suite))
+    }
+
+    fn offered_tag(&self, reply: &[u8]) -> u32 {
+        let sdp = string_value(reply, "sdp").unwrap_or_default();
+        self.options.suite.and_then(|suite| sdes::offered_tag(sdp, suite)).unwrap_or(0)
+    }
+
     fn report(mut self, seconds: f64, cpu: Consumed) -> Report {
         self.routes.sort_by_key(|(call, _)| *call);
         Report {
@@ -280,6 +318,16 @@ impl Maker<'_> {
             } else {
                 self.routes.into_iter().map(|(_, route)| route).collect()
             },
+        }
+    }
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Step::Offer => "offer",
+            Step::Answer(_) => "answer",
+            Step::Delete => "delete",
         }
     }
 }

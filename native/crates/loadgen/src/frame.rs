@@ -8,10 +8,11 @@ const IP: usize = 20;
 const UDP: usize = 8;
 const RTP: usize = 12;
 const UDP_AT: usize = ETHERNET + IP;
-const RTP_AT: usize = UDP_AT + UDP;
+pub const RTP_AT: usize = UDP_AT + UDP;
 const MARK_AT: usize = RTP_AT + RTP;
 pub const FRAME: usize = MARK_AT + RTP_PAYLOAD;
 
+const MARK_WORDS: u8 = 6;
 const MAGIC: u32 = 0x7a6d_b31c;
 
 pub type Mac = [u8; 6];
@@ -25,22 +26,34 @@ pub struct Mark {
     pub sent_ns: u64,
 }
 
+/// Where a stream's packets come from and go to.
+pub struct Path {
+    pub from: SocketAddrV4,
+    pub to: SocketAddrV4,
+    pub source: Mac,
+    pub destination: Mac,
+}
+
+/// What a stream's packets look like.
+#[derive(Clone, Copy, Default)]
+pub struct Shape {
+    /// The mark is a list of contributing sources, which SRTP leaves readable.
+    pub marked_in_header: bool,
+    /// Bytes that protection will add.
+    pub overhead: usize,
+}
+
 /// A frame with everything filled in that stays the same for the whole stream.
-pub fn template(
-    stream: u32,
-    from: SocketAddrV4,
-    to: SocketAddrV4,
-    source: Mac,
-    destination: Mac,
-) -> [u8; FRAME] {
+pub fn template(stream: u32, path: &Path, shape: Shape) -> [u8; FRAME] {
     let mut frame = [0xd5; FRAME];
-    frame[..6].copy_from_slice(&destination);
-    frame[6..12].copy_from_slice(&source);
+    let Path { from, to, source, destination } = path;
+    frame[..6].copy_from_slice(destination);
+    frame[6..12].copy_from_slice(source);
     frame[12..14].copy_from_slice(&[0x08, 0x00]);
 
     let ip = &mut frame[ETHERNET..UDP_AT];
     ip.copy_from_slice(&[0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    ip[2..4].copy_from_slice(&((FRAME - ETHERNET) as u16).to_be_bytes());
+    ip[2..4].copy_from_slice(&((FRAME - ETHERNET + shape.overhead) as u16).to_be_bytes());
     ip[12..16].copy_from_slice(&from.ip().octets());
     ip[16..20].copy_from_slice(&to.ip().octets());
     let checksum = header_checksum(ip);
@@ -49,12 +62,12 @@ pub fn template(
     let udp = &mut frame[UDP_AT..RTP_AT];
     udp[..2].copy_from_slice(&from.port().to_be_bytes());
     udp[2..4].copy_from_slice(&to.port().to_be_bytes());
-    udp[4..6].copy_from_slice(&((FRAME - UDP_AT) as u16).to_be_bytes());
+    udp[4..6].copy_from_slice(&((FRAME - UDP_AT + shape.overhead) as u16).to_be_bytes());
     // No checksum: a network card would have checked it before the proxy's host sees the packet.
     udp[6..8].copy_from_slice(&[0, 0]);
 
     let rtp = &mut frame[RTP_AT..MARK_AT];
-    rtp[..2].copy_from_slice(&[0x80, 0]);
+    rtp[..2].copy_from_slice(&[0x80 | if shape.marked_in_header { MARK_WORDS } else { 0 }, 0]);
     rtp[8..12].copy_from_slice(&(0x1000_0000 + stream).to_be_bytes());
 
     frame[MARK_AT..MARK_AT + 4].copy_from_slice(&MAGIC.to_be_bytes());
@@ -99,8 +112,18 @@ mod tests {
     use super::*;
 
     fn sample() -> [u8; FRAME] {
+        shaped(Shape::default())
+    }
+
+    fn shaped(shape: Shape) -> [u8; FRAME] {
         let address = |text: &str| text.parse().unwrap();
-        template(7, address("10.0.0.1:4000"), address("10.0.0.2:30000"), [2; 6], [4; 6])
+        let path = Path {
+            from: address("10.0.0.1:4000"),
+            to: address("10.0.0.2:30000"),
+            source: [2; 6],
+            destination: [4; 6],
+        };
+        template(7, &path, shape)
     }
 
     #[test]
@@ -111,6 +134,14 @@ mod tests {
             mark(&frame),
             Some(Mark { stream: 7, phase: 2, sequence: 41, sent_ns: 0x1234_5678_9abc_def0 })
         );
+    }
+
+    #[test]
+    fn mark_in_the_header_is_a_list_of_contributing_sources_where_the_payload_would_begin() {
+        let mut frame = shaped(Shape { marked_in_header: true, overhead: 10 });
+        stamp(&mut frame, 0, 1, 5, 77);
+        assert_eq!(frame[RTP_AT] & 0x0f, MARK_WORDS);
+        assert_eq!(mark(&frame), Some(Mark { stream: 7, phase: 1, sequence: 5, sent_ns: 77 }));
     }
 
     #[test]

@@ -4,10 +4,12 @@ mod bencode;
 mod calls;
 mod cpu;
 mod frame;
+mod handshakes;
 mod histogram;
 mod kind;
 mod namespace;
 mod packet_socket;
+mod sdes;
 mod sdp;
 mod sink;
 mod source;
@@ -30,11 +32,14 @@ enum Command {
     Calls(calls::Options),
     /// Sends RTP in phases from one namespace and counts it in another.
     Stream(stream::Options),
+    /// Makes calls with DTLS-SRTP and shakes hands in all of them.
+    Handshakes(handshakes::Options),
 }
 
 fn main() -> Result<()> {
     let document = match Arguments::parse().command {
         Command::Calls(options) => serde_json::to_string(&calls::run(&options)?)?,
+        Command::Handshakes(options) => serde_json::to_string(&handshakes::run(&options)?)?,
         Command::Stream(options) => serde_json::to_string(&stream::run(&options)?)?,
     };
     writeln!(std::io::stdout(), "{document}")?;

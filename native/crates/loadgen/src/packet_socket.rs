@@ -1,6 +1,6 @@
 //! Packet sockets: whole Ethernet frames sent in batches and received through a ring, far below the cost of UDP sockets.
 
-use crate::frame::{FRAME, Mac};
+use crate::frame::Mac;
 use anyhow::{Context, Result, ensure};
 use std::ffi::{CString, c_int};
 use std::io::Error;
@@ -26,13 +26,13 @@ impl Sender {
     }
 
     /// Sends the frames in order; answers how many the kernel took.
-    pub fn send(&self, frames: &[&[u8; FRAME]]) -> usize {
+    pub fn send(&self, frames: &[&[u8]]) -> usize {
         // SAFETY: all-zero is a valid value of these plain C structures.
         let (mut vectors, mut headers): ([libc::iovec; BATCH], [libc::mmsghdr; BATCH]) =
             unsafe { std::mem::zeroed() };
         let count = frames.len().min(BATCH);
         for (index, frame) in frames.iter().take(count).enumerate() {
-            vectors[index] = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: FRAME };
+            vectors[index] = libc::iovec { iov_base: frame.as_ptr().cast_mut().cast(), iov_len: frame.len() };
             headers[index].msg_hdr.msg_iov = &raw mut vectors[index];
             headers[index].msg_hdr.msg_iovlen = 1;
         }

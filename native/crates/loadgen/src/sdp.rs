@@ -2,21 +2,32 @@
 
 use std::net::Ipv4Addr;
 
+/// How a body names its protection: the profile of the medium, and lines that go with it.
+#[derive(Clone, Copy)]
+pub struct Transport<'a> {
+    pub profile: &'a str,
+    pub lines: &'a str,
+}
+
+pub const PLAIN: Transport<'static> = Transport { profile: "RTP/AVP", lines: "" };
+
 /// An offer as a desk phone sends it: several codecs, telephone events, explicit RTCP.
-pub fn offer(address: Ipv4Addr, port: u16, session: u64) -> String {
+pub fn offer(address: Ipv4Addr, port: u16, session: u64, transport: Transport<'_>) -> String {
+    let Transport { profile, lines } = transport;
     format!(
         "v=0\r\no=- {session} 1 IN IP4 {address}\r\ns=call\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 8 9 18 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
+         m=audio {port} {profile} 0 8 9 18 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n\
          a=rtpmap:9 G722/8000\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n\
-         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n{lines}"
     )
 }
 
-pub fn answer(address: Ipv4Addr, port: u16, session: u64) -> String {
+pub fn answer(address: Ipv4Addr, port: u16, session: u64, transport: Transport<'_>) -> String {
+    let Transport { profile, lines } = transport;
     format!(
         "v=0\r\no=- {session} 1 IN IP4 {address}\r\ns=call\r\nc=IN IP4 {address}\r\nt=0 0\r\n\
-         m=audio {port} RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
-         a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n"
+         m=audio {port} {profile} 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n\
+         a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n{lines}"
     )
 }
 
@@ -39,7 +50,7 @@ mod tests {
     #[test]
     fn media_address_of_an_offer_is_its_own() {
         let address = Ipv4Addr::new(192, 0, 2, 1);
-        assert_eq!(media_address(offer(address, 4000, 1).as_bytes()), Some((address, 4000)));
+        assert_eq!(media_address(offer(address, 4000, 1, PLAIN).as_bytes()), Some((address, 4000)));
     }
 
     #[test]

@@ -1,14 +1,24 @@
 //! The sending side: rounds over all streams at a steady total rate, one phase after the other.
 
 use crate::cpu::{self, Consumed};
-use crate::frame::{self, FRAME, Mac};
+use crate::frame::{self, FRAME, Path, RTP_AT, Shape};
 use crate::packet_socket::{BATCH, Sender};
-use crate::stream::{Phase, Route};
+use crate::sdes;
+use crate::stream::Phase;
 use anyhow::Result;
+use srtp::{Context, Suite};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A generator that fell behind by more than this gives the backlog up instead of sending it as one burst.
 const PATIENCE: Duration = Duration::from_millis(20);
+
+/// How the packets of all streams are made.
+#[derive(Clone, Copy)]
+pub struct Style {
+    /// Protect what is sent.
+    pub suite: Option<Suite>,
+    pub marked_in_header: bool,
+}
 
 pub struct Sent {
     pub per_stream: Vec<u32>,
@@ -25,21 +35,36 @@ pub struct Watch {
     pub core: usize,
 }
 
+/// A protected packet is longer than its frame by at most this.
+const ROOM: usize = 16;
+
 pub struct Source {
     socket: Sender,
     frames: Vec<[u8; FRAME]>,
+    /// One for each stream, if packets are to be protected.
+    contexts: Vec<Context>,
+    protected: Vec<[u8; FRAME + ROOM]>,
     packets: Vec<u32>,
     next: usize,
     tick: Duration,
 }
 
 impl Source {
-    pub fn new(socket: Sender, routes: &[Route], source: Mac, destination: Mac, tick: Duration) -> Self {
-        let template = |(index, route): (usize, &Route)| {
-            frame::template(index as u32, route.from, route.to, source, destination)
-        };
-        let frames: Vec<_> = routes.iter().enumerate().map(template).collect();
-        Self { socket, packets: vec![0; frames.len()], frames, next: 0, tick }
+    pub fn new(socket: Sender, paths: &[Path], style: Style, tick: Duration) -> Result<Self> {
+        let overhead = style.suite.map_or(0, |suite| suite.rtp_tag_length());
+        let shape = Shape { marked_in_header: style.marked_in_header, overhead };
+        let template = |(index, path): (usize, &Path)| frame::template(index as u32, path, shape);
+        let frames: Vec<_> = paths.iter().enumerate().map(template).collect();
+        let contexts = style.suite.map(|suite| paths.iter().map(|_| sdes::context(suite)).collect());
+        Ok(Self {
+            socket,
+            packets: vec![0; frames.len()],
+            frames,
+            contexts: contexts.transpose()?.unwrap_or_default(),
+            protected: vec![[0; FRAME + ROOM]; BATCH],
+            next: 0,
+            tick,
+        })
     }
 
     pub fn run_phase(&mut self, index: u32, phase: Phase, watch: &Watch) -> Result<Sent> {
@@ -86,9 +111,14 @@ impl Source {
             let stream = (self.next + step) % total;
             frame::stamp(&mut self.frames[stream], self.packets[stream], phase, per_stream[stream], now);
         }
-        let mut batch = [&self.frames[0]; BATCH];
-        for (step, slot) in batch.iter_mut().enumerate().take(count) {
-            *slot = &self.frames[(self.next + step) % total];
+        let mut batch = [&self.frames[0][..]; BATCH];
+        let outgoing = batch.iter_mut().zip(&mut self.protected).enumerate().take(count);
+        for (step, (slot, protected)) in outgoing {
+            let stream = (self.next + step) % total;
+            *slot = match self.contexts.get_mut(stream) {
+                Some(context) => protect(context, &self.frames[stream], protected),
+                None => &self.frames[stream],
+            };
         }
         let sent = self.socket.send(&batch[..count]);
         for step in 0..sent {
@@ -99,6 +129,13 @@ impl Source {
         self.next = (self.next + sent) % total;
         sent
     }
+}
+
+fn protect<'a>(context: &mut Context, frame: &[u8; FRAME], into: &'a mut [u8; FRAME + ROOM]) -> &'a [u8] {
+    into[..FRAME].copy_from_slice(frame);
+    // A packet that cannot be protected goes out as it is: it counts as lost.
+    let length = context.protect_rtp(&mut into[RTP_AT..], FRAME - RTP_AT).unwrap_or(FRAME - RTP_AT);
+    &into[..RTP_AT + length]
 }
 
 fn realtime_ns() -> u64 {

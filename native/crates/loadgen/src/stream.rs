@@ -1,12 +1,14 @@
 //! `stream`: RTP from one namespace, through the proxy, into another.
 
-use crate::frame::Mac;
+use crate::frame::{Mac, Path};
 use crate::packet_socket::{Ring, Sender, parse_mac};
+use crate::sdes::parse_suite;
 use crate::sink::{self, Received, Tally};
-use crate::source::{Sent, Source, Watch};
+use crate::source::{Sent, Source, Style, Watch};
 use crate::{cpu::Consumed, namespace};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
+use srtp::Suite;
 use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +50,12 @@ pub struct Options {
     /// Processes whose CPU time is measured.
     #[arg(long = "watch")]
     watched: Vec<u32>,
+    /// Protect what is sent, with the keys of `calls --suite`.
+    #[arg(long, value_parser = parse_suite)]
+    suite: Option<Suite>,
+    /// Mark packets in the header, because the payload arrives protected.
+    #[arg(long)]
+    marks_in_header: bool,
     /// The generator sends what is due this often.
     #[arg(long, default_value_t = 200)]
     tick_micros: u64,
@@ -132,7 +140,11 @@ fn send(options: &Options, routes: &[Route]) -> Result<Vec<Sent>> {
     namespace::pin(options.core)?;
     let socket = Sender::open(&options.source_interface)?;
     let tick = Duration::from_micros(options.tick_micros);
-    let mut source = Source::new(socket, routes, options.source_mac, options.proxy_mac, tick);
+    let (source, destination) = (options.source_mac, options.proxy_mac);
+    let path = |route: &Route| Path { from: route.from, to: route.to, source, destination };
+    let paths: Vec<_> = routes.iter().map(path).collect();
+    let style = Style { suite: options.suite, marked_in_header: options.marks_in_header };
+    let mut source = Source::new(socket, &paths, style, tick)?;
     let watch = Watch { processes: options.watched.clone(), core: options.watch_core };
     let phases = options.phases.iter().enumerate();
     let sent = phases.map(|(index, &phase)| source.run_phase(index as u32, phase, &watch)).collect();
