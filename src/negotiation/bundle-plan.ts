@@ -2,12 +2,13 @@ import { carriedBy, isCarried } from '../call/bundle.js';
 import type { Leg, Stream } from '../call/call.js';
 import type { BundlePlan } from '../dataplane/protocol.gen.js';
 
-/** How the data plane tells the streams of a transport apart; a stream that shares it with nobody needs none. */
+/** How the data plane tells the streams of a transport apart; alone and without a MID there is nothing to tell. */
 export function bundlePlan(leg: Leg, stream: Stream): BundlePlan | null {
   const { bundle, inForce, mid } = stream;
   if (bundle === undefined) return null;
   const others = carriedBy(leg.streams, stream).filter((other) => other !== stream);
-  if (!isCarried(stream) && others.length === 0) return null;
+  const isAlone = !isCarried(stream) && others.length === 0;
+  if (isAlone && inForce?.bundled?.midExtension === undefined) return null;
   if (inForce?.rejected) return { transport: bundle, mid: null, midExtension: null, ssrcs: [] };
   const said = inForce?.bundled;
   return {

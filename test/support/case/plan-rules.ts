@@ -40,7 +40,8 @@ function checkBundle(plan: SessionPlan, stream: number, transport: number): void
   if (carrier?.bundle?.transport !== transport || carrier.locals.length === 0)
     throw new Error(`stream ${stream} uses a transport that is none: ${transport}`);
   const members = plan.streams.filter(({ bundle }) => bundle?.transport === transport);
-  if (members.length < 2) throw new Error(`stream ${stream} is bundled with nobody`);
+  const isAlone = members.length < 2 && members[0]?.bundle?.midExtension === null;
+  if (isAlone) throw new Error(`stream ${stream} is bundled with nobody`);
 }
 
 function isSocketAddress(text: string): boolean {

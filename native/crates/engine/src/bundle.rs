@@ -2,8 +2,8 @@
 //!
 //! An RTP packet belongs to the stream its MID names; without one to the stream its source was told to be of, by an
 //! earlier MID or in signalling; else to the only stream with its payload type. A MID nobody has belongs to nobody.
-//! Packets *to* the peer get a MID only if one was agreed on and nothing else tells the peer where they belong: a
-//! payload type that several streams have, from a source that was not signalled.
+//! Packets *to* the peer get a MID if one was agreed on and their source was not signalled: browsers that have agreed on
+//! it go by nothing else, payload types least of all.
 
 use protocol::{BundlePlan, BundledSource, StreamId};
 use wire::rtp::Header;
@@ -141,12 +141,8 @@ impl Group {
     pub fn missing_mid(&self, sink: StreamId, header: &Header, datagram: &[u8]) -> Option<(u8, &[u8])> {
         let member = self.members.iter().find(|member| member.id == sink)?;
         let (id, mid) = (member.mid_extension?, member.mid.as_deref()?);
-        let is_told_apart = self
-            .members
-            .get(usize::from(*self.by_payload.get(usize::from(header.payload_type))?))
-            .is_some_and(|only| only.id == sink);
         let has_mid = header.extension_elements(datagram).any(|(element, _)| element == id);
-        (!is_told_apart && !has_mid).then_some((id, mid))
+        (!has_mid).then_some((id, mid))
     }
 
     fn named(&self, header: &Header, datagram: &[u8]) -> Named {
