@@ -11,10 +11,7 @@ use std::{
 };
 
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{
-    FeedbackKind, IcePair, IceRole, IceSnapshot, KeysSnapshot, LocalId, ReportsPlan, ReportsWhen, RtcpMode,
-    RtcpRules, SessionPlan, StreamSnapshot,
-};
+use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
 use sim::{bundle, crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;

@@ -6,7 +6,9 @@ mod support;
 
 use std::net::SocketAddr;
 
-use protocol::{Component, DtlsRole, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan};
+use protocol::{
+    Component, DtlsRole, DtlsState, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan,
+};
 use sim::{
     Scene,
     bundle::{AUDIO, Bundle, VIDEO},
@@ -229,11 +231,15 @@ fn without_multiplexing_both_components_shake_hands_over_their_own_pair() {
     call.scene.net.start_ice(alice, true, IceEnd::new(rtcp, true, &[call.scene.local_rtcp(1)]));
     call.scene.wait(5000);
     assert_eq!(call.state(), IceState::Completed);
-    let state = |event| match event {
-        Event::DtlsState { component, state: protocol::DtlsState::Connected { .. }, .. } => Some(component),
-        _ => None,
+    let connected_component = |event| {
+        if let Event::DtlsState { component, state: DtlsState::Connected { .. }, .. } = event {
+            Some(component)
+        } else {
+            None
+        }
     };
-    let mut connected: Vec<_> = call.scene.net.take_events().into_iter().filter_map(state).collect();
+    let events = call.scene.net.take_events();
+    let mut connected: Vec<_> = events.into_iter().filter_map(connected_component).collect();
     connected.sort();
     assert_eq!(connected, [Component::Rtp, Component::Rtcp]);
     assert_protected_flow(&mut call);

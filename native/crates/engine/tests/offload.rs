@@ -81,7 +81,8 @@ fn a_kernel_without_room_leaves_streams_to_the_engine_and_is_asked_again() {
 
 #[test]
 fn streams_that_need_the_engine_say_why() {
-    let reasons: [(fn(&mut protocol::SessionPlan), UserspaceReason); 6] = [
+    type Change = fn(&mut protocol::SessionPlan);
+    let reasons: [(Change, UserspaceReason); 6] = [
         (|plan| plan.routes.push(plans::route(1, 1)), UserspaceReason::Forked),
         (|plan| plan.streams[0].kind = StreamKind::Opaque, UserspaceReason::Opaque),
         (|plan| plan.streams[0].receive = false, UserspaceReason::Held),

@@ -1,7 +1,5 @@
 //! RTCP with SRTP, with bundles, and whatever the network brings: what leaves is sound.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
 use proptest::prelude::*;
 use protocol::{FeedbackKind, ReportsPlan, ReportsWhen, RtcpRules};
 use sim::{
