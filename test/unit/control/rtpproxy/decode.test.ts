@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { PairOptions } from '../../../../src/command/pair.js';
 import { type Dialect, decodeRequest, type Request } from '../../../../src/control/rtpproxy/decode.js';
+import { runs } from '../../../support/fuzz.js';
 
 const PLAIN: Dialect = { bridged: false, notifies: false };
 const BRIDGE: Dialect = { bridged: true, notifies: true };
@@ -327,7 +328,7 @@ describe('whatever arrives', () => {
         if (/^[UL]/i.test(text.trim()) && !text.includes('%'))
           expect([7, 8, 9, 10]).not.toContain(request.number);
       }),
-      { numRuns: 2000 },
+      runs(2000),
     );
   });
 });

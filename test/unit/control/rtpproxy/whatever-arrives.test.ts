@@ -13,6 +13,7 @@ import { recordedCall } from '../../../../src/service/recorded.js';
 import { CallRegistry } from '../../../../src/service/registry.js';
 import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../../support/fake-data-plane.js';
 import { FACTS } from '../../negotiation/sample.js';
+import { runs } from '../../../support/fuzz.js';
 
 const CLIENT = { address: '192.0.2.9', port: 5000, protocol: 'rtpproxy' } as const;
 const MOST_CALLS = 3;
@@ -173,7 +174,7 @@ test('malformed requests are answered by number, make no defect and hold no more
         expect(defects).toEqual([]);
       },
     ),
-    { numRuns: 300 },
+    runs(300),
   );
   // Some of it is right, or calls would never be in the way.
   expect(ports).toBeGreaterThan(50);
