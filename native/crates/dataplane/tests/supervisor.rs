@@ -194,8 +194,8 @@ fd=$(echo "$TANDEM_LISTEN_FDS" | sed 's/.*"fd":\([0-9]*\).*/\1/')
 printf '\0\0\0\0' >&"$fd"
 echo > ready
 dd bs=2000 count=1 of=frame status=none <&"$fd"
-cat frame >&"$fd"
 mv frame heard
+cat heard >&"$fd"
 "#;
 
 #[test]
