@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'f4da11d0dcbfac23';
+export const FINGERPRINT = '4cce85b501bc7e5a';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -608,7 +608,7 @@ sendFailures: number,
  */
 fastPathPackets: number, fastPathBytes: number, };
 
-export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "outOfSockets", reason: string, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
 
 export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
 

@@ -11,6 +11,7 @@ export const OUT_OF_PORTS = 'Ran out of ports';
 export function dataPlaneFailure({ detail }: DataPlaneError): CommandFailure {
   switch (detail.code) {
     case 'portRangeFull':
+    case 'outOfSockets':
       return failure('outOfPorts', OUT_OF_PORTS);
     case 'tooManySessions':
     case 'shuttingDown':

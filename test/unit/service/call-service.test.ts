@@ -155,6 +155,7 @@ describe('a refusal of the data plane', () => {
 
   test.each([
     [{ code: 'portRangeFull', interface: 'default', address, inUse: 9 } as const, 'Ran out of ports'],
+    [{ code: 'outOfSockets', reason: 'too many open files' } as const, 'Ran out of ports'],
     [{ code: 'tooManySessions', limit: 1 } as const, 'Parallel session limit reached'],
     [{ code: 'portBusy', address, port: 30000 } as const, 'Port 30000 is taken by another program'],
     [{ code: 'addressNotLocal', address } as const, 'Media address is not an address of this host'],

@@ -305,6 +305,7 @@ impl<I: PacketIo> Shard<I> {
                 path: format!("locals[{}].address", local.id.0),
                 reason: error.to_string(),
             },
+            BindError::OutOfSockets(error) => ErrorCode::OutOfSockets { reason: error.to_string() },
             BindError::Socket(_) => self.shared.incident(&error.to_string()),
         }
     }

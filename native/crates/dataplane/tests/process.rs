@@ -80,6 +80,20 @@ fn a_released_port_rests() {
 }
 
 #[test]
+fn without_a_descriptor_left_a_call_is_refused_and_others_go_on() {
+    let directory = Directory::new();
+    let data_plane = DataPlane::start(&directory.file("socket"), &[]);
+    let mut control = data_plane.control();
+    control.apply(&plan("a", 1, [None, None])).unwrap();
+    data_plane.allow_open_files(2);
+    let refused = control.apply(&plan("b", 1, [None, None]));
+    assert!(matches!(refused, Err(ErrorCode::OutOfSockets { .. })), "{refused:?}");
+    assert_eq!(control.status().interfaces[0].ports_used, 4);
+    data_plane.allow_open_files(100);
+    control.apply(&plan("b", 1, [None, None])).unwrap();
+}
+
+#[test]
 fn a_refused_plan_leaves_nothing_behind() {
     let directory = Directory::new();
     let data_plane = DataPlane::start(&directory.file("socket"), &[]);

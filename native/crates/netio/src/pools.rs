@@ -8,6 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::io::Errno;
+
 use crate::{
     ports::{PortCounts, PortPool, PortRange, Span},
     socket,
@@ -64,6 +66,9 @@ pub enum BindError {
     PortRangeFull { address: IpAddr, in_use: u32 },
     #[error("cannot open a socket: {0}")]
     Socket(io::Error),
+    /// The process, or the host, may open no more.
+    #[error("no socket left: {0}")]
+    OutOfSockets(io::Error),
 }
 
 /// What one address of an interface has given out.
@@ -248,10 +253,14 @@ fn is_taken(error: &io::Error) -> bool {
 fn refusal(error: io::Error, wanted: Wanted<'_>) -> BindError {
     if error.kind() == io::ErrorKind::AddrNotAvailable {
         BindError::AddressNotLocal(wanted.address)
+    } else if OUT_OF_SOCKETS.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error())) {
+        BindError::OutOfSockets(error)
     } else {
         BindError::Socket(error)
     }
 }
+
+const OUT_OF_SOCKETS: [Errno; 4] = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
 
 #[cfg(test)]
 mod tests {

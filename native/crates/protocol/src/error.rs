@@ -29,6 +29,9 @@ pub enum ErrorCode {
     /// Every port of the interface's range is taken or resting.
     #[error("no port left on interface {interface} ({address}): {in_use} in use")]
     PortRangeFull { interface: String, address: IpAddr, in_use: u32 },
+    /// The process may open no more sockets.
+    #[error("no socket left: {reason}")]
+    OutOfSockets { reason: String },
     /// Somebody else has the port.
     #[error("port {port} of {address} is taken by somebody else")]
     PortBusy { address: IpAddr, port: u16 },

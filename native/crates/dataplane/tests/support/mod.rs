@@ -101,6 +101,15 @@ impl DataPlane {
         control
     }
 
+    /// Lets it open so many more from now on.
+    pub fn allow_open_files(&self, more: u64) {
+        let pid = self.child.id();
+        let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count() as u64;
+        let limit = rustix::process::Rlimit { current: Some(open + more), maximum: Some(1024) };
+        let process = rustix::process::Pid::from_raw(pid as i32);
+        rustix::process::prlimit(process, rustix::process::Resource::Nofile, limit).unwrap();
+    }
+
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
