@@ -8,7 +8,13 @@ import { proxyUnderTest } from '../support/netns-proxy.js';
 import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 import { until } from '../support/netns-until.js';
 
-const WAYS: readonly { title: string; phone: Omit<BaresipOptions, 'user'>; flags: string }[] = [
+const WAYS: readonly {
+  title: string;
+  phone: Omit<BaresipOptions, 'user'>;
+  flags: string;
+  /** baresip 1.0 cannot be called like this: it takes nothing for authentic, from rtpengine no more than from us. */
+  onlyCalls?: true;
+}[] = [
   {
     title: 'SDES keys',
     phone: { encryption: 'srtp-mand', ice: false },
@@ -28,11 +34,12 @@ const WAYS: readonly { title: string; phone: Omit<BaresipOptions, 'user'>; flags
     title: 'SDES keys and ICE',
     phone: { encryption: 'srtp-mand', ice: true },
     flags: 'transport-protocol=RTP/SAVP ICE=force SDES-pad',
+    onlyCalls: true,
   },
 ];
 
 describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () => {
-  describe.each(WAYS)('with $title', ({ phone, flags }) => {
+  describe.each(WAYS)('with $title', ({ phone, flags, onlyCalls }) => {
     let site: Site;
     let baresip: Baresip;
     beforeAll(async () => {
@@ -53,13 +60,10 @@ describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () =
     });
 
     /** baresip takes what the phone says for authentic, and the phone hears baresip's tone in the clear. */
-    async function expectTalk(end: MediaEnd, calls: number): Promise<void> {
+    async function expectTalk(end: MediaEnd): Promise<void> {
+      const before = callsHeard();
       await play(end, 100, 20);
-      await until('baresip to hear the phone', () =>
-        [...baresip.log().matchAll(/incoming rtp for 'audio' established/g)].length >= calls
-          ? true
-          : undefined,
-      );
+      await until('baresip to hear the phone', () => (callsHeard() > before ? true : undefined));
       expect(baresip.log()).not.toContain('failed to decrypt');
       await until('a tone', async () => {
         const { rtp } = await end.agent.report(end.note.ownPort);
@@ -69,7 +73,11 @@ describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () =
       expect(foreign).toBe(0);
     }
 
-    it('hears the phone that calls it, and is heard', async () => {
+    function callsHeard(): number {
+      return [...baresip.log().matchAll(/incoming rtp for 'audio' established/g)].length;
+    }
+
+    it.skipIf(onlyCalls)('hears the phone that calls it, and is heard', async () => {
       const port = freshPort();
       await openPorts(site.agents.alice, 'alice', [port]);
       const caller = site.start({
@@ -79,7 +87,7 @@ describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () =
         rows: [[port]],
       });
       const alice = { agent: site.agents.alice, note: await caller.note('answered') };
-      await expectTalk(alice, 1);
+      await expectTalk(alice);
       await caller.nudge(site.agents.alice, alice.note.callId);
       await caller.finished();
       await site.settled();
@@ -91,7 +99,7 @@ describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () =
       const callee = site.start({ party: 'bob', scenario: 'uas-call.xml', rows: [[port]] });
       await baresip.dial(`sip:bob@${LINKS.carol.core}`);
       const bob = { agent: site.agents.bob, note: await callee.note('invited') };
-      await expectTalk(bob, 2);
+      await expectTalk(bob);
       await baresip.hangUp();
       await callee.finished();
       await site.settled();
