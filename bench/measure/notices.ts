@@ -7,9 +7,7 @@ const CALLS = 5000;
 /** 5,000 calls end at once: how long until a healthy target knows, beside one that is slow and one that is dead. */
 export async function measureNotices({ say, proxies }: Bench): Promise<readonly Figure[]> {
   if (!proxies.includes('tandem')) return [];
-  const { configuredChannels }: Channels = await import(
-    new URL('../../notify/channels.js', import.meta.url).href
-  );
+  const { openChannels }: Channels = await import(new URL('../../notify/channels.js', import.meta.url).href);
   let heard = 0;
   let all: () => void = () => {};
   const done = new Promise<void>((resolve) => {
@@ -23,7 +21,7 @@ export async function measureNotices({ say, proxies }: Bench): Promise<readonly 
   const slow = await listening((end) => void setTimeout(end, 1000));
   const dead = await listening((end) => end());
   await close(dead.server);
-  const channels = configuredChannels(
+  const { channels } = openChannels(
     {
       xmlrpc: { url: healthy.url, format: 'dialog' },
       jsonrpc: { url: slow.url },
@@ -55,9 +53,11 @@ export async function measureNotices({ say, proxies }: Bench): Promise<readonly 
   ];
 }
 
+type Channel = { tell(notice: object): void; close(): void };
+
 /** The built module; the runner is compiled by itself. */
 type Channels = {
-  configuredChannels(config: object, parts: object): readonly { tell(notice: object): void; close(): void }[];
+  openChannels(config: object, parts: object): { channels: readonly Channel[] };
 };
 
 function notice(callId: string): object {
