@@ -1,10 +1,11 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { sdpOf } from '../support/loopback-call.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { RtpproxyClient } from '../support/rtpproxy-client.js';
+import { listenForPushes } from '../support/push-listener.js';
 import { freePort, loopbackAddress, Tandem } from '../support/tandem.js';
 
 /** Kamailio's `dtmf_events_sock`. */
@@ -68,16 +69,7 @@ test('a key is told over UDP, over ng TCP and to listeners, each once', async ()
       'notify.dtmf.events=true',
     ],
   });
-  const client = connect(ngTcp, control);
-  onTestFinished(() => void client.destroy());
-  let pushed = '';
-  client.on('data', (chunk) => {
-    pushed += chunk.toString('latin1');
-  });
-  await once(client, 'connect');
-  const listening = await fetch(`http://${control}:${http}/events`);
-  const events = listening.body?.pipeThrough(new TextDecoderStream()).getReader();
-  await events?.read();
+  const { pushed, events } = await listenForPushes(control, { ngTcp, http });
 
   const { caller, callee } = await setUp(tandem, 'keys');
   press(caller, 5, 1000);
@@ -95,7 +87,7 @@ test('a key is told over UDP, over ng TCP and to listeners, each once', async ()
     volume: 10,
   });
   expect(kamailio.heard[1]).toMatchObject({ source_tag: 'b', event: 11 });
-  await expect.poll(() => pushed).toMatch(/^[0-9a-f]{16} d6:notify6:onDTMF4:datad4:tagsl1:a1:be/);
+  await expect.poll(pushed).toMatch(/^[0-9a-f]{16} d6:notify6:onDTMF4:datad4:tagsl1:a1:be/);
   expect((await events?.read())?.value).toMatch(/^event: dtmf\ndata: \{"callid":"keys"/);
   await events?.cancel();
   // The keys have reached the other parties as well.

@@ -1,11 +1,10 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { NOTICE_EVENTS } from '../../src/call/notice.js';
 import { openChannels } from '../../src/notify/channels.js';
 import { signature } from '../../src/notify/webhook.js';
 import { closedPort, httpTarget } from '../support/http-target.js';
 import { LoopbackCall } from '../support/loopback-call.js';
+import { listenForPushes } from '../support/push-listener.js';
 import { freePort, loopbackAddress, Tandem } from '../support/tandem.js';
 import { SupervisedTandem } from '../support/supervised.js';
 
@@ -28,16 +27,7 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
     ],
     environment: { TANDEM_NOTIFY_WEBHOOK_SECRET: 'key' },
   });
-  const client = connect(ngTcp, control);
-  onTestFinished(() => void client.destroy());
-  let pushed = '';
-  client.on('data', (chunk) => {
-    pushed += chunk.toString('latin1');
-  });
-  await once(client, 'connect');
-  const listening = await fetch(`http://${control}:${http}/events`);
-  const events = listening.body?.pipeThrough(new TextDecoderStream()).getReader();
-  await events?.read();
+  const { pushed, events } = await listenForPushes(control, { ngTcp, http });
 
   const call = await LoopbackCall.setUp(tandem.ng, 'dead');
   await call.talks();
@@ -55,7 +45,7 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
   expect(json).toMatchObject({ event: 'mediaTimeout', callId: 'dead', fromTag, toTag, media: ['audio'] });
   expect(Date.parse(json.at) - Date.parse(json.lastPacketAt)).toBeGreaterThanOrEqual(900);
 
-  await expect.poll(() => pushed).toMatch(/^[0-9a-f]{16} d6:notify11:onCallEnded4:datad6:callid4:dead/);
+  await expect.poll(pushed).toMatch(/^[0-9a-f]{16} d6:notify11:onCallEnded4:datad6:callid4:dead/);
   expect((await events?.read())?.value).toContain(`"fromTag":"${fromTag}","toTag":"${toTag}"`);
   await events?.cancel();
 });
