@@ -95,6 +95,8 @@ export type Leg = {
   readonly tag?: string;
   /** Former tags of the same party. */
   readonly aliases: readonly string[];
+  /** What an offer under another tag has to have for it to be this party's (`alias-key`). */
+  readonly aliasKey?: string;
   readonly viaBranch?: string;
   readonly label?: string;
   readonly metadata?: string;

@@ -5,6 +5,7 @@ import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { withBoundPorts } from '../store/call-codec.js';
+import { aliasKeyOf, withAlias, withAliasKey } from './alias-key.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
 import { acceptsGroups, answersGroups, withGroups } from './bundle-said.js';
 import { newCall, withCallFlags, withOwnKeys } from './call-flags.js';
@@ -61,9 +62,10 @@ export function negotiateOffer(
   const before = withCallFlags(call ?? newCall(command, client, facts), command.flags, facts);
   const flags = withOwnKeys(command.flags, before);
   const ids = idsOf(before);
-  const found = offerParties(before, command, facts.now, ids);
+  const aliasKey = aliasKeyOf(command, body, facts);
+  const found = offerParties(withAlias(before, command, aliasKey), command, facts.now, ids);
   if (found.kind === 'failure') return found;
-  const { parties, warnings } = withOffererFlags(found, flags, facts);
+  const { parties, warnings } = withOffererFlags(withAliasKey(found, aliasKey), flags, facts);
   return exchange('offer', parties, body, { flags, facts, ids, warnings });
 }
 

@@ -122,7 +122,8 @@ function mayTakeAlias(call: Call, offerer: Leg, peer: Leg, command: AnswerComman
   return !dialogueBetween(call, offerer.id, peer.id)?.final || command.flags.provisional;
 }
 
-function withTag(leg: Leg, tag: string): Leg {
+/** The party under another tag. The former one stays a name of it. */
+export function withTag(leg: Leg, tag: string): Leg {
   const aliases = leg.tag === undefined ? leg.aliases : [...leg.aliases, leg.tag].slice(-MAX_ALIASES);
   return { ...leg, tag, aliases };
 }

@@ -12,7 +12,6 @@ export function ignoredFlags(flags: MediaFlags, { capabilities }: Facts): string
   note(flags.osrtp.size > 0 && !capabilities.has('srtp'), 'OSRTP');
   note(flags.recordCall === 'on', 'record-call');
   note(flags.passthrough === true && !capabilities.has('ice'), 'passthrough');
-  note(flags.aliasKey !== undefined, 'alias-key');
   note(flags.mediaAddress !== undefined && !/^[0-9a-fA-F:.]+$/.test(flags.mediaAddress), 'media address');
   return ignored;
 }

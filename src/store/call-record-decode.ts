@@ -72,6 +72,7 @@ function readLeg(f: Fields): Leg {
     id: f.number('i'),
     ...f.optional('tag', 't', text),
     aliases: f.list('al').map(text),
+    ...f.optional('aliasKey', 'ak', text),
     ...f.optional('viaBranch', 'vb', text),
     ...f.optional('label', 'lb', text),
     ...f.optional('metadata', 'md', text),

@@ -65,6 +65,7 @@ function encodeLeg(leg: Leg): LegRecord {
     i: leg.id,
     t: leg.tag,
     al: some(leg.aliases),
+    ak: leg.aliasKey,
     vb: leg.viaBranch,
     lb: leg.label,
     md: leg.metadata,

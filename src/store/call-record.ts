@@ -49,6 +49,7 @@ export type LegRecord = {
   readonly i: number;
   readonly t: string | undefined;
   readonly al: readonly string[] | undefined;
+  readonly ak: string | undefined;
   readonly vb: string | undefined;
   readonly lb: string | undefined;
   readonly md: string | undefined;

@@ -113,7 +113,7 @@ export const ROWS: readonly Row[] = [
   compared('label', { label: 'caller' }),
   compared('set-label', { 'set-label': 'caller' }),
   compared('metadata', { metadata: 'key:value' }),
-  newer('alias-key', 'answer-second-tag'),
+  newer('alias-key', 'alias-key-address'),
   newer('sip-code', 'answer-provisional-then-final'),
   compared('xmlrpc-callback', { 'xmlrpc-callback': '192.0.2.9' }),
   compared('DTMF-log-dest', { 'DTMF-log-dest': '192.0.2.9:5000' }),

@@ -46,6 +46,17 @@ describe('what a query shows', () => {
     expect(describeCall(call, null, { ...QUERY, fromTag: 'alice' }, 0).parties).toHaveLength(2);
   });
 
+  test('is found by each name of a party', () => {
+    const aliased = callAfter((conversation) => {
+      conversation.offer(audio(10, 4000), { aliasKey: 'address' }, { from: 'alice' });
+      conversation.offer(audio(10, 4000), { aliasKey: 'address' }, { from: 'alice-2' });
+    });
+    for (const fromTag of ['alice', 'alice-2']) {
+      const [party] = describeCall(aliased, null, { ...QUERY, fromTag }, 0).parties;
+      expect(party).toMatchObject({ tag: 'alice-2', tagAliases: ['alice'] });
+    }
+  });
+
   test('names parties without a tag by number, and says what is held', () => {
     const held = callAfter((conversation) => {
       conversation.offer(audio(10, 4000, 'a=sendonly'), {}, { branch: 'br1' });

@@ -21,6 +21,8 @@ const FLAGS: readonly Partial<MediaFlags>[] = [
   { replace: new Set(['origin-full', 'session-name']), portLatching: true },
   { rtcpMux: new Set(['offer', 'require']), generateMid: true },
   { rtcpMux: new Set(['demux']), rtcpAttribute: 'full', strictSource: true },
+  { aliasKey: 'address' },
+  { aliasKey: 'SDP' },
   { mediaAddress: '198.18.10.71', tos: 184, originalSendrecv: true, loopProtect: true },
 ];
 

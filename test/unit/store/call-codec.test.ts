@@ -8,7 +8,7 @@ function sample(): Conversation {
   const conversation = new Conversation();
   conversation.offer(
     audio(10, 4000, 'a=rtcp-mux'),
-    { label: 'caller', replace: new Set(['origin-full']) },
+    { label: 'caller', aliasKey: 'SDP', replace: new Set(['origin-full']) },
     { branch: 'br' },
   );
   conversation.answer(audio(20, 5000, 'a=rtcp-mux'), { sipCode: 200 }, { branch: 'br' });
