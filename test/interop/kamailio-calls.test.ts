@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { startCapture } from '../support/capture.js';
+import { isRtp, startCapture } from '../support/capture.js';
 import {
   countedPackets,
   expectProxied,
@@ -23,6 +23,9 @@ import { describePeers } from '../support/netns-peers.js';
 import { proxyUnderTest } from '../support/netns-proxy.js';
 import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 
+/** Type of service of expedited forwarding (RFC 3246). */
+const EXPEDITED = 184;
+
 describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
   let site: Site;
   beforeAll(async () => {
@@ -32,6 +35,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
         { name: 'net', bind: '10.77.1.1' },
         { name: 'net', bind: 'fd77:2::1' },
       ],
+      tandem: { tos: EXPEDITED },
     });
   });
   afterEach((test) => tidyUp(site, test));
@@ -174,6 +178,12 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     await call.over();
     const packets = await capture.finish();
     for (const stream of streams) expectRelayed(packets, stream);
+    if (proxyUnderTest() === 'tandem') {
+      const sent = packets.filter((packet) => isRtp(packet) && packet.way === 'out');
+      expect(new Set(sent.map(({ to, tos }) => `${to.includes(':') ? 'IPv6' : 'IPv4'} ${tos}`))).toEqual(
+        new Set([`IPv4 ${EXPEDITED}`, `IPv6 ${EXPEDITED}`]),
+      );
+    }
   });
 
   it('an offer that comes late, in the 200, is answered in the ACK', async () => {

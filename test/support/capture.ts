@@ -9,6 +9,8 @@ export type CapturedPacket = {
   readonly to: string;
   readonly toPort: number;
   readonly way: 'in' | 'out';
+  /** Type of service (IPv4) or traffic class (IPv6). */
+  readonly tos: number;
   readonly payload: Buffer;
 };
 
@@ -93,10 +95,12 @@ function parseIp(ip: Buffer, protocol: number, way: 'in' | 'out'): CapturedPacke
     const header = ((ip[0] ?? 0) & 15) * 4;
     if (ip[9] !== 17) return undefined;
     const udp = ip.subarray(header);
-    return { from: ipv4(ip, 12), to: ipv4(ip, 16), way, ...ports(udp) };
+    return { from: ipv4(ip, 12), to: ipv4(ip, 16), way, tos: ip[1] ?? 0, ...ports(udp) };
   }
-  if (protocol === 0x86dd && ip[6] === 17)
-    return { from: ipv6(ip, 8), to: ipv6(ip, 24), way, ...ports(ip.subarray(40)) };
+  if (protocol === 0x86dd && ip[6] === 17) {
+    const tos = (ip.readUInt16BE(0) >> 4) & 0xff;
+    return { from: ipv6(ip, 8), to: ipv6(ip, 24), way, tos, ...ports(ip.subarray(40)) };
+  }
   return undefined;
 }
 
