@@ -4,9 +4,9 @@ import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
 import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from './legs.js';
+import { mediaFlags, packetFlags } from './media-flags.js';
 import { unpackPayloads } from './payloads.js';
-import { hasFeedbackProfile } from './rtcp-said.js';
-import { receives, rtcpAddress, sends, streamKind } from './signalled.js';
+import { rtcpAddress, streamKind } from './signalled.js';
 
 /** What `query` and `delete` tell of a call. A query for a party shows it and those it hears. */
 export function describeCall(
@@ -80,7 +80,8 @@ function describeStream(call: Call, leg: Leg, stream: Stream, position: number):
     index: position + 1,
     type: stream.type,
     protocol: said?.protocol ?? stream.protocol,
-    flags: flagsOf(call, stream),
+    flags: mediaFlags(call, leg, stream, position),
+    packetFlags: packetFlags(call),
   };
   if (codec !== undefined) media.codec = `${codec.encoding}/${codec.clockRate}`;
   if (local !== undefined && said?.rejected !== true) media.stream = stream.id;
@@ -94,16 +95,4 @@ function describeStream(call: Call, leg: Leg, stream: Stream, position: number):
 
 function localStatistics(address: string, rtpPort: number, isSeparate: boolean) {
   return isSeparate ? { address, rtpPort, rtcpPort: rtpPort + 1 } : { address, rtpPort };
-}
-
-function flagsOf(call: Call, stream: Stream): string[] {
-  const flags = ['initialized'];
-  const said = stream.inForce;
-  // From the proxy's side: `send` means that it sends to the party.
-  if (said === undefined || receives(said)) flags.push('send');
-  if (said === undefined || sends(said)) flags.push('recv');
-  if (stream.muxed) flags.push('rtcp-mux');
-  if (hasFeedbackProfile(said?.protocol ?? stream.protocol)) flags.push('RTCP feedback');
-  if (call.generateRtcp === true) flags.push('RTCP generator');
-  return flags;
 }

@@ -85,6 +85,8 @@ export type MediaStatistics = {
   readonly codec?: string;
   /** In the words of the reference: `send`, `recv`, `rtcp-mux`, … */
   readonly flags: readonly string[];
+  /** The same of the RTP and the RTCP stream: `strict source address`, `media handover`. */
+  readonly packetFlags: readonly string[];
   /** Stream of the data plane; absent for a rejected m-line. */
   readonly stream?: number;
   readonly local?: { readonly address: string; readonly rtpPort: number; readonly rtcpPort?: number };

@@ -130,7 +130,12 @@ function rtcpOf(view: MediaView, host: string, flags: MediaFlags, facts: Facts):
 }
 
 /** The address packets go to: that of the SDP if it is trusted and is one, else where the SIP message came from. */
-export function hostOf(address: string, view: MediaView, flags: MediaFlags, facts: Facts): string | undefined {
+export function hostOf(
+  address: string,
+  view: MediaView,
+  flags: MediaFlags,
+  facts: Facts,
+): string | undefined {
   const isTrusted = (flags.trustAddress ?? !facts.defaults.sipSource) || usesIce(view);
   if (isTrusted && !isUnspecified(address)) return unmapped(address);
   const source = flags.receivedFrom;

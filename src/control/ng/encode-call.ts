@@ -37,6 +37,9 @@ export function encodeCall(call: CallStatistics): string {
   );
 }
 
+/** Now, and when the party came. */
+type Times = { readonly atMs: number; readonly createdMs: number };
+
 type StatsOf = (media: MediaStatistics) => StreamStats | undefined;
 
 function ssrcs(streams: readonly StreamStats[], atMs: number): string {
@@ -73,7 +76,9 @@ function partyRecord(party: PartyStatistics, statsOf: StatsOf, atMs: number): st
     present('metadata', party.metadata) +
     listAt('subscriptions', party.subscriptions, linkRecord) +
     listAt('subscribers', party.subscribers, linkRecord) +
-    listAt('medias', party.medias, (media) => mediaRecord(media, statsOf(media), atMs))
+    listAt('medias', party.medias, (media) =>
+      mediaRecord(media, statsOf(media), { atMs, createdMs: party.createdMs }),
+    )
   );
 }
 
@@ -81,16 +86,16 @@ function linkRecord({ tag, type }: PartyLink): string {
   return dictionaryOf(textAt('tag', tag) + textAt('type', type));
 }
 
-function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, atMs: number): string {
+function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, times: Times): string {
   const withSsrc = (source: SsrcStats) =>
-    dictionaryOf(integerAt('SSRC', source.ssrc) + ssrcRecord(source, atMs));
+    dictionaryOf(integerAt('SSRC', source.ssrc) + ssrcRecord(source, times.atMs));
   return dictionaryOf(
     integerAt('index', media.index) +
       textAt('type', media.type) +
       textAt('protocol', media.protocol) +
       present('codec', codecInUse(media, stats)) +
       iceRecord(stats) +
-      `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, atMs))}` +
+      `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, times))}` +
       listAt('flags', media.flags, textOf) +
       listAt('ingress SSRCs', stats?.ingress ?? [], withSsrc) +
       listAt('egress SSRCs', stats?.egress ?? [], withSsrc),
@@ -121,20 +126,22 @@ function codecInUse(media: MediaStatistics, stats: StreamStats | undefined): str
 }
 
 function streamRecords(
-  { local, advertised, flags }: MediaStatistics,
+  { local, advertised, flags, packetFlags }: MediaStatistics,
   stats: StreamStats | undefined,
-  atMs: number,
+  { atMs, createdMs }: Times,
 ): string {
   const rtpSsrc = busiest(stats?.ingress ?? [])?.ssrc;
   const suite = present('crypto suite', stats?.suiteIn ?? stats?.suiteOut ?? undefined);
   const muxed = flags.includes('rtcp-mux');
   const rtcpAdvertised = muxed ? advertised?.rtp : advertised?.rtcp;
+  const hasVerified = flags.includes('DTLS-SRTP') && typeof stats?.suiteIn === 'string';
+  const said = hasVerified ? ['DTLS fingerprint verified', ...packetFlags] : packetFlags;
   return (
     dictionaryOf(
       localRecord(local?.address, local?.rtpPort) +
         endpoints(stats?.rtp, advertised?.rtp) +
         suite +
-        streamCounters('RTP', stats?.rtp, advertised?.rtp, { atMs, path: stats?.path }) +
+        streamCounters('RTP', stats?.rtp, advertised?.rtp, { said, createdMs, atMs, path: stats?.path }) +
         pathRecord(stats?.path) +
         (rtpSsrc === undefined ? '' : integerAt('SSRC', rtpSsrc)),
     ) +
@@ -142,7 +149,7 @@ function streamRecords(
       localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort) +
         endpoints(stats?.rtcp, rtcpAdvertised) +
         suite +
-        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, { atMs, path: undefined }),
+        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, { said, createdMs, atMs, path: undefined }),
     )
   );
 }
@@ -188,7 +195,12 @@ function streamCounters(
   component: 'RTP' | 'RTCP',
   stats: ComponentStats | undefined,
   advertised: string | undefined,
-  { atMs, path }: { readonly atMs: number; readonly path: StreamPath | undefined },
+  {
+    said,
+    createdMs,
+    atMs,
+    path,
+  }: Times & { readonly said: readonly string[]; readonly path: StreamPath | undefined },
 ): string {
   const age = stats?.lastPacketMsAgo ?? undefined;
   const lastPacket = age === undefined ? 0 : seconds(atMs - age);
@@ -197,8 +209,10 @@ function streamCounters(
   if (stats?.remoteState === 'confirmed') flags.push('confirmed');
   const inKernel = path?.kind === 'fastPath';
   if (inKernel) flags.push('kernelized');
+  flags.push(...said);
   return (
-    integerAt('last packet', lastPacket) +
+    // Its creation counts as activity: who looks for idle streams must not find one that has just begun.
+    integerAt('last packet', lastPacket === 0 ? seconds(createdMs) : lastPacket) +
     integerAt('last kernel packet', inKernel ? lastPacket : 0) +
     integerAt('last user packet', inKernel ? 0 : lastPacket) +
     listAt('flags', flags, textOf) +

@@ -91,11 +91,12 @@ const CALL: CallStatistics = {
           protocol: 'RTP/AVP',
           codec: 'PCMU/8000',
           flags: ['initialized', 'send', 'recv'],
+          packetFlags: ['strict source address'],
           stream: 7,
           local: { address: '192.0.2.10', rtpPort: 30000, rtcpPort: 30001 },
           advertised: { rtp: '198.51.100.1:4000', rtcp: '198.51.100.1:4001' },
         },
-        { index: 2, type: 'video', protocol: 'RTP/AVP', flags: [] },
+        { index: 2, type: 'video', protocol: 'RTP/AVP', flags: [], packetFlags: [] },
       ],
     },
     { tagAliases: [], createdMs: 1_700_000_000_500, subscriptions: [], subscribers: [], medias: [] },
@@ -181,11 +182,15 @@ describe('statistics of a call', () => {
         'last user packet': 0,
         path: 'kernel',
         SSRC: 3735928559,
-        flags: ['RTP', 'filled', 'confirmed', 'kernelized'],
+        flags: ['RTP', 'filled', 'confirmed', 'kernelized', 'strict source address'],
         stats: { packets: 500, bytes: 86_000, errors: 7 },
         stats_out: { packets: 480, bytes: 82_560, errors: 0 },
       },
-      { 'local port': 30001, flags: ['RTCP', 'filled'], stats: { packets: 3, bytes: 300, errors: 0 } },
+      {
+        'local port': 30001,
+        flags: ['RTCP', 'filled', 'strict source address'],
+        stats: { packets: 3, bytes: 300, errors: 0 },
+      },
     ]);
     expect(media?.['ingress SSRCs']).toMatchObject([{ SSRC: 3735928559, packets: 500 }]);
   });
@@ -201,6 +206,25 @@ describe('statistics of a call', () => {
     const [shownRtp, shownRtcp] = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.streams ?? [];
     expect(shownRtp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM', stats: { errors: 67 } });
     expect(shownRtcp).toMatchObject({ 'crypto suite': 'AEAD_AES_256_GCM' });
+    expect(shownRtp?.flags).not.toContain('DTLS fingerprint verified');
+  });
+
+  test('a media with DTLS says whether the party has the certificate it announced: only then there are keys', () => {
+    const [party] = CALL.parties;
+    const [media] = party?.medias ?? [];
+    const [stream] = CALL.media?.streams ?? [];
+    if (party === undefined || media === undefined || CALL.media === undefined || stream === undefined)
+      throw new Error('the fixture has a media');
+    const parties = [{ ...party, medias: [{ ...media, flags: ['DTLS-SRTP'] }] }];
+    const flagsWith = (suiteIn: string | null) => {
+      const streams = [{ ...stream, suiteIn }];
+      const [rtp] =
+        reply({ ...CALL, parties, media: { ...CALL.media, session: 'call', revision: 1, streams } }).tags?.a
+          ?.medias?.[0]?.streams ?? [];
+      return rtp?.flags;
+    };
+    expect(flagsWith('AEAD_AES_128_GCM')).toContain('DTLS fingerprint verified');
+    expect(flagsWith(null)).not.toContain('DTLS fingerprint verified');
   });
 
   test('a media with ICE tells how far it has come', () => {
@@ -274,14 +298,15 @@ describe('statistics of a call', () => {
     expect(numbers.filter((number) => !Number.isInteger(number))).toEqual([]);
   });
 
-  test('a call without media counters is shown with zeros', () => {
+  test('a call without media counters is shown with zeros, active since its creation', () => {
     const { media: _, ...without } = CALL;
     const bare = reply(without);
     expect(bare.totals?.RTP).toEqual({ packets: 0, bytes: 0, errors: 0 });
     expect(bare.tags?.a?.medias?.[0]?.streams?.[0]).toMatchObject({
       'local port': 30000,
       endpoint: { address: '198.51.100.1', port: 4000 },
-      'last packet': 0,
+      'last packet': 1_700_000_000,
+      'last user packet': 0,
     });
   });
 
@@ -297,6 +322,9 @@ describe('statistics of a call', () => {
     };
     const streams = reply({ ...CALL, parties: [{ ...party, medias: [muxed] }] }).tags?.a?.medias?.[0]
       ?.streams;
-    expect(streams?.[1]).toMatchObject({ 'local port': 30000, flags: ['RTCP', 'filled'] });
+    expect(streams?.[1]).toMatchObject({
+      'local port': 30000,
+      flags: ['RTCP', 'filled', 'strict source address'],
+    });
   });
 });
