@@ -105,15 +105,61 @@ export type NodeStatistics = {
   readonly offerTimeoutSessions: number;
   readonly regularTerminatedSessions: number;
   readonly forcedTerminatedSessions: number;
+  /** Of these, the kernel has relayed `relayedInKernel`. */
   readonly relayedPackets: number;
   readonly relayedBytes: number;
   readonly relayedPacketErrors: number;
+  readonly relayedInKernel: { readonly packets: number; readonly bytes: number };
+  readonly rates: TrafficRates;
+  /** Streams by the way their packets take. */
+  readonly medias: { readonly userspace: number; readonly kernel: number };
   readonly zeroWayStreams: number;
   readonly oneWayStreams: number;
-  readonly averageCallDurationSeconds: number;
-  readonly totalCallsDurationSeconds: number;
+  /** Of the calls that have ended, in seconds. */
+  readonly callsDuration: Distribution;
+  readonly quality: NodeQuality;
+  readonly interfaces: readonly InterfaceStatistics[];
   /** By client address, then by command name: how often and how long (seconds in total), errors. */
   readonly controls: readonly ControlStatistics[];
+};
+
+/** Per second. */
+export type TrafficRates = {
+  readonly userspace: Traffic;
+  readonly kernel: Traffic;
+};
+
+export type Traffic = { readonly packets: number; readonly bytes: number; readonly errors: number };
+
+export type Distribution = {
+  readonly total: number;
+  /** Sum of the squares. */
+  readonly squares: number;
+  readonly samples: number;
+  readonly mean: number;
+  readonly deviation: number;
+};
+
+/** Of the calls that have ended: times in milliseconds (jitter) and microseconds (round trips), loss in percent. */
+export type NodeQuality = {
+  readonly mos: Distribution;
+  readonly jitter: Distribution;
+  readonly roundTrip: Distribution;
+  readonly roundTripLeg: Distribution;
+  readonly loss: Distribution;
+  readonly jitterMeasured: Distribution;
+  readonly packetsLost: number;
+  readonly duplicates: number;
+  readonly reordered: number;
+};
+
+export type InterfaceStatistics = {
+  readonly name: string;
+  readonly address: string;
+  readonly portMin: number;
+  readonly portMax: number;
+  readonly portsUsed: number;
+  readonly portsFree: number;
 };
 
 export type ControlStatistics = {

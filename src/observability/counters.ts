@@ -1,3 +1,5 @@
+import { newQualityTotals, type QualityTotals } from './quality.js';
+
 /** Why a call ended. */
 export type EndReason =
   | 'deleted'
@@ -15,6 +17,8 @@ export type Counters = {
   callsRejected: number;
   readonly callsEnded: Record<EndReason, number>;
   callSecondsTotal: number;
+  callSecondsSquared: number;
+  readonly quality: QualityTotals;
   callsEndedWithoutMedia: number;
   callsEndedOneWay: number;
   foreignSourceEvents: number;
@@ -52,6 +56,8 @@ export function newCounters(): Counters {
       forced: 0,
     },
     callSecondsTotal: 0,
+    callSecondsSquared: 0,
+    quality: newQualityTotals(),
     callsEndedWithoutMedia: 0,
     callsEndedOneWay: 0,
     foreignSourceEvents: 0,

@@ -1,3 +1,4 @@
+import { addQuality } from './quality.js';
 import type { Call } from '../call/call.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand } from '../command/pair.js';
@@ -42,6 +43,8 @@ export function createEvents(log: Logger, counters: Counters) {
       const seconds = Math.max(0, (now - createdMs) / 1000);
       counters.callsEnded[reason] += 1;
       counters.callSecondsTotal += seconds;
+      counters.callSecondsSquared += seconds * seconds;
+      addQuality(counters.quality, media);
       const received = (media?.streams ?? []).map(({ rtp }) => rtp.receivedPackets);
       const silent = received.filter((packets) => packets === 0).length;
       if (silent > 0 && silent === received.length) counters.callsEndedWithoutMedia += 1;

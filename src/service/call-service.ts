@@ -25,7 +25,7 @@ import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
-import { nodeStatistics } from './node-statistics.js';
+import { NodeReport } from './node-statistics.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import { callOf } from './registry.js';
@@ -48,14 +48,14 @@ export class CallService {
   readonly #pairs: PairService;
   readonly #patterns = new Patterns();
   readonly #deletions = new Deletions();
-  readonly #startedMs: number;
+  readonly #node: NodeReport;
   /** Offers that are about to become calls. */
   #arriving = 0;
   #draining = false;
 
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
-    this.#startedMs = parts.clock.now();
+    this.#node = new NodeReport(parts);
     this.#keeper = new Keeper(
       parts,
       (callId) => this.#due(callId),
@@ -140,7 +140,7 @@ export class CallService {
       case 'list':
         return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
       case 'statistics':
-        return this.#nodeStatistics();
+        return this.#node.read();
       case 'unsupported':
         return failure('unsupported', `${command.name} is not supported`);
     }
@@ -343,14 +343,6 @@ export class CallService {
 
   #tellTargets(call: Call, notice: Notice): void {
     for (const { target, tag } of noticesOf(call)) this.#parts.notifier.tellEnd(target, tag, notice);
-  }
-
-  async #nodeStatistics(): Promise<Reply> {
-    const { dataPlane, registry, counters, clock } = this.#parts;
-    const status = await dataPlane.status().catch(() => undefined);
-    const uptimeSeconds = (clock.now() - this.#startedMs) / 1000;
-    const statistics = nodeStatistics(counters, { uptimeSeconds, sessions: registry.size, status });
-    return { kind: 'nodeStatistics', statistics };
   }
 
   #facts(): Facts {

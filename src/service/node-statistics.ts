@@ -1,15 +1,63 @@
-import type { NodeStatistics } from '../command/reply.js';
+import type { Distribution, NodeQuality, NodeStatistics, Reply, TrafficRates } from '../command/reply.js';
 import type { Status } from '../dataplane/protocol.gen.js';
 import type { Counters } from '../observability/counters.js';
+import { deviation, mean, type QualityTotals, type Sum } from '../observability/quality.js';
+import type { Clock, DataPlane } from './ports.js';
+import type { CallRegistry } from './registry.js';
+import { TrafficMeter } from './traffic-rates.js';
 
-/** What `statistics` answers; `controls` is known to the control protocol only. */
-export function nodeStatistics(
-  counters: Counters,
-  node: { readonly uptimeSeconds: number; readonly sessions: number; readonly status: Status | undefined },
-): NodeStatistics {
-  const { callsEnded, callSecondsTotal } = counters;
+export type NodeParts = {
+  readonly counters: Counters;
+  readonly registry: Pick<CallRegistry, 'size'>;
+  readonly dataPlane: Pick<DataPlane, 'status'>;
+  readonly clock: Clock;
+};
+
+/** What `statistics` answers. */
+export class NodeReport {
+  readonly #parts: NodeParts;
+  readonly #startedMs: number;
+  readonly #traffic: TrafficMeter;
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts;
+    this.#startedMs = parts.clock.now();
+    this.#traffic = new TrafficMeter(this.#startedMs);
+  }
+
+  async read(): Promise<Reply> {
+    const { counters, registry, dataPlane, clock } = this.#parts;
+    const status = await dataPlane.status().catch(() => undefined);
+    const now = clock.now();
+    const statistics = nodeStatistics(counters, {
+      uptimeSeconds: (now - this.#startedMs) / 1000,
+      sessions: registry.size,
+      status,
+      rates: this.#traffic.read(status?.counters, now),
+    });
+    return { kind: 'nodeStatistics', statistics };
+  }
+}
+
+type Node = {
+  readonly uptimeSeconds: number;
+  readonly sessions: number;
+  /** Absent: the data plane does not answer. */
+  readonly status: Status | undefined;
+  readonly rates: TrafficRates;
+};
+
+/** `controls` is known to the control protocol only. */
+function nodeStatistics(counters: Counters, node: Node): NodeStatistics {
+  const { callsEnded } = counters;
   const ended = Object.values(callsEnded).reduce((total, count) => total + count, 0);
+  const callsDuration = distribution({
+    total: counters.callSecondsTotal,
+    squares: counters.callSecondsSquared,
+    samples: ended,
+  });
   const packets = node.status?.counters;
+  const fastPath = node.status?.fastPath;
   return {
     uptimeSeconds: node.uptimeSeconds,
     sessions: node.sessions,
@@ -24,10 +72,44 @@ export function nodeStatistics(
     relayedPackets: packets?.sentPackets ?? 0,
     relayedBytes: packets?.sentBytes ?? 0,
     relayedPacketErrors: packets === undefined ? 0 : packets.droppedPackets + packets.sendFailures,
+    relayedInKernel: { packets: packets?.fastPathPackets ?? 0, bytes: packets?.fastPathBytes ?? 0 },
+    rates: node.rates,
+    medias: {
+      userspace: (fastPath?.userspace ?? []).reduce((total, { streams }) => total + streams, 0),
+      kernel: fastPath?.offloaded ?? 0,
+    },
     zeroWayStreams: counters.callsEndedWithoutMedia,
     oneWayStreams: counters.callsEndedOneWay,
-    averageCallDurationSeconds: ended === 0 ? 0 : callSecondsTotal / ended,
-    totalCallsDurationSeconds: callSecondsTotal,
+    callsDuration,
+    quality: qualityOf(counters.quality),
+    interfaces: (node.status?.interfaces ?? []).map(
+      ({ name, address, portMin, portMax, portsUsed, portsFree }) => ({
+        name,
+        address,
+        portMin,
+        portMax,
+        portsUsed,
+        portsFree,
+      }),
+    ),
     controls: [],
   };
+}
+
+function qualityOf(totals: QualityTotals): NodeQuality {
+  return {
+    mos: distribution(totals.mos),
+    jitter: distribution(totals.jitter),
+    roundTrip: distribution(totals.roundTrip),
+    roundTripLeg: distribution(totals.roundTripLeg),
+    loss: distribution(totals.loss),
+    jitterMeasured: distribution(totals.jitterMeasured),
+    packetsLost: totals.packetsLost,
+    duplicates: totals.duplicates,
+    reordered: totals.reordered,
+  };
+}
+
+function distribution(sum: Sum): Distribution {
+  return { ...sum, mean: mean(sum), deviation: deviation(sum) };
 }

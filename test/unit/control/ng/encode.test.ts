@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { NodeStatistics, Reply } from '../../../../src/command/reply.js';
+import type { Reply } from '../../../../src/command/reply.js';
 import { failure } from '../../../../src/command/reply.js';
 import { encodeNg } from '../../../../src/control/ng/encode.js';
 import { encodeJson } from '../../../../src/control/ng/json.js';
+import { NODE } from './node.js';
 
 const json = (reply: Reply) => encodeJson(encodeNg(reply));
 
@@ -26,13 +27,57 @@ describe('replies', () => {
     const reply: unknown = JSON.parse(json({ kind: 'nodeStatistics', statistics: NODE }));
     expect(reply).toMatchObject({
       statistics: {
-        currentstatistics: { sessionsown: 3, sessionstotal: 3 },
+        currentstatistics: {
+          sessionsown: 3,
+          sessionstotal: 3,
+          packetrate: 150,
+          packetrate_user: 50,
+          packetrate_kernel: 100,
+          byterate: 25_800,
+          errorrate: 1,
+          media_userspace: 4,
+          media_kernel: 2,
+          media_mixed: 0,
+        },
         totalstatistics: {
           uptime: '61',
           managedsessions: 10,
           avgcallduration: '12.500000',
+          totalcallsduration: '125.000000',
+          totalcallsduration2: '1662.500000',
+          totalcallsduration_stddev: '3.162278',
           relayedbytes: 17200,
+          relayedpackets_user: 40,
+          relayedpackets_kernel: 60,
+          relayedbytes_user: 6880,
+          relayedbytes_kernel: 10_320,
+          relayedpacketerrors: 2,
         },
+        mos: {
+          mos_total: '12.600000',
+          mos2_total: '52.920000',
+          mos_samples_total: 3,
+          mos_average: '4.200000',
+          mos_stddev: '0.000000',
+        },
+        voip_metrics: {
+          jitter_total: '9.000000',
+          rtt_e2e_average: '40000.000000',
+          rtt_dsct2_total: '1200000000.000000',
+          packetloss_samples_total: 3,
+          jitter_measured_average: '2.500000',
+          packets_lost: 7,
+          rtp_duplicates: 1,
+          rtp_reordered: 2,
+        },
+        interfaces: [
+          {
+            name: 'pub',
+            address: '192.0.2.10',
+            ports: { min: 30_000, max: 39_999, used: 250, used_pct: '2.50', free: 9_700, totals: 10_000 },
+          },
+        ],
+        transcoders: [],
         controlstatistics: {
           proxies: [
             { proxy: '192.0.2.1', offercount: 2, offerduration: '0.001500', blkmediacount: 1, errorcount: 4 },
@@ -45,33 +90,3 @@ describe('replies', () => {
     });
   });
 });
-
-const NODE: NodeStatistics = {
-  uptimeSeconds: 61.7,
-  sessions: 3,
-  managedSessions: 10,
-  rejectedSessions: 0,
-  timeoutSessions: 1,
-  silentTimeoutSessions: 0,
-  finalTimeoutSessions: 0,
-  offerTimeoutSessions: 0,
-  regularTerminatedSessions: 9,
-  forcedTerminatedSessions: 0,
-  relayedPackets: 100,
-  relayedBytes: 17200,
-  relayedPacketErrors: 0,
-  zeroWayStreams: 0,
-  oneWayStreams: 0,
-  averageCallDurationSeconds: 12.5,
-  totalCallsDurationSeconds: 125,
-  controls: [
-    {
-      proxy: '192.0.2.1',
-      commands: new Map([
-        ['offer', { count: 2, seconds: 0.0015 }],
-        ['block media', { count: 1, seconds: 0.001 }],
-      ]),
-      errors: 4,
-    },
-  ],
-};

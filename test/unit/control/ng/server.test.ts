@@ -8,6 +8,7 @@ import type { Reply } from '../../../../src/command/reply.js';
 import { type NgServer, type NgServerOptions, startNgServer } from '../../../../src/control/ng/server.js';
 import { ReplyCache } from '../../../../src/control/reply-cache.js';
 import { NgClient } from '../../../support/ng-client.js';
+import { NODE } from './node.js';
 
 const open: { close(): unknown }[] = [];
 afterEach(async () => {
@@ -89,7 +90,9 @@ describe('the ng server', () => {
 
   test('fills its own counts into the statistics of the node', async () => {
     const handler = async (command: Command): Promise<Reply> =>
-      command.kind === 'statistics' ? { kind: 'nodeStatistics', statistics: EMPTY_NODE } : { kind: 'pong' };
+      command.kind === 'statistics'
+        ? { kind: 'nodeStatistics', statistics: { ...NODE, controls: [] } }
+        : { kind: 'pong' };
     const ng = await client(portOf(await started({ handler })));
     await ng.request({ command: 'ping' });
     expect(await ng.request({ command: 'statistics' })).toMatchObject({
@@ -181,24 +184,3 @@ async function inheritedSocket(): Promise<{ fd: number; port: number }> {
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
-
-const EMPTY_NODE = {
-  uptimeSeconds: 0,
-  sessions: 0,
-  managedSessions: 0,
-  rejectedSessions: 0,
-  timeoutSessions: 0,
-  silentTimeoutSessions: 0,
-  finalTimeoutSessions: 0,
-  offerTimeoutSessions: 0,
-  regularTerminatedSessions: 0,
-  forcedTerminatedSessions: 0,
-  relayedPackets: 0,
-  relayedBytes: 0,
-  relayedPacketErrors: 0,
-  zeroWayStreams: 0,
-  oneWayStreams: 0,
-  averageCallDurationSeconds: 0,
-  totalCallsDurationSeconds: 0,
-  controls: [],
-};
