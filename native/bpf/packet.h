@@ -82,6 +82,14 @@ static __always_inline void copy_ipv6(__be32 to[4], const struct in6_addr *addre
 	to[3] = address->in6_u.u6_addr32[3];
 }
 
+/* Of a header without options. */
+static __always_inline int is_intact(const struct iphdr *ip)
+{
+	const __u32 *word = (const void *)ip;
+
+	return fold(words(word[0]) + words(word[1]) + words(word[2]) + words(word[3]) + words(word[4])) == 0xffff;
+}
+
 /* Lengths have to agree exactly: whatever else there is, the stack shall judge. */
 static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at, void *end)
 {
@@ -97,6 +105,8 @@ static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at,
 		return PASSED_OPTIONS;
 	if (ip->frag_off & bpf_htons(IPV4_FRAGMENT))
 		return PASSED_FRAGMENT;
+	if (!is_intact(ip))
+		return PASSED_MALFORMED;
 	a->udp = (void *)(ip + 1);
 	a->headers += sizeof(*ip);
 	a->udp_length = bpf_ntohs(ip->tot_len) - sizeof(*ip);

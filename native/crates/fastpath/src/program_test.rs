@@ -3,9 +3,12 @@
 mod agreement;
 mod bench;
 mod checker;
+mod differential;
+mod engine_words;
 mod headers;
 mod passes;
 mod random;
+mod stack;
 
 use bench::{Bench, OURS, PEER, ROUTER, address, rtp};
 

@@ -26,6 +26,6 @@ pub use kernel::Kernel;
 pub use nat::{Behaviour, NatId};
 pub use network::{Link, Network};
 pub use peer::{PeerId, Received};
-pub use proxy::{PROXY_IPV4, PROXY_IPV6};
+pub use proxy::{PROXY_IPV4, PROXY_IPV6, Proxy, Sent};
 pub use random::Random;
 pub use scene::{ALICE, BOB, MALLORY, Scene};

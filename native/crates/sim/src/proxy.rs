@@ -14,7 +14,7 @@ pub const PROXY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 pub const PROXY_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
 /// A datagram the engine has sent.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
     pub from: SocketAddr,
     pub to: SocketAddr,

@@ -13,6 +13,7 @@ use wire::{Kind, rtp::Header};
 use super::{
     Bench,
     bench::{self, SSRC, rtp},
+    engine_words::measurement,
 };
 use crate::{Progress, kernel::XDP_TX};
 
@@ -77,28 +78,9 @@ fn they_measure_the_same() {
             let stats = bench.stats(index);
             let now_us = stats.last_seen_ns.unwrap() / 1000;
             engine.take_in(now_us, &Sample { sequence, timestamp, payload_type, clock_rate: 8000, times });
-            prop_assert_eq!(as_engine(&stats.progress), engine);
+            prop_assert_eq!(measurement(&stats.progress), engine);
         }
         Ok(())
     });
     result.unwrap();
-}
-
-fn as_engine(progress: &Progress) -> Measurement {
-    Measurement {
-        payload_type: progress.payload_type,
-        clock_rate: progress.clock_rate,
-        jumped_to: progress.jumped_to,
-        cycles: progress.cycles,
-        base: progress.base,
-        highest: progress.highest,
-        seen: progress.seen,
-        received: progress.received,
-        duplicates: progress.duplicates,
-        reordered: progress.reordered,
-        jitter: progress.jitter,
-        transit: progress.transit,
-        expected_before: progress.expected_before,
-        received_before: progress.received_before,
-    }
 }

@@ -13,6 +13,7 @@ use crate::{
     mapped::MappedArray,
 };
 
+#[derive(Debug)]
 pub struct Bench {
     kernel: Kernel,
     states: MappedArray<State>,
@@ -45,10 +46,14 @@ impl Bench {
     pub fn install(&mut self, rule: &Rule, progress: &Progress) -> u32 {
         let index = self.next;
         self.next += 1;
+        self.install_at(index, rule, progress);
+        index
+    }
+
+    pub fn install_at(&mut self, index: u32, rule: &Rule, progress: &Progress) {
         self.states.write(index, State::beginning(progress));
         let way = Way { hop: HOP, arrival_device: LOOPBACK, ttl: 64 };
         self.kernel.rules.insert(Key::of(rule), RuleValue::of(rule, index, way), 1).unwrap();
-        index
     }
 
     /// In place of the first rule, measuring from nothing.

@@ -41,6 +41,16 @@ fn fragments_and_options_go_up() {
 }
 
 #[test]
+fn damaged_ipv4_headers_go_up() {
+    let Some((mut bench, v4, _)) = prepared() else { return };
+    for at in [1, 4, 5, 8, 10, 11] {
+        let mut damaged = v4.clone();
+        damaged[IP + at] ^= 0x10;
+        bench.passes(&damaged, "malformed");
+    }
+}
+
+#[test]
 fn other_protocols_and_other_machines_go_up() {
     let Some((mut bench, v4, v6)) = prepared() else { return };
     for (frame, protocol) in [(&v4, IP + 9), (&v6, IP + 6)] {
