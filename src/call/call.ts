@@ -28,6 +28,8 @@ export type Call = {
   readonly dropTraffic: boolean;
   /** Reports of the parties end here, and we send our own. */
   readonly generateRtcp?: boolean;
+  /** The client wants all sound to go to a recorder. */
+  readonly forwarding?: boolean;
   readonly restrictions: readonly Restriction[];
   /** Next id of a leg, stream or local. */
   readonly nextId: number;
@@ -114,6 +116,8 @@ export type Leg = {
   readonly hears?: 'itself' | 'nobody';
   /** We are an ICE lite agent towards this party (RFC 8445 §2.5). */
   readonly iceLite: boolean;
+  /** The client wants what the party says to go to a recorder. */
+  readonly forwarding?: boolean;
   readonly restrictions: readonly Restriction[];
   readonly deleteAtMs?: number;
   /** What the party was told in `o=` and `s=`, where that has to stay. */

@@ -25,6 +25,7 @@ export function describeCall(
     atMs,
   };
   if (metadata !== undefined) described.metadata = metadata;
+  if (call.forwarding !== undefined) described.forwarding = call.forwarding;
   if (media !== null) described.media = media;
   return described;
 }
@@ -56,6 +57,7 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
   if (viaBranch !== undefined) party.viaBranch = viaBranch;
   if (label !== undefined) party.label = label;
   if (metadata !== undefined) party.metadata = metadata;
+  if (leg.forwarding !== undefined) party.forwarding = leg.forwarding;
   return party;
 }
 

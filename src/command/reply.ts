@@ -53,6 +53,8 @@ export type CallStatistics = {
   readonly createdMs: number;
   readonly lastSignalMs: number;
   readonly metadata?: string;
+  /** All sound was to go to a recorder. */
+  readonly forwarding?: boolean;
   readonly parties: readonly PartyStatistics[];
   /** Counters of all streams; absent when the session is gone from the data plane. */
   readonly media?: SessionStats;
@@ -67,6 +69,8 @@ export type PartyStatistics = {
   readonly viaBranch?: string;
   readonly label?: string;
   readonly metadata?: string;
+  /** What the party says was to go to a recorder. */
+  readonly forwarding?: boolean;
   readonly createdMs: number;
   /** Tags (or labels of untagged parties) this party hears, and who hears it. */
   readonly subscriptions: readonly PartyLink[];

@@ -3,6 +3,7 @@ import { dialogueBetween, dialoguesOf, legWithTag, replaceDialogue, replaceLeg }
 import type { MediaControlCommand } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
+import { withForwarding } from './forwarding.js';
 import { selectParty } from './selection.js';
 
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
@@ -12,12 +13,14 @@ export function controlMedia(call: Call, command: MediaControlCommand): Controll
   const selected = selectParty(call, command.from);
   if (selected.kind === 'failure') return selected;
   const change = changeOf(command);
-  if (change === 'nothing') return { kind: 'changed', call: changed(call) };
-  if (change.kind === 'failure') return change;
+  const everywhere = command.from.all === 'all';
+  if (change.kind === 'forwarding') {
+    const { isOn } = change;
+    return { kind: 'changed', call: changed(withForwarding(call, selected, { isOn, everywhere })) };
+  }
 
   if (selected.kind === 'call') {
-    const restricted = onCall(call, change, command.from.all === 'all');
-    return { kind: 'changed', call: changed(restricted) };
+    return { kind: 'changed', call: changed(onCall(call, change, everywhere)) };
   }
   const labelled = command.setLabel === undefined ? selected.leg : withLabel(selected.leg, command.setLabel);
   const before = replaceLeg(call, labelled);
@@ -28,8 +31,9 @@ export function controlMedia(call: Call, command: MediaControlCommand): Controll
 }
 
 type Change = { readonly kind: 'change'; readonly restriction: Restriction; readonly isOn: boolean };
+type Forwarding = { readonly kind: 'forwarding'; readonly isOn: boolean };
 
-function changeOf({ action }: MediaControlCommand): Change | 'nothing' | CommandFailure {
+function changeOf({ action }: MediaControlCommand): Change | Forwarding {
   switch (action) {
     case 'block media':
     case 'silence media':
@@ -42,10 +46,9 @@ function changeOf({ action }: MediaControlCommand): Change | 'nothing' | Command
     case 'unblock DTMF':
       return { kind: 'change', restriction: 'block DTMF', isOn: false };
     case 'start forwarding':
-      // Sound goes to a recorder, decoded; who asks for it must not believe that it does.
-      return failure('unsupported', 'Forwarding is not supported: there is no recorder');
+      return { kind: 'forwarding', isOn: true };
     case 'stop forwarding':
-      return 'nothing';
+      return { kind: 'forwarding', isOn: false };
   }
 }
 

@@ -220,10 +220,13 @@ export class CallService {
   }
 
   async #controlMedia(command: MediaControlCommand): Promise<Reply> {
+    const { events } = this.#parts;
     const before = this.#keeper.find(command.callId);
     if (before === undefined) return failure('unknownCall', 'Unknown call-ID');
     const changed = controlMedia(before, command);
-    return changed.kind === 'failure' ? changed : this.#change(changed.call, before);
+    if (changed.kind === 'failure') return changed;
+    if (command.action === 'start forwarding') events.commandWarning(command.callId, NO_RECORDER);
+    return this.#change(changed.call, before);
   }
 
   async #delete(command: DeleteCommand): Promise<Reply> {
@@ -381,6 +384,7 @@ function pressed(event: Extract<Event, { kind: 'telephoneEvent' }>): Pressed {
 }
 
 const UNMATCHED = "Call-ID not found or tags didn't match";
+const NO_RECORDER = 'start forwarding: there is no recorder, nothing is forwarded';
 const NOT_FOUND = { kind: 'notFound' } as const;
 
 const TIMEOUTS: Record<TimeoutReason, EndReason> = {

@@ -22,6 +22,7 @@ export type CallRecord = {
   readonly da: number | undefined;
   readonly dt: 1 | undefined;
   readonly gr: 1 | undefined;
+  readonly fw: 1 | undefined;
   readonly re: readonly string[] | undefined;
   readonly n: number;
   readonly legs: readonly LegRecord[];
@@ -63,6 +64,7 @@ export type LegRecord = {
   readonly he: string | undefined;
   /** ICE lite. */
   readonly li: 1 | undefined;
+  readonly fw: 1 | undefined;
   readonly re: readonly string[] | undefined;
   readonly da: number | undefined;
   /** User name, session id, version, address, session name, hash of the body. */

@@ -33,7 +33,8 @@ export function encodeCall(call: CallStatistics): string {
     present('metadata', call.metadata) +
     dictionaryAt('SSRC', ssrcs(listed, call.atMs)) +
     dictionaryAt('tags', tags(call, statsOf)) +
-    dictionaryAt('totals', totals(listed))
+    dictionaryAt('totals', totals(listed)) +
+    (call.forwarding === true ? recordingRecord('call recording') : '')
   );
 }
 
@@ -76,10 +77,16 @@ function partyRecord(party: PartyStatistics, statsOf: StatsOf, atMs: number): st
     present('metadata', party.metadata) +
     listAt('subscriptions', party.subscriptions, linkRecord) +
     listAt('subscribers', party.subscribers, linkRecord) +
+    (party.forwarding === true ? recordingRecord('excluded') : '') +
     listAt('medias', party.medias, (media) =>
       mediaRecord(media, statsOf(media), { atMs, createdMs: party.createdMs }),
     )
   );
+}
+
+/** Nothing is recorded here, but what was asked for is told. */
+function recordingRecord(other: 'call recording' | 'excluded'): string {
+  return dictionaryAt('recording', integerAt(other, 0) + integerAt('forwarding', 1));
 }
 
 function linkRecord({ tag, type }: PartyLink): string {

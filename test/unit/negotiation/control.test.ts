@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { MediaControlCommand, MediaControlKind } from '../../../src/command/command.js';
 import { controlMedia } from '../../../src/negotiation/control.js';
+import { describeCall } from '../../../src/call/statistics.js';
 import { planOf } from '../../../src/negotiation/plan.js';
+import { decodeCall, encodeCall } from '../../../src/store/call-codec.js';
 import { audio, Conversation } from './sample.js';
 
 class Controlled {
@@ -102,9 +104,41 @@ describe('a party that is not there', () => {
   test.each(cases)('is answered with: %s', (message, fields) => {
     expect(new Controlled().do('block media', fields)).toBe(message);
   });
+});
 
-  test('and what does not exist here is refused by name', () => {
-    expect(new Controlled().do('start forwarding')).toBe('Forwarding is not supported: there is no recorder');
+describe('forwarding to a recorder', () => {
+  const shown = ({ conversation }: Controlled) => {
+    if (conversation.call === undefined) throw new Error('there is no call');
+    expect(decodeCall(encodeCall(conversation.call))).toEqual(conversation.call);
+    const { forwarding, parties } = describeCall(conversation.call, null, null, 0);
+    return [forwarding, ...parties.map((party) => party.forwarding)];
+  };
+
+  test('is remembered for the call, and changes no media', () => {
+    const call = new Controlled();
+    expect(call.do('start forwarding')).toBe('forward/forward forward/forward');
+    expect(shown(call)).toEqual([true, undefined, undefined]);
+    call.do('stop forwarding');
+    expect(shown(call)).toEqual([undefined, undefined, undefined]);
+  });
+
+  test.each([
+    ['tag', { tag: 'alice' }],
+    ['label', { label: 'caller' }],
+    ['address', { address: '198.51.100.10' }],
+  ])('by %s is remembered for the party, until it or everything is stopped', (_, from) => {
+    const call = new Controlled();
+    call.do('start forwarding', { from });
+    expect(shown(call)).toEqual([undefined, true, undefined]);
+    call.do('stop forwarding');
+    expect(shown(call)).toEqual([undefined, true, undefined]);
+    call.do('stop forwarding', { from: { all: 'all' } });
+    expect(shown(call)).toEqual([undefined, undefined, undefined]);
+  });
+
+  test('of a party nobody knows is refused', () => {
+    const refusal = new Controlled().do('start forwarding', { from: { tag: 'eve' } });
+    expect(refusal).toBe('From-tag given, but no such tag exists');
   });
 });
 

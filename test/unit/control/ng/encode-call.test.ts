@@ -282,6 +282,16 @@ describe('statistics of a call', () => {
     expect(shown.SSRC?.['3735928559']?.['lowest MOS']?.['round-trip time']).toBe(9_999_999);
   });
 
+  test('what was to go to a recorder', () => {
+    const [party, ...others] = CALL.parties;
+    if (party === undefined) throw new Error('the fixture has a party');
+    const parties = [{ ...party, forwarding: true }, ...others];
+    const asked = reply({ ...CALL, forwarding: true, parties });
+    expect(asked).toMatchObject({ recording: { 'call recording': 0, forwarding: 1 } });
+    expect(asked.tags?.a).toMatchObject({ recording: { excluded: 0, forwarding: 1 } });
+    expect(shown).not.toHaveProperty('recording');
+  });
+
   test('totals of what came in', () => {
     expect(shown.totals).toEqual({
       RTP: { packets: 500, bytes: 86_000, errors: 7 },
