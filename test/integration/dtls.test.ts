@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DtlsPeer, type SrtpPair } from '../support/dtls-peer.js';
+import { type DtlsOptions, DtlsPeer, type SrtpPair } from '../support/dtls-peer.js';
 import { sdpOf } from '../support/loopback-call.js';
 import { mediaAddress, RtpPeer } from '../support/rtp-peer.js';
 import { freePort, Tandem } from '../support/tandem.js';
@@ -10,11 +10,12 @@ const HOST = '127.0.0.1';
 async function call(
   tandem: Tandem,
   setup: 'active' | 'passive',
-): Promise<{ caller: RtpPeer; callee: RtpPeer }> {
-  const dtls = new DtlsPeer();
+  options: DtlsOptions = {},
+): Promise<{ caller: RtpPeer; callee: RtpPeer; dtls: DtlsPeer }> {
+  const dtls = new DtlsPeer(options);
   const port = await freePort(HOST);
   const callee = await RtpPeer.open();
-  const dialogue = { 'call-id': 'secured', 'from-tag': 'a', flags: [] };
+  const dialogue = { 'call-id': `secured ${setup}`, 'from-tag': 'a', flags: [] };
   const lines = ['a=rtcp-mux', `a=setup:${setup}`, `a=fingerprint:${dtls.fingerprint}`];
   const offered = await sdpOf(tandem.ng, {
     command: 'offer',
@@ -36,7 +37,7 @@ async function call(
   const caller = await RtpPeer.open(HOST, port);
   caller.protection = protection;
   caller.aim(answered);
-  return { caller, callee };
+  return { caller, callee, dtls };
 }
 
 function offer(port: number, lines: readonly string[]): string {
@@ -45,11 +46,14 @@ function offer(port: number, lines: readonly string[]): string {
   return [...session, ...media, ''].join('\r\n');
 }
 
+/** Until both have heard so many more. What comes before the other side has its keys is lost. */
 async function assertTalk(caller: RtpPeer, callee: RtpPeer, packets: number): Promise<void> {
   const [atCaller, atCallee] = [caller.received.length, callee.received.length];
-  caller.send(packets);
-  callee.send(packets);
+  caller.talk();
+  callee.talk();
   await Promise.all([caller.hears(atCaller + packets), callee.hears(atCallee + packets)]);
+  caller.stopTalking();
+  callee.stopTalking();
 }
 
 for (const setup of ['active', 'passive'] as const) {
@@ -60,6 +64,46 @@ for (const setup of ['active', 'passive'] as const) {
     expect(callee.received[0]?.payload).toEqual(Buffer.alloc(160, 0xd5));
   });
 }
+
+type Kind = readonly [string, DtlsOptions];
+
+const KINDS: readonly Kind[] = [
+  ['has a certificate with RSA of 4096 bits', { key: 'RSA-4096' }],
+  ['has such a certificate and sends datagrams of 300 bytes', { key: 'RSA-4096', mtu: 300 }],
+  ['has a certificate with RSA of 2048 bits', { key: 'RSA-2048' }],
+  ['has a certificate on P-384', { key: 'P-384' }],
+  ['has a certificate on P-521', { key: 'P-521' }],
+  ['knows DTLS 1.0 only', { version: '1.0' }],
+];
+
+for (const [what, options] of KINDS) {
+  test(`a caller that ${what} is heard, whoever is the client`, async () => {
+    const tandem = await Tandem.start();
+    for (const setup of ['active', 'passive'] as const) {
+      const { caller, callee } = await call(tandem, setup, options);
+      await assertTalk(caller, callee, 5);
+    }
+  });
+}
+
+for (const [curve, words] of [
+  ['X25519', 'X25519, 253 bits'],
+  ['P-384', 'ECDH, secp384r1, 384 bits'],
+  ['P-521', 'ECDH, secp521r1, 521 bits'],
+] as const) {
+  test(`a caller that likes ${curve} best gets it`, async () => {
+    const tandem = await Tandem.start();
+    const { caller, callee, dtls } = await call(tandem, 'active', { curve });
+    expect(dtls.keyExchange).toBe(words);
+    await assertTalk(caller, callee, 5);
+  });
+}
+
+test('a ClientHello of 2000 bytes in datagrams of at most 280 bytes begins a handshake', async () => {
+  const tandem = await Tandem.start();
+  const { caller, callee } = await call(tandem, 'active', { helloBytes: 2000, mtu: 280 });
+  await assertTalk(caller, callee, 5);
+});
 
 test('the data plane is killed: the call goes on without another handshake', async () => {
   const tandem = await Tandem.start();

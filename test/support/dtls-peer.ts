@@ -9,17 +9,35 @@ import { SrtpContext } from './srtp.js';
 const KEY = 16;
 const SALT = 14;
 
+/** Key of a certificate. */
+export type CertificateKey = 'P-256' | 'P-384' | 'P-521' | 'RSA-2048' | 'RSA-4096';
+
+export type DtlsOptions = {
+  readonly key?: CertificateKey;
+  readonly version?: '1.0' | '1.2';
+  /** The curve it likes best to exchange keys on, as OpenSSL calls it; our certificate needs P-256. */
+  readonly curve?: string;
+  /** The longest datagram it sends, in bytes with all headers. */
+  readonly mtu?: number;
+  /** Grows the ClientHello to about this many bytes. */
+  readonly helloBytes?: number;
+};
+
 /** A peer that shakes hands with the `openssl` program (RFC 5764), and has a certificate of its own. */
 export class DtlsPeer {
   readonly #directory = mkdtempSync(join(tmpdir(), 'tandem-dtls-'));
+  readonly #options: DtlsOptions;
   /** Value of `a=fingerprint`. */
   readonly fingerprint: string;
+  /** What a client's keys were exchanged on, in OpenSSL's words. */
+  keyExchange = '';
 
-  constructor() {
+  constructor(options: DtlsOptions = {}) {
+    this.#options = options;
     onTestFinished(() => rmSync(this.#directory, { recursive: true }));
-    const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
+    const key = KEYS[options.key ?? 'P-256'];
     const subject = ['-nodes', '-days', '2', '-subj', '/CN=peer'];
-    this.#openssl('req', '-x509', ...curve, ...subject, '-keyout', this.#key, '-out', this.#certificate);
+    this.#openssl('req', '-x509', ...key, ...subject, '-keyout', this.#key, '-out', this.#certificate);
     const printed = this.#openssl('x509', '-in', this.#certificate, '-noout', '-fingerprint', '-sha256');
     this.fingerprint = `sha-256 ${printed.trim().split('=')[1]}`;
   }
@@ -47,13 +65,30 @@ export class DtlsPeer {
     const certificate = ['-cert', this.#certificate, '-key', this.#key];
     const profile = ['-use_srtp', 'SRTP_AES128_CM_SHA1_80'];
     const exported = ['-keymatexport', 'EXTRACTOR-dtls_srtp', '-keymatexportlen', String(2 * (KEY + SALT))];
-    const command = ['openssl', ...words, '-dtls1_2', ...certificate, ...profile, ...exported];
+    const command = ['openssl', ...words, ...this.#manner(), ...certificate, ...profile, ...exported];
     // A server ends with its input.
     const process = new Process('openssl', command, {}, 'open');
     const [, hexadecimal = ''] = await process.printed(/Keying material: ([0-9A-F]+)/);
+    this.keyExchange = /^Server Temp Key: (.*)$/m.exec(process.stdout)?.[1] ?? '';
     // The port is wanted for media.
     await process.kill('SIGKILL');
     return read(Buffer.from(hexadecimal, 'hex'));
+  }
+
+  /** How it shakes hands. */
+  #manner(): string[] {
+    const { version, curve, mtu, helloBytes } = this.#options;
+    const old = ['-dtls1', '-cipher', 'DEFAULT:@SECLEVEL=0'];
+    // A name takes 255 bytes at most.
+    const names = Array.from({ length: Math.ceil((helloBytes ?? 0) / 200) }, (_, at) =>
+      `${at}`.padEnd(199, '-'),
+    );
+    return [
+      ...(version === '1.0' ? old : ['-dtls1_2']),
+      ...(curve === undefined ? [] : ['-groups', `${curve}:P-256`]),
+      ...(mtu === undefined ? [] : ['-mtu', String(mtu)]),
+      ...(names.length === 0 ? [] : ['-alpn', names.join(',')]),
+    ];
   }
 
   #openssl(...words: readonly string[]): string {
@@ -72,3 +107,11 @@ function pair(material: Buffer, role: 'client' | 'server'): SrtpPair {
   };
   return role === 'client' ? { send: of(0), receive: of(1) } : { send: of(1), receive: of(0) };
 }
+
+const KEYS: Record<CertificateKey, readonly string[]> = {
+  'P-256': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
+  'P-384': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp384r1'],
+  'P-521': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp521r1'],
+  'RSA-2048': ['-newkey', 'rsa:2048'],
+  'RSA-4096': ['-newkey', 'rsa:4096'],
+};
