@@ -13,4 +13,5 @@ pub mod options;
 pub mod run;
 pub mod shard;
 pub mod shared;
+pub mod sockets;
 pub mod worker;

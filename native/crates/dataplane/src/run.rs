@@ -42,7 +42,7 @@ pub enum Failure {
 pub fn run(options: &Options) -> Result<(), Failure> {
     let signals = Signals::open(&[Signal::TERM, Signal::INT]).context("cannot receive signals")?;
     let listener = Listener::open(&options.socket).map_err(Failure::Setting)?;
-    raise_open_files();
+    let open_files = raise_open_files();
     let selection = probe::select(match options.relay.io {
         IoChoice::Auto => Preference::Auto,
         IoChoice::Uring => Preference::Uring,
@@ -65,17 +65,25 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Instance::of(&options.socket),
     )?);
     let ending = shared.clone();
+    let size = Size { shards, kept_pairs: most_kept(open_files, shards) };
     let signal = match selection.backend {
-        Backend::Uring => serve(shards, shared, listener, signals, UringIo::new)?,
-        Backend::Mmsg => serve(shards, shared, listener, signals, MmsgIo::new)?,
+        Backend::Uring => serve(size, shared, listener, signals, UringIo::new)?,
+        Backend::Mmsg => serve(size, shared, listener, signals, MmsgIo::new)?,
     };
     ending.fast_paths.end(ending.sessions());
     tracing::info!(signal = signal.as_raw(), "data plane ends");
     Ok(())
 }
 
-fn serve<I: PacketIo + 'static>(
+#[derive(Clone, Copy)]
+struct Size {
     shards: usize,
+    /// Pairs of sockets that each shard keeps open between two calls.
+    kept_pairs: usize,
+}
+
+fn serve<I: PacketIo + 'static>(
+    Size { shards, kept_pairs }: Size,
     shared: Arc<Shared>,
     listener: Listener,
     signals: Signals,
@@ -92,7 +100,7 @@ fn serve<I: PacketIo + 'static>(
         thread::Builder::new().name(format!("shard-{index}")).spawn(move || {
             // The ring of a shard belongs to the thread that makes it.
             let run = || -> io::Result<()> {
-                let shard = Shard::new(make_io()?, shared);
+                let shard = Shard::new(make_io()?, shared, kept_pairs);
                 Other { shard, waker: own_waker, requests, replies: reply_to, first }.run()
             };
             if let Err(error) = run() {
@@ -101,14 +109,15 @@ fn serve<I: PacketIo + 'static>(
             }
         })?;
     }
-    let shard = Shard::new(make_io().context("cannot set up packet input and output")?, shared.clone());
+    let io = make_io().context("cannot set up packet input and output")?;
+    let shard = Shard::new(io, shared.clone(), kept_pairs);
     let control = Control::new(listener, shared, peers);
     Ok(First { shard, control, signals, waker, replies }.run()?)
 }
 
 /// An audio call takes four descriptors, and the soft limit is made for programs that use `select`. With the privilege
 /// to do so the hard limit is raised, too.
-fn raise_open_files() {
+fn raise_open_files() -> u64 {
     let before = getrlimit(Resource::Nofile);
     let wanted = before.maximum.map(|maximum| maximum.max(WANTED_OPEN_FILES));
     let limits = [wanted, before.maximum];
@@ -117,9 +126,18 @@ fn raise_open_files() {
         .find(|limit| setrlimit(Resource::Nofile, Rlimit { current: *limit, maximum: *limit }).is_ok());
     let limit = raised.unwrap_or(before.current).unwrap_or(u64::MAX);
     tracing::info!(limit, calls = limit / 4, "open files, and audio calls they allow");
+    limit
 }
 
 const WANTED_OPEN_FILES: u64 = 1 << 18;
+
+/// Sockets kept open for later calls take at most a quarter of the descriptors there are.
+fn most_kept(open_files: u64, shards: usize) -> usize {
+    (open_files / 8).min(MOST_KEPT_PAIRS) as usize / shards
+}
+
+/// As many as end within five seconds at 400 calls a second; some 20 MB of the kernel's memory.
+const MOST_KEPT_PAIRS: u64 = 4096;
 
 fn default_shards() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))

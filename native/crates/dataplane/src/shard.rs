@@ -1,28 +1,21 @@
 //! One shard: an engine, the sockets of its sessions, and what the control plane may ask of them.
 
-use std::{
-    sync::Arc,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use engine::{
     BoundSockets, Engine, SocketId,
     offload::{FastPath, PathCounts},
 };
-use netio::{
-    PacketIo, SocketIndex, Token,
-    pools::{BindError, Bound, Lease, Wanted},
-    ports::Span,
-};
+use netio::{PacketIo, SocketIndex, Token};
 use protocol::{
-    BoundLocal, ErrorCode, Event, LocalPlan, NodeCounters, PortSpan, SecurityPlan, SessionId, SessionPlan,
-    SessionSnapshot, SessionStats,
+    BoundLocal, ErrorCode, Event, NodeCounters, SecurityPlan, SessionId, SessionPlan, SessionSnapshot,
+    SessionStats,
 };
 
 use crate::{
     fast_path::{self, Kernel},
     shared::Shared,
+    sockets::{Sockets, all_of},
 };
 
 /// A request to one shard.
@@ -51,9 +44,7 @@ pub struct Shard<I> {
     engine: Engine,
     io: I,
     shared: Arc<Shared>,
-    /// Which port each socket holds, by socket number.
-    leases: Vec<Option<Lease>>,
-    started: Instant,
+    sockets: Sockets,
     fast_path: Seen,
 }
 
@@ -65,14 +56,14 @@ struct Seen {
 }
 
 impl<I: PacketIo> Shard<I> {
-    pub fn new(io: I, shared: Arc<Shared>) -> Self {
+    /// Keeps at most so many pairs of sockets open between two calls.
+    pub fn new(io: I, shared: Arc<Shared>, most_kept: usize) -> Self {
         let started = Instant::now();
         Self {
             engine: Engine::new(started),
             io,
+            sockets: Sockets::new(shared.clone(), most_kept, started),
             shared,
-            leases: Vec::new(),
-            started,
             fast_path: Seen::default(),
         }
     }
@@ -84,7 +75,8 @@ impl<I: PacketIo> Shard<I> {
     /// Waits for packets, files or time, and does what they ask; adds the files that are ready.
     pub fn turn(&mut self, ready: &mut Vec<Token>) -> std::io::Result<()> {
         let due = self.engine.poll_timeout();
-        self.io.wait(due.map(|due| due.saturating_duration_since(Instant::now())))?;
+        let next = [due, self.sockets.poll_timeout()].into_iter().flatten().min();
+        self.io.wait(next.map(|next| next.saturating_duration_since(Instant::now())))?;
         let now = Instant::now();
         self.io.receive(&mut Relay { engine: &mut self.engine, now }, ready)?;
         if self.engine.may_offload() {
@@ -94,6 +86,9 @@ impl<I: PacketIo> Shard<I> {
         self.follow_fast_path(now);
         if due.is_some_and(|due| due <= now) {
             self.engine.handle_timeout(now, &mut TimerOutbox(&mut self.io));
+        }
+        if self.sockets.poll_timeout().is_some_and(|due| due <= now) {
+            self.sockets.handle_timeout(&mut self.io, now);
         }
         Ok(())
     }
@@ -163,17 +158,17 @@ impl<I: PacketIo> Shard<I> {
             let known = !self.engine.sockets(&plan.session).is_empty();
             if known { Ok(()) } else { Err(error) }
         })?;
-        let new = self.bind_all(now, &missing, plan.tos)?;
+        let new = self.sockets.bind_all(&mut self.io, now, &missing, plan.tos)?;
         let (session, tos, before) = (plan.session.clone(), plan.tos, self.engine.len());
         let applied = match self.engine.apply(now, plan, &new) {
             Ok(applied) => applied,
             Err(error) => {
-                self.close_all(now, new.iter().flat_map(|bound| [Some(bound.rtp), bound.rtcp]).flatten());
+                self.sockets.release(&mut self.io, now, all_of(&new));
                 return Err(error);
             }
         };
         self.shared.count_sessions(before, self.engine.len());
-        self.close_all(now, applied.released);
+        self.sockets.release(&mut self.io, now, applied.released);
         if applied.tos_changed {
             self.change_tos(&session, tos, &new);
         }
@@ -184,102 +179,14 @@ impl<I: PacketIo> Shard<I> {
         let before = self.engine.len();
         let released = self.engine.release(now, session)?;
         self.shared.count_sessions(before, self.engine.len());
-        self.close_all(now, released.sockets);
+        self.sockets.release(&mut self.io, now, released.sockets);
         Some(Box::new(released.stats))
-    }
-
-    /// Binds sockets for all of these, or for none.
-    fn bind_all(
-        &mut self,
-        now: Instant,
-        locals: &[LocalPlan],
-        tos: u8,
-    ) -> Result<Vec<BoundSockets>, ErrorCode> {
-        let mut new = Vec::with_capacity(locals.len());
-        for local in locals {
-            match self.bind(now, local, tos) {
-                Ok(bound) => new.push(bound),
-                Err(error) => {
-                    self.close_all(now, new.iter().flat_map(|bound| [Some(bound.rtp), bound.rtcp]).flatten());
-                    return Err(error);
-                }
-            }
-        }
-        Ok(new)
-    }
-
-    fn bind(&mut self, now: Instant, local: &LocalPlan, tos: u8) -> Result<BoundSockets, ErrorCode> {
-        let span = match local.span {
-            PortSpan::Pair => Span::Pair,
-            PortSpan::Single => Span::Single,
-        };
-        if local.port.is_some() {
-            self.io.settle().map_err(|error| self.shared.incident(&format!("closing sockets: {error}")))?;
-        }
-        let wanted =
-            Wanted { interface: &local.interface, address: local.address, port: local.port, span, tos };
-        let bound = self.bind_patiently(now, wanted).map_err(|error| self.refusal(error, local))?;
-        let port = bound.port;
-        let rtcp_lease = bound.rtcp.as_ref().map(|(lease, _)| *lease);
-        let rtp = match self.attach(now, bound.rtp) {
-            Ok(rtp) => rtp,
-            Err(error) => {
-                rtcp_lease.into_iter().for_each(|lease| self.shared.pools.release(now, lease));
-                return Err(error);
-            }
-        };
-        let rtcp = match bound.rtcp.map(|rtcp| self.attach(now, rtcp)).transpose() {
-            Ok(rtcp) => rtcp,
-            Err(error) => {
-                self.close_all(now, [rtp]);
-                return Err(error);
-            }
-        };
-        Ok(BoundSockets { local: local.id, port, rtp, rtcp })
-    }
-
-    /// Waits a little for ports of a process before us that was killed: with io_uring its sockets stay open for some
-    /// ten milliseconds longer than itself.
-    fn bind_patiently(&self, now: Instant, wanted: Wanted<'_>) -> Result<Bound, BindError> {
-        loop {
-            match self.shared.pools.bind(now, wanted) {
-                Err(BindError::PortBusy { .. }) if self.started.elapsed() < AFTER_A_CRASH => {
-                    thread::sleep(Duration::from_millis(2));
-                }
-                result => return result,
-            }
-        }
-    }
-
-    fn attach(
-        &mut self,
-        now: Instant,
-        (lease, socket): (Lease, std::os::fd::OwnedFd),
-    ) -> Result<SocketId, ErrorCode> {
-        let SocketIndex(index) = self.io.attach(socket).map_err(|error| {
-            self.shared.pools.release(now, lease);
-            self.shared.incident(&format!("attaching a socket: {error}"))
-        })?;
-        if self.leases.len() <= index as usize {
-            self.leases.resize(index as usize + 1, None);
-        }
-        self.leases[index as usize] = Some(lease);
-        Ok(SocketId(index))
-    }
-
-    fn close_all(&mut self, now: Instant, sockets: impl IntoIterator<Item = SocketId>) {
-        for SocketId(index) in sockets {
-            self.io.detach(SocketIndex(index));
-            if let Some(lease) = self.leases.get_mut(index as usize).and_then(Option::take) {
-                self.shared.pools.release(now, lease);
-            }
-        }
     }
 
     fn change_tos(&mut self, session: &SessionId, tos: u8, new: &[BoundSockets]) {
         for socket in self.engine.sockets(session) {
             let is_new = new.iter().any(|bound| bound.rtp == socket || bound.rtcp == Some(socket));
-            if !is_new && let Err(error) = self.io.set_tos(SocketIndex(socket.0), tos) {
+            if !is_new && let Err(error) = self.sockets.set_tos(&mut self.io, socket, tos) {
                 tracing::warn!(%error, call = session.0, "cannot change the type of service");
             }
         }
@@ -291,23 +198,6 @@ impl<I: PacketIo> Shard<I> {
         counters.send_failures += io.send_failures;
         counters.dropped_packets += io.truncated;
         counters
-    }
-
-    fn refusal(&self, error: BindError, local: &LocalPlan) -> ErrorCode {
-        match error {
-            BindError::NoSuchInterface(name) => ErrorCode::NoSuchInterface { name },
-            BindError::AddressNotLocal(address) => ErrorCode::AddressNotLocal { address },
-            BindError::PortBusy { address, port } => ErrorCode::PortBusy { address, port },
-            BindError::PortRangeFull { address, in_use } => {
-                ErrorCode::PortRangeFull { interface: local.interface.clone(), address, in_use }
-            }
-            BindError::NotOfInterface { .. } => ErrorCode::BadPlan {
-                path: format!("locals[{}].address", local.id.0),
-                reason: error.to_string(),
-            },
-            BindError::OutOfSockets(error) => ErrorCode::OutOfSockets { reason: error.to_string() },
-            BindError::Socket(_) => self.shared.incident(&error.to_string()),
-        }
     }
 }
 
@@ -352,6 +242,3 @@ impl<I: PacketIo> engine::Outbox for TimerOutbox<'_, I> {
         self.0.send(SocketIndex(socket.0), to, payload);
     }
 }
-
-/// How long after our start ports may still be held by the process before us.
-const AFTER_A_CRASH: Duration = Duration::from_millis(500);

@@ -2,6 +2,7 @@
 //!
 //! All unsafe code of the data plane lives in this crate.
 
+pub mod kept;
 pub mod mmsg;
 pub mod pools;
 pub mod ports;

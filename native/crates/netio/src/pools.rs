@@ -40,7 +40,7 @@ pub struct Wanted<'a> {
 /// The right to one port; goes back with [`PortPools::release`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lease {
-    pool: u32,
+    pub pool: u32,
     pub port: u16,
 }
 
@@ -143,6 +143,27 @@ impl PortPools {
         if let Some(pool) = self.lock().get_mut(lease.pool as usize) {
             pool.ports.release(now, lease.port);
         }
+    }
+
+    /// Gives back an even port and the one after it while their sockets stay open; `false` where ports are scarce.
+    pub fn keep(&self, lease: Lease) -> bool {
+        self.lock().get_mut(lease.pool as usize).is_some_and(|pool| pool.ports.keep(lease.port))
+    }
+
+    /// Takes a kept pair again; `false` if the configuration does not offer it any more.
+    pub fn take_kept(&self, lease: Lease) -> bool {
+        self.lock().get_mut(lease.pool as usize).is_some_and(|pool| pool.ports.take_kept(lease.port))
+    }
+
+    /// The pool of a local, and how long its ports rest.
+    pub fn pool_of(&self, wanted: Wanted<'_>) -> Result<(u32, Duration), BindError> {
+        let pool = self.find(wanted)?;
+        Ok((pool, self.lock()[pool as usize].ports.rest()))
+    }
+
+    /// What to draw the order of ports from.
+    pub fn seed(&self) -> [u64; 2] {
+        self.seed
     }
 
     pub fn status(&self, now: Instant) -> Vec<PoolStatus> {

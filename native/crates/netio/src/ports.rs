@@ -105,9 +105,35 @@ impl PortPool {
     pub fn release(&mut self, now: Instant, port: u16) {
         if self.outside.remove(&port) {
             self.counts.used -= 1;
-        } else if self.state(port) == Some(State::Used) {
+        } else if matches!(self.state(port), Some(State::Used | State::Kept)) {
             self.lay_down(now, port, State::Resting);
         }
+    }
+
+    /// Gives back an even port and its successor whose sockets stay open while they rest: only
+    /// [`take_kept`](Self::take_kept) takes them again. `false`, and nothing happens, where ports are scarce.
+    pub fn keep(&mut self, even: u16) -> bool {
+        let are_scarce = 2 * self.counts.free < self.slots.len() as u32;
+        if are_scarce || [even, even + 1].iter().any(|port| self.state(*port) != Some(State::Used)) {
+            return false;
+        }
+        self.enter(even, State::Kept);
+        self.enter(even + 1, State::Kept);
+        true
+    }
+
+    /// Takes a kept pair; `false` if the range does not offer it any more.
+    pub fn take_kept(&mut self, even: u16) -> bool {
+        if [even, even + 1].iter().any(|port| self.state(*port) != Some(State::Kept)) {
+            return false;
+        }
+        self.enter(even, State::Used);
+        self.enter(even + 1, State::Used);
+        true
+    }
+
+    pub fn rest(&self) -> Duration {
+        self.range.rest
     }
 
     /// Gives back ports that turned out to be taken by another program; they are not tried again for a while.
@@ -167,7 +193,7 @@ impl PortPool {
                     self.free(port ^ 1);
                 }
             }
-            Some(State::Resting | State::Busy | State::Used) => self.enter(port, State::Used),
+            Some(State::Resting | State::Kept | State::Busy | State::Used) => self.enter(port, State::Used),
         }
     }
 
@@ -177,7 +203,9 @@ impl PortPool {
         let entry = Resting { since: now, waiting: Waiting { port, stamp } };
         match state {
             State::Busy => self.busy.push_back(entry),
-            State::Resting | State::Free | State::Used | State::Excluded => self.resting.push_back(entry),
+            State::Resting | State::Kept | State::Free | State::Used | State::Excluded => {
+                self.resting.push_back(entry);
+            }
         }
     }
 
@@ -311,6 +339,8 @@ enum State {
     Free,
     Used,
     Resting,
+    /// Resting with its socket open.
+    Kept,
     Busy,
     Excluded,
 }
@@ -339,7 +369,7 @@ impl PortCounts {
         match state {
             State::Free => Some(&mut self.free),
             State::Used => Some(&mut self.used),
-            State::Resting | State::Busy => Some(&mut self.resting),
+            State::Resting | State::Kept | State::Busy => Some(&mut self.resting),
             State::Excluded => None,
         }
     }
@@ -361,13 +391,13 @@ fn pop_rested(queue: &mut VecDeque<Resting>, now: Instant, rest: Duration) -> Op
 }
 
 /// Numbers that cannot be told in advance without the seed (SipHash in counter mode).
-struct PortRandom {
+pub struct PortRandom {
     seed: [u64; 2],
     counter: u64,
 }
 
 impl PortRandom {
-    fn new(seed: [u64; 2]) -> Self {
+    pub fn new(seed: [u64; 2]) -> Self {
         Self { seed, counter: 0 }
     }
 
@@ -388,12 +418,16 @@ impl PortRandom {
 
     /// Removes one of those that have waited longest.
     fn draw(&mut self, queue: &mut VecDeque<Waiting>) -> Option<Waiting> {
-        let window = (queue.len() / 4).max(queue.len().min(16));
-        if window > 1 {
-            let chosen = self.below(window);
+        if queue.len() > 1 {
+            let chosen = self.among_the_first(queue.len());
             queue.swap(0, chosen);
         }
         queue.pop_front()
+    }
+
+    /// The place of one of those that have waited longest, among so many in the order in which they came.
+    pub fn among_the_first(&mut self, waiting: usize) -> usize {
+        self.below((waiting / 4).max(waiting.min(16)))
     }
 }
 

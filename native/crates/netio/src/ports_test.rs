@@ -211,3 +211,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_kept_pair_is_given_out_to_nobody_else() {
+    let now = Instant::now();
+    let mut pool = pool(3000..=3019);
+    let kept = pool.reserve(now, Span::Pair).unwrap();
+    assert!(pool.keep(kept));
+    assert_eq!(pool.counts(now), PortCounts { used: 0, resting: 2, free: 18 });
+    let later = now + 10 * REST;
+    let given: Vec<_> = std::iter::from_fn(|| pool.reserve(later, Span::Single)).collect();
+    assert!(given.len() == 18 && given.iter().all(|port| port & !1 != kept), "{given:?}");
+    assert!(pool.take_kept(kept) && !pool.take_kept(kept));
+    assert_eq!(pool.counts(later), PortCounts { used: 20, resting: 0, free: 0 });
+}
+
+#[test]
+fn a_kept_pair_that_is_closed_rests_like_any_other() {
+    let now = Instant::now();
+    let mut pool = pool(3000..=3001);
+    assert_eq!(pool.reserve(now, Span::Pair), Some(3000));
+    pool.release(now, 3000);
+    assert!(!pool.keep(3000), "only what is used can be kept");
+    pool.release(now, 3001);
+    assert_eq!(pool.reserve(now + REST, Span::Pair), Some(3000));
+}
+
+#[test]
+fn nothing_is_kept_where_ports_are_scarce() {
+    let now = Instant::now();
+    let mut pool = pool(3000..=3007);
+    let ports: Vec<_> = std::iter::from_fn(|| pool.reserve(now, Span::Pair)).collect();
+    assert!(!pool.keep(ports[0]));
+    for port in &ports[1..3] {
+        pool.release(now, *port);
+        pool.release(now, port + 1);
+    }
+    assert!(!pool.keep(ports[0]), "what rests cannot be had");
+    pool.counts(now + REST);
+    assert!(pool.keep(ports[0]));
+    pool.release(now + REST, ports[0]);
+    pool.release(now + REST, ports[0] + 1);
+    pool.counts(now + 2 * REST);
+    assert_eq!(pool.counts(now + 2 * REST), PortCounts { used: 2, resting: 0, free: 6 });
+}
+
+#[test]
+fn a_kept_pair_outside_of_a_new_range_is_not_taken_again() {
+    let now = Instant::now();
+    let mut pool = pool(3000..=3019);
+    let kept = pool.reserve(now, Span::Pair).unwrap();
+    assert!(pool.keep(kept));
+    pool.reconfigure(PortRange { ports: 4000..=4019, excluded: vec![], rest: REST });
+    assert!(!pool.take_kept(kept));
+    pool.release(now, kept);
+    assert_eq!(pool.counts(now), PortCounts { used: 0, resting: 0, free: 20 });
+}
