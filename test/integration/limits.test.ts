@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { readdirSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { at, LoopbackCall, sdpOf } from '../support/loopback-call.js';
 import { mediaAddress } from '../support/rtp-peer.js';
@@ -48,6 +49,22 @@ test('a released port rests before it is given out again', async () => {
   await expect
     .poll(async () => (await tandem.ng.command(offer('third'))).result, { timeout: 3_000, interval: 100 })
     .toBe('ok');
+});
+
+test('ports that come again carry the media of their new call, and nothing of the one before', async () => {
+  const tandem = await Tandem.start({ settings: ['portMin=30000', 'portMax=30031', 'portRestSeconds=0'] });
+  const seen: number[] = [];
+  for (let number = 0; number < 24; number += 1) {
+    const call = await LoopbackCall.setUp(tandem.ng, `call-${number}`);
+    seen.push(mediaAddress(call.offered).port, mediaAddress(call.answered).port);
+    await call.talks();
+    await call.delete();
+    // Late media of the ended call: whoever gets the port next must not hear it.
+    call.caller.send(3);
+  }
+  expect(new Set(seen).size).toBeLessThan(seen.length);
+  const descriptors = readdirSync(`/proc/${tandem.dataPlane.pid}/fd`).length;
+  expect(descriptors).toBeLessThan(100);
 });
 
 test('a port somebody else holds is passed over', async () => {
