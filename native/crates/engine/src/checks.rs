@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Checks {
     due: BinaryHeap<Reverse<(Moment, u32)>>,
+    /// Sessions in which a peer is elsewhere than before, or nowhere.
+    moved: Vec<u32>,
 }
 
 impl Checks {
@@ -58,12 +60,19 @@ impl Checks {
             for at in 0..session.streams.len() {
                 let Some(ice) = &mut session.streams[at].ice else { continue };
                 ice.drive(now, &mut |base, to, bytes| sent.post(out, base, to, bytes));
-                conclude(key, session, at, now, desk, events);
+                if conclude(key, session, at, now, desk, events) {
+                    self.moved.push(key);
+                }
             }
             let due = next_due(session);
             self.schedule(key, session, due);
         }
         sent
+    }
+
+    /// Takes one of the sessions in which a peer has moved.
+    pub fn pop_moved(&mut self) -> Option<u32> {
+        self.moved.pop()
     }
 
     fn pop_due(&mut self, now: Moment) -> Option<u32> {
@@ -92,7 +101,9 @@ impl Passage<'_> {
             return DROPPED;
         }
         stream.half_mut(port).failures().checks += 1;
-        conclude(self.key, self.session, self.stream, now, self.desk, self.events);
+        if conclude(self.key, self.session, self.stream, now, self.desk, self.events) {
+            self.checks.moved.push(self.key);
+        }
         let due = next_due(self.session);
         self.checks.schedule(self.key, self.session, due);
         Fate { sent_packets: sent.packets, sent_bytes: sent.bytes, dropped: false }
@@ -125,7 +136,7 @@ impl Sent {
     }
 }
 
-/// Does what has come of checks: media moves, a handshake may begin, a new state is reported.
+/// Does what has come of checks: media moves, a handshake may begin, a new state is reported. True if media has moved.
 fn conclude(
     key: u32,
     session: &mut Session,
@@ -133,12 +144,13 @@ fn conclude(
     now: Moment,
     desk: &mut Desk,
     events: &mut VecDeque<Event>,
-) {
-    if session.streams[at].aim(now) && session.speaks_dtls() {
+) -> bool {
+    let moved = session.streams[at].aim(now);
+    if moved && session.speaks_dtls() {
         desk.schedule(key, session, Some(now));
     }
     let stream = &mut session.streams[at];
-    let (id, Some(ice)) = (stream.id, &mut stream.ice) else { return };
+    let (id, Some(ice)) = (stream.id, &mut stream.ice) else { return moved };
     for Held { port, from, bytes } in ice.release() {
         desk.post(Letter { session: key, id: session.id.clone(), stream: id, port, from, at: now, bytes });
     }
@@ -151,6 +163,7 @@ fn conclude(
             state,
         });
     }
+    moved
 }
 
 fn next_due(session: &Session) -> Option<Moment> {

@@ -140,6 +140,11 @@ impl StreamIce {
         Some(Moment::at(due))
     }
 
+    /// Media has a way that was checked, and whose peer consents.
+    pub fn has_pair(&self) -> bool {
+        self.target(Component::Rtp).is_some()
+    }
+
     /// Forgets the generation before, some time after it has become superfluous.
     pub fn tidy(&mut self, now: Moment) {
         let is_superseded = self.agents.is_nominated();

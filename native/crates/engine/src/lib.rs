@@ -228,6 +228,7 @@ impl Engine {
         self.counters.sent_packets += fate.sent_packets;
         self.counters.sent_bytes += fate.sent_bytes;
         self.counters.dropped_packets += u64::from(fate.dropped);
+        self.follow_checks(now);
         if self.offloading.is_some() {
             self.follow_up(now, owner, arrival.socket);
         }
@@ -239,6 +240,7 @@ impl Engine {
         let sent = self.checks.work(&mut self.sessions, now, &mut self.desk, &mut self.events, out);
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;
+        self.follow_checks(now);
         if let (Some(certificate), true) =
             (&self.certificate, self.desk.next_due().is_some_and(|due| due <= now))
         {

@@ -288,6 +288,7 @@ impl Stream {
         let is_left = |source: SocketAddr| left.iter().find(|left| left.source == source);
         if let Some(source) = self.rtp.latch.signalled().filter(|at| is_left(*at).is_some())
             && self.rtp.latch.confirmed().is_none()
+            && self.ice.is_none()
         {
             self.rtp.latch.resume(now, source, &self.learning);
         }

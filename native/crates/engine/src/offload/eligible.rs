@@ -22,9 +22,9 @@ impl Session {
             return Err(UserspaceReason::Altered);
         }
         let local = stream.locals.iter().find(|known| known.id == local).ok_or(UserspaceReason::Unrouted)?;
-        let to = sink.rtp.latch.destination().filter(|_| stream.receive).ok_or(UserspaceReason::Held)?;
-        let leaves = sink.locals.iter().find(|local| local.address.is_ipv4() == to.is_ipv4());
-        let from = leaves.ok_or(UserspaceReason::Held)?;
+        let (socket, to) =
+            sink.leaves(Component::Rtp).filter(|_| stream.receive).ok_or(UserspaceReason::Held)?;
+        let from = sink.locals.iter().find(|local| local.rtp == socket).ok_or(UserspaceReason::Held)?;
         let source = stream.rtp.latch.confirmed().ok_or(UserspaceReason::Learning)?;
         let moving = stream.is_pending_at(source, Component::Rtp);
         let waiting = sink.learning.wait && sink.rtp.latch.confirmed().is_none();
@@ -56,7 +56,8 @@ fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), Use
     if stream.secure.is_some() || sink.secure.is_some() {
         return Err(UserspaceReason::Protected);
     }
-    if stream.ice.is_some() || sink.ice.is_some() {
+    // Who the peer is and where it wants its packets, its agent says; checks come up from the kernel.
+    if [stream, sink].iter().any(|each| each.ice.as_ref().is_some_and(|ice| !ice.has_pair())) {
         return Err(UserspaceReason::Ice);
     }
     if stream.bundle.is_some() || sink.bundle.is_some() {

@@ -158,6 +158,22 @@ impl Engine {
         desk.relayed.count_into(&mut self.counters);
     }
 
+    /// Where checks have moved a peer, rules end before its next packet, and may begin with it.
+    #[inline]
+    pub(crate) fn follow_checks(&mut self, now: Moment) {
+        while let Some(key) = self.checks.pop_moved() {
+            let (Some(offloading), Some(session)) =
+                (&mut self.offloading, self.sessions.get_mut(key as usize))
+            else {
+                continue;
+            };
+            let mut desk = offloading.desk(self.time, now);
+            desk.drop_untrue(session);
+            desk.relayed.count_into(&mut self.counters);
+            open_paths(session, true);
+        }
+    }
+
     pub(crate) fn withdraw_session(&mut self, now: Moment, key: usize) {
         if let (Some(offloading), Some(session)) = (&mut self.offloading, self.sessions.get_mut(key)) {
             let mut desk = offloading.desk(self.time, now);
