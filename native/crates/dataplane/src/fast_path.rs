@@ -25,7 +25,7 @@ use protocol::{
     UserspaceCount,
 };
 
-pub use instance::{Instance, clear_dead, instances};
+pub use instance::{Instance, clear_dead};
 pub use kernel::Kernel;
 pub use relay::Relay;
 
@@ -254,7 +254,7 @@ impl Wanted {
                 for InterfaceReport { device, mode, reason } in &reports {
                     tracing::info!(device, %mode, reason, "fast path");
                 }
-                (Ok(Kernel::new(fast_path, instance)), reports)
+                (Ok(Kernel::new(fast_path, instance.live(&self.pin_directory))), reports)
             }
             Err(OpenError::NoInterface(reports)) => {
                 (Err(OpenError::NoInterface(reports.clone()).to_string()), reports)

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use dataplane::fast_path::{clear_dead, instances};
+use dataplane::fast_path::clear_dead;
 use dataplane::options::{LogFormat, LogOptions};
 
 /// Looks after what data planes leave in the kernel.
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     let Options { command: Command::Clean { pin_directory } } = Options::parse();
     LogOptions { log_level: tracing::Level::INFO, log_format: LogFormat::Text }.start();
     clear_dead(&pin_directory, None);
-    match instances(&pin_directory).len() {
+    match fastpath::find(&pin_directory).len() {
         0 => {
             // Anything else in it is not ours.
             let _ = std::fs::remove_dir(&pin_directory);

@@ -23,6 +23,6 @@ mod program_test;
 
 pub use benchmark::{Timing, time_program};
 pub use fast_path::{FastPath, Options};
-pub use pins::{Cleaned, clean};
+pub use pins::{Cleaned, clean, find};
 pub use report::{DeviceCounters, InstallError, InterfaceReport, Mode, OpenError};
 pub use rule::{MOST_PAYLOADS, Payload, Progress, Rewrite, Rule, RuleIndex, RuleStats};

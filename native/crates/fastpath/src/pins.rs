@@ -51,10 +51,41 @@ pub fn clean(pin_dir: &Path) -> io::Result<Cleaned> {
         cleaned.rules += count_rules(&directory);
         remove(&directory)?;
     }
-    match fs::remove_dir(pin_dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(cleaned),
+    match fs::remove_dir(pin_dir).map_err(|error| error.kind()) {
+        // Others have their directories in it.
+        Ok(()) | Err(io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(cleaned),
+        Err(kind) => Err(kind.into()),
     }
+}
+
+/// Every directory on the bpffs of this one that has layouts in it, in whatever configuration they were put there.
+pub fn find(pin_dir: &Path) -> Vec<PathBuf> {
+    let root = pin_dir.ancestors().filter(|path| path.exists()).take_while(|path| is_on_bpffs(path)).last();
+    let mut found = Vec::new();
+    if let Some(root) = root {
+        search(root, SEARCH_DEPTH, &mut found);
+    }
+    found
+}
+
+fn search(directory: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let directories = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let paths: Vec<PathBuf> = directories.map(|entry| entry.path()).collect();
+    if paths.iter().any(|path| is_layout(path)) {
+        found.push(directory.to_owned());
+    }
+    if depth > 0 {
+        paths.iter().filter(|path| !is_layout(path)).for_each(|path| search(path, depth - 1, found));
+    }
+}
+
+/// Ours, not somebody else's directory of that name.
+fn is_layout(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.as_bytes().starts_with(LAYOUT_PREFIX.as_bytes())
+        && path.join("rules").exists()
+        && path.join("hops").exists()
 }
 
 /// The links pinned in a layout's directory.
@@ -142,4 +173,6 @@ fn mount(at: &Path, wanted: &Path) -> Result<(), String> {
 }
 
 const BPFFS: &str = "/sys/fs/bpf";
+/// Directories between the bpffs and a pin directory at most.
+const SEARCH_DEPTH: usize = 6;
 const LAYOUT_PREFIX: &str = "layout_";

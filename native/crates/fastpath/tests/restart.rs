@@ -6,7 +6,7 @@ mod support;
 
 use std::{net::UdpSocket, path::Path};
 
-use fastpath::{FastPath, Mode, OpenError, Progress, clean};
+use fastpath::{FastPath, Mode, OpenError, Progress, clean, find};
 use support::{Network, SSRC, eastwards, options, rtp};
 
 const PINS: &str = "/sys/fs/bpf/tandem";
@@ -86,6 +86,31 @@ fn a_dead_configuration_is_cleaned_away() {
         assert_eq!((cleaned.devices, cleaned.rules), (vec!["east".to_owned(), "west".to_owned()], 1));
         assert!(!attached());
         assert_eq!(clean(Path::new(PINS)).unwrap().rules, 0);
+    });
+}
+
+#[test]
+fn what_any_configuration_has_left_on_the_bpffs_is_found() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let places = [PINS, "/sys/fs/bpf/tandem/0123456789abcdef", "/sys/fs/bpf/once/upon/a/time"];
+        std::fs::create_dir_all("/sys/fs/bpf/somebody/layout_elses").unwrap();
+        for place in places {
+            // Those before keep the interfaces, so this one is attached by tc or not at all.
+            let _ = FastPath::open(&options(Some(place.into())));
+        }
+        let mut found = find(Path::new("/sys/fs/bpf/yet/another"));
+        found.sort();
+        let mut expected = places.map(Path::new);
+        expected.sort();
+        assert_eq!(found, expected);
+        for place in found {
+            clean(&place).unwrap();
+        }
+        assert!(find(Path::new(PINS)).is_empty());
+        assert!(Path::new("/sys/fs/bpf/somebody/layout_elses").exists());
+        assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
     });
 }
 

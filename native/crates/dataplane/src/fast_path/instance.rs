@@ -1,12 +1,14 @@
 //! Several data planes on one host keep apart what they leave in the kernel, each below a folder of its own.
 
 use std::{
-    fs,
+    fs::File,
     hash::{DefaultHasher, Hash, Hasher},
     os::linux::net::SocketAddrExt,
     os::unix::net::{SocketAddr, UnixListener},
     path::{Path, PathBuf},
 };
+
+use rustix::fs::{FlockOperation, flock};
 
 use super::clear_pinned;
 
@@ -14,9 +16,15 @@ use super::clear_pinned;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance(String);
 
-/// Tells others that an instance is alive, for as long as it is.
+/// Tells others that an instance is alive, for as long as it is: those of this network by a socket, those that share the
+/// BPF file system by a lock.
 #[derive(Debug)]
-pub struct Alive(#[expect(dead_code, reason = "closed by the kernel when the process ends")] UnixListener);
+#[expect(dead_code, reason = "closed by the kernel when the process ends")]
+pub struct Alive {
+    socket: UnixListener,
+    /// `None` where nothing can be pinned.
+    folder: Option<File>,
+}
 
 impl Instance {
     pub fn of(socket: &Path) -> Self {
@@ -30,30 +38,42 @@ impl Instance {
     }
 
     /// `None` if the instance is alive already.
-    pub fn live(&self) -> Option<Alive> {
+    pub fn live(&self, folder: &Path) -> Option<Alive> {
         let address = SocketAddr::from_abstract_name(format!("tandem-fast-path-{}", self.0)).ok()?;
-        UnixListener::bind_addr(&address).ok().map(Alive)
-    }
-}
-
-/// Removes what data planes that do not live any more have left.
-pub fn clear_dead(pin_directory: &Path, ours: Option<&Instance>) {
-    for instance in instances(pin_directory).into_iter().filter(|instance| Some(instance) != ours) {
-        if instance.live().is_some() {
-            clear_pinned(&instance.folder(pin_directory));
+        let socket = UnixListener::bind_addr(&address).ok()?;
+        match File::open(folder) {
+            Ok(folder) => lock(folder).map(|folder| Alive { socket, folder: Some(folder) }),
+            Err(_) => Some(Alive { socket, folder: None }),
         }
     }
+
+    /// Whose folder this is. `None`: of a version that had none.
+    fn owning(folder: &Path) -> Option<Self> {
+        let name = folder.file_name()?.to_str()?;
+        let is_instance = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_instance.then(|| Instance(name.to_owned()))
+    }
 }
 
-/// Every instance that has left something, dead or alive.
-pub fn instances(pin_directory: &Path) -> Vec<Instance> {
-    let entries = fs::read_dir(pin_directory).into_iter().flatten().flatten();
-    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    names.filter(|name| is_instance(name)).map(Instance).collect()
+fn lock(folder: File) -> Option<File> {
+    flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok().then_some(folder)
 }
 
-fn is_instance(name: &str) -> bool {
-    name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Removes what data planes that do not live any more have left, wherever on this BPF file system: below this directory,
+/// below the one of another configuration, or where versions before put it. `ours` is who asks.
+pub fn clear_dead(pin_directory: &Path, ours: Option<&Instance>) {
+    let in_use = ours.map(|ours| ours.folder(pin_directory));
+    for folder in fastpath::find(pin_directory).into_iter().filter(|folder| Some(folder) != in_use.as_ref()) {
+        let is_dead = match Instance::owning(&folder) {
+            // We live, but not there any more.
+            Some(instance) if Some(&instance) == ours => File::open(&folder).ok().and_then(lock).is_some(),
+            Some(instance) => instance.live(&folder).is_some(),
+            None => true,
+        };
+        if is_dead {
+            clear_pinned(&folder);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -65,15 +85,27 @@ mod tests {
         let name = |path: &str| Instance::of(Path::new(path));
         assert_eq!(name("/run/tandem/dataplane.sock"), name("/run/tandem/dataplane.sock"));
         assert_ne!(name("/run/tandem/dataplane.sock"), name("/run/other/dataplane.sock"));
-        assert!(is_instance(&name("/run/tandem/dataplane.sock").0));
+        let folder = name("/run/tandem/dataplane.sock").folder(Path::new("/sys/fs/bpf/tandem"));
+        assert_eq!(Instance::owning(&folder), Some(name("/run/tandem/dataplane.sock")));
+        assert_eq!(Instance::owning(Path::new("/sys/fs/bpf/tandem")), None);
     }
 
     #[test]
     fn an_instance_that_lives_is_not_taken_for_dead() {
         let instance = Instance::of(Path::new("/nowhere/lives.sock"));
-        let alive = instance.live();
-        assert!(alive.is_some() && instance.live().is_none());
+        let folder = std::env::temp_dir();
+        let alive = instance.live(&folder);
+        assert!(alive.is_some() && instance.live(&folder).is_none());
         drop(alive);
-        assert!(instance.live().is_some());
+        assert!(instance.live(&folder).is_some());
+    }
+
+    #[test]
+    fn a_folder_that_is_in_use_in_another_network_is_not_taken_for_dead() {
+        let folder = std::env::temp_dir().join(format!("tandem-instance-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let elsewhere = Instance::of(Path::new("/nowhere/one.sock")).live(&folder);
+        assert!(elsewhere.is_some() && Instance::of(Path::new("/nowhere/two.sock")).live(&folder).is_none());
+        std::fs::remove_dir(&folder).unwrap();
     }
 }

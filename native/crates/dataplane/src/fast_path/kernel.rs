@@ -8,11 +8,7 @@ use std::{
 
 use fastpath::{DeviceCounters, FastPath, InstallError, Progress, Rule, RuleIndex, RuleStats};
 
-use super::{
-    instance::{Alive, Instance},
-    lock,
-    refusals::Refusals,
-};
+use super::{instance::Alive, lock, refusals::Refusals};
 
 #[derive(Debug)]
 pub struct Kernel {
@@ -28,7 +24,7 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    pub fn new(fast_path: FastPath, instance: &Instance) -> Self {
+    pub fn new(fast_path: FastPath, alive: Option<Alive>) -> Self {
         let left_behind = fast_path.adopt();
         if !left_behind.is_empty() {
             tracing::info!(rules = left_behind.len(), "the kernel has been relaying for a process before us");
@@ -39,7 +35,7 @@ impl Kernel {
             broken: Mutex::default(),
             refusals: Refusals::default(),
             opened: Instant::now(),
-            _alive: instance.live(),
+            _alive: alive,
         }
     }
 
