@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest';
 import {
@@ -224,6 +224,12 @@ describePeers(['tcpdump', 'ethtool'], 'a data plane that does not come back', ()
     await site.proxy.running.stop('SIGKILL');
     const fromAlice = await speak(site.alice, call.alice, 20);
     await expectWhole(site.bob, call.bob.port, fromAlice, SETTLING + 20);
+    // As if the configuration had named another directory since.
+    const another = join(site.pinDirectory, '../another');
+    execFileSync(command, ['clean', another], { stdio: 'ignore' });
+    expect(readdirSync(site.pinDirectory)).toEqual([]);
+    const unheard = await speak(site.bob, call.bob, 5);
+    expect(await heard(site.alice, call.alice.port, unheard)).toMatchObject({ packets: SETTLING });
     execFileSync(command, ['clean', site.pinDirectory], { stdio: 'ignore' });
     expect(existsSync(site.pinDirectory)).toBe(false);
   });

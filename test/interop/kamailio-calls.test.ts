@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import { isRtp, startCapture } from '../support/capture.js';
+import { type Capture, isRtp, startCapture, startCaptureAtEnds } from '../support/capture.js';
 import {
   countedPackets,
   expectProxied,
@@ -27,7 +27,23 @@ import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 const EXPEDITED = 184;
 
 describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
+  callsThroughKamailio('process');
+});
+
+if (proxyUnderTest() === 'tandem') {
+  describePeers(
+    ['kamailio', 'sipp', 'tcpdump', 'ethtool'],
+    'calls through Kamailio, relayed in the kernel',
+    () => {
+      callsThroughKamailio('kernel');
+    },
+  );
+}
+
+/** The same scenarios with the same outcome, whichever of the two relays. */
+function callsThroughKamailio(relay: 'process' | 'kernel'): void {
   let site: Site;
+  let relayedBefore = 0;
   beforeAll(async () => {
     site = await createSite({
       proxy: proxyUnderTest(),
@@ -35,14 +51,24 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
         { name: 'net', bind: '10.77.1.1' },
         { name: 'net', bind: 'fd77:2::1' },
       ],
+      fastPath: relay === 'kernel',
       tandem: { tos: EXPEDITED },
     });
   });
-  afterEach((test) => tidyUp(site, test));
+  afterEach(async (test) => {
+    await tidyUp(site, test);
+    if (relay === 'process') return;
+    const relayed = await site.relayedInKernel();
+    expect(relayed, 'packets relayed by the kernel').toBeGreaterThan(relayedBefore);
+    relayedBefore = relayed;
+  });
   afterAll(() => site?.[Symbol.asyncDispose]());
 
+  const capture = (of: Site): Promise<Capture> =>
+    relay === 'kernel' ? startCaptureAtEnds(of.network) : startCapture(of.network);
+
   it('media of a plain call goes through the proxy, both ways, packet for packet', async () => {
-    const capture = await startCapture(site.network);
+    const captured = await capture(site);
     const call = await startCall(site, { uac: 'uac-call.xml', uas: 'uas-call.xml' });
     const { alice, bob } = await call.ends('answered', 'invited');
     expectProxied(alice, bob);
@@ -51,12 +77,12 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     expect(await countedPackets(site, alice.note.callId)).toEqual({ rtp: 100, rtcp: 4, errors: 0 });
     await call.proceed();
     await call.over();
-    const packets = await capture.finish();
+    const packets = await captured.finish();
     for (const stream of streams) expectRelayed(packets, stream);
   });
 
   it('twenty calls at once lose nothing and mix nothing', async () => {
-    const capture = await startCapture(site.network);
+    const captured = await capture(site);
     const { pairs, hangUp } = await startCalls(site, 20);
     const ports = pairs.flatMap(({ alice, bob }) => [alice.note.remote.port, bob.note.remote.port]);
     expect(new Set(ports).size).toBe(40);
@@ -65,7 +91,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     );
     for (const { streams, alice, bob } of talks) await expectExchanged(streams, alice, bob);
     await hangUp();
-    const packets = await capture.finish();
+    const packets = await captured.finish();
     for (const stream of talks.flatMap(({ streams }) => streams)) expectRelayed(packets, stream);
   });
 
@@ -162,7 +188,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
   });
 
   it('a caller with IPv4 talks to a phone with IPv6', async () => {
-    const capture = await startCapture(site.network);
+    const captured = await capture(site);
     const call = await startCall(site, {
       uac: 'uac-call.xml',
       uas: 'uas-call.xml',
@@ -176,7 +202,7 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     await expectExchanged(streams, alice, bob);
     await call.proceed();
     await call.over();
-    const packets = await capture.finish();
+    const packets = await captured.finish();
     for (const stream of streams) expectRelayed(packets, stream);
     if (proxyUnderTest() === 'tandem') {
       const sent = packets.filter((packet) => isRtp(packet) && packet.way === 'out');
@@ -215,4 +241,4 @@ describePeers(['kamailio', 'sipp', 'tcpdump'], 'calls through Kamailio', () => {
     await call.proceed();
     await call.over();
   });
-});
+}

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Network } from './netns.js';
+import type { Namespace, Network } from './netns.js';
 import { until } from './netns-until.js';
 
 export type CapturedPacket = {
@@ -22,11 +22,30 @@ export type Capture = {
 let captures = 0;
 
 /** Captures everything on the links of the core; it sees packets that are forwarded as well as those that end there. */
-export async function startCapture(network: Network): Promise<Capture> {
+export function startCapture(network: Network): Promise<Capture> {
+  return captureAt(network, network.core);
+}
+
+/** The same seen from the other ends of the links, where what the core's kernel relays by itself is seen, too. */
+export async function startCaptureAtEnds(network: Network): Promise<Capture> {
+  const ends = await Promise.all(Object.values(network.parties).map((party) => captureAt(network, party)));
+  const turned = (packet: CapturedPacket): CapturedPacket => ({
+    ...packet,
+    way: packet.way === 'in' ? 'out' : 'in',
+  });
+  return {
+    async finish() {
+      const captured = await Promise.all(ends.map((end) => end.finish()));
+      return captured.flat().map(turned);
+    },
+  };
+}
+
+async function captureAt(network: Network, where: Namespace): Promise<Capture> {
   captures += 1;
   const file = join(network.directory, `capture-${captures}.pcap`);
   const log = join(network.directory, `capture-${captures}.log`);
-  const running = network.core.start(
+  const running = where.start(
     [
       'tcpdump',
       '-i',

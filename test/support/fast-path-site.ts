@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { type FastPathReport, mountBpf, readFastPath } from './fast-path.js';
 import { createNetwork, LINKS, type Network } from './netns.js';
 import { type Agent, compileAgent, startAgent, type Target } from './netns-agent.js';
 import { openPorts } from './netns-media.js';
@@ -30,14 +28,6 @@ export type FastPathSite = AsyncDisposable & {
   status(): Promise<FastPathReport>;
 };
 
-export type FastPathReport = {
-  readonly state: string;
-  readonly reason: string;
-  readonly devices: readonly { readonly device: string; readonly mode: string; readonly reason: string }[];
-  readonly streams: { readonly kernel: number };
-  readonly packets: { readonly kernel: number; readonly userspace: number };
-};
-
 /** A call and where each end sends to. */
 export type PlainCall = {
   readonly id: string;
@@ -46,19 +36,14 @@ export type PlainCall = {
 };
 
 const CONTROL: Target = { address: '127.0.0.1', port: 2223 };
-const HTTP: Target = { address: '127.0.0.1', port: 2225 };
+const HTTP_PORT = 2225;
 
 export async function createFastPathSite(
   settings: Readonly<Record<string, unknown>> = {},
 ): Promise<FastPathSite> {
   const network = await createNetwork();
-  const bpf = join(network.directory, 'bpf');
-  mkdirSync(bpf);
-  // `ip netns exec` has a /sys of its own, so the usual place is not to be had.
-  execFileSync('mount', ['-t', 'bpf', 'bpf', bpf]);
-  const unmount = (): void => void execFileSync('umount', ['--lazy', bpf]);
+  const { pinDirectory, unmount } = mountBpf(network);
   try {
-    const pinDirectory = join(bpf, 'tandem');
     const program = await compileAgent(network);
     const core = startAgent(network.core, program);
     const [alice, bob] = [network.parties.alice, network.parties.bob].map((party) =>
@@ -87,7 +72,7 @@ export async function createFastPathSite(
         ports: [20000, 29998],
         directory: network.directory,
         tandem: {
-          listen: { ng: ['127.0.0.1:2223'], http: ['127.0.0.1:2225'] },
+          listen: { ng: ['127.0.0.1:2223'], http: [`127.0.0.1:${HTTP_PORT}`] },
           fastPath: { mode: 'require', pinDirectory },
           tos: 184,
           ...settings,
@@ -112,11 +97,7 @@ export async function createFastPathSite(
         site.proxy = start();
         await ready(site.proxy);
       },
-      async status() {
-        const url = `http://${HTTP.address}:${HTTP.port}/fast-path`;
-        const script = `fetch(${JSON.stringify(url)}).then((r) => r.text()).then((t) => process.stdout.write(t))`;
-        return JSON.parse(await network.core.run([process.execPath, '-e', script])) as FastPathReport;
-      },
+      status: () => readFastPath(network.core, HTTP_PORT),
       async [Symbol.asyncDispose]() {
         await site.proxy.running.stop();
         await Promise.all([alice, bob, core].map((agent) => agent.stop()));

@@ -1,5 +1,6 @@
 import { compileAgent, startAgent, type Agent } from './netns-agent.js';
 import { startKamailio, type KamailioOptions } from './kamailio.js';
+import { mountBpf, readFastPath, takeFrames } from './fast-path.js';
 import { createNetwork, LINKS, type Network, type Party, type Running } from './netns.js';
 import { type ProxyInterface, type ProxyKind, startProxy, type RunningProxy } from './netns-proxy.js';
 import { until } from './netns-until.js';
@@ -11,6 +12,8 @@ export type SiteOptions = {
   readonly interfaces: readonly ProxyInterface[];
   readonly kamailio?: Partial<KamailioOptions>;
   readonly deleteDelaySeconds?: number;
+  /** Tandem relays in the kernel, and would not start if it could not. */
+  readonly fastPath?: boolean;
   /** Further keys of Tandem's configuration. */
   readonly tandem?: Readonly<Record<string, unknown>>;
 };
@@ -22,6 +25,8 @@ export type Site = AsyncDisposable & {
   readonly proxy: RunningProxy;
   readonly kamailio: Running;
   readonly ng: NgClient;
+  /** Packets that the kernel has relayed. */
+  relayedInKernel(): Promise<number>;
   call(caller: EndOptions, callee: EndOptions): { caller: Sipp; callee: Sipp };
   start(end: EndOptions): Sipp;
   /** Ends the scenarios and calls that a failed test left behind. */
@@ -45,6 +50,7 @@ export type EndOptions = {
 /** Ports outside the ephemeral range, so that no other socket of the core can sit on one. */
 export const PROXY_PORTS: readonly [number, number] = [20000, 22000];
 const CONTROL = { address: '127.0.0.1', port: 2223 };
+const HTTP_PORT = 2225;
 export const CALLER_PORT = 5070;
 const CALLEE_PORT = 5060;
 
@@ -63,13 +69,14 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     stack.defer(async () => {
       await Promise.all(Object.values(agents).map((agent) => agent.stop()));
     });
+    const fastPath = options.fastPath === true ? await fastPathSettings(network, stack) : {};
     const proxy = startProxy(options.proxy, network.core, {
       interfaces: options.interfaces,
       control: CONTROL,
       deleteDelaySeconds: options.deleteDelaySeconds ?? 1,
       ports: PROXY_PORTS,
       directory: network.directory,
-      ...(options.tandem !== undefined && { tandem: options.tandem }),
+      tandem: { ...fastPath, ...options.tandem },
     });
     stack.defer(() => proxy.running.stop());
     const ng = createNgClient((datagram) => agents.core.exchange(CONTROL, datagram, 2000));
@@ -101,6 +108,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       kamailio,
       ng,
       start,
+      relayedInKernel: async () => (await readFastPath(network.core, HTTP_PORT)).packets.kernel,
       reset: async () => {
         await reset();
         for (const callId of await calls()) {
@@ -123,6 +131,17 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     await stack.dispose();
     throw error;
   }
+}
+
+async function fastPathSettings(network: Network, stack: AsyncDisposableStackLike): Promise<object> {
+  const bpf = mountBpf(network);
+  stack.defer(async () => bpf.unmount());
+  await takeFrames(network);
+  const http = [`127.0.0.1:${HTTP_PORT}`];
+  return {
+    listen: { ng: [`${CONTROL.address}:${CONTROL.port}`], http },
+    fastPath: { mode: 'require', pinDirectory: bpf.pinDirectory },
+  };
 }
 
 /** For `afterEach`: tidies up, and shows what the proxy said if the test failed. */

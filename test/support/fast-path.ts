@@ -1,0 +1,46 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { LINKS, type Namespace, type Network, type Party } from './netns.js';
+
+/** A BPF file system of a network's own: `ip netns exec` has a /sys of its own, so the usual place is not to be had. */
+export type BpfFileSystem = { readonly path: string; readonly pinDirectory: string; unmount(): void };
+
+export type FastPathReport = {
+  readonly state: string;
+  readonly reason: string;
+  readonly devices: readonly FastPathDevice[];
+  readonly streams: { readonly kernel: number };
+  readonly packets: { readonly kernel: number; readonly userspace: number };
+};
+
+export type FastPathDevice = {
+  readonly device: string;
+  readonly mode: string;
+  readonly reason: string;
+  readonly forwarded: number;
+};
+
+export function mountBpf(network: Network): BpfFileSystem {
+  const path = join(network.directory, 'bpf');
+  mkdirSync(path);
+  execFileSync('mount', ['-t', 'bpf', 'bpf', path]);
+  return {
+    path,
+    pinDirectory: join(path, 'tandem'),
+    unmount: () => void execFileSync('umount', ['--lazy', path]),
+  };
+}
+
+/** Lets the parties' ends of their links take frames, so that the core's ends are run natively. */
+export async function takeFrames(network: Network): Promise<void> {
+  for (const party of Object.keys(LINKS) as Party[]) {
+    await network.parties[party].run(['ethtool', '-K', 'uplink', 'gro', 'on']);
+  }
+}
+
+export async function readFastPath(core: Namespace, port: number): Promise<FastPathReport> {
+  const url = `http://127.0.0.1:${port}/fast-path`;
+  const script = `fetch(${JSON.stringify(url)}).then((r) => r.text()).then((t) => process.stdout.write(t))`;
+  return JSON.parse(await core.run([process.execPath, '-e', script])) as FastPathReport;
+}
