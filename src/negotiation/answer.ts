@@ -33,7 +33,6 @@ import { answeredBy, type Body, familyInUse } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { agreedExtensions, withMasked } from './extensions.js';
 import { siteTowards } from './transport.js';
-import { withoutTornSequences } from './transport-wide.js';
 
 type Answering = {
   readonly answerer: Leg;
@@ -92,7 +91,7 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
   const isFinal = (flags.sipCode ?? 0) >= 200;
   return {
     kind: 'exchange',
-    slots: withoutTornSequences(slots, body.groups),
+    slots,
     parties: {
       ...parties,
       dialogue: { ...closed, answered: call.revision + 1, final: dialogue.final || isFinal },

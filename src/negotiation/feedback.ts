@@ -9,8 +9,6 @@ import type { MediaView } from '../sdp/media-view.js';
  */
 export type FeedbackRule =
   | { readonly kind: 'end to end' }
-  /** The same, save the feedback about sequence numbers that do not come through. */
-  | { readonly kind: 'without transport-cc' }
   | { readonly kind: 'offered' }
   /** What the offerer had offered is all it is told. */
   | { readonly kind: 'answered'; readonly offered: readonly FeedbackKind[] };
@@ -44,8 +42,6 @@ export function rtcpSaidBy({ payloads, other, rtcpBandwidthBps }: MediaView): st
 /** What follows the payload type in the `a=rtcp-fb` lines for the receiver. */
 export function feedbackTexts(texts: readonly string[], rule: FeedbackRule): readonly string[] {
   if (rule.kind === 'end to end') return texts;
-  if (rule.kind === 'without transport-cc')
-    return texts.filter((text) => feedbackKind(text) !== 'transportCc');
   const kept = texts.filter((text) => isForBoth(feedbackKind(text)));
   const has = (kind: FeedbackKind) => kept.some((text) => feedbackKind(text) === kind);
   // A party that knows one request for a key frame gets what the other one sends as that.
@@ -65,7 +61,7 @@ export function otherAttributes({ other }: MediaView, rule: FeedbackRule): reado
   const texts = values.filter(isWildcard).map((value) => value.slice(WILDCARD.length));
   const lines = feedbackTexts(texts, rule).map((text) => `${WILDCARD}${text}`);
   return values.flatMap((value, at) => {
-    if (value === REDUCED_SIZE && rule.kind !== 'without transport-cc') return [];
+    if (value === REDUCED_SIZE) return [];
     if (at === first) return lines;
     return isWildcard(value) ? [] : [value];
   });
@@ -73,17 +69,7 @@ export function otherAttributes({ other }: MediaView, rule: FeedbackRule): reado
 
 /** Transport-wide sequence numbers are of no use without the feedback about them. */
 export function isWithoutFeedback(uri: string, rule: FeedbackRule): boolean {
-  return rule.kind !== 'end to end' && isTransportWide(uri);
-}
-
-/** Feedback about transport-wide sequence numbers is of no use without them. */
-export function withoutExtension(rule: FeedbackRule): FeedbackRule {
-  return rule.kind === 'end to end' ? WITHOUT_TRANSPORT_CC : rule;
-}
-
-/** Either draft of the header extension. */
-export function isTransportWide(uri: string): boolean {
-  return uri.includes('transport-wide-cc');
+  return rule.kind !== 'end to end' && uri.includes('transport-wide-cc');
 }
 
 /** Feedback that a party without the profile for it can ask for and act upon. */
@@ -99,7 +85,6 @@ function isKeyFrameRequest(kind: FeedbackKind): boolean {
   return kind === 'pli' || kind === 'fir';
 }
 
-export const WITHOUT_TRANSPORT_CC: FeedbackRule = { kind: 'without transport-cc' };
 const END_TO_END: FeedbackRule = { kind: 'end to end' };
 const WILDCARD = 'rtcp-fb:* ';
 const REDUCED_SIZE = 'rtcp-rsize';

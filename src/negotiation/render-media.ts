@@ -1,18 +1,11 @@
 import type { MediaFlags } from '../command/flags.js';
 import { formatConnection } from '../sdp/address.js';
-import { type Extmap, formatExtmap, parseExtmap } from '../sdp/extmap.js';
+import { formatExtmap, parseExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
 import { isStrippedUri, MID_EXTENSION } from './extensions.js';
-import {
-  type FeedbackRule,
-  feedbackTexts,
-  isTransportWide,
-  isWithoutFeedback,
-  otherAttributes,
-  withoutExtension,
-} from './feedback.js';
+import { type FeedbackRule, feedbackTexts, isWithoutFeedback, otherAttributes } from './feedback.js';
 import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
 import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
@@ -45,12 +38,9 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
   if (view.label !== undefined) lines.push(`a=label:${view.label}`);
   if (slot.bundle?.isOnly) lines.push('a=bundle-only');
-  const extmaps = toldExtmaps(slot, flags);
-  const isNumbered = view.profile === undefined || extmaps.some(({ uri }) => isTransportWide(uri));
-  const feedback = isNumbered ? slot.feedback : withoutExtension(slot.feedback);
-  for (const payload of slot.payloads) pushPayload(lines, payload, feedback);
-  pushExtmaps(lines, slot, extmaps);
-  for (const value of otherAttributes(view, feedback)) {
+  for (const payload of slot.payloads) pushPayload(lines, payload, slot.feedback);
+  pushExtmaps(lines, slot, flags);
+  for (const value of otherAttributes(view, slot.feedback)) {
     if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
   }
   pushDirection(lines, view, flags);
@@ -97,14 +87,12 @@ function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule
   for (const text of feedbackTexts(rtcpFeedback, rule)) lines.push(`a=rtcp-fb:${payloadType} ${text}`);
 }
 
-function toldExtmaps({ view, feedback, hidesMid }: RelayedSlot, flags: MediaFlags): readonly Extmap[] {
-  return view.extmaps.filter(
+function pushExtmaps(lines: string[], slot: RelayedSlot, flags: MediaFlags): void {
+  const { view, feedback, addedExtensions, hidesMid } = slot;
+  const kept = view.extmaps.filter(
     ({ uri }) =>
       !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback) && !(hidesMid && uri === MID_EXTENSION),
   );
-}
-
-function pushExtmaps(lines: string[], { view, addedExtensions }: RelayedSlot, kept: readonly Extmap[]): void {
   // A capability of the party itself (RFC 8285 §6): rtpengine claims it for everybody who has extensions.
   if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))
     lines.push('a=extmap-allow-mixed');
