@@ -2,9 +2,10 @@ import { expect, test } from 'vitest';
 import { DtlsPeer } from '../support/dtls-peer.js';
 import { sdpOf } from '../support/loopback-call.js';
 import { mediaAddress, RtpPeer } from '../support/rtp-peer.js';
-import { freePort, Tandem } from '../support/tandem.js';
+import { freePort, loopbackAddress, Tandem } from '../support/tandem.js';
 
-const HOST = '127.0.0.1';
+/** Nobody else's, so that late packets to a port of another test cannot come here. */
+const HOST = loopbackAddress();
 const AUDIO = 0;
 const VIDEO = 31;
 
