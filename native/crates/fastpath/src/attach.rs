@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -70,7 +69,7 @@ impl Attacher {
     pub fn detach(&mut self) {
         for (_, held) in self.held.drain().map(|(_, held)| held) {
             if let Held::Pinned { path, .. } = held {
-                let _ = fs::remove_file(path);
+                let _ = pins::remove_link(&path);
             }
         }
     }
@@ -99,7 +98,7 @@ impl Attacher {
                     self.held.insert(interface, (mode, Held::Pinned { _link: link, path }));
                 }
                 None => {
-                    fs::remove_file(&path).map_err(|error| pin_error(&path, &error))?;
+                    pins::remove_link(&path).map_err(|error| pin_error(&path, &error))?;
                     // Unknown if it never was entered.
                     let _ = kernel.devices.remove(&interface);
                 }
@@ -169,17 +168,18 @@ impl Attacher {
         drivers: &mut Drivers,
         carrier: &Interface,
     ) -> Result<(), String> {
+        // Of a veth pair that is known beforehand, of a driver once a program is attached.
+        if carrier.kind == "veth" && !drivers.sends_frames(carrier) {
+            return Err("the other end of the veth pair takes no frames (ethtool -K PEER gro on)".to_owned());
+        }
         self.attach(kernel, carrier, Mode::Native)?;
         if drivers.sends_frames(carrier) {
             return Ok(());
         }
         if let Some((_, Held::Pinned { path, .. })) = self.held.remove(&carrier.index) {
-            let _ = fs::remove_file(path);
+            let _ = pins::remove_link(&path);
         }
-        Err(match carrier.kind.as_str() {
-            "veth" => "the other end of the veth pair takes no frames (ethtool -K PEER gro on)".to_owned(),
-            _ => "the driver does not send frames".to_owned(),
-        })
+        Err("the driver does not send frames".to_owned())
     }
 
     fn attach(&mut self, kernel: &mut Kernel, interface: &Interface, mode: Mode) -> Result<(), String> {

@@ -3,7 +3,10 @@
 use std::{
     ffi::CString,
     fs, io,
-    os::unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    os::{
+        fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
+        unix::{ffi::OsStrExt, fs::DirBuilderExt},
+    },
     path::{Path, PathBuf},
 };
 
@@ -108,6 +111,47 @@ pub fn link_path(directory: &Path, mode: Mode, interface: u32) -> PathBuf {
     directory.join(format!("{mode}_{interface}"))
 }
 
+/// Detaches a pinned link and removes its pin. Removing alone detaches only when the kernel gets round to it, and not
+/// while a process has the link open: until then the interface refuses the next program.
+pub fn remove_link(path: &Path) -> io::Result<()> {
+    // One that cannot be opened or detached any more leads nowhere.
+    if let Ok(link) = open_pin(path) {
+        let mut detach = LinkDetach { link: link.as_raw_fd() as u32 };
+        // SAFETY: the command takes these attributes.
+        let _ = unsafe { bpf(BPF_LINK_DETACH, &mut detach) };
+    }
+    fs::remove_file(path)
+}
+
+fn open_pin(path: &Path) -> io::Result<OwnedFd> {
+    let text = CString::new(path.as_os_str().as_bytes())?;
+    let mut get = ObjectGet { path: text.as_ptr() as u64, descriptor: 0, flags: 0 };
+    // SAFETY: the command takes these attributes, their path ends with a zero byte, and the descriptor is made for us.
+    unsafe { Ok(OwnedFd::from_raw_fd(bpf(BPF_OBJ_GET, &mut get)?)) }
+}
+
+/// # Safety
+/// The command has to take a `T`, in which every address is valid.
+unsafe fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<RawFd> {
+    // SAFETY: size and address are those of the attributes.
+    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw mut *attributes, size_of::<T>()) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result as RawFd) }
+}
+
+/// What `BPF_OBJ_GET` takes (`union bpf_attr` of linux/bpf.h).
+#[repr(C)]
+struct ObjectGet {
+    path: u64,
+    descriptor: u32,
+    flags: u32,
+}
+
+/// What `BPF_LINK_DETACH` takes.
+#[repr(C)]
+struct LinkDetach {
+    link: u32,
+}
+
 fn layouts(pin_dir: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(pin_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -126,7 +170,7 @@ fn layouts(pin_dir: &Path) -> io::Result<Vec<PathBuf>> {
 /// Links go first, so that no program runs on maps that are gone.
 fn remove(directory: &Path) -> io::Result<()> {
     for (_, _, path) in links(directory)? {
-        fs::remove_file(path)?;
+        remove_link(&path)?;
     }
     for map in MAPS {
         match fs::remove_file(directory.join(map)) {
@@ -172,6 +216,8 @@ fn mount(at: &Path, wanted: &Path) -> Result<(), String> {
     Err(format!("no bpffs at {at}, and mounting it failed ({error}); as root: mount -t bpf bpf {at}"))
 }
 
+const BPF_OBJ_GET: libc::c_int = 7;
+const BPF_LINK_DETACH: libc::c_int = 34;
 const BPFFS: &str = "/sys/fs/bpf";
 /// Directories between the bpffs and a pin directory at most.
 const SEARCH_DEPTH: usize = 6;

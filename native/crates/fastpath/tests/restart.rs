@@ -6,6 +6,7 @@ mod support;
 
 use std::{net::UdpSocket, path::Path};
 
+use aya::programs::links::PinnedLink;
 use fastpath::{FastPath, Mode, OpenError, Progress, clean, find};
 use support::{Network, SSRC, eastwards, options, rtp};
 
@@ -86,6 +87,26 @@ fn a_dead_configuration_is_cleaned_away() {
         assert_eq!((cleaned.devices, cleaned.rules), (vec!["east".to_owned(), "west".to_owned()], 1));
         assert!(!attached());
         assert_eq!(clean(Path::new(PINS)).unwrap().rules, 0);
+    });
+}
+
+#[test]
+fn a_link_that_somebody_has_open_is_detached_all_the_same() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let (path, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
+        drop(path);
+        let layout = std::fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        let pins = std::fs::read_dir(layout).unwrap().map(|entry| entry.unwrap().path());
+        let links = pins.filter(|pin| pin.to_string_lossy().contains("generic_"));
+        let open: Vec<PinnedLink> = links.map(|pin| PinnedLink::from_pin(pin).unwrap()).collect();
+        assert_eq!(open.len(), 2);
+        clean(Path::new(PINS)).unwrap();
+        assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
+        let (again, reports) = FastPath::open(&options(None)).unwrap();
+        assert!(reports.iter().all(|report| report.mode == Mode::Generic), "{reports:?}");
+        drop((again, open));
     });
 }
 
