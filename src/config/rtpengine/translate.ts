@@ -65,11 +65,22 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
     for (const { key, value, line } of entries ?? [])
       putAt(root, ['templates', key], scalar(`line ${line}`, value));
   }
+  if (options.get('dtls-passive')?.at(-1)?.value === 'true') waitForHandshakes(root);
   const withKernel = Number(options.get('table')?.at(-1)?.value ?? 0) >= 0;
   const noFallback = options.get('no-fallback')?.at(-1)?.value === 'true';
   const fastPath = withKernel ? (noFallback ? 'require' : 'auto') : 'off';
   root.set('fastPath', scalar(withKernel ? '--no-fallback' : '--table', fastPath));
   return { value: { kind: 'map', where: 'rtpengine options', entries: root }, warnings, mistakes };
+}
+
+/** A template of its own, contained in the one for all commands: those and clients may say otherwise. */
+function waitForHandshakes(root: Map<string, Value>): void {
+  const templates = root.get('templates');
+  const before = templates?.kind === 'map' ? templates.entries.get('default') : undefined;
+  const where = before?.where ?? '--dtls-passive';
+  const words = before?.kind === 'scalar' ? ` ${String(before.value)}` : '';
+  putAt(root, ['templates', 'dtls-passive'], scalar('--dtls-passive', 'DTLS=passive'));
+  putAt(root, ['templates', 'default'], scalar(where, `template=dtls-passive${words}`));
 }
 
 function describeFate(name: string, [given]: readonly Given[]): string[] {
