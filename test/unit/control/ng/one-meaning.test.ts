@@ -178,7 +178,7 @@ describe('one request, however it is written', () => {
         expect(decodeNg(toDictionary(asFlagString(written, pick)))).toEqual(plain);
       }),
       // Shrinking a whole request takes minutes and tells little more.
-      { numRuns: 300, endOnFailure: true },
+      { numRuns: 100, endOnFailure: true },
     );
   });
 
