@@ -6,15 +6,23 @@ export type RtcpSaid = {
   readonly feedback: readonly FeedbackKind[];
   /** It takes compounds without a report (`a=rtcp-rsize`, RFC 5506). */
   readonly reducedSize: boolean;
+  /** Its packets may have transport-wide sequence numbers. */
+  readonly numbered: boolean;
   /** Bits per second for RTCP. Absent: the usual share. */
   readonly bandwidthBps?: number;
 };
 
 /** Writes it as text, a letter for each thing: `npfs/4000`; `undefined` if nothing is said. */
-export function packRtcpSaid({ feedback, reducedSize, bandwidthBps }: RtcpSaid): string | undefined {
+export function packRtcpSaid({
+  feedback,
+  reducedSize,
+  numbered,
+  bandwidthBps,
+}: RtcpSaid): string | undefined {
   let text = '';
   for (const [letter, kind] of LETTERS) if (feedback.includes(kind)) text += letter;
   if (reducedSize) text += REDUCED;
+  if (numbered) text += NUMBERED;
   if (bandwidthBps !== undefined) text += `/${bandwidthBps}`;
   return text === '' ? undefined : text;
 }
@@ -26,6 +34,7 @@ export function unpackRtcpSaid(text: string | undefined): RtcpSaid {
   return {
     feedback,
     reducedSize: letters.includes(REDUCED),
+    numbered: letters.includes(NUMBERED),
     ...(bandwidth !== undefined && { bandwidthBps: Number(bandwidth) }),
   };
 }
@@ -53,6 +62,7 @@ export function feedbackKind(text: string): FeedbackKind {
 }
 
 const REDUCED = 's';
+const NUMBERED = 'w';
 
 const LETTERS: readonly (readonly [string, FeedbackKind])[] = [
   ['n', 'nack'],
@@ -64,4 +74,4 @@ const LETTERS: readonly (readonly [string, FeedbackKind])[] = [
   ['o', 'other'],
 ];
 
-const NOTHING: RtcpSaid = { feedback: [], reducedSize: false };
+const NOTHING: RtcpSaid = { feedback: [], reducedSize: false, numbered: false };

@@ -33,6 +33,7 @@ import { answeredBy, type Body, familyInUse } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { agreedExtensions, withMasked } from './extensions.js';
 import { siteTowards } from './transport.js';
+import { withoutTornSequences } from './transport-wide.js';
 
 type Answering = {
   readonly answerer: Leg;
@@ -91,7 +92,7 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
   const isFinal = (flags.sipCode ?? 0) >= 200;
   return {
     kind: 'exchange',
-    slots,
+    slots: withoutTornSequences(slots, body.groups),
     parties: {
       ...parties,
       dialogue: { ...closed, answered: call.revision + 1, final: dialogue.final || isFinal },
@@ -240,7 +241,7 @@ function answerStream(
     payloads,
     rtcp: lead ? 'none' : offererMuxed ? 'rtp port' : isRtp && !isPassed ? 'own port' : 'none',
     mux: offererMuxed,
-    feedback: ruleOfAnswer(view.media.protocol, protection.protocol, asked.rtcp),
+    feedback: ruleOfAnswer(view, protection.protocol, asked.rtcp, flags),
     ptimeMs: offering.ptimeMs ?? view.ptimeMs ?? asked.ptimeMs,
     security: lead ? [] : protection.security,
     ice: candidates.lines,

@@ -18,6 +18,7 @@ import type { Parties } from './parties.js';
 import { type Body, familyInUse, offeredBy } from './signal.js';
 import { rejectedSlot, type Slot } from './slots.js';
 import { siteTowards } from './transport.js';
+import { withoutTornSequences } from './transport-wide.js';
 
 export type Exchange = {
   readonly kind: 'exchange';
@@ -68,7 +69,7 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
   const twins = twinsAfter(receiver, slots);
   return {
     kind: 'exchange',
-    slots,
+    slots: withoutTornSequences(slots, groups),
     parties: {
       ...parties,
       dialogue: { ...dialogue, offeredBy: sender.id },

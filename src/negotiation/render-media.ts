@@ -90,8 +90,10 @@ function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule
 function pushExtmaps(lines: string[], slot: RelayedSlot, flags: MediaFlags): void {
   const { view, feedback, addedExtensions, hidesMid } = slot;
   const kept = view.extmaps.filter(
-    ({ uri }) =>
-      !isStrippedUri(uri, flags) && !isWithoutFeedback(uri, feedback) && !(hidesMid && uri === MID_EXTENSION),
+    (extmap) =>
+      !isStrippedUri(extmap.uri, flags) &&
+      !isWithoutFeedback(extmap, feedback) &&
+      !(hidesMid && extmap.uri === MID_EXTENSION),
   );
   // A capability of the party itself (RFC 8285 §6): rtpengine claims it for everybody who has extensions.
   if (view.extmapAllowMixed && (kept.length > 0 || view.extmaps.length === 0))

@@ -21,14 +21,21 @@ describe('what a party says of RTCP', () => {
   });
 
   test('nothing said takes no place', () => {
-    expect(packRtcpSaid({ feedback: [], reducedSize: false })).toBeUndefined();
-    expect(packRtcpSaid({ feedback: ['fir', 'nack'], reducedSize: true, bandwidthBps: 0 })).toBe('nfs/0');
+    expect(packRtcpSaid({ feedback: [], reducedSize: false, numbered: false })).toBeUndefined();
+    expect(
+      packRtcpSaid({ feedback: ['fir', 'nack'], reducedSize: true, numbered: true, bandwidthBps: 0 }),
+    ).toBe('nfsw/0');
   });
 
   test('is the same when it is read again', () => {
     const said = fc.record(
-      { feedback: fc.subarray([...KINDS]), reducedSize: fc.boolean(), bandwidthBps: fc.nat() },
-      { requiredKeys: ['feedback', 'reducedSize'] },
+      {
+        feedback: fc.subarray([...KINDS]),
+        reducedSize: fc.boolean(),
+        numbered: fc.boolean(),
+        bandwidthBps: fc.nat(),
+      },
+      { requiredKeys: ['feedback', 'reducedSize', 'numbered'] },
     );
     fc.assert(
       fc.property(said, (all) => {
