@@ -136,21 +136,26 @@ function mediaControl(draft: Draft, action: MediaControlKind): Command | Command
   };
 }
 
-/** SIP proxies add a from-tag to everything: it selects a party only together with `directional`. */
+/**
+ * Modules that read the flags of a script themselves send a from-tag only if it said `directional`, mostly without that
+ * word. Those that pass the flags on unread add a from-tag to everything.
+ */
 function selection(draft: Draft): PartySelection {
-  const { all, address, fromTag, directional } = draft;
+  const { all, address, fromTag, directional, hasFlagString } = draft;
   const { label } = draft.flags;
+  const isNamed = label !== undefined || address !== undefined;
   return {
     ...(all && { all }),
     ...(label && { label }),
     ...(address && { address }),
-    ...(fromTag && directional && { tag: fromTag }),
+    ...(fromTag && (directional || (!hasFlagString && !isNamed)) && { tag: fromTag }),
   };
 }
 
 function target(draft: Draft, from: PartySelection): { tag: string } | { label: string } | undefined {
   const { toTag, toLabel, directional, toTagCounts } = draft;
-  const selected = directional || toTagCounts || Object.keys(from).length > 0;
+  const { all, label, address } = from;
+  const selected = directional || toTagCounts || [all, label, address].some((each) => each !== undefined);
   if (toTag && selected) return { tag: toTag };
   return toLabel ? { label: toLabel } : undefined;
 }

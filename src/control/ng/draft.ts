@@ -17,6 +17,8 @@ export type Draft = {
   address?: string;
   toLabel?: string;
   directional: boolean;
+  /** The request holds a flag string, which its client has not read. */
+  hasFlagString: boolean;
   /** The client says that its to-tag counts. */
   toTagCounts: boolean;
   fatal: boolean;
@@ -35,6 +37,7 @@ export function newDraft(): Draft {
     flags: { ...DEFAULT_FLAGS },
     warnings: new Warnings(),
     directional: false,
+    hasFlagString: false,
     toTagCounts: false,
     fatal: false,
     fast: false,

@@ -21,7 +21,10 @@ export function evaluate(draft: Draft, command: string, dictionary: Dictionary, 
     const template = templates.get(name);
     if (template !== undefined) applyTokens(draft, template, templates, 1);
   }
-  for (const [key, value] of dictionary) apply(draft, key, value, templates, 0);
+  for (const [key, value] of dictionary) {
+    if (FLAG_STRING.has(key)) draft.hasFlagString = true;
+    apply(draft, key, value, templates, 0);
+  }
 }
 
 function apply(draft: Draft, key: string, value: Value, templates: Templates, depth: number): void {

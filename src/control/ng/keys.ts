@@ -130,9 +130,10 @@ function readAll(draft: Draft, value: Value, key: string): void {
   else draft.all = all;
 }
 
-/** A limit that is no number counts as negative: the command is refused, not misread. */
-function readLimit(draft: Draft, value: Value): void {
-  draft.limit = integer(value) ?? -1;
+function readLimit(draft: Draft, value: Value, key: string): void {
+  const limit = integer(value);
+  if (limit === undefined) draft.warnings.unknownValue(key, text(value) ?? 'no number');
+  else draft.limit = limit;
 }
 
 function readSupports(draft: Draft, value: Value): void {

@@ -14,6 +14,7 @@ export const CONTROL_CONVERSATIONS: readonly Conversation[] = [
       { command: 'list' },
       { command: 'list', limit: 0 },
       { command: 'list', limit: -1 },
+      { command: 'list', limit: 'many' },
     ],
   },
   { name: 'query of an answered call', steps: [...established, { command: 'query' }] },
@@ -112,6 +113,10 @@ export const CONTROL_CONVERSATIONS: readonly Conversation[] = [
     steps: [...established, { command: 'silence media' }, { command: 'unsilence media' }],
   },
   { name: 'block DTMF', steps: [...established, { command: 'block DTMF' }, { command: 'unblock DTMF' }] },
+  {
+    name: 'block media of one party, named without a word more',
+    steps: [...established, { command: 'block media', 'from-tag': 'a' }, { command: 'query' }],
+  },
   { name: 'block media of a call nobody knows', steps: [{ command: 'block media' }] },
   {
     name: 'block media of a party nobody knows',

@@ -88,10 +88,25 @@ describe('commands', () => {
   test('list', () => {
     expect(decode({ command: 'list' }).command).toEqual({ kind: 'list', limit: 32 });
     expect(decode({ command: 'list', limit: '0' }).command).toEqual({ kind: 'list', limit: 0 });
+    expect(decode({ command: 'list', limit: 'many' })).toEqual({
+      command: { kind: 'list', limit: 32 },
+      warnings: ['unknown value "many" of "limit"'],
+    });
   });
 
   test.each<[string, Record<string, NgField>, object]>([
-    ['the whole call, though a from-tag is there', { 'from-tag': 'f', 'to-tag': 't' }, { from: {} }],
+    ['the whole call', {}, { from: {} }],
+    [
+      'the whole call, though there are tags beside flags nobody has read',
+      { 'from-tag': 'f', 'to-tag': 't', 'rtpp-flags': '' },
+      { from: {} },
+    ],
+    ['one party, though nobody says directional', { 'from-tag': 'f', 'to-tag': 't' }, { from: { tag: 'f' } }],
+    [
+      'one party, of flags nobody has read',
+      { 'from-tag': 'f', 'rtpp-flags': 'directional' },
+      { from: { tag: 'f' } },
+    ],
     ['one party', { 'from-tag': 'f', flags: ['directional'] }, { from: { tag: 'f' } }],
     ['one party by label', { label: 'a', 'from-tag': 'f' }, { from: { label: 'a' } }],
     ['one party by address', { address: '192.0.2.1' }, { from: { address: '192.0.2.1' } }],

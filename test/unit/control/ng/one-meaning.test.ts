@@ -141,6 +141,9 @@ type Request = {
 };
 type Pick = (spellings: readonly string[]) => string;
 
+const ABOUT_MEDIA = ['block media', 'stop forwarding'] as const;
+const isAboutMedia = (command: string): boolean => ABOUT_MEDIA.some((each) => each === command);
+
 const setting: fc.Arbitrary<Setting> = fc
   .constantFrom(...KEY_SPELLINGS.filter(([name = '']) => !OF_THE_REQUEST.includes(name)))
   .chain((spellings) =>
@@ -150,7 +153,7 @@ const setting: fc.Arbitrary<Setting> = fc
 const request: fc.Arbitrary<Request> = fc.record({
   command: fc.oneof(
     fc.constantFrom('offer', 'answer'),
-    fc.constantFrom('delete', 'query', 'list', 'block media', 'stop forwarding'),
+    fc.constantFrom('delete', 'query', 'list', ...ABOUT_MEDIA),
   ),
   keys: fc.uniqueArray(setting, { maxLength: 20, size: 'max', selector: ({ spellings }) => spellings }),
   flags: fc.uniqueArray(fc.constantFrom(...FLAG_SPELLINGS.map((spellings) => spellings.join('|'))), {
@@ -217,7 +220,12 @@ function expectFlag(flag: string, meaning: DecodedNg): void {
 
 function asKeys({ command, keys, flags }: Request, pick: Pick): NgMessage {
   const words = flags.map((flag) => pick(withBlanks(flag)));
-  return { command, ...identity(pick), ...entries(keys, pick), ...(flags.length > 0 && { flags: words }) };
+  return {
+    command,
+    ...identity(command, pick),
+    ...entries(keys, pick),
+    ...(flags.length > 0 && { flags: words }),
+  };
 }
 
 /** What cannot stand in a flag string, because it needs a blank, stays a key. */
@@ -231,7 +239,7 @@ function asFlagString({ command, keys, flags }: Request, pick: Pick): NgMessage 
   ).map(([key, value = '']) => `${key}=${bracketed(value)}`);
   return {
     command,
-    ...identity(pick),
+    ...identity(command, pick),
     ...entries(
       keys.filter(({ value }) => needsBlank(value)),
       pick,
@@ -243,9 +251,12 @@ function asFlagString({ command, keys, flags }: Request, pick: Pick): NgMessage 
   };
 }
 
-function identity(pick: Pick): NgMessage {
+/** Beside a flag string the tags of a command about media count only if it says so. */
+function identity(command: string, pick: Pick): NgMessage {
+  const callId = { [pick(['call-id', 'call-ID', 'call id', 'call ID'])]: 'call' };
+  if (isAboutMedia(command)) return callId;
   return {
-    [pick(['call-id', 'call-ID', 'call id', 'call ID'])]: 'call',
+    ...callId,
     [pick(['from-tag', 'from tag'])]: 'from',
     [pick(['to-tag', 'to tag', 'to_tag'])]: 'to',
     [pick(['sdp', 'SDP'])]: 'v=0\r\n',
