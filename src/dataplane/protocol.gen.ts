@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '4cce85b501bc7e5a';
+export const FINGERPRINT = '0c6472b342b5f7dd';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -491,7 +491,11 @@ port: number, };
  */
 export type Component = "rtp" | "rtcp";
 
-export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "foreignSource", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, } | { "kind": "telephoneEvent", session: SessionId, revision: number, stream: StreamId, 
+export type Event = { "kind": "remoteLearned", session: SessionId, revision: number, stream: StreamId, component: Component, address: string, } | { "kind": "suspectPackets", session: SessionId, revision: number, stream: StreamId, component: Component, cause: SuspectCause, 
+/**
+ * Of the last one.
+ */
+source: string, packets: number, } | { "kind": "mediaTimeout", session: SessionId, revision: number, reason: TimeoutReason, lastPacketMsAgo: number | null, } | { "kind": "noFirstPacket", session: SessionId, revision: number, stream: StreamId, } | { "kind": "telephoneEvent", session: SessionId, revision: number, stream: StreamId, 
 /**
  * 0 to 9, 10 `*`, 11 `#`, 12 to 15 `A` to `D`.
  */
@@ -507,12 +511,12 @@ clockRate: number,
 /**
  * Decibels below 0 dBm0.
  */
-volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, } | { "kind": "refusedCheck", session: SessionId, revision: number, stream: StreamId, component: Component, source: string, packets: number, };
+volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, };
 
 /**
  * How far a DTLS association has come.
  */
-export type DtlsState = { "kind": "handshaking" } | { "kind": "connected", suite: string, } | { "kind": "fingerprintMismatch" } | { "kind": "failed", reason: string, };
+export type DtlsState = { "kind": "handshaking" } | { "kind": "connected", suite: string, } | { "kind": "fingerprintMismatch", source: string, } | { "kind": "failed", reason: string, source: string, };
 
 export type TimeoutReason = "media" | "silent" | "offer";
 
@@ -606,7 +610,22 @@ sendFailures: number,
 /**
  * Packets relayed in the kernel; in `received` and `sent`, too.
  */
-fastPathPackets: number, fastPathBytes: number, };
+fastPathPackets: number, fastPathBytes: number, suspect: SuspectCounts, };
+
+/**
+ * What is wrong with such packets. All are dropped but `tolerated` ones.
+ */
+export type SuspectCause = "foreign" | "tolerated" | "notAuthentic" | "replay" | "unkeyed" | "check" | "handshake" | "malformed" | "early";
+
+/**
+ * Suspect packets of all streams since the start of the process, by cause.
+ */
+export type SuspectCounts = { foreign: number, tolerated: number, notAuthentic: number, replay: number, unkeyed: number, check: number, handshake: number, malformed: number, early: number, };
+
+/**
+ * The last suspect packet of a component.
+ */
+export type Suspect = { cause: SuspectCause, source: string, };
 
 export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "outOfSockets", reason: string, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
 
@@ -670,7 +689,15 @@ malformed: number,
 /**
  * From another source than the peer, and dropped.
  */
-foreign: number, lastForeign: string | null, 
+foreign: number, 
+/**
+ * From another source than the peer, and relayed all the same: the stream is not strict about sources.
+ */
+tolerated: number, 
+/**
+ * `null`: every packet has been the peer's as far as can be told.
+ */
+lastSuspect: Suspect | null, 
 /**
  * Dropped because the peer may not send (hold) or its media is blocked.
  */
@@ -707,6 +734,10 @@ checks: number,
  * STUN that does not prove to be the peer's, and dropped.
  */
 refusedChecks: number, 
+/**
+ * DTLS that is of no handshake and begins none, and dropped.
+ */
+refusedHandshakes: number, 
 /**
  * RTP with a payload type that was not negotiated; relayed all the same.
  */

@@ -21,15 +21,13 @@ export type Counters = {
   readonly quality: QualityTotals;
   callsEndedWithoutMedia: number;
   callsEndedOneWay: number;
-  foreignSourceEvents: number;
-  foreignPackets: number;
+  /** Packets that were not, or not provably, a party's, as far as they were reported. */
+  suspectPackets: number;
   /** Parties with another DTLS certificate than they announced. */
   fingerprintMismatches: number;
   dtlsFailures: number;
   iceFailures: number;
   iceDisconnections: number;
-  /** STUN messages that did not prove to be a party's. */
-  refusedChecks: number;
   noFirstPacketEvents: number;
   dataPlaneLosses: number;
   callsReapplied: number;
@@ -60,13 +58,11 @@ export function newCounters(): Counters {
     quality: newQualityTotals(),
     callsEndedWithoutMedia: 0,
     callsEndedOneWay: 0,
-    foreignSourceEvents: 0,
-    foreignPackets: 0,
+    suspectPackets: 0,
     fingerprintMismatches: 0,
     dtlsFailures: 0,
     iceFailures: 0,
     iceDisconnections: 0,
-    refusedChecks: 0,
     noFirstPacketEvents: 0,
     dataPlaneLosses: 0,
     callsReapplied: 0,

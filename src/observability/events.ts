@@ -3,7 +3,7 @@ import type { Call } from '../call/call.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand } from '../command/pair.js';
 import type { CommandFailure } from '../command/reply.js';
-import type { Event, SessionStats } from '../dataplane/protocol.gen.js';
+import type { Event, SessionStats, SuspectCause } from '../dataplane/protocol.gen.js';
 import type { DataPlaneError } from '../service/ports.js';
 import type { Counters, EndReason } from './counters.js';
 import type { Logger } from './logger.js';
@@ -68,12 +68,12 @@ export function createEvents(log: Logger, counters: Counters) {
       log.debug({ callId, stream, component, address }, 'peer found');
     },
 
-    foreignSource(event: Extract<Event, { kind: 'foreignSource' }>): void {
-      const { session: callId, stream, component, source, packets } = event;
-      counters.foreignSourceEvents += 1;
-      counters.foreignPackets += packets;
-      log.warn({ callId, stream, component, packets }, 'packets from a stranger dropped');
-      log.debug({ callId, stream, component, source }, 'the stranger');
+    suspectPackets(event: Extract<Event, { kind: 'suspectPackets' }>): void {
+      const { session: callId, stream, component, cause, source, packets } = event;
+      counters.suspectPackets += packets;
+      const level = EXPECTED.has(cause) ? 'debug' : 'warn';
+      log[level]({ callId, stream, component, cause, packets }, SUSPICIONS[cause]);
+      log.debug({ callId, stream, component, cause, source }, 'the stranger');
     },
 
     noFirstPacket({ session: callId, stream }: Extract<Event, { kind: 'noFirstPacket' }>): void {
@@ -91,10 +91,12 @@ export function createEvents(log: Logger, counters: Counters) {
         case 'fingerprintMismatch':
           counters.fingerprintMismatches += 1;
           log.warn({ callId, stream, component }, 'certificate of a party is not the one it announced');
+          log.debug({ callId, stream, component, source: state.source }, 'the stranger');
           return;
         case 'failed':
           counters.dtlsFailures += 1;
           log.warn({ callId, stream, component, reason: state.reason }, 'DTLS handshake failed');
+          log.debug({ callId, stream, component, source: state.source }, 'who it was with');
           return;
       }
     },
@@ -116,13 +118,6 @@ export function createEvents(log: Logger, counters: Counters) {
           log.warn({ callId, stream }, 'a party has stopped consenting to media');
           return;
       }
-    },
-
-    refusedCheck(event: Extract<Event, { kind: 'refusedCheck' }>): void {
-      const { session: callId, stream, component, source, packets } = event;
-      counters.refusedChecks += packets;
-      log.warn({ callId, stream, component, packets }, 'connectivity checks of a stranger dropped');
-      log.debug({ callId, stream, component, source }, 'the stranger');
     },
 
     snapshotFailed(error: unknown): void {
@@ -231,6 +226,22 @@ export function createEvents(log: Logger, counters: Counters) {
     },
   };
 }
+
+/** What becomes of packets that are not, or not provably, a party's. */
+const SUSPICIONS: Readonly<Record<SuspectCause, string>> = {
+  foreign: 'packets from a stranger dropped',
+  tolerated: 'packets from a stranger passed on: its stream is not strict about sources',
+  notAuthentic: 'SRTP that is not authentic dropped',
+  replay: 'SRTP that was heard before dropped',
+  unkeyed: 'SRTP dropped that came before its keys',
+  check: 'connectivity checks of a stranger dropped',
+  handshake: 'DTLS nobody waits for dropped',
+  malformed: 'packets that are no media dropped',
+  early: 'packets dropped that came before their sender was signalled',
+};
+
+/** They are seen without an attack, too. */
+const EXPECTED: ReadonlySet<SuspectCause> = new Set<SuspectCause>(['early', 'unkeyed']);
 
 type NoticeOf = { readonly callId: string; readonly event: string };
 

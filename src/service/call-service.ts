@@ -275,8 +275,8 @@ export class CallService {
       case 'remoteLearned':
         if (call !== undefined) registry.set(withLearned(call, event));
         return events.remoteLearned(event);
-      case 'foreignSource':
-        return events.foreignSource(event);
+      case 'suspectPackets':
+        return events.suspectPackets(event);
       case 'noFirstPacket': {
         const notice = call && silenceNotice(call, event.stream, this.#parts.clock.now());
         if (notice !== undefined) this.#parts.notifier.tell(notice);
@@ -289,8 +289,6 @@ export class CallService {
         return events.dtlsState(event);
       case 'iceState':
         return events.iceState(event);
-      case 'refusedCheck':
-        return events.refusedCheck(event);
       case 'mediaTimeout':
         if (call === undefined) await this.#keeper.release(event.session);
         // Signalling that came in since then has started the wait anew.

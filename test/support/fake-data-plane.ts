@@ -9,6 +9,7 @@ import type {
   SessionSnapshot,
   SessionStats,
   Status,
+  SuspectCounts,
 } from '../../src/dataplane/protocol.gen.js';
 import { type DataPlane, DataPlaneError } from '../../src/service/ports.js';
 
@@ -106,6 +107,7 @@ export class FakeDataPlane implements DataPlane {
         sendFailures: 0,
         fastPathPackets: 0,
         fastPathBytes: 0,
+        suspect: NOTHING_SUSPECT,
       },
     };
   }
@@ -142,3 +144,15 @@ export const NO_FAST_PATH: FastPathStatus = {
 function boundOf(plan: SessionPlan): BoundLocal[] {
   return plan.streams.flatMap(({ locals }) => locals.map(({ id, port }) => ({ local: id, port: port ?? 0 })));
 }
+
+export const NOTHING_SUSPECT: SuspectCounts = {
+  foreign: 0,
+  tolerated: 0,
+  notAuthentic: 0,
+  replay: 0,
+  unkeyed: 0,
+  check: 0,
+  handshake: 0,
+  malformed: 0,
+  early: 0,
+};

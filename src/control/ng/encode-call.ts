@@ -224,7 +224,28 @@ function streamCounters(
     integerAt('last user packet', inKernel ? 0 : lastPacket) +
     listAt('flags', flags, textOf) +
     dictionaryAt('stats', counters(stats?.receivedPackets, stats?.receivedBytes, errors(stats))) +
-    dictionaryAt('stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0))
+    dictionaryAt('stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0)) +
+    suspectRecord(stats)
+  );
+}
+
+/** Ours: packets that were not, or not provably, the party's. Absent if there were none. */
+function suspectRecord(stats: ComponentStats | undefined): string {
+  const last = stats?.lastSuspect ?? undefined;
+  if (stats === undefined || last === undefined) return '';
+  const counted = (name: string, packets: number): string => (packets > 0 ? integerAt(name, packets) : '');
+  return dictionaryAt(
+    'suspect',
+    counted('foreign', stats.foreign) +
+      counted('tolerated', stats.tolerated) +
+      counted('not authentic', stats.authenticationFailures) +
+      counted('replay', stats.replays) +
+      counted('unkeyed', stats.unkeyed) +
+      counted('check', stats.refusedChecks) +
+      counted('handshake', stats.refusedHandshakes) +
+      counted('malformed', stats.malformed) +
+      textAt('last cause', last.cause) +
+      textAt('last source', last.source),
   );
 }
 

@@ -27,8 +27,16 @@ function source(ssrc: number, mos: number | null, samples: number): SsrcStats {
 
 /** Of a stream only its sources are looked at. */
 function media(...ingress: readonly SsrcStats[]): SessionStats {
-  const component = { malformed: 0, foreign: 0, lastForeign: null, blocked: 0, unroutable: 0, unassigned: 0 };
-  const refused = { authenticationFailures: 0, replays: 0, unkeyed: 0, checks: 0, refusedChecks: 0 };
+  const component = {
+    malformed: 0,
+    foreign: 0,
+    tolerated: 0,
+    lastSuspect: null,
+    blocked: 0,
+    unroutable: 0,
+    unassigned: 0,
+  };
+  const refused = { authenticationFailures: 0, replays: 0, unkeyed: 0, checks: 0, refusedChecks: 0, refusedHandshakes: 0 };
   const counted = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, handshakePackets: 0 };
   const found = { remote: null, remoteState: 'unknown', lastPacketMsAgo: null } as const;
   const part = { ...component, ...refused, ...counted, ...found, unknownPayloadType: 0 };

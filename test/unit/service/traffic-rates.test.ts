@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { NodeCounters } from '../../../src/dataplane/protocol.gen.js';
 import { TrafficMeter } from '../../../src/service/traffic-rates.js';
+import { NOTHING_SUSPECT } from '../../support/fake-data-plane.js';
 
 const counters = (fields: Partial<NodeCounters>): NodeCounters => ({
   receivedPackets: 0,
@@ -11,6 +12,7 @@ const counters = (fields: Partial<NodeCounters>): NodeCounters => ({
   sendFailures: 0,
   fastPathPackets: 0,
   fastPathBytes: 0,
+  suspect: NOTHING_SUSPECT,
   ...fields,
 });
 

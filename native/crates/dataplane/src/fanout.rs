@@ -135,6 +135,7 @@ fn add(sum: &mut NodeCounters, more: NodeCounters) {
     sum.send_failures += more.send_failures;
     sum.fast_path_packets += more.fast_path_packets;
     sum.fast_path_bytes += more.fast_path_bytes;
+    sum.suspect.add(&more.suspect);
 }
 
 fn page(limit: u32) -> usize {

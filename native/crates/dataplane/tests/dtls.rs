@@ -198,7 +198,7 @@ fn states(control: &mut Control, count: usize) -> Vec<&'static str> {
         states.push(match state {
             protocol::DtlsState::Handshaking => "handshaking",
             protocol::DtlsState::Connected { .. } => "connected",
-            protocol::DtlsState::FingerprintMismatch => "mismatch",
+            protocol::DtlsState::FingerprintMismatch { .. } => "mismatch",
             protocol::DtlsState::Failed { .. } => "failed",
         });
     }

@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
 };
 
-use protocol::Event;
+use protocol::{Event, SuspectCause};
 use slab::Slab;
 
 use crate::{
@@ -97,7 +97,7 @@ impl Passage<'_> {
             Some(_) | None => Err(ice::Refused),
         };
         if result.is_err() {
-            self.count_refused();
+            self.suspect(port, SuspectCause::Check);
             return DROPPED;
         }
         stream.half_mut(port).failures().checks += 1;
@@ -107,24 +107,6 @@ impl Passage<'_> {
         let due = next_due(self.session);
         self.checks.schedule(self.key, self.session, due);
         Fate { sent_packets: sent.packets, sent_bytes: sent.bytes, dropped: false }
-    }
-
-    fn count_refused(&mut self) {
-        let (now, source, component) = (self.now, self.from, self.socket);
-        let stream = &mut self.session.streams[self.stream];
-        let id = stream.id;
-        let Some(packets) = stream.half_mut(component).count_refused(now, source) else {
-            return;
-        };
-        let (session, revision) = (self.session.session_id(), self.session.revision);
-        self.events.push_back(Event::RefusedCheck {
-            session,
-            revision,
-            stream: id,
-            component,
-            source,
-            packets,
-        });
     }
 }
 

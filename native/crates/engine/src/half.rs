@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use protocol::{ComponentStats, RemoteState};
+use protocol::{ComponentStats, RemoteState, SuspectCause};
 
-use crate::{latch::Latch, moment::Moment};
+use crate::{latch::Latch, moment::Moment, suspects::Suspects};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -15,8 +15,7 @@ pub struct Half {
     pub learned_event_at: Option<Moment>,
     /// A learned address waits to be reported.
     pub learned_event_due: bool,
-    foreign: Option<Box<Foreign>>,
-    refused: Option<Box<Foreign>>,
+    suspects: Option<Box<Suspects>>,
     failures: Option<Box<Failures>>,
 }
 
@@ -33,24 +32,12 @@ pub struct Counters {
     pub sent_bytes: u64,
 }
 
-/// Packets that came to nothing on a protected or bundled stream, or to something else than media.
+/// Packets that came to nothing on a bundled stream, or to something else than media.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Failures {
     pub unassigned: u64,
-    pub not_authentic: u64,
-    pub replays: u64,
-    pub unkeyed: u64,
     pub handshake_packets: u64,
     pub checks: u64,
-}
-
-/// Packets from somebody else.
-#[derive(Debug)]
-struct Foreign {
-    packets: u64,
-    last: SocketAddr,
-    reported_at: Moment,
-    unreported: u64,
 }
 
 impl Half {
@@ -61,8 +48,7 @@ impl Half {
             latch: Latch::new(now),
             learned_event_at: None,
             learned_event_due: false,
-            foreign: None,
-            refused: None,
+            suspects: None,
             failures: None,
         }
     }
@@ -71,36 +57,33 @@ impl Half {
         self.failures.get_or_insert_default()
     }
 
-    /// Counts a foreign packet; returns how many to report, if it is time to.
-    pub fn count_foreign(&mut self, now: Moment, from: SocketAddr) -> Option<u64> {
-        count(&mut self.foreign, now, from)
-    }
-
-    /// The same of STUN that is not authentic.
-    pub fn count_refused(&mut self, now: Moment, from: SocketAddr) -> Option<u64> {
-        count(&mut self.refused, now, from)
+    pub fn suspects(&mut self) -> &mut Suspects {
+        self.suspects.get_or_insert_default()
     }
 
     pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
         let failures = self.failures.as_deref().copied().unwrap_or_default();
-        let foreign = self.foreign.as_deref();
+        let suspects = self.suspects.as_deref();
+        let suspect = |cause| suspects.map_or(0, |suspects| suspects.packets(cause));
         ComponentStats {
             received_packets: self.counters.received_packets,
             received_bytes: self.counters.received_bytes,
             sent_packets: self.counters.sent_packets,
             sent_bytes: self.counters.sent_bytes,
             malformed: self.counters.malformed,
-            foreign: foreign.map_or(0, |foreign| foreign.packets),
-            last_foreign: foreign.map(|foreign| foreign.last),
+            foreign: suspect(SuspectCause::Foreign),
+            tolerated: suspect(SuspectCause::Tolerated),
+            last_suspect: suspects.and_then(Suspects::last),
             blocked: self.counters.blocked,
             unroutable: self.counters.unroutable,
             unassigned: failures.unassigned,
-            authentication_failures: failures.not_authentic,
-            replays: failures.replays,
-            unkeyed: failures.unkeyed,
+            authentication_failures: suspect(SuspectCause::NotAuthentic),
+            replays: suspect(SuspectCause::Replay),
+            unkeyed: suspect(SuspectCause::Unkeyed),
             handshake_packets: failures.handshake_packets,
             checks: failures.checks,
-            refused_checks: self.refused.as_deref().map_or(0, |refused| refused.packets),
+            refused_checks: suspect(SuspectCause::Check),
+            refused_handshakes: suspect(SuspectCause::Handshake),
             unknown_payload_type: self.counters.unknown_payload_type,
             remote,
             remote_state: state,
@@ -108,22 +91,3 @@ impl Half {
         }
     }
 }
-
-/// Counts a packet of somebody else; returns how many to report, if it is time to.
-fn count(others: &mut Option<Box<Foreign>>, now: Moment, from: SocketAddr) -> Option<u64> {
-    let Some(foreign) = others else {
-        *others = Some(Box::new(Foreign { packets: 1, last: from, reported_at: now, unreported: 0 }));
-        return Some(1);
-    };
-    foreign.packets += 1;
-    foreign.unreported += 1;
-    foreign.last = from;
-    if now.ms_since(foreign.reported_at) < FOREIGN_EVENT_MS {
-        return None;
-    }
-    foreign.reported_at = now;
-    Some(std::mem::take(&mut foreign.unreported))
-}
-
-/// At most one event in this time.
-const FOREIGN_EVENT_MS: u64 = 10_000;

@@ -66,8 +66,11 @@ pub enum Outcome {
         peer: SocketAddr,
         keys: Box<dtls::Keys>,
     },
-    Mismatch,
+    Mismatch {
+        peer: SocketAddr,
+    },
     Failed {
+        peer: SocketAddr,
         reason: String,
     },
 }
@@ -302,7 +305,7 @@ impl Agent {
                         self.barred.remove(0);
                     }
                     self.barred.push(peer);
-                    self.outcomes.push(Outcome::Mismatch);
+                    self.outcomes.push(Outcome::Mismatch { peer });
                 }
                 Standing::Broken(reason) => {
                     let broken = self.candidates.swap_remove(at);
@@ -310,7 +313,7 @@ impl Agent {
                         if broken.heard { FIRST_RETRY_MS << self.attempts.min(MOST_DOUBLINGS) } else { 0 };
                     self.next_attempt = Some(clock.now.plus_ms(wait));
                     if let Some(reason) = reason {
-                        self.outcomes.push(Outcome::Failed { reason });
+                        self.outcomes.push(Outcome::Failed { peer: broken.peer, reason });
                     }
                 }
             }

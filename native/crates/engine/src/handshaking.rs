@@ -191,8 +191,12 @@ impl Turn<'_> {
         while let Some(outcome) = self.agent(at, port).and_then(|agent| agent.poll_outcome()) {
             match outcome {
                 Outcome::Begun => self.report(at, port, DtlsState::Handshaking),
-                Outcome::Failed { reason } => self.report(at, port, DtlsState::Failed { reason }),
-                Outcome::Mismatch => self.report(at, port, DtlsState::FingerprintMismatch),
+                Outcome::Failed { peer, reason } => {
+                    self.report(at, port, DtlsState::Failed { reason, source: peer });
+                }
+                Outcome::Mismatch { peer } => {
+                    self.report(at, port, DtlsState::FingerprintMismatch { source: peer });
+                }
                 Outcome::Connected { peer, keys } => {
                     if let Some(secure) = &mut self.session.streams[at].secure {
                         secure.adopt(port, &keys);

@@ -87,6 +87,8 @@ pub enum Verdict {
     Accepted,
     /// Accepted, and the peer was found at an address nobody has been told of.
     Learned,
+    /// Not from the peer, and only let through because the rules are not strict.
+    Tolerated,
     /// From somebody else than the peer.
     Foreign,
     /// The peer's address has not been signalled yet.
@@ -256,10 +258,12 @@ impl Latch {
         let rank = self.rank(&candidate);
         if candidate.plausible && self.may_take_over(now, candidate.from, rank, rules) {
             self.take_over(now, candidate.from, rank, rules)
-        } else if rules.strict && self.shuts_out(now, candidate.from, rank, rules) {
+        } else if !self.shuts_out(now, candidate.from, rank, rules) {
+            Verdict::Accepted
+        } else if rules.strict {
             Verdict::Foreign
         } else {
-            Verdict::Accepted
+            Verdict::Tolerated
         }
     }
 
@@ -270,10 +274,12 @@ impl Latch {
             self.heard = Some(now);
             self.phase = Phase::Confirmed { rank: Rank::Signalled };
             Verdict::Accepted
-        } else if rules.strict && !self.is_trailing(now, candidate.from) {
+        } else if self.is_trailing(now, candidate.from) {
+            Verdict::Accepted
+        } else if rules.strict {
             Verdict::Foreign
         } else {
-            Verdict::Accepted
+            Verdict::Tolerated
         }
     }
 

@@ -39,6 +39,7 @@ mod silence;
 mod source;
 mod stats;
 mod stream;
+mod suspects;
 mod timers;
 mod validated;
 
@@ -65,6 +66,7 @@ use protocol::{
 use rtcp::Agenda;
 use session::Session;
 use slab::Slab;
+use suspects::Watch;
 
 #[derive(Debug)]
 pub struct Engine {
@@ -84,6 +86,7 @@ pub struct Engine {
     desk: Desk,
     reports: Agenda,
     checks: Checks,
+    watch: Watch,
     certificate: Option<Certificate>,
     offloading: Option<Offloading>,
 }
@@ -114,6 +117,7 @@ impl Engine {
             desk: Desk::default(),
             reports: Agenda::default(),
             checks: Checks::default(),
+            watch: Watch::new(time.moment(now)),
             certificate: None,
             offloading: None,
         }
@@ -223,6 +227,7 @@ impl Engine {
             is_part: false,
             desk: &mut self.desk,
             checks: &mut self.checks,
+            watch: &mut self.watch,
         };
         let fate = passage.run(packet, out);
         self.counters.sent_packets += fate.sent_packets;
@@ -307,7 +312,7 @@ impl Engine {
     /// Counters since the start: every datagram is received, and some of them dropped. Send failures are the
     /// caller's to add.
     pub fn counters(&self) -> NodeCounters {
-        self.counters
+        NodeCounters { suspect: self.watch.counts, ..self.counters }
     }
 
     /// The number of sessions.

@@ -3,7 +3,7 @@
 
 use std::{collections::VecDeque, net::SocketAddr};
 
-use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind};
+use protocol::{Component, Event, MediaAction, RtcpMode, StreamKind, SuspectCause};
 use wire::{Kind, rtp::Header};
 
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
     silence,
     source::{Egress, Ingress},
     stream::Stream,
+    suspects::Watch,
     timers,
 };
 
@@ -45,6 +46,7 @@ pub struct Passage<'a> {
     /// Where handshakes go.
     pub desk: &'a mut Desk,
     pub checks: &'a mut Checks,
+    pub watch: &'a mut Watch,
 }
 
 /// What became of a packet, for the counters of the process.
@@ -80,6 +82,7 @@ impl Passage<'_> {
         }
         let Some(mut content) = self.classify(datagram) else {
             self.session.streams[self.stream].half_mut(self.socket).counters.malformed += 1;
+            self.suspect(self.socket, SuspectCause::Malformed);
             return DROPPED;
         };
         if self.session.carrier(self.stream) != self.stream {
@@ -178,31 +181,22 @@ impl Passage<'_> {
             Verdict::Learned => {
                 timers::note_learned(self.session, self.stream, self.socket, self.now, self.events);
             }
+            Verdict::Tolerated => self.suspect(component(content, self.socket), SuspectCause::Tolerated),
             Verdict::Foreign => {
-                self.count_foreign(content);
+                self.suspect(component(content, self.socket), SuspectCause::Foreign);
                 return false;
             }
             Verdict::Closed => {
-                self.half(content).counters.unroutable += 1;
+                self.count_early(content);
                 return false;
             }
         }
         true
     }
 
-    pub fn count_foreign(&mut self, content: &Content) {
-        let (source, now) = (self.from, self.now);
-        let Some(packets) = self.half(content).count_foreign(now, source) else {
-            return;
-        };
-        self.events.push_back(Event::ForeignSource {
-            session: self.session.session_id(),
-            revision: self.session.revision,
-            stream: self.session.streams[self.stream].id,
-            component: component(content, self.socket),
-            source,
-            packets,
-        });
+    pub fn count_early(&mut self, content: &Content) {
+        self.half(content).counters.unroutable += 1;
+        self.suspect(component(content, self.socket), SuspectCause::Early);
     }
 
     /// On hold media is dropped; RTCP goes on.

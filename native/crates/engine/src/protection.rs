@@ -1,5 +1,7 @@
 //! The steps of a packet's way that have to do with keys.
 
+use protocol::SuspectCause;
+
 use crate::{
     handshaking::Letter,
     io::{Outbox, Packet},
@@ -21,15 +23,15 @@ impl Passage<'_> {
         }
         let has_ice = self.session.streams[self.stream].ice.is_some();
         match verdict {
-            Verdict::Accepted | Verdict::Learned => {}
+            Verdict::Accepted | Verdict::Learned | Verdict::Tolerated => {}
             // The peer may be quicker than its SDP.
             Verdict::Closed if !has_ice => {}
             Verdict::Closed => {
-                self.session.streams[self.stream].half_mut(port).counters.unroutable += 1;
+                self.count_early(&Content::Handshake);
                 return DROPPED;
             }
             Verdict::Foreign => {
-                self.count_foreign(&Content::Handshake);
+                self.suspect(port, SuspectCause::Foreign);
                 return DROPPED;
             }
         }
@@ -50,7 +52,7 @@ impl Passage<'_> {
             stream.half_mut(port).failures().handshake_packets += 1;
             return Fate::default();
         }
-        stream.half_mut(port).counters.malformed += 1;
+        self.suspect(port, SuspectCause::Handshake);
         DROPPED
     }
 
@@ -59,13 +61,13 @@ impl Passage<'_> {
     pub fn unprotect(&mut self, content: &Content, packet: &mut Packet<'_>) -> Option<usize> {
         let (now, from, port) = (self.now, self.from, self.socket);
         match self.session.foresee(self.stream, port, from, now, self.is_plausible(content)) {
-            Verdict::Accepted | Verdict::Learned => {}
+            Verdict::Accepted | Verdict::Learned | Verdict::Tolerated => {}
             Verdict::Foreign => {
-                self.count_foreign(content);
+                self.suspect(component(content, port), SuspectCause::Foreign);
                 return None;
             }
             Verdict::Closed => {
-                self.half(content).counters.unroutable += 1;
+                self.count_early(content);
                 return None;
             }
         }
@@ -74,12 +76,12 @@ impl Passage<'_> {
         match secure.keys(port).unprotect(now, content.protocol()?, packet.buffer, packet.len) {
             Ok(plain) => Some(plain),
             Err(refusal) => {
-                let failures = self.session.streams[self.stream].half_mut(component).failures();
-                match refusal {
-                    Refusal::NotAuthentic => failures.not_authentic += 1,
-                    Refusal::Replay => failures.replays += 1,
-                    Refusal::NoKey => failures.unkeyed += 1,
-                }
+                let cause = match refusal {
+                    Refusal::NotAuthentic => SuspectCause::NotAuthentic,
+                    Refusal::Replay => SuspectCause::Replay,
+                    Refusal::NoKey => SuspectCause::Unkeyed,
+                };
+                self.suspect(component, cause);
                 None
             }
         }

@@ -225,11 +225,11 @@ fn the_keys_of_another_certificate_are_never_used() {
         }
         call.scene.wait(20_000);
         let states = call.states();
-        assert_eq!(states[1], DtlsState::FingerprintMismatch, "{role:?}");
+        assert!(matches!(states[1], DtlsState::FingerprintMismatch { .. }), "{role:?}");
         assert!(!states.contains(&connected()));
         call.scene.talk(100);
         assert_eq!((call.heard_by_alice(), call.heard_by_bob()), (0, 0));
-        let mismatches = states.iter().filter(|state| **state == DtlsState::FingerprintMismatch);
+        let mismatches = states.iter().filter(|state| matches!(state, DtlsState::FingerprintMismatch { .. }));
         assert_eq!(mismatches.count(), 1, "one attempt, not many");
 
         // Only signalling lets it try again.

@@ -6,7 +6,7 @@ mod support;
 
 use std::{net::SocketAddr, time::Duration};
 
-use protocol::{Event, IceRole, IceState, RtcpMode};
+use protocol::{Event, IceRole, IceState, RtcpMode, SuspectCause};
 use sim::{MALLORY, PeerId, Scene, ice, packets};
 use support::ice_call::Call;
 use wire::stun::{Builder, Class, LONGEST, Message, TransactionId};
@@ -54,8 +54,7 @@ impl Attack {
         assert_eq!(self.call.scene.rtp(1).refused_checks, times);
         let events = self.call.scene.net.take_events();
         let source: SocketAddr = MALLORY.parse().unwrap();
-        let named =
-            |event: &Event| matches!(event, Event::RefusedCheck { source: from, .. } if *from == source);
+        let named = |event: &Event| matches!(event, Event::SuspectPackets { cause: SuspectCause::Check, source: from, .. } if *from == source);
         assert_eq!(events.iter().filter(|event| named(event)).count(), 1);
         self.assert_futile();
     }

@@ -199,7 +199,7 @@ fn foreign_sources_are_reported_at_once_and_then_every_ten_seconds() {
     spray_while_talking(&mut scene, mallory, 21_000);
     let mut reports = Vec::new();
     for event in scene.net.take_events() {
-        if let Event::ForeignSource { source, packets, component: Component::Rtp, .. } = event {
+        if let Event::SuspectPackets { source, packets, component: Component::Rtp, .. } = event {
             assert_eq!(source, scene.net.address(mallory));
             reports.push(packets);
         }
@@ -207,7 +207,7 @@ fn foreign_sources_are_reported_at_once_and_then_every_ten_seconds() {
     assert_eq!(reports.len(), 3);
     assert_eq!(reports[0], 1);
     assert!(reports.iter().sum::<u64>() >= 1000);
-    assert_eq!(scene.rtp(1).last_foreign, Some(scene.net.address(mallory)));
+    assert_eq!(scene.rtp(1).last_suspect.map(|suspect| suspect.source), Some(scene.net.address(mallory)));
     assert_eq!(scene.rtp(1).foreign, 1050);
 }
 

@@ -193,7 +193,12 @@ fn a_stranger_does_not_disturb_what_the_kernel_relays() {
     assert_eq!((kernel.rules().len(), scene.rtp(1).foreign), (2, 5));
     assert_eq!(scene.rtp(1).remote_state, RemoteState::Confirmed);
     let events = scene.net.take_events();
-    assert!(events.iter().any(|event| matches!(event, Event::ForeignSource { .. })));
+    assert!(
+        events.iter().any(|event| matches!(
+            event,
+            Event::SuspectPackets { cause: protocol::SuspectCause::Foreign, .. }
+        ))
+    );
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub mod plan;
 pub mod reporting;
 pub mod security;
 pub mod stats;
+pub mod suspect;
 
 #[cfg(test)]
 mod export;
@@ -27,6 +28,7 @@ pub use plan::*;
 pub use reporting::*;
 pub use security::*;
 pub use stats::*;
+pub use suspect::*;
 
 /// Hash of the schema text; two builds talk to each other only if it is the same.
 pub const FINGERPRINT: &str = include_str!("fingerprint.txt");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus, IceState, LocalId, SessionId,
-    SessionPlan, SessionSnapshot, SessionStats, StreamId,
+    SessionPlan, SessionSnapshot, SessionStats, StreamId, SuspectCause, SuspectCounts,
 };
 
 /// One frame from the control plane.
@@ -155,13 +155,16 @@ pub enum Event {
         #[cfg_attr(test, ts(type = "string"))]
         address: SocketAddr,
     },
-    /// Packets from another source than the peer are being dropped. At most one per stream in ten seconds.
+    /// Packets that are not, or not provably, the peer's. At most one per component and cause in ten seconds, and at
+    /// most fifty of a packet thread; what was left out is in the next one.
     #[serde(rename_all = "camelCase")]
-    ForeignSource {
+    SuspectPackets {
         session: SessionId,
         revision: u64,
         stream: StreamId,
         component: Component,
+        cause: SuspectCause,
+        /// Of the last one.
         #[cfg_attr(test, ts(type = "string"))]
         source: SocketAddr,
         packets: u64,
@@ -196,18 +199,6 @@ pub enum Event {
     /// ICE with a peer has come further, or not.
     #[serde(rename_all = "camelCase")]
     IceState { session: SessionId, revision: u64, stream: StreamId, state: IceState },
-    /// Connectivity checks, or answers to ours, that are not authentic are being dropped. At most one per stream in
-    /// ten seconds.
-    #[serde(rename_all = "camelCase")]
-    RefusedCheck {
-        session: SessionId,
-        revision: u64,
-        stream: StreamId,
-        component: Component,
-        #[cfg_attr(test, ts(type = "string"))]
-        source: SocketAddr,
-        packets: u64,
-    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,4 +264,5 @@ pub struct NodeCounters {
     /// Packets relayed in the kernel; in `received` and `sent`, too.
     pub fast_path_packets: u64,
     pub fast_path_bytes: u64,
+    pub suspect: SuspectCounts,
 }

@@ -1,5 +1,7 @@
 //! Protection of media: SRTP keys (RFC 3711, 4568), DTLS-SRTP (RFC 5764), and what continues it after a crash.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{IceSnapshot, SessionId, StreamId};
@@ -99,11 +101,16 @@ pub enum DtlsState {
     Connected {
         suite: String,
     },
-    /// The peer has another certificate than signalled: its keys are not used.
-    FingerprintMismatch,
+    /// Somebody has another certificate than signalled: its keys are not used.
+    FingerprintMismatch {
+        #[cfg_attr(test, ts(type = "string"))]
+        source: SocketAddr,
+    },
     /// The handshake broke off. It is tried again, ever more rarely.
     Failed {
         reason: String,
+        #[cfg_attr(test, ts(type = "string"))]
+        source: SocketAddr,
     },
 }
 

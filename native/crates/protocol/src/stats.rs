@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IceStats, SessionId, StreamId, StreamPath};
+use crate::{IceStats, SessionId, StreamId, StreamPath, Suspect};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -57,8 +57,10 @@ pub struct ComponentStats {
     pub malformed: u64,
     /// From another source than the peer, and dropped.
     pub foreign: u64,
-    #[cfg_attr(test, ts(type = "string | null"))]
-    pub last_foreign: Option<SocketAddr>,
+    /// From another source than the peer, and relayed all the same: the stream is not strict about sources.
+    pub tolerated: u64,
+    /// `null`: every packet has been the peer's as far as can be told.
+    pub last_suspect: Option<Suspect>,
     /// Dropped because the peer may not send (hold) or its media is blocked.
     pub blocked: u64,
     /// Dropped because there is nobody to send it to yet.
@@ -77,6 +79,8 @@ pub struct ComponentStats {
     pub checks: u64,
     /// STUN that does not prove to be the peer's, and dropped.
     pub refused_checks: u64,
+    /// DTLS that is of no handshake and begins none, and dropped.
+    pub refused_handshakes: u64,
     /// RTP with a payload type that was not negotiated; relayed all the same.
     pub unknown_payload_type: u64,
     /// Where packets to the peer go now.

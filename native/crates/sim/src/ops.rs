@@ -282,7 +282,8 @@ impl World {
                 let sum =
                     |count: fn(&protocol::ComponentStats) -> u64| count(&stream.rtp) + count(&stream.rtcp);
                 let dropped = sum(|c| c.malformed + c.foreign + c.blocked + c.unroutable + c.unassigned);
-                let refused = sum(|c| c.authentication_failures + c.replays + c.unkeyed);
+                let refused =
+                    sum(|c| c.authentication_failures + c.replays + c.unkeyed + c.refused_handshakes);
                 let consumed = sum(|c| c.received_packets + c.handshake_packets);
                 assert_eq!(consumed + dropped + refused, model.arrived);
                 assert_eq!(sum(|c| c.sent_packets), model.sent);
