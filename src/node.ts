@@ -28,6 +28,8 @@ import { createLogger } from './observability/logger.js';
 import { randomPool } from './random-pool.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
+import { CertificateRotation } from './service/certificate-rotation.js';
+import { Certificates } from './service/certificates.js';
 import { Drain } from './service/drain.js';
 import { entrance } from './service/entrance.js';
 import { dataPlaneFailure } from './service/failures.js';
@@ -62,8 +64,16 @@ export async function runNode(config: Config, program: Program): Promise<number>
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
+  const certificates = new Certificates({
+    files: null,
+    key: { kind: 'ecdsa' },
+    rotationMs: ROTATION_MS,
+    events,
+    now,
+  });
   const attachment: Attachment = new Attachment({
     configuration: dataPlaneConfiguration(config),
+    certificates,
     registry,
     events,
     read: recordedCall,
@@ -101,7 +111,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     routes: kernelRoutes,
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
-    protection: () => ({ capabilities: CAPABILITIES, certificate: attachment.certificate }),
+    protection: () => ({ capabilities: CAPABILITIES, certificate: certificates.facts }),
   });
 
   const drain = new Drain({
@@ -115,6 +125,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
 
   dataPlane.start();
   snapshots.start();
+  const rotation = new CertificateRotation({ certificates, attachment, failed: events.certificateNotTended });
+  rotation.start();
   const attached = untilAttached(attachment, dataPlane);
   const lost = dataPlaneFailure(new DataPlaneError({ code: 'disconnected' }));
   const rules = { ready: attached, patienceMs: PATIENCE_MS, refusal: () => lost };
@@ -171,6 +183,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), http.close()]);
   snapshots.close();
+  rotation.close();
   service.close();
   dataPlane.close();
   notifier.close();
@@ -261,3 +274,5 @@ const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp', 'ice'
 /** How long a client waits for a program that still starts; it asks again after a second. */
 const PATIENCE_MS = 1_500;
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';
+
+const ROTATION_MS = 7 * 86_400_000;

@@ -27,6 +27,8 @@ export type StreamSecurity = {
   readonly answered: boolean;
   /** Our name for the DTLS association (RFC 8842). */
   readonly tlsId?: string;
+  /** The certificate of ours the party was told of. It stays, whatever new calls get. */
+  readonly certificate?: string;
   /** Grows when the DTLS association has to be made anew. */
   readonly association: number;
   /** What the client wants for the answer to this party. */

@@ -17,7 +17,8 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }
     portRestMs: portRestSeconds * 1000,
     // Calls are counted here, where clients can be told in their own words.
     maxSessions: null,
-    certificate: null,
+    // Which ones there are is known at run time.
+    certificates: [],
     fastPath: { ...fastPath, devices: [...fastPath.devices] },
   };
 }

@@ -9,6 +9,7 @@ import {
 import { encodeFrameText, encodeWrittenFrame, FrameDecoder } from './framing.js';
 import {
   type BoundLocal,
+  type CertificateKey,
   type CertificatePlan,
   type Configuration,
   type Event,
@@ -77,11 +78,19 @@ export class DataPlaneClient implements DataPlane {
     this.#rejectAll();
   }
 
-  configure(configuration: Configuration): Promise<CertificatePlan> {
+  configure(configuration: Configuration): Promise<readonly CertificatePlan[]> {
     return this.#request(
       { kind: 'configure', configuration },
       'configured',
-      ({ certificate }) => certificate,
+      ({ certificates }) => certificates,
+    );
+  }
+
+  renewCertificate(key: CertificateKey, insteadOf: string): Promise<readonly CertificatePlan[]> {
+    return this.#request(
+      { kind: 'renewCertificate', key, insteadOf },
+      'configured',
+      ({ certificates }) => certificates,
     );
   }
 

@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '0c6472b342b5f7dd';
+export const FINGERPRINT = 'a3fa1c9c8aa873a5';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -135,7 +135,11 @@ fingerprints: Array<FingerprintPlan>,
 /**
  * Grows when the association has to be made anew. Old keys are in use until the new ones are there.
  */
-association: number, };
+association: number, 
+/**
+ * Which of the node's certificates the peer was told of. `null`, or not known any more: that of new calls.
+ */
+certificate: string | null, };
 
 /**
  * One master key, as in one `a=crypto` line.
@@ -431,9 +435,9 @@ export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | 
 /**
  * A request from the control plane. Every request gets exactly one response.
  */
-export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "status" };
+export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "renewCertificate", key: CertificateKey, insteadOf: string, } | { "kind": "status" };
 
-export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificate: CertificatePlan, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificates: Array<CertificatePlan>, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
 
 /**
  * What has to be known of a session's protection to continue it after a crash; taken again and again.
@@ -450,18 +454,41 @@ portRestMs: number,
  */
 maxSessions: number | null, 
 /**
- * DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
+ * DTLS certificates, that of new calls first; so fingerprints stay valid when the data plane restarts. Those it
+ * has besides are kept behind them, and if none is given, as they are.
  */
-certificate: CertificatePlan | null, fastPath: FastPathPlan, };
+certificates: Array<CertificatePem>, fastPath: FastPathPlan, };
 
 /**
- * The node's DTLS certificate.
+ * A certificate for DTLS with its private key.
  */
-export type CertificatePlan = { certificatePem: string, privateKeyPem: string, 
+export type CertificatePem = { certificate: string, privateKey: string, 
+/**
+ * By a data plane; otherwise it comes from files.
+ */
+madeHere: boolean, };
+
+/**
+ * One of the node's certificates.
+ */
+export type CertificatePlan = { 
+/**
+ * What plans call it.
+ */
+id: string, pem: CertificatePem, key: CertificateKey, 
+/**
+ * Milliseconds since 1970.
+ */
+validFromMs: number, validUntilMs: number, 
 /**
  * The preferred one first.
  */
 fingerprints: Array<FingerprintPlan>, };
+
+/**
+ * The kind of key a certificate is for.
+ */
+export type CertificateKey = { "kind": "ecdsa" } | { "kind": "rsa", bits: number, };
 
 export type InterfacePlan = { name: string, 
 /**

@@ -13,7 +13,7 @@ export type Facts = {
   readonly defaults: CallDefaults;
   /** What the data plane can do besides relaying. What it cannot is left to the parties, or refused. */
   readonly capabilities: ReadonlySet<Capability>;
-  /** Of this node, for DTLS; `null`: there is none. */
+  /** Of this node, for DTLS in new calls; `null`: there is none. */
   readonly certificate: CertificateFacts | null;
 };
 
@@ -25,7 +25,11 @@ export const RELAY_ONLY: Pick<Facts, 'capabilities' | 'certificate'> = {
   certificate: null,
 };
 
-export type CertificateFacts = {
+/** A certificate, and those of the node that calls were told of before. */
+export type CertificateFacts = NamedCertificate & { readonly former: readonly NamedCertificate[] };
+
+export type NamedCertificate = {
+  readonly id: string;
   readonly fingerprints: readonly { readonly hash: string; readonly value: string }[];
 };
 

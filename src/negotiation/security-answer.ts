@@ -8,6 +8,7 @@ import type { Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { refusedConversion, securityLines } from './security.js';
 import {
+  certificateFor,
   certificateLines,
   roleTowardsAnswerer,
   roleTowardsOfferer,
@@ -209,15 +210,17 @@ function withDtls(
   const hasTlsId = !flags.noTlsId && !own.wishes.includes('no tls-id');
   const { agreed: _, tlsId: known, ...rest } = own;
   const tlsId = hasTlsId ? tlsIdFor(isOther ? undefined : known, flags, draws) : undefined;
+  const certificate = certificateFor(own.certificate, facts.certificate);
   const security: StreamSecurity = {
     ...rest,
     ...ANSWERED,
+    certificate: certificate.id,
     ...(role && { agreed: { kind: 'dtls', role } }),
     ...(tlsId !== undefined && { tlsId }),
     association: isOther ? own.association + 1 : own.association,
   };
   const names = { asked: flags.dtlsFingerprint, party: asked.security?.fingerprint, tlsId };
-  return { kind: 'offered', security, lines: certificateLines(role ?? 'holdconn', facts.certificate, names) };
+  return { kind: 'offered', security, lines: certificateLines(role ?? 'holdconn', certificate, names) };
 }
 
 function readAgreed({ ours, theirs, borrowed }: Extract<AgreedSecurity, { kind: 'sdes' }>) {

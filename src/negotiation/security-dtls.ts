@@ -3,7 +3,7 @@ import type { DtlsRole, SignalledSecurity } from '../call/security.js';
 import type { MediaFlags } from '../command/flags.js';
 import { parseFingerprint, type Setup } from '../sdp/dtls.js';
 import type { Draws } from './draws.js';
-import type { CertificateFacts } from './facts.js';
+import type { CertificateFacts, NamedCertificate } from './facts.js';
 
 /**
  * The role we take when we answer (RFC 5763 §5): what the offerer leaves to us; if it leaves us the choice, the one
@@ -72,10 +72,15 @@ export function tlsIdFor(former: string | undefined, flags: MediaFlags, draws: D
   return flags.noTlsId ? undefined : (former ?? draws.hex(16));
 }
 
+/** The certificate a party was told of, as long as this node has it; else that of new calls. */
+export function certificateFor(told: string | undefined, current: CertificateFacts): NamedCertificate {
+  return current.former.find(({ id }) => id === told) ?? current;
+}
+
 /** The lines that name our certificate. */
 export function certificateLines(
   setup: Setup,
-  certificate: CertificateFacts,
+  certificate: NamedCertificate,
   {
     asked,
     party,

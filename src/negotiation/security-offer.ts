@@ -9,7 +9,7 @@ import type { Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { dropsFeedback } from './feedback.js';
 import { refusedConversion, securityLines } from './security.js';
-import { certificateLines, tlsIdFor } from './security-dtls.js';
+import { certificateFor, certificateLines, tlsIdFor } from './security-dtls.js';
 import { isSecured, isSecureProfile } from './security-said.js';
 import {
   formatLines,
@@ -85,7 +85,8 @@ function secured(
   draws: Draws,
 ): SecurityOffer | CommandFailure {
   const before = known?.security;
-  const certificate = flags.dtls === 'off' ? null : facts.certificate;
+  const mayUseDtls = flags.dtls !== 'off' && facts.certificate !== null;
+  const certificate = mayUseDtls ? certificateFor(before?.certificate, facts.certificate) : null;
   const offered = flags.sdes.off ? NO_LINES : linesFor({ view, protocol }, before, flags, facts, draws);
   if (certificate === null && offered.lines.length === 0) {
     return failure('badRequest', `Neither SDES nor DTLS may be offered for ${protocol}`);
@@ -99,6 +100,7 @@ function secured(
     offersDtls: certificate !== null,
     answered: false,
     ...(tlsId !== undefined && { tlsId }),
+    ...(certificate && { certificate: certificate.id }),
     association: before?.association ?? FIRST_ASSOCIATION,
     wishes: [],
   };

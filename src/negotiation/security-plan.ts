@@ -12,15 +12,21 @@ import { hasParameter, readLine, sameKeys } from './security-sdes.js';
 export function securityPlan(stream: Stream, partners: readonly Stream[], isAltered: boolean): SecurityPlan {
   const { security } = stream;
   if (security === undefined) return NONE;
-  const { agreed, association } = security;
+  const { agreed, association, certificate = null } = security;
   switch (agreed?.kind) {
     case undefined:
       // A handshake that cannot end: nobody is heard in the clear before it is known how media is protected.
-      return { kind: 'dtls', role: 'passive', fingerprints: [], association };
+      return { kind: 'dtls', role: 'passive', fingerprints: [], association, certificate };
     case 'none':
       return NONE;
     case 'dtls':
-      return { kind: 'dtls', role: agreed.role, fingerprints: fingerprintsOf(stream), association };
+      return {
+        kind: 'dtls',
+        role: agreed.role,
+        fingerprints: fingerprintsOf(stream),
+        association,
+        certificate,
+      };
     case 'sdes': {
       const isPassed =
         !isAltered &&

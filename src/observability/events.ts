@@ -3,7 +3,7 @@ import type { Call } from '../call/call.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand } from '../command/pair.js';
 import type { CommandFailure } from '../command/reply.js';
-import type { Event, SessionStats, SuspectCause } from '../dataplane/protocol.gen.js';
+import type { CertificatePlan, Event, SessionStats, SuspectCause } from '../dataplane/protocol.gen.js';
 import type { DataPlaneError } from '../service/ports.js';
 import type { Counters, EndReason } from './counters.js';
 import type { Logger } from './logger.js';
@@ -137,6 +137,24 @@ export function createEvents(log: Logger, counters: Counters) {
         { callId, error: textOf(error) },
         'session not released; it will be when the data plane is back',
       );
+    },
+
+    certificateChanged({ fingerprints, key, validUntilMs }: CertificatePlan): void {
+      const [fingerprint] = fingerprints;
+      const until = new Date(validUntilMs).toISOString();
+      log.info({ fingerprint: fingerprint?.value, key: key.kind, until }, 'DTLS certificate of new calls');
+    },
+
+    certificateUnusable(reason: string): void {
+      log.error({ reason }, 'DTLS certificate not taken from its files; the one before stays in use');
+    },
+
+    certificateExpires({ validUntilMs }: CertificatePlan): void {
+      log.warn({ until: new Date(validUntilMs).toISOString() }, 'DTLS certificate expires soon');
+    },
+
+    certificateNotTended(error: unknown): void {
+      log.warn({ error: textOf(error) }, 'DTLS certificate not renewed; trying again');
     },
 
     dataPlaneConnected(boot: string, sessions: number): void {

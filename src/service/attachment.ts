@@ -1,13 +1,15 @@
 import type { Call } from '../call/call.js';
-import type { CertificatePlan, Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
+import type { Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
 import { reconcile } from '../dataplane/reconcile.js';
 import type { Events } from '../observability/events.js';
+import type { CertificateMaker, Certificates } from './certificates.js';
 import { decidedFastPath } from './fast-path.js';
 import { type DataPlane, DataPlaneError, type DataPlaneListener } from './ports.js';
 import type { CallRegistry } from './registry.js';
 
 export type AttachmentOptions = {
   readonly configuration: Configuration;
+  readonly certificates: Certificates;
   readonly registry: CallRegistry;
   readonly events: Events;
   /** The call a listed plan belongs to, with the plan's ports; `undefined` if its memo cannot be read. */
@@ -32,8 +34,6 @@ export class Attachment implements DataPlaneListener {
   #ready: Gate = newGate();
   #attachedBefore = false;
   #boot = '';
-  /** Survives the data plane, so that fingerprints in SDP stay right. */
-  #certificate: CertificatePlan | null = null;
   /** Grows with each connection, so that an attempt knows when it is outdated. */
   #connection = 0;
   #retry: NodeJS.Timeout | undefined;
@@ -56,9 +56,13 @@ export class Attachment implements DataPlaneListener {
     return this.#boot;
   }
 
-  /** The certificate of this node; `null` before the first connection. The same object as long as it is the same. */
-  get certificate(): CertificatePlan | null {
-    return this.#certificate;
+  /** Who makes and keeps certificates. */
+  get maker(): CertificateMaker {
+    return {
+      take: (certificates) =>
+        this.#required().configure({ ...this.#options.configuration, certificates: [...certificates] }),
+      renew: (key, insteadOf) => this.#required().renewCertificate(key, insteadOf),
+    };
   }
 
   /** Resolves at once or as soon as calls and data plane agree; rejects if that takes too long. */
@@ -115,16 +119,12 @@ export class Attachment implements DataPlaneListener {
   }
 
   async #agree(): Promise<{ adopted: number; reapplied: number; released: number; lost: number }> {
-    const { registry, events, read, configuration } = this.#options;
+    const { registry, events, read, certificates } = this.#options;
     const dataPlane = this.#required();
-    const [certificate, listed] = await Promise.all([
-      dataPlane.configure({ ...configuration, certificate: this.#certificate }),
-      dataPlane.list(),
-    ]);
+    const [, listed] = await Promise.all([certificates.settle(this.maker), dataPlane.list()]);
     const fastPath = this.#requireFastPath(dataPlane);
     if (this.#attachedBefore) fastPath.catch(() => {});
     else await fastPath;
-    if (certificate.certificatePem !== this.#certificate?.certificatePem) this.#certificate = certificate;
     const { adopt, reapply, release, unreadable } = reconcile(
       listed,
       registry.calls,

@@ -5,6 +5,7 @@ import type { PairCommand, PairReply } from '../command/pair.js';
 import type { Reply } from '../command/reply.js';
 import type {
   BoundLocal,
+  CertificateKey,
   CertificatePlan,
   Configuration,
   ErrorCode,
@@ -24,8 +25,10 @@ export type CommandHandler = (command: Command, client: Client) => Promise<Reply
 
 /** The data plane as the service sees it. A refused request rejects with `DataPlaneError`. */
 export type DataPlane = {
-  /** Resolves with the certificate of the node: the configured one, or else the data plane's own. */
-  configure(configuration: Configuration): Promise<CertificatePlan>;
+  /** Resolves with the certificates of the node, that of new calls first. */
+  configure(configuration: Configuration): Promise<readonly CertificatePlan[]>;
+  /** Begins to make a certificate for new calls, if `insteadOf` is still theirs; resolves as `configure` does. */
+  renewCertificate(key: CertificateKey, insteadOf: string): Promise<readonly CertificatePlan[]>;
   /** Makes the session look like the plan; resolves with the port of every local of the plan. */
   apply(plan: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]>;
   /** Ends the session; resolves with its last statistics, `null` if it did not exist. */

@@ -108,6 +108,8 @@ export type SecurityRecord = {
   readonly d: 1 | undefined;
   readonly w: 1 | undefined;
   readonly t: string | undefined;
+  /** Our certificate. */
+  readonly k: string | undefined;
   readonly n: number;
   readonly wi: readonly string[] | undefined;
 };

@@ -4,7 +4,7 @@ import type { IceRecord, SecurityRecord, SignalledRecord } from './call-record.j
 import { type Fields, listOf, number, oneOf, text } from './record-fields.js';
 
 export function encodeSecurity(security: StreamSecurity): SecurityRecord {
-  const { agreed, crypto, passed, offersDtls, answered, tlsId, association, wishes } = security;
+  const { agreed, crypto, passed, offersDtls, answered, tlsId, certificate, association, wishes } = security;
   return {
     a: agreed && encodeAgreed(agreed),
     c: crypto === '' ? undefined : crypto,
@@ -12,6 +12,7 @@ export function encodeSecurity(security: StreamSecurity): SecurityRecord {
     d: offersDtls ? 1 : undefined,
     w: answered ? 1 : undefined,
     t: tlsId,
+    k: certificate,
     n: association,
     wi: wishes.length > 0 ? wishes : undefined,
   };
@@ -25,6 +26,7 @@ export function readSecurity(f: Fields): StreamSecurity {
     offersDtls: f.flag('d'),
     answered: f.flag('w'),
     ...f.optional('tlsId', 't', text),
+    ...f.optional('certificate', 'k', text),
     association: f.number('n'),
     wishes: f.list('wi').map((wish) => oneOf(text(wish), ['passive', 'sdes', 'osrtp', 'no tls-id'])),
   };

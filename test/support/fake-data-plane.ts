@@ -11,6 +11,7 @@ import type {
   Status,
   SuspectCounts,
 } from '../../src/dataplane/protocol.gen.js';
+import { Certificates } from '../../src/service/certificates.js';
 import { type DataPlane, DataPlaneError } from '../../src/service/ports.js';
 
 /** A data plane without sockets: keeps plans and gives out ports, in memory. */
@@ -21,8 +22,11 @@ export class FakeDataPlane implements DataPlane {
   configuration: Configuration | undefined;
   /** Its own, unless it is given another one. */
   certificate: CertificatePlan = {
-    certificatePem: 'certificate',
-    privateKeyPem: 'key',
+    id: 'AB01',
+    pem: { certificate: 'certificate', privateKey: 'key', madeHere: true },
+    key: { kind: 'ecdsa' },
+    validFromMs: 0,
+    validUntilMs: 4_000_000_000_000,
     fingerprints: [{ hash: 'sha-256', value: 'AB:CD' }],
   };
   fastPath: FastPathStatus = NO_FAST_PATH;
@@ -37,10 +41,26 @@ export class FakeDataPlane implements DataPlane {
   hold: Promise<void> = Promise.resolve();
   #nextPort = 30000;
 
-  async configure(configuration: Configuration): Promise<CertificatePlan> {
+  /** All it has had, that of new calls first. */
+  #certificates: readonly CertificatePlan[] = [];
+
+  async configure(configuration: Configuration): Promise<readonly CertificatePlan[]> {
     await this.hold;
     this.configuration = configuration;
-    return configuration.certificate ?? this.certificate;
+    const given = configuration.certificates.map((pem) => ({
+      ...this.certificate,
+      id: pem.certificate,
+      pem,
+    }));
+    const known = [...this.#certificates, this.certificate];
+    const isNew = ({ pem }: CertificatePlan) =>
+      !configuration.certificates.some(({ certificate }) => certificate === pem.certificate);
+    this.#certificates = [...given, ...known.filter(isNew)];
+    return this.#certificates;
+  }
+
+  async renewCertificate(): Promise<readonly CertificatePlan[]> {
+    return this.#certificates;
   }
 
   async snapshots(): Promise<readonly SessionSnapshot[]> {
@@ -156,3 +176,10 @@ export const NOTHING_SUSPECT: SuspectCounts = {
   malformed: 0,
   early: 0,
 };
+
+/** Those of a node that makes its own and keeps it. */
+export function ownCertificates(): Certificates {
+  const ignored = () => {};
+  const events = { certificateChanged: ignored, certificateUnusable: ignored, certificateExpires: ignored };
+  return new Certificates({ files: null, key: { kind: 'ecdsa' }, rotationMs: null, events, now: () => 0 });
+}

@@ -64,6 +64,8 @@ function repeatableRandom(): Random {
 }
 
 const CERTIFICATE = {
+  id: 'A1A1A1A1A1A1A1A1',
+  former: [],
   fingerprints: [
     { hash: 'sha-256', value: `${'A1:'.repeat(31)}A1` },
     { hash: 'sha-1', value: `${'B2:'.repeat(19)}B2` },

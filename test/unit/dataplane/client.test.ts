@@ -67,8 +67,6 @@ class ScriptedDataPlane {
   }
 }
 
-const CERTIFICATE = { certificatePem: '', privateKeyPem: '', fingerprints: [] };
-
 const PLAN: SessionPlan = {
   session: 'call-1',
   revision: 1,
@@ -155,15 +153,13 @@ describe('the connection to the data plane', () => {
 
   test('lets requests wait for it, behind those its listener makes', async () => {
     dataPlane.answer = (request) =>
-      request.kind === 'apply'
-        ? { kind: 'applied', bound: [] }
-        : { kind: 'configured', certificate: CERTIFICATE };
+      request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured', certificates: [] };
     listener.connected.mockImplementation(() => {
       void client.configure({
         interfaces: [],
         portRestMs: 0,
         maxSessions: null,
-        certificate: null,
+        certificates: [],
         fastPath: WITHOUT_FAST_PATH,
       });
     });

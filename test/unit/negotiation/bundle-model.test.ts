@@ -14,7 +14,11 @@ const SECURE = new Set(['srtp', 'ice'] as const);
 const FACTS_WITH_KEYS = {
   ...FACTS,
   capabilities: SECURE,
-  certificate: { fingerprints: [{ hash: 'sha-256', value: 'A1'.repeat(32).replace(/..(?!$)/g, '$&:') }] },
+  certificate: {
+    id: 'A1',
+    former: [],
+    fingerprints: [{ hash: 'sha-256', value: 'A1'.repeat(32).replace(/..(?!$)/g, '$&:') }],
+  },
 };
 
 const section = fc.record({

@@ -11,7 +11,7 @@ function requestsOf(flags: Parameters<Conversation['offer']>[1]): number {
       return Uint8Array.from({ length: count }, (_, index) => (index * 37) % 256);
     },
   };
-  const certificate = { fingerprints: [{ hash: 'sha-256', value: 'A1' }] };
+  const certificate = { id: 'A1', former: [], fingerprints: [{ hash: 'sha-256', value: 'A1' }] };
   const capabilities = new Set(['srtp', 'ice'] as const);
   new Conversation({ ...FACTS, random, capabilities, certificate }).offer(audio(10, 4000), flags);
   return requests;

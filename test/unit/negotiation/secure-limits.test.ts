@@ -6,7 +6,11 @@ import { Conversation, FACTS, sdp } from './sample.js';
 const FACTS_OF_A_WHOLE_NODE: Facts = {
   ...FACTS,
   capabilities: new Set(['srtp', 'ice']),
-  certificate: { fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }] },
+  certificate: {
+    id: 'A1',
+    former: [],
+    fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }],
+  },
 };
 
 /** A browser with four streams and more candidates than any has. */

@@ -216,7 +216,11 @@ function secureFacts(): Facts {
     ...FACTS,
     random: { bytes: (count) => Uint8Array.from({ length: count }, next) },
     capabilities: new Set(['srtp', 'ice']),
-    certificate: { fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }] },
+    certificate: {
+      id: 'A1',
+      former: [],
+      fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }],
+    },
   };
 }
 

@@ -5,20 +5,27 @@ import { newCounters } from '../../../src/observability/counters.js';
 import { createEvents } from '../../../src/observability/events.js';
 import { createLogger } from '../../../src/observability/logger.js';
 import { Attachment } from '../../../src/service/attachment.js';
+import type { Certificates } from '../../../src/service/certificates.js';
 import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane, NO_FAST_PATH, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import {
+  FakeDataPlane,
+  NO_FAST_PATH,
+  ownCertificates,
+  WITHOUT_FAST_PATH,
+} from '../../support/fake-data-plane.js';
 
 const CONFIGURATION: Configuration = {
   interfaces: [],
   portRestMs: 0,
   maxSessions: null,
-  certificate: null,
+  certificates: [],
   fastPath: WITHOUT_FAST_PATH,
 };
 
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;
 let attachment: Attachment;
+let certificates: Certificates;
 const counters = newCounters();
 const log: string[] = [];
 const unavailable: string[] = [];
@@ -28,6 +35,7 @@ beforeEach(() => {
   unavailable.length = 0;
   dataPlane = new FakeDataPlane();
   registry = new CallRegistry();
+  certificates = ownCertificates();
   attachment = newAttachment(CONFIGURATION);
 });
 
@@ -35,6 +43,7 @@ function newAttachment(configuration: Configuration): Attachment {
   const logger = createLogger({ level: 'info', format: 'text' }, { write: (line) => void log.push(line) });
   const created = new Attachment({
     configuration,
+    certificates,
     registry,
     events: createEvents(logger, counters),
     read: ({ session, revision, memo }) => (memo === '' ? undefined : call(session, revision)),
@@ -199,11 +208,17 @@ test('an attempt overtaken by a new connection has no say', async () => {
 test('a data plane that has restarted gets the certificate of the one before', async () => {
   attachment.connected('boot-1', 0);
   await vi.waitFor(() => expect(attachment.isReady).toBe(true));
-  const certificate = attachment.certificate;
-  expect(certificate).toEqual(dataPlane.certificate);
-  dataPlane.certificate = { ...dataPlane.certificate, certificatePem: 'of the next start' };
+  const { facts } = certificates;
+  expect(facts?.fingerprints).toEqual(dataPlane.certificate.fingerprints);
+  const { pem } = dataPlane.certificate;
+  dataPlane = new FakeDataPlane();
+  dataPlane.certificate = {
+    ...dataPlane.certificate,
+    id: 'EF',
+    pem: { ...pem, certificate: 'of the next start' },
+  };
+  attachment.use(dataPlane);
   attachment.connected('boot-2', 0);
   await vi.waitFor(() => expect(attachment.isReady).toBe(true));
-  expect(dataPlane.configuration?.certificate).toEqual(certificate);
-  expect(attachment.certificate).toBe(certificate);
+  expect(dataPlane.configuration?.certificates).toEqual([pem]);
 });

@@ -14,7 +14,7 @@ import { Attachment } from '../../../src/service/attachment.js';
 import { CallService } from '../../../src/service/call-service.js';
 import { recordedCall } from '../../../src/service/recorded.js';
 import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
 
 const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
@@ -52,9 +52,10 @@ async function start({
       interfaces: [],
       portRestMs: 0,
       maxSessions: null,
-      certificate: null,
+      certificates: [],
       fastPath: WITHOUT_FAST_PATH,
     },
+    certificates: ownCertificates(),
     registry,
     events,
     read: recordedCall,

@@ -174,7 +174,15 @@ impl Control {
             }
             Request::Configure { configuration } => {
                 let configured = self.shared.configure(&configuration);
-                let response = configured.map(|certificate| Response::Configured { certificate });
+                let response = configured.map(|certificates| Response::Configured { certificates });
+                self.respond(token, id, response);
+            }
+            Request::RenewCertificate { key, instead_of } => {
+                let renewed = self.shared.certificates.renew(key, &instead_of);
+                let response = match renewed {
+                    Ok(()) => Ok(Response::Configured { certificates: self.shared.certificates.plans() }),
+                    Err(error) => Err(self.shared.incident(&format!("{error:#}"))),
+                };
                 self.respond(token, id, response);
             }
             Request::Apply { .. }
@@ -284,6 +292,7 @@ fn name(request: &Request) -> &'static str {
     match request {
         Request::Hello { .. } => "hello",
         Request::Configure { .. } => "configure",
+        Request::RenewCertificate { .. } => "renewCertificate",
         Request::Apply { .. } => "apply",
         Request::Release { .. } => "release",
         Request::List { .. } => "list",

@@ -40,7 +40,7 @@ pub fn split(request: Request, shards: usize) -> Option<Vec<(usize, ShardRequest
             by_shard.into_iter().map(|sessions| ShardRequest::Stats { sessions }).enumerate().collect()
         }
         Request::Status => all(ShardRequest::Counters),
-        Request::Hello { .. } | Request::Configure { .. } => return None,
+        Request::Hello { .. } | Request::Configure { .. } | Request::RenewCertificate { .. } => return None,
     })
 }
 
@@ -63,6 +63,7 @@ impl Merge {
             Request::Status => Self::Status,
             Request::Hello { .. }
             | Request::Configure { .. }
+            | Request::RenewCertificate { .. }
             | Request::Apply { .. }
             | Request::Release { .. } => Self::Single,
         }

@@ -1,6 +1,7 @@
 //! The data plane process: a Unix socket for the control plane, and threads that relay packets.
 
 pub mod carrier;
+pub mod certificates;
 pub mod child;
 pub mod connection;
 pub mod control;

@@ -151,7 +151,7 @@ impl<I: PacketIo> Shard<I> {
 
     fn apply(&mut self, now: Instant, plan: SessionPlan) -> Result<Vec<BoundLocal>, ErrorCode> {
         if plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. })) {
-            self.engine.use_certificate(self.shared.certificate());
+            self.engine.use_certificates(self.shared.certificates.named());
         }
         let missing = self.engine.missing_locals(&plan)?;
         self.shared.admit().or_else(|error| {

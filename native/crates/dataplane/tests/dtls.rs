@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use dtls::{Association, Certificate, FingerprintHash, KeyKind, Keys, Role, State};
 use protocol::{
-    CertificatePlan, DtlsRole, Event, FingerprintPlan, FromDataPlane, RtcpMode, SecurityPlan, SessionPlan,
+    CertificateKey, CertificatePlan, DtlsRole, Event, FingerprintPlan, FromDataPlane, RtcpMode, SecurityPlan,
+    SessionPlan,
 };
 use srtp::{Context, Options};
 use support::{Control, DataPlane, Directory, Peer, plan, rtp, with_ports};
@@ -26,6 +27,7 @@ fn secured(alice: &Peer, bob: &Peer, certificate: &Certificate) -> SessionPlan {
         role: DtlsRole::Passive,
         fingerprints: vec![sha256(certificate)],
         association: 1,
+        certificate: None,
     };
     plan
 }
@@ -84,16 +86,47 @@ fn the_certificate_is_handed_out_and_taken_back() {
     let directory = Directory::new();
     let data_plane = DataPlane::start(&directory.file("socket"), &[]);
     let mut control = data_plane.control();
-    let first = control.configure(|_| {});
-    assert_eq!(control.configure(|_| {}), first, "the same for every connection");
+    let own = control.configure(|_| {});
+    assert_eq!(control.configure(|_| {}), own, "the same for every connection");
+    let [first] = &own[..] else { panic!("{own:?}") };
     assert_eq!(first.fingerprints[0].hash, "sha-256");
-    let read = Certificate::from_pem(first.certificate_pem.as_bytes(), first.private_key_pem.as_bytes());
+    let read = Certificate::from_pem(first.pem.certificate.as_bytes(), first.pem.private_key.as_bytes());
     assert_eq!(sha256(&read.unwrap()), first.fingerprints[0]);
 
     let other = DataPlane::start(&directory.file("other"), &[]);
     let mut control = other.control();
-    assert_ne!(control.configure(|_| {}), first);
-    assert_eq!(control.configure(|configuration| configuration.certificate = Some(first.clone())), first);
+    let its_own = control.configure(|_| {});
+    assert_ne!(its_own, own);
+    let both = control.configure(|configuration| configuration.certificates = vec![first.pem.clone()]);
+    assert_eq!(both, [first.clone(), its_own[0].clone()], "what it has is kept behind what it is given");
+}
+
+#[test]
+fn a_certificate_is_renewed_for_new_calls_and_stays_with_those_that_were_told_of_it() {
+    let directory = Directory::new();
+    let data_plane = DataPlane::start(&directory.file("socket"), &[]);
+    let mut control = data_plane.control();
+    let first = control.configure(|_| {}).remove(0);
+    let certificates = control.renew_certificate(CertificateKey::Rsa { bits: 2048 }, &first.id);
+    let [second, former] = &certificates[..] else { panic!("{certificates:?}") };
+    assert_eq!((former, second.key), (&first, CertificateKey::Rsa { bits: 2048 }));
+    assert!(second.pem.made_here && second.valid_until_ms > second.valid_from_ms);
+
+    let certificate = Certificate::generate(KeyKind::EcdsaP256).unwrap();
+    for (number, (told, announced)) in
+        [(Some(&first), &first), (Some(second), second), (None, second)].into_iter().enumerate()
+    {
+        let (alice, bob) = (Peer::new(), Peer::new());
+        let mut plan = secured(&alice, &bob, &certificate);
+        plan.session = protocol::SessionId(number.to_string());
+        let SecurityPlan::Dtls { certificate: name, .. } = &mut plan.streams[0].security else {
+            panic!("{plan:?}")
+        };
+        *name = told.map(|told| told.id.clone());
+        let ports = control.apply(&plan).unwrap();
+        let mut crypto = Crypto::new(&shake_hands(&alice, ports[0], &certificate, announced));
+        crypto.assert_relays(&alice, &bob, &ports);
+    }
 }
 
 #[test]
@@ -101,7 +134,7 @@ fn a_call_is_secured_by_a_handshake_and_survives_the_process() {
     let directory = Directory::new();
     let mut data_plane = DataPlane::start(&directory.file("socket"), &[]);
     let mut control = data_plane.control();
-    let announced = control.configure(|_| {});
+    let announced = control.configure(|_| {}).remove(0);
     let (alice, bob) = (Peer::new(), Peer::new());
     let certificate = Certificate::generate(KeyKind::EcdsaP256).unwrap();
     let plan = secured(&alice, &bob, &certificate);
@@ -119,7 +152,7 @@ fn a_call_is_secured_by_a_handshake_and_survives_the_process() {
     let data_plane = DataPlane::start(&directory.file("socket"), &[]);
     let mut control = data_plane.control_after_crash();
     assert_eq!(
-        control.configure(|configuration| configuration.certificate = Some(announced.clone())),
+        control.configure(|configuration| configuration.certificates = vec![announced.pem.clone()])[0],
         announced
     );
     let mut plan = with_ports(plan, &ports);
@@ -140,8 +173,12 @@ fn what_is_lost_is_sent_again_in_both_roles() {
         let (alice, bob) = (Peer::new(), Peer::new());
         let mut plan = secured(&alice, &bob, &certificate);
         plan.session.0 = format!("{role:?}");
-        plan.streams[0].security =
-            SecurityPlan::Dtls { role, fingerprints: vec![sha256(&certificate)], association: 1 };
+        plan.streams[0].security = SecurityPlan::Dtls {
+            role,
+            fingerprints: vec![sha256(&certificate)],
+            association: 1,
+            certificate: None,
+        };
         let ports = control.apply(&plan).unwrap();
         if role == DtlsRole::Passive {
             let mut client = Association::new(&certificate, Role::Client, 1200, Instant::now()).unwrap();

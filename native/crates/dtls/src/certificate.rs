@@ -1,11 +1,11 @@
 //! The node's certificate and fingerprints.
 
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private};
+use openssl::pkey::{Id, PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::ssl::SslContext;
 use openssl::x509::{X509, X509NameBuilder, X509Ref};
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Certificate {
 }
 
 impl Certificate {
-    /// Makes a self-signed certificate valid from yesterday for 30 days.
+    /// Makes a self-signed certificate, valid from yesterday on for longer than any pause between rotations.
     pub fn generate(kind: KeyKind) -> Result<Self, SetupError> {
         let key = match kind {
             KeyKind::EcdsaP256 => {
@@ -98,7 +98,7 @@ impl Certificate {
         builder.set_issuer_name(&name)?;
         let yesterday = Asn1Time::from_unix(now_unix() - 86_400)?;
         builder.set_not_before(&yesterday)?;
-        let end = Asn1Time::days_from_now(30)?;
+        let end = Asn1Time::days_from_now(VALID_DAYS)?;
         builder.set_not_after(&end)?;
         builder.set_pubkey(&key)?;
         builder.sign(&key, MessageDigest::sha256())?;
@@ -120,6 +120,25 @@ impl Certificate {
         Ok((self.certificate.to_pem()?, self.key.private_key_to_pem_pkcs8()?))
     }
 
+    /// The kind of its key; `None` if it is neither ECDSA nor RSA.
+    pub fn key_kind(&self) -> Option<KeyKind> {
+        match self.key.id() {
+            Id::EC => Some(KeyKind::EcdsaP256),
+            Id::RSA => Some(KeyKind::Rsa(self.key.bits())),
+            _ => None,
+        }
+    }
+
+    /// When it begins and ceases to be valid, in seconds since 1970.
+    pub fn validity(&self) -> Result<(i64, i64), SetupError> {
+        let epoch = Asn1Time::from_unix(0)?;
+        let seconds = |time: &Asn1TimeRef| {
+            let since = epoch.diff(time)?;
+            Ok::<i64, SetupError>(i64::from(since.days) * 86_400 + i64::from(since.secs))
+        };
+        Ok((seconds(self.certificate.not_before())?, seconds(self.certificate.not_after())?))
+    }
+
     /// The value of `a=fingerprint` behind the hash's name: upper-case hex with colons.
     pub fn fingerprint(&self, hash: FingerprintHash) -> Result<String, SetupError> {
         fingerprint(&self.certificate, hash)
@@ -131,6 +150,9 @@ pub(crate) fn fingerprint(certificate: &X509Ref, hash: FingerprintHash) -> Resul
     let octets: Vec<String> = digest.iter().map(|octet| format!("{octet:02X}")).collect();
     Ok(octets.join(":"))
 }
+
+/// More than a year between two rotations is refused.
+const VALID_DAYS: u32 = 400;
 
 #[allow(clippy::disallowed_methods, reason = "the validity of a certificate is in wall-clock time")]
 fn now_unix() -> i64 {

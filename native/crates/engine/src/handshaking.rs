@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
-use dtls::Certificate;
 use protocol::{Component, DtlsState, Event, StreamId};
 use slab::Slab;
 
 use crate::{
+    certificates::Certificates,
     handshake::{Clock, Outcome},
     io::Outbox,
     latch::Verdict,
@@ -78,7 +78,7 @@ impl Desk {
         &mut self,
         sessions: &mut Slab<Session>,
         clock: Clock,
-        certificate: &Certificate,
+        certificates: &Certificates,
         events: &mut VecDeque<Event>,
         out: &mut impl Outbox,
     ) -> Sent {
@@ -89,10 +89,10 @@ impl Desk {
             if !Arc::ptr_eq(&session.id, &letter.id) {
                 continue;
             }
-            let mut turn = Turn { session, clock, certificate, events, sent: Sent::default() };
+            let mut turn = Turn { session, clock, certificates, events, sent: Sent::default() };
             turn.take_in(&letter, out);
             sent.add(turn.sent);
-            let due = next_due(session, clock, certificate);
+            let due = next_due(session, clock, certificates);
             self.schedule(letter.session, session, due);
         }
         for _ in 0..STEPS {
@@ -102,10 +102,10 @@ impl Desk {
                 continue;
             }
             session.handshake_due = None;
-            let mut turn = Turn { session, clock, certificate, events, sent: Sent::default() };
+            let mut turn = Turn { session, clock, certificates, events, sent: Sent::default() };
             turn.drive(out);
             sent.add(turn.sent);
-            let due = next_due(session, clock, certificate);
+            let due = next_due(session, clock, certificates);
             self.schedule(key, session, due);
         }
         sent
@@ -128,10 +128,10 @@ impl Sent {
 }
 
 /// When the handshakes of a session want to be driven.
-fn next_due(session: &mut Session, clock: Clock, certificate: &Certificate) -> Option<Moment> {
+fn next_due(session: &mut Session, clock: Clock, certificates: &Certificates) -> Option<Moment> {
     let due = |stream: &mut crate::stream::Stream, port: Component| {
         let peer = stream.half_mut(port).latch.destination();
-        let (agent, setup) = stream.secure.as_mut()?.dtls.as_mut()?.agent(port, certificate)?;
+        let (agent, setup) = stream.secure.as_mut()?.dtls.as_mut()?.agent(port, certificates)?;
         agent.next_due(clock, &setup, peer)
     };
     let streams = session.streams.iter_mut();
@@ -142,7 +142,7 @@ fn next_due(session: &mut Session, clock: Clock, certificate: &Certificate) -> O
 struct Turn<'a> {
     session: &'a mut Session,
     clock: Clock,
-    certificate: &'a Certificate,
+    certificates: &'a Certificates,
     events: &'a mut VecDeque<Event>,
     sent: Sent,
 }
@@ -155,7 +155,7 @@ impl Turn<'_> {
         let stream = &mut self.session.streams[at];
         let is_signalled = stream.half_mut(letter.port).latch.signalled() == Some(letter.from);
         let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else { return };
-        let Some((agent, setup)) = dtls.agent(letter.port, self.certificate) else { return };
+        let Some((agent, setup)) = dtls.agent(letter.port, self.certificates) else { return };
         agent.take_in(self.clock, &setup, letter.from, is_signalled, &letter.bytes);
         self.conclude(at, letter.port, out);
     }
@@ -168,7 +168,7 @@ impl Turn<'_> {
                 let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else {
                     break;
                 };
-                let Some((agent, setup)) = dtls.agent(port, self.certificate) else { continue };
+                let Some((agent, setup)) = dtls.agent(port, self.certificates) else { continue };
                 agent.drive(self.clock, &setup, peer);
                 self.conclude(at, port, out);
             }
@@ -210,7 +210,7 @@ impl Turn<'_> {
 
     fn agent(&mut self, at: usize, port: Component) -> Option<&mut crate::handshake::Agent> {
         let secure = self.session.streams[at].secure.as_mut()?;
-        Some(secure.dtls.as_mut()?.agent(port, self.certificate)?.0)
+        Some(secure.dtls.as_mut()?.agent(port, self.certificates)?.0)
     }
 
     /// Whoever has shown the signalled certificate is the peer.

@@ -7,6 +7,7 @@
 
 mod bundle;
 mod bundle_rtcp;
+mod certificates;
 mod check;
 mod checks;
 mod destination;
@@ -50,8 +51,8 @@ use std::{
     time::Instant,
 };
 
+pub use certificates::Certificates;
 use checks::Checks;
-use dtls::Certificate;
 use handshake::Clock;
 use handshaking::Desk;
 pub use io::{Applied, Arrival, BoundSockets, Outbox, Packet, Released, SocketId};
@@ -87,7 +88,7 @@ pub struct Engine {
     reports: Agenda,
     checks: Checks,
     watch: Watch,
-    certificate: Option<Certificate>,
+    certificates: Certificates,
     offloading: Option<Offloading>,
 }
 
@@ -118,21 +119,21 @@ impl Engine {
             reports: Agenda::default(),
             checks: Checks::default(),
             watch: Watch::new(time.moment(now)),
-            certificate: None,
+            certificates: Certificates::default(),
             offloading: None,
         }
     }
 
-    /// The certificate of handshakes that begin from now on. Without one, plans with DTLS are refused.
-    pub fn use_certificate(&mut self, certificate: Certificate) {
-        self.certificate = Some(certificate);
+    /// The certificates of handshakes that begin from now on. Without any, plans with DTLS are refused.
+    pub fn use_certificates(&mut self, certificates: impl Into<Certificates>) {
+        self.certificates = certificates.into();
     }
 
     /// Checks plan and revision; returns the locals that have no sockets yet.
     pub fn missing_locals(&self, plan: &SessionPlan) -> Result<Vec<LocalPlan>, ErrorCode> {
         let speaks_dtls =
             plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. }));
-        if speaks_dtls && self.certificate.is_none() {
+        if speaks_dtls && self.certificates.is_empty() {
             return Err(ErrorCode::Unsupported { feature: "DTLS without a certificate".to_owned() });
         }
         check::check(plan, self.session(&plan.session))
@@ -246,11 +247,9 @@ impl Engine {
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;
         self.follow_checks(now);
-        if let (Some(certificate), true) =
-            (&self.certificate, self.desk.next_due().is_some_and(|due| due <= now))
-        {
+        if self.desk.next_due().is_some_and(|due| due <= now) {
             let clock = Clock { line: self.time, now };
-            let sent = self.desk.work(&mut self.sessions, clock, certificate, &mut self.events, out);
+            let sent = self.desk.work(&mut self.sessions, clock, &self.certificates, &mut self.events, out);
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }

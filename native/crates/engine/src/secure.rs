@@ -6,11 +6,11 @@
 
 use std::net::SocketAddr;
 
-use dtls::Certificate;
 use protocol::{Component, DtlsRole, FingerprintPlan, SecurityPlan, StreamId, StreamPlan, StreamSnapshot};
 use srtp::Suite;
 
 use crate::{
+    certificates::Certificates,
     handshake::{Agent, Setup},
     keys::{Change, Keys, Material},
     moment::Moment,
@@ -36,6 +36,7 @@ pub struct Dtls {
     role: DtlsRole,
     fingerprints: Vec<FingerprintPlan>,
     association: u32,
+    certificate: Option<Box<str>>,
     rtp: Agent,
     rtcp: Option<Agent>,
 }
@@ -77,12 +78,15 @@ impl Secured {
                 }
                 Some(secured)
             }
-            SecurityPlan::Dtls { role, fingerprints, association } => {
+            SecurityPlan::Dtls { role, fingerprints, association, certificate } => {
                 let known = before.filter(|before| before.dtls.is_some());
                 let mut secured = known.unwrap_or_else(|| {
                     Box::new(Secured::new(Some(Dtls::new(*role, fingerprints, *association))))
                 });
                 secured.follow_dtls(*role, fingerprints, *association, &turn);
+                if let Some(dtls) = &mut secured.dtls {
+                    dtls.certificate = certificate.as_deref().map(Box::from);
+                }
                 Some(secured)
             }
         }
@@ -180,7 +184,13 @@ impl Secured {
     pub fn plan(&self) -> SecurityPlan {
         if let Some(dtls) = &self.dtls {
             let Dtls { role, association, .. } = **dtls;
-            return SecurityPlan::Dtls { role, fingerprints: dtls.fingerprints.clone(), association };
+            let certificate = dtls.certificate.as_deref().map(str::to_owned);
+            return SecurityPlan::Dtls {
+                role,
+                fingerprints: dtls.fingerprints.clone(),
+                association,
+                certificate,
+            };
         }
         match self.keys.materials() {
             Some((receive, send)) => SecurityPlan::Sdes { receive: receive.plan(), send: send.plan() },
@@ -211,17 +221,24 @@ impl Secured {
 
 impl Dtls {
     fn new(role: DtlsRole, fingerprints: &[FingerprintPlan], association: u32) -> Self {
-        Dtls { role, fingerprints: fingerprints.to_vec(), association, rtp: Agent::default(), rtcp: None }
+        Dtls {
+            role,
+            fingerprints: fingerprints.to_vec(),
+            association,
+            certificate: None,
+            rtp: Agent::default(),
+            rtcp: None,
+        }
     }
 
     /// The agent behind a port, if DTLS is spoken there, and what it has to know.
     pub fn agent<'a>(
         &'a mut self,
         port: Component,
-        certificate: &'a Certificate,
+        certificates: &'a Certificates,
     ) -> Option<(&'a mut Agent, Setup<'a>)> {
         let setup = Setup {
-            certificate,
+            certificate: certificates.named(self.certificate.as_deref())?,
             role: self.role,
             fingerprints: &self.fingerprints,
             association: self.association,
@@ -256,7 +273,10 @@ pub fn check(plan: &StreamPlan) -> Result<(), (&'static str, String)> {
             Material::of(receive).map_err(|reason| ("security.receive", reason))?;
             Material::of(send).map_err(|reason| ("security.send", reason))?;
         }
-        SecurityPlan::Dtls { fingerprints, .. } => {
+        SecurityPlan::Dtls { fingerprints, certificate, .. } => {
+            if certificate.as_ref().is_some_and(|name| name.len() > LONGEST_NAME) {
+                return Err(("security.certificate", format!("exceeds {LONGEST_NAME} bytes")));
+            }
             if fingerprints.len() > MOST_FINGERPRINTS {
                 return Err(("security.fingerprints", format!("exceed {MOST_FINGERPRINTS}")));
             }
@@ -271,3 +291,5 @@ pub fn check(plan: &StreamPlan) -> Result<(), (&'static str, String)> {
 /// SRTCP has an index that SRTP has not.
 const SRTCP_INDEX: usize = 4;
 const MOST_FINGERPRINTS: usize = 16;
+/// Of a certificate.
+const LONGEST_NAME: usize = 64;

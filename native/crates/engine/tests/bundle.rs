@@ -289,7 +289,8 @@ fn contradictory_bundles_are_refused_with_the_place() {
     assert_eq!(refused(keys), "streams[1].security");
     let dtls = |plan: &mut SessionPlan| {
         let (role, fingerprints) = (protocol::DtlsRole::Passive, Vec::new());
-        plan.streams[1].security = SecurityPlan::Dtls { role, fingerprints, association: 1 };
+        plan.streams[1].security =
+            SecurityPlan::Dtls { role, fingerprints, association: 1, certificate: None };
     };
     assert_eq!(refused(dtls), "streams[1].security");
     assert_eq!(refused(|plan| membership(plan, 2).mid = Some(String::new())), "streams[1].bundle.mid");

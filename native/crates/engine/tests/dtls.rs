@@ -16,7 +16,7 @@ struct Call {
 
 fn dtls(role: DtlsRole, fingerprints: &[&Certificate], association: u32) -> SecurityPlan {
     let fingerprints = fingerprints.iter().map(|certificate| crypto::fingerprint(certificate)).collect();
-    SecurityPlan::Dtls { role, fingerprints, association }
+    SecurityPlan::Dtls { role, fingerprints, association, certificate: None }
 }
 
 impl Call {
@@ -255,7 +255,7 @@ fn one_matching_fingerprint_of_several_is_enough_in_any_case() {
     let mut call = Call::with(DtlsRole::Passive, |plan| {
         let fingerprints = vec![unknown, right];
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1, certificate: None };
     });
     call.certificate = certificate;
     call.alice_starts();
@@ -267,7 +267,12 @@ fn another_hash_of_the_same_certificate_is_no_reason_to_begin_anew() {
     let mut call = Call::connected();
     let Ok(value) = call.certificate.fingerprint(dtls::FingerprintHash::Sha512) else { panic!() };
     let fingerprints = vec![FingerprintPlan { hash: "sha-512".to_owned(), value }];
-    call.replan(SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 });
+    call.replan(SecurityPlan::Dtls {
+        role: DtlsRole::Passive,
+        fingerprints,
+        association: 1,
+        certificate: None,
+    });
     call.assert_flows();
     assert!(call.states().is_empty());
 }

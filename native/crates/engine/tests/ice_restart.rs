@@ -157,7 +157,7 @@ fn dtls_begins_once_a_pair_is_valid() {
     let mut call = protected(IceRole::Controlling, |plan| {
         let fingerprints = vec![crypto::fingerprint(&certificate)];
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1, certificate: None };
     });
     let alice = call.scene.alice;
     call.scene.net.await_dtls(alice, &certificate, false);
@@ -176,7 +176,7 @@ fn a_client_hello_from_another_source_than_a_valid_pair_begins_nothing() {
     let mut call = protected(IceRole::Controlled, |plan| {
         let fingerprints = vec![crypto::fingerprint(&certificate)];
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1, certificate: None };
     });
     let (alice, to) = (call.scene.alice, call.scene.local(1));
     call.scene.net.start_dtls(alice, &certificate, to);
@@ -196,7 +196,7 @@ fn a_client_hello_that_is_quicker_than_our_check_is_kept() {
     let mut call = protected(IceRole::Controlling, |plan| {
         let fingerprints = vec![crypto::fingerprint(&certificate)];
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1, certificate: None };
         let ice = plan.streams[0].ice.as_mut().unwrap();
         (ice.remote_ufrag, ice.remote_pwd) = (None, None);
     });
@@ -222,7 +222,7 @@ fn without_multiplexing_both_components_shake_hands_over_their_own_pair() {
         let fingerprints = vec![crypto::fingerprint(&certificate)];
         plan.streams[0].rtcp = RtcpMode::Separate;
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 1, certificate: None };
     });
     let alice = call.scene.alice;
     call.scene.net.await_dtls(alice, &certificate, true);

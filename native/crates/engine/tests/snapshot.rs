@@ -19,7 +19,8 @@ fn dtls_call(role: DtlsRole, certificate: &Certificate, rtcp: RtcpMode) -> Scene
     let fingerprints = vec![crypto::fingerprint(certificate)];
     let mut scene = Scene::audio_with(|plan| {
         plan.streams[0].rtcp = rtcp;
-        plan.streams[0].security = SecurityPlan::Dtls { role, fingerprints, association: 3 };
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role, fingerprints, association: 3, certificate: None };
     });
     let (alice, rtp, rtcp_port) = (scene.alice, scene.local(1), scene.local_rtcp(1));
     match role {
@@ -186,7 +187,8 @@ fn the_keys_of_another_association_are_not_used() {
     scene.talk(1000);
     let state = snapshot(&scene);
     let fingerprints = vec![crypto::fingerprint(&certificate)];
-    let security = SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 4 };
+    let security =
+        SecurityPlan::Dtls { role: DtlsRole::Active, fingerprints, association: 4, certificate: None };
     crash(&mut scene, &state, |plan| plan.streams[0].security = security);
     scene.talk(100);
     assert!(scene.rtp(1).unkeyed > 0);
@@ -204,7 +206,7 @@ fn there_is_a_snapshot_only_where_there_are_keys() {
     let fingerprints = vec![crypto::fingerprint(&certificate)];
     let waiting = Scene::audio_with(|plan| {
         plan.streams[0].security =
-            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1 };
+            SecurityPlan::Dtls { role: DtlsRole::Passive, fingerprints, association: 1, certificate: None };
     });
     assert_eq!(waiting.net.snapshot(&waiting.plan.session), None);
     assert_eq!(snapshot(&sdes_call()).streams.len(), 1);

@@ -56,6 +56,7 @@ impl Attack {
                 role: DtlsRole::Passive,
                 fingerprints: vec![crypto::fingerprint(&certificate)],
                 association: 1,
+                certificate: None,
             },
         };
         let mut scene = Scene::audio_with(|plan: &mut SessionPlan| {

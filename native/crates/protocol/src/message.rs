@@ -5,8 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus, IceState, LocalId, SessionId,
-    SessionPlan, SessionSnapshot, SessionStats, StreamId, SuspectCause, SuspectCounts,
+    CertificateKey, CertificatePem, CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus,
+    IceState, LocalId, SessionId, SessionPlan, SessionSnapshot, SessionStats, StreamId, SuspectCause,
+    SuspectCounts,
 };
 
 /// One frame from the control plane.
@@ -52,6 +53,10 @@ pub enum Request {
     /// What it takes to continue the protection of all protected sessions, in order of their id. Answered in
     /// pages.
     Snapshot { after: Option<SessionId>, limit: u32 },
+    /// Begins to make a certificate with this kind of key, for new calls, unless another one than `instead_of` is first
+    /// already. Answered at once; to be asked again until there is one.
+    #[serde(rename_all = "camelCase")]
+    RenewCertificate { key: CertificateKey, instead_of: String },
     /// The state of the process.
     Status,
 }
@@ -65,9 +70,9 @@ pub enum Response {
         boot: String,
         sessions: u32,
     },
-    /// The certificate of this node: the configured one, or else the data plane's own.
+    /// The certificates of this node, that of new calls first.
     Configured {
-        certificate: Box<CertificatePlan>,
+        certificates: Vec<CertificatePlan>,
     },
     Applied {
         bound: Vec<BoundLocal>,
@@ -100,8 +105,9 @@ pub struct Configuration {
     pub port_rest_ms: u64,
     /// Sessions beyond this are refused with `tooManySessions`.
     pub max_sessions: Option<u32>,
-    /// DTLS certificate, so that fingerprints stay valid when the data plane restarts. `null`: its own.
-    pub certificate: Option<Box<CertificatePlan>>,
+    /// DTLS certificates, that of new calls first; so fingerprints stay valid when the data plane restarts. Those it
+    /// has besides are kept behind them, and if none is given, as they are.
+    pub certificates: Vec<CertificatePem>,
     pub fast_path: FastPathPlan,
 }
 

@@ -27,6 +27,8 @@ pub enum SecurityPlan {
         fingerprints: Vec<FingerprintPlan>,
         /// Grows when the association has to be made anew. Old keys are in use until the new ones are there.
         association: u32,
+        /// Which of the node's certificates the peer was told of. `null`, or not known any more: that of new calls.
+        certificate: Option<String>,
     },
 }
 
@@ -73,15 +75,50 @@ pub struct FingerprintPlan {
     pub value: String,
 }
 
-/// The node's DTLS certificate.
+/// A certificate for DTLS with its private key.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct CertificatePem {
+    pub certificate: String,
+    pub private_key: String,
+    /// By a data plane; otherwise it comes from files.
+    pub made_here: bool,
+}
+
+/// One of the node's certificates.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct CertificatePlan {
-    pub certificate_pem: String,
-    pub private_key_pem: String,
+    /// What plans call it.
+    pub id: String,
+    pub pem: CertificatePem,
+    pub key: CertificateKey,
+    /// Milliseconds since 1970.
+    pub valid_from_ms: u64,
+    pub valid_until_ms: u64,
     /// The preferred one first.
     pub fingerprints: Vec<FingerprintPlan>,
+}
+
+/// The kind of key a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum CertificateKey {
+    /// P-256 if it is made here.
+    Ecdsa,
+    Rsa {
+        bits: u32,
+    },
+}
+
+impl std::fmt::Debug for CertificatePem {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Keys never reach a log.
+        formatter.debug_struct("CertificatePem").field("made_here", &self.made_here).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for CertificatePlan {

@@ -79,7 +79,7 @@ impl World {
     fn new(now: Instant) -> Self {
         let mut engine = Engine::new(now);
         static CERTIFICATE: LazyLock<Certificate> = LazyLock::new(crypto::certificate);
-        engine.use_certificate(CERTIFICATE.clone());
+        engine.use_certificates(CERTIFICATE.clone());
         let client_hello = DtlsEnd::new(&CERTIFICATE, Role::Client, now).outgoing().concat();
         World {
             now,
@@ -368,6 +368,7 @@ fn security(bits: u8, input: &mut Input<'_>) -> SecurityPlan {
                 role: if bits & 4 == 4 { DtlsRole::Active } else { DtlsRole::Passive },
                 fingerprints: if bits & 8 == 8 { vec![wrong] } else { Vec::new() },
                 association: u32::from(bits >> 4),
+                certificate: None,
             }
         }
     }

@@ -33,7 +33,7 @@ pub struct Proxy {
 impl Proxy {
     pub fn new(now: Instant, certificate: Certificate) -> Self {
         let mut engine = Engine::new(now);
-        engine.use_certificate(certificate);
+        engine.use_certificates(certificate);
         Proxy {
             engine,
             by_address: BTreeMap::new(),

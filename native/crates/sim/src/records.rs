@@ -17,7 +17,8 @@ pub fn replay(bytes: &[u8]) {
     let fingerprints = vec![crypto::fingerprint(&CERTIFICATE)];
     let mut scene = Scene::audio_with(|plan| {
         plan.streams[0].rtcp = RtcpMode::Muxed;
-        plan.streams[0].security = SecurityPlan::Dtls { role, fingerprints, association: 1 };
+        plan.streams[0].security =
+            SecurityPlan::Dtls { role, fingerprints, association: 1, certificate: None };
     });
     let (alice, to) = (scene.alice, scene.local(1));
     match (first >> 1) % 3 {

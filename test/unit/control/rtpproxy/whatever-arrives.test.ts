@@ -11,7 +11,7 @@ import { Attachment } from '../../../../src/service/attachment.js';
 import { CallService } from '../../../../src/service/call-service.js';
 import { recordedCall } from '../../../../src/service/recorded.js';
 import { CallRegistry } from '../../../../src/service/registry.js';
-import { FakeDataPlane, WITHOUT_FAST_PATH } from '../../../support/fake-data-plane.js';
+import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../../support/fake-data-plane.js';
 import { FACTS } from '../../negotiation/sample.js';
 import { runs } from '../../../support/fuzz.js';
 
@@ -32,9 +32,10 @@ async function node(): Promise<{ ask(datagram: Buffer): Promise<string | undefin
       interfaces: [],
       portRestMs: 0,
       maxSessions: null,
-      certificate: null,
+      certificates: [],
       fastPath: WITHOUT_FAST_PATH,
     },
+    certificates: ownCertificates(),
     registry,
     events,
     read: recordedCall,

@@ -17,10 +17,10 @@ use std::{
 };
 
 use protocol::{
-    CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathMode, FastPathPlan, FromDataPlane,
-    InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan,
-    Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan, SessionSnapshot, Status,
-    StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
+    CertificateKey, CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathMode, FastPathPlan,
+    FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan,
+    RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
+    SessionSnapshot, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
 
@@ -181,8 +181,8 @@ impl Control {
         }
     }
 
-    /// One interface on loopback with forty ports, or what becomes of that. Returns the node's certificate.
-    pub fn configure(&mut self, change: impl FnOnce(&mut Configuration)) -> Box<CertificatePlan> {
+    /// One interface on loopback with forty ports, or what becomes of that. Returns the node's certificates.
+    pub fn configure(&mut self, change: impl FnOnce(&mut Configuration)) -> Vec<CertificatePlan> {
         let mut configuration = Configuration {
             interfaces: vec![InterfacePlan {
                 name: "default".to_owned(),
@@ -193,7 +193,7 @@ impl Control {
             }],
             port_rest_ms: 60_000,
             max_sessions: None,
-            certificate: None,
+            certificates: Vec::new(),
             fast_path: FastPathPlan {
                 mode: FastPathMode::Off,
                 devices: Vec::new(),
@@ -203,8 +203,22 @@ impl Control {
         };
         change(&mut configuration);
         match self.ask(Request::Configure { configuration }).unwrap() {
-            Response::Configured { certificate } => certificate,
+            Response::Configured { certificates } => certificates,
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Asks until there is a new one.
+    pub fn renew_certificate(&mut self, key: CertificateKey, instead_of: &str) -> Vec<CertificatePlan> {
+        loop {
+            let instead_of = instead_of.to_owned();
+            match self.ask(Request::RenewCertificate { key, instead_of: instead_of.clone() }).unwrap() {
+                Response::Configured { certificates } if certificates[0].id != instead_of => {
+                    return certificates;
+                }
+                Response::Configured { .. } => std::thread::yield_now(),
+                other => panic!("{other:?}"),
+            }
         }
     }
 
