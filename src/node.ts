@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Client, Command } from './command/command.js';
 import { showTransportAddress } from './config/addresses.js';
-import { callDefaults, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
+import { callDefaults, certificateSource, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
 import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
 import type { Dictionary } from './control/ng/value.js';
@@ -64,13 +64,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
-  const certificates = new Certificates({
-    files: null,
-    key: { kind: 'ecdsa' },
-    rotationMs: ROTATION_MS,
-    events,
-    now,
-  });
+  const certificates = new Certificates({ ...certificateSource(config, now), events, now });
   const attachment: Attachment = new Attachment({
     configuration: dataPlaneConfiguration(config),
     certificates,
@@ -274,5 +268,3 @@ const CAPABILITIES: ReadonlySet<Capability> = new Set<Capability>(['srtp', 'ice'
 /** How long a client waits for a program that still starts; it asks again after a second. */
 const PATIENCE_MS = 1_500;
 const DEFAULT_SOCKET = '/run/tandem/dataplane.sock';
-
-const ROTATION_MS = 7 * 86_400_000;

@@ -13,6 +13,7 @@ import {
   text,
 } from './fields.js';
 import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
+import { decodeDtls } from './dtls.js';
 import { decodeFastPath } from './fast-path.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
@@ -60,6 +61,7 @@ export function decodeConfig(
     tos: integer(top, 'tos', TOS, 0),
     controlTos: integer(top, 'controlTos', TOS, 0),
     templates: decodeTemplates(subsection(top, 'templates')),
+    dtls: decodeDtls(top),
     fastPath: decodeFastPath(top),
     log: {
       level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
@@ -145,6 +147,8 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['dtmf-log-ng-tcp', 'notify.dtmf.ngTcp'],
   ['log-level', 'log.level'],
   ['num-threads', 'dataPlane.shards'],
+  ['dtls-cert-cipher', 'dtls.key'],
+  ['dtls-rsa-key-size', 'dtls.key'],
   ['io-uring', 'dataPlane.io'],
   ['table', 'fastPath'],
   ['no-fallback', 'fastPath'],

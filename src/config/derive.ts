@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { Configuration } from '../dataplane/protocol.gen.js';
+import type { CertificateKey, Configuration } from '../dataplane/protocol.gen.js';
 import type { CallDefaults, InterfaceFacts } from '../negotiation/facts.js';
 import { showTransportAddress } from './addresses.js';
+import { readCertificate } from './certificate-files.js';
 import type { Config } from './schema.js';
 
 /** The part of the configuration the data plane works by. */
@@ -20,6 +21,18 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }
     // Which ones there are is known at run time.
     certificates: [],
     fastPath: { ...fastPath, devices: [...fastPath.devices] },
+  };
+}
+
+/** Where the certificate of DTLS comes from, and how long it is used. */
+export function certificateSource({ dtls }: Config, now: () => number) {
+  const { files, key, rotationHours } = dtls;
+  const made: CertificateKey =
+    key === 'ecdsa' ? { kind: 'ecdsa' } : { kind: 'rsa', bits: Number(key.slice(4)) };
+  return {
+    files: files === null ? null : () => readCertificate(files, now()),
+    key: made,
+    rotationMs: rotationHours === null ? null : rotationHours * 3_600_000,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { NoticeEvent } from '../call/notice.js';
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+import type { CertificateFiles } from './certificate-files.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
 export type Config = {
@@ -25,6 +26,7 @@ export type Config = {
   readonly controlTos: number;
   /** Flag strings by name; `default` counts for every command, a command's name for that command. */
   readonly templates: ReadonlyMap<string, string>;
+  readonly dtls: DtlsConfig;
   readonly fastPath: FastPathConfig;
   readonly log: LogConfig;
   readonly dataPlane: DataPlaneConfig;
@@ -95,6 +97,16 @@ export type TimeoutConfig = {
   readonly finalSeconds: number | null;
   /** `null`: not watched. */
   readonly firstPacketSeconds: number | null;
+};
+
+/** The certificate of DTLS-SRTP. */
+export type DtlsConfig = {
+  /** `null`: the data plane makes its own. */
+  readonly files: CertificateFiles | null;
+  /** Of a certificate that is made. */
+  readonly key: 'ecdsa' | 'rsa-2048' | 'rsa-3072' | 'rsa-4096';
+  /** `null`: one that is made is in use for as long as this node runs. */
+  readonly rotationHours: number | null;
 };
 
 /** Relaying in the kernel. */

@@ -57,6 +57,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('dtmf-log-dest', 'notify.dtmf.udp', (value) => value);
   put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
   put('log-level', 'log.level', logLevel);
+  put('dtls-cert-cipher', 'dtls.key', (value) => certificateKey(value, options));
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);
     if (section === undefined) continue;
@@ -81,6 +82,13 @@ function waitForHandshakes(root: Map<string, Value>): void {
   const words = before?.kind === 'scalar' ? ` ${String(before.value)}` : '';
   putAt(root, ['templates', 'dtls-passive'], scalar('--dtls-passive', 'DTLS=passive'));
   putAt(root, ['templates', 'default'], scalar(where, `template=dtls-passive${words}`));
+}
+
+/** The size of the key counts for RSA only. */
+function certificateKey(cipher: string, options: GivenOptions): string {
+  if (cipher === 'prime256v1') return 'ecdsa';
+  if (cipher.toLowerCase() !== 'rsa') return cipher;
+  return `rsa-${options.get('dtls-rsa-key-size')?.at(-1)?.value ?? '2048'}`;
 }
 
 function describeFate(name: string, [given]: readonly Given[]): string[] {
