@@ -6,7 +6,11 @@ import { audio, Conversation, FACTS, sdp } from '../negotiation/sample.js';
 const FACTS_WITH_KEYS = {
   ...FACTS,
   capabilities: new Set(['srtp', 'ice'] as const),
-  certificate: { id: 'A1', former: [], fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }] },
+  certificate: {
+    id: 'A1',
+    former: [],
+    fingerprints: [{ hash: 'sha-256', value: Array(32).fill('A1').join(':') }],
+  },
 };
 const OFF = { ...DEFAULT_FLAGS.sdes, off: true };
 const KEY = `inline:${Buffer.alloc(30, 7).toString('base64')}`;

@@ -32,6 +32,8 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['log-level', 'L', '7', ({ config }) => config.log.level, 'debug'],
   ['table', 't', '-1', ({ config }) => config.fastPath.mode, 'off'],
   ['pidfile', 'p', '/run/some.pid', ({ daemon }) => daemon.pidfile, '/run/some.pid'],
+  ['dtls-cert-cipher', '', 'RSA', ({ config }) => config.dtls.key, 'rsa-2048'],
+  ['dtls-rsa-key-size', '', '3072', ({ config }) => config.dtls.key, 'ecdsa'],
   ['templates', '', 'words', templates, { default: 'replace-origin' }],
   ['signalling-templates', '', 'words', templates, { default: 'replace-origin' }],
 ];
@@ -132,10 +134,28 @@ describe('mistakes', () => {
     'endpoint-learning',
     'max-sessions',
     'delete-delay',
+    'dtls-cert-cipher',
   ])('--%s with a value that makes no sense is refused with its name', async (name) => {
     const loaded = await loadRtpengine([...needed(), `--${name}=perhaps`], HOST);
     const told = loaded.kind === 'mistakes' ? loaded.mistakes.map(describeMistake) : [];
     expect(told).toEqual([expect.stringContaining(`--${name}`)]);
+  });
+});
+
+describe('--dtls-rsa-key-size', () => {
+  test('counts for RSA', async () => {
+    const { config } = await given('dtls-cert-cipher', [
+      '--dtls-cert-cipher=RSA',
+      '--dtls-rsa-key-size=4096',
+    ]);
+    expect(config.dtls.key).toBe('rsa-4096');
+  });
+
+  test('is refused if nothing has such keys', async () => {
+    const words = ['--dtls-cert-cipher=RSA', '--dtls-rsa-key-size=512'];
+    const loaded = await loadRtpengine([...needed(), ...words], HOST);
+    const told = loaded.kind === 'mistakes' ? loaded.mistakes.map(describeMistake) : [];
+    expect(told).toEqual([expect.stringContaining('--dtls-')]);
   });
 });
 

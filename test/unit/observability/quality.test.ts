@@ -36,7 +36,14 @@ function media(...ingress: readonly SsrcStats[]): SessionStats {
     unroutable: 0,
     unassigned: 0,
   };
-  const refused = { authenticationFailures: 0, replays: 0, unkeyed: 0, checks: 0, refusedChecks: 0, refusedHandshakes: 0 };
+  const refused = {
+    authenticationFailures: 0,
+    replays: 0,
+    unkeyed: 0,
+    checks: 0,
+    refusedChecks: 0,
+    refusedHandshakes: 0,
+  };
   const counted = { receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, handshakePackets: 0 };
   const found = { remote: null, remoteState: 'unknown', lastPacketMsAgo: null } as const;
   const part = { ...component, ...refused, ...counted, ...found, unknownPayloadType: 0 };
