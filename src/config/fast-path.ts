@@ -13,6 +13,7 @@ export function decodeFastPath(top: Section): FastPathConfig {
     devices: devices(section),
     pinDirectory: text(section, 'pinDirectory') ?? DEFAULTS.pinDirectory,
     maxStreams: integer(section, 'maxStreams', STREAMS, DEFAULTS.maxStreams),
+    hook: choice(section, 'hook', HOOKS, DEFAULTS.hook),
   };
   if (!decoded.pinDirectory.startsWith('/')) {
     mistake(section, 'pinDirectory', `${decoded.pinDirectory} is not an absolute path`);
@@ -39,9 +40,11 @@ export const DEFAULTS: FastPathConfig = {
   devices: [],
   pinDirectory: '/sys/fs/bpf/tandem',
   maxStreams: 32_768,
+  hook: 'auto',
 };
 
 const MODES = ['require', 'auto', 'off'] as const;
+const HOOKS = ['auto', 'native', 'generic', 'tc'] as const;
 const STREAMS = { min: 1, max: 1_048_576, what: 'a number of streams' };
 /** As the kernel has it (`dev_valid_name`). */
 const DEVICE = /^(?!\.\.?$)[^/\s:]{1,15}$/;

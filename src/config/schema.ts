@@ -118,6 +118,8 @@ export type FastPathConfig = {
   readonly pinDirectory: string;
   /** Relayed in the kernel at the same time, at most. */
   readonly maxStreams: number;
+  /** Where packets are taken; `auto`: the fastest that works, for each device. */
+  readonly hook: 'auto' | 'native' | 'generic' | 'tc';
 };
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';

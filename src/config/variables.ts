@@ -41,6 +41,7 @@ const PATHS: readonly string[] = [
   'fastPath.devices',
   'fastPath.pinDirectory',
   'fastPath.maxStreams',
+  'fastPath.hook',
   'dataPlane.socket',
   'dataPlane.io',
   'dataPlane.shards',

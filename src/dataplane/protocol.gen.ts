@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'a3fa1c9c8aa873a5';
+export const FINGERPRINT = '869c6de7808f1c57';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -562,9 +562,14 @@ pinDirectory: string,
 /**
  * Streams relayed in the kernel at the same time, at most.
  */
-maxStreams: number, };
+maxStreams: number, hook: FastPathHook, };
 
 export type FastPathMode = "require" | "auto" | "off";
+
+/**
+ * Where packets are taken.
+ */
+export type FastPathHook = "auto" | "native" | "generic" | "tc";
 
 /**
  * The fast path as it is.

@@ -149,7 +149,13 @@ export class FakeDataPlane implements DataPlane {
 }
 
 /** A data plane told to use none. */
-export const WITHOUT_FAST_PATH: FastPathPlan = { mode: 'off', devices: [], pinDirectory: '/', maxStreams: 1 };
+export const WITHOUT_FAST_PATH: FastPathPlan = {
+  mode: 'off',
+  devices: [],
+  pinDirectory: '/',
+  maxStreams: 1,
+  hook: 'auto',
+};
 
 /** What a data plane says that has none. */
 export const NO_FAST_PATH: FastPathStatus = {

@@ -11,7 +11,13 @@ function fastPathOf(text: string) {
 describe('fastPath', () => {
   test('is used where it is to be had unless the configuration says otherwise', () => {
     expect(fastPathOf('')).toEqual({
-      fastPath: { mode: 'auto', devices: [], pinDirectory: '/sys/fs/bpf/tandem', maxStreams: 32_768 },
+      fastPath: {
+        mode: 'auto',
+        devices: [],
+        pinDirectory: '/sys/fs/bpf/tandem',
+        maxStreams: 32_768,
+        hook: 'auto',
+      },
       mistakes: [],
     });
   });
@@ -22,13 +28,14 @@ describe('fastPath', () => {
 
   test('is read with everything there is to say', () => {
     const text =
-      'fastPath:\n  mode: require\n  devices: [eth0, bond0.12]\n  pinDirectory: /sys/fs/bpf/a\n  maxStreams: 100\n';
+      'fastPath:\n  mode: require\n  devices: [eth0, bond0.12]\n  pinDirectory: /sys/fs/bpf/a\n  maxStreams: 100\n  hook: tc\n';
     expect(fastPathOf(text)).toEqual({
       fastPath: {
         mode: 'require',
         devices: ['eth0', 'bond0.12'],
         pinDirectory: '/sys/fs/bpf/a',
         maxStreams: 100,
+        hook: 'tc',
       },
       mistakes: [],
     });

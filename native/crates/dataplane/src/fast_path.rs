@@ -21,8 +21,8 @@ use std::{
 use engine::offload::{PathCounts, REASONS};
 use fastpath::{FastPath, InterfaceReport, Mode, OpenError, Options};
 use protocol::{
-    DeviceMode, FastPathDevice, FastPathMode, FastPathPlan, FastPathState, FastPathStatus, PassedCount,
-    UserspaceCount,
+    DeviceMode, FastPathDevice, FastPathHook, FastPathMode, FastPathPlan, FastPathState, FastPathStatus,
+    PassedCount, UserspaceCount,
 };
 
 pub use instance::{Instance, clear_dead};
@@ -63,6 +63,7 @@ struct Wanted {
     addresses: BTreeSet<IpAddr>,
     pin_directory: PathBuf,
     capacity: u32,
+    hook: FastPathHook,
 }
 
 impl FastPaths {
@@ -97,6 +98,7 @@ impl FastPaths {
             addresses: addresses.into_iter().filter(|address| !address.is_loopback()).collect(),
             pin_directory,
             capacity: plan.max_streams,
+            hook: plan.hook,
         };
         match &state.stage {
             Stage::Open(_) | Stage::Opening if state.wanted.as_ref() != Some(&wanted) => {
@@ -249,7 +251,7 @@ impl Wanted {
             pin_dir: Some(self.pin_directory.clone()),
             capacity: self.capacity,
         };
-        match FastPath::open(&options) {
+        match FastPath::open_by(&options, only(self.hook)) {
             Ok((fast_path, reports)) => {
                 for InterfaceReport { device, mode, reason } in &reports {
                     tracing::info!(device, %mode, reason, "fast path");
@@ -275,6 +277,15 @@ fn clear_pinned(directory: &Path) {
             tracing::info!(devices = ?cleaned.devices, rules = cleaned.rules, "fast path removed from the kernel");
         }
         Err(error) => tracing::warn!(%error, "cannot remove the fast path from the kernel"),
+    }
+}
+
+fn only(hook: FastPathHook) -> Option<Mode> {
+    match hook {
+        FastPathHook::Auto => None,
+        FastPathHook::Native => Some(Mode::Native),
+        FastPathHook::Generic => Some(Mode::Generic),
+        FastPathHook::Tc => Some(Mode::Tc),
     }
 }
 

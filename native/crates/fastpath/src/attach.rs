@@ -34,6 +34,8 @@ pub struct Covered {
 #[derive(Debug)]
 pub struct Attacher {
     pins: Option<PathBuf>,
+    /// The only mode to try.
+    only: Option<Mode>,
     held: HashMap<u32, (Mode, Held)>,
 }
 
@@ -45,8 +47,8 @@ enum Held {
 }
 
 impl Attacher {
-    pub fn new(pins: Option<PathBuf>) -> Self {
-        Attacher { pins, held: HashMap::new() }
+    pub fn new(pins: Option<PathBuf>, only: Option<Mode>) -> Self {
+        Attacher { pins, only, held: HashMap::new() }
     }
 
     /// Attaches for these interfaces, and detaches whatever another configuration has left.
@@ -85,10 +87,11 @@ impl Attacher {
         let Some(directory) = &self.pins else { return Ok(()) };
         let found = pins::links(directory).map_err(|error| pin_error(directory, &error))?;
         for (mode, interface, path) in found {
-            let wanted = owners.iter().any(|owner| match mode {
-                Mode::Native => topology.carrier(owner).is_some_and(|below| below.index == interface),
-                Mode::Generic | Mode::Tc | Mode::None => owner.index == interface,
-            });
+            let wanted = self.tries(mode)
+                && owners.iter().any(|owner| match mode {
+                    Mode::Native => topology.carrier(owner).is_some_and(|below| below.index == interface),
+                    Mode::Generic | Mode::Tc | Mode::None => owner.index == interface,
+                });
             // A veth's other end may have changed its mind.
             let carrier = topology.interface(interface).filter(|_| mode == Mode::Native);
             let useful = carrier.is_none_or(|carrier| drivers.sends_frames(carrier));
@@ -136,7 +139,8 @@ impl Attacher {
             }
         }
         let mut refusals = Vec::new();
-        match carrier {
+        match carrier.filter(|_| self.tries(Mode::Native)) {
+            None if !self.tries(Mode::Native) => {}
             None => refusals.push("native: tags within tags".to_owned()),
             Some(carrier) => match self.attach_native(kernel, drivers, carrier) {
                 Err(reason) => refusals.push(format!("native: {reason}")),
@@ -149,16 +153,24 @@ impl Attacher {
             },
         }
         for mode in [Mode::Generic, Mode::Tc] {
+            if !self.tries(mode) {
+                continue;
+            }
             match self.attach(kernel, owner, mode) {
                 Err(reason) => refusals.push(format!("{mode}: {reason}")),
                 Ok(()) => {
-                    let report = report(mode, refusals.join("; "));
+                    let reason = if self.only.is_some() { WISHED.to_owned() } else { refusals.join("; ") };
+                    let report = report(mode, reason);
                     enter_device(kernel, topology, owner, mode)?;
                     return Ok(Covered { owner: owner.index, attached: owner.index, report });
                 }
             }
         }
         Ok(none(&refusals.join("; ")))
+    }
+
+    fn tries(&self, mode: Mode) -> bool {
+        self.only.is_none_or(|only| only == mode)
     }
 
     /// Native mode is of use only if what the program sends does leave.
@@ -253,7 +265,7 @@ pub fn enter_device(
     let strict = if native == 0 && topology.carries_tags(attached.index) { DEVICE_STRICT } else { 0 };
     let slot = free_slot(kernel, attached.index);
     let device = Device { slot, flags: native | strict, address: attached.address, unused: 0 };
-    kernel.devices.insert(attached.index, device, 0).map_err(|error| OpenError::Load(error.to_string()))
+    kernel.enter_device(attached.index, device).map_err(|error| OpenError::Load(error.to_string()))
 }
 
 /// The slot of the interface's counters: its own if it has one.
@@ -284,4 +296,5 @@ fn pin_error(path: &Path, error: &std::io::Error) -> OpenError {
     OpenError::Pin { path: path.to_owned(), reason: error.to_string() }
 }
 
+const WISHED: &str = "chosen by the configuration";
 const NO_LINKS: &str = "this kernel has no links for it";

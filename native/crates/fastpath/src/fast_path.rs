@@ -70,6 +70,14 @@ struct Installed {
 impl FastPath {
     /// Loads and attaches. What was pinned before is taken over; each covered interface has its report.
     pub fn open(options: &Options) -> Result<(FastPath, Vec<InterfaceReport>), OpenError> {
+        Self::open_by(options, None)
+    }
+
+    /// The same in this mode only.
+    pub fn open_by(
+        options: &Options,
+        only: Option<Mode>,
+    ) -> Result<(FastPath, Vec<InterfaceReport>), OpenError> {
         let missing = privileges::missing();
         if !missing.is_empty() {
             return Err(OpenError::NotPermitted(missing));
@@ -96,7 +104,7 @@ impl FastPath {
         let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
         let mut hops = Hops::new(hops_map).map_err(OpenError::Netlink)?;
         self_test::run(&mut kernel, &states, &mut hops)?;
-        let mut attacher = Attacher::new(pins);
+        let mut attacher = Attacher::new(pins, only);
         let covered = attacher.cover(&mut kernel, &topology, hops.drivers(), &owners)?;
         reports.extend(covered.iter().map(|covered| covered.report.clone()));
         if reports.iter().all(|report| report.mode == Mode::None) {

@@ -176,3 +176,34 @@ fn without_a_place_for_pins_all_ends_with_the_process() {
         assert!(!network.relay.command("ip", &["link", "show", "west"]).contains("xdp"));
     });
 }
+
+#[test]
+fn a_mode_that_is_wished_is_the_only_one_tried_and_takes_the_place_of_another() {
+    kernel_or_skip!();
+    let network = Network::new().with_gro();
+    network.relay.run_with_bpffs(|| {
+        let pinned = options(Some(PINS.into()));
+        let mut flow = Flow::new(&network);
+        for mode in [Mode::Tc, Mode::Generic, Mode::Native, Mode::Tc] {
+            let (path, reports) = FastPath::open_by(&pinned, Some(mode)).unwrap();
+            let modes: Vec<Mode> = reports.iter().map(|report| report.mode).collect();
+            assert_eq!(modes, [mode, mode]);
+            let index = path.install(&eastwards(), &Progress::default()).unwrap();
+            flow.packets(3);
+            assert_eq!(path.withdraw(index).unwrap().packets, 3, "{mode}");
+        }
+        clean(Path::new(PINS)).unwrap();
+    });
+}
+
+#[test]
+fn a_mode_that_is_wished_in_vain_leaves_no_fast_path() {
+    kernel_or_skip!();
+    // Without GRO at its other end a veth sends no frames.
+    let network = Network::new();
+    network.relay.run(|| {
+        let refused = FastPath::open_by(&options(None), Some(Mode::Native)).map(|_| ()).unwrap_err();
+        assert!(matches!(refused, OpenError::NoInterface(_)), "{refused}");
+        assert!(refused.to_string().contains("ethtool -K PEER gro on"), "{refused}");
+    });
+}

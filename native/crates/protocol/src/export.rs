@@ -76,6 +76,7 @@ fn typescript_matches_the_schema() {
         TimeoutReason,
         FastPathPlan,
         FastPathMode,
+        FastPathHook,
         FastPathStatus,
         FastPathState,
         FastPathDevice,

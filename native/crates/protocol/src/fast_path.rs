@@ -14,6 +14,23 @@ pub struct FastPathPlan {
     pub pin_directory: String,
     /// Streams relayed in the kernel at the same time, at most.
     pub max_streams: u32,
+    pub hook: FastPathHook,
+}
+
+/// Where packets are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum FastPathHook {
+    /// The fastest that works, for each device.
+    #[default]
+    Auto,
+    /// Only XDP in the driver.
+    Native,
+    /// Only XDP in the network stack.
+    Generic,
+    /// Only the traffic control hook.
+    Tc,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

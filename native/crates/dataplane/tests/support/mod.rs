@@ -17,9 +17,9 @@ use std::{
 };
 
 use protocol::{
-    CertificateKey, CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathMode, FastPathPlan,
-    FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan,
-    RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
+    CertificateKey, CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathHook, FastPathMode,
+    FastPathPlan, FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction,
+    PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
     SessionSnapshot, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
@@ -199,6 +199,7 @@ impl Control {
                 devices: Vec::new(),
                 pin_directory: "/sys/fs/bpf/tandem-tests".to_owned(),
                 max_streams: 0,
+                hook: FastPathHook::Auto,
             },
         };
         change(&mut configuration);
