@@ -22,15 +22,12 @@ struct departure {
 	__u8 tagged;
 };
 
-/* The rule's word for a payload type. A function of its own: verified once, apart. */
-__attribute__((noinline)) __u64 find_payload(const struct relay_rule *rule, __u32 type)
+/* The rule's word for a payload type. */
+static __always_inline __u64 find_payload(const struct relay_rule *rule, __u32 type)
 {
 	__u64 wanted = (__u64)(type & 0x7f) << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN;
-	const __u64 *payload;
+	const __u64 *payload = rule->payloads;
 
-	if (!rule)
-		return 0;
-	payload = rule->payloads;
 	for (__u32 i = 0; i < MOST_PAYLOADS; i++, payload++)
 		if ((*payload & (0xffULL << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN)) == wanted)
 			return *payload;
@@ -256,6 +253,16 @@ static __always_inline enum relay_outcome decide(struct relaying *r, void *ctx, 
 	r->measured.timestamp = bpf_ntohl(a->rtp->timestamp);
 	r->measured.length = a->udp_length - sizeof(struct udphdr);
 	return plan(&r->departure, a, rule, payload & PAYLOAD_LEAVES_AS, device, ingress, ctx, hook);
+}
+
+static __always_inline const struct relay_device *find_device(__u32 interface)
+{
+	__u32 place = interface % NEAR_DEVICES;
+	const struct near_device *near = bpf_map_lookup_elem(&near_devices, &place);
+
+	if (near && near->interface == interface)
+		return &near->device;
+	return bpf_map_lookup_elem(&devices, &interface);
 }
 
 static __always_inline void count(const struct relay_device *device, enum relay_outcome outcome)

@@ -40,6 +40,14 @@ struct {
 	__type(value, struct relay_device);
 } devices SEC(".maps");
 
+/* Devices again, each where its number modulo the size says: found without a call, unless two want the same place. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, NEAR_DEVICES);
+	__type(key, __u32);
+	__type(value, struct near_device);
+} near_devices SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MOST_DEVICES * OUTCOMES);

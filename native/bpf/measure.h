@@ -107,14 +107,9 @@ struct measured {
 	__u8 times;
 };
 
-/*
- * Two cores may have packets of one source at once; who writes is alone, and readers see whole values. Functions of their
- * own are verified once, apart.
- */
-__attribute__((noinline)) int lock_state(struct relay_state *s)
+/* Two cores may have packets of one source at once; who writes is alone, and readers see whole values. */
+static __always_inline int lock_state(struct relay_state *s)
 {
-	if (!s)
-		return 0;
 #pragma unroll
 	for (int i = 0; i < LOCK_ATTEMPTS; i++) {
 		__u32 even = *(volatile __u32 *)&s->version & ~1;
@@ -125,16 +120,14 @@ __attribute__((noinline)) int lock_state(struct relay_state *s)
 	return 0;
 }
 
-__attribute__((noinline)) int measure(struct relay_state *s, const struct measured *m)
+static __always_inline void measure(struct relay_state *s, const struct measured *m)
 {
 	__u64 now = bpf_ktime_get_ns();
 
-	if (!s || !m)
-		return 0;
 	if (!lock_state(s)) {
 		__sync_fetch_and_add(&s->unmeasured_packets, 1);
 		__sync_fetch_and_add(&s->unmeasured_bytes, m->length);
-		return 0;
+		return;
 	}
 	s->packets++;
 	s->bytes += m->length;
@@ -152,5 +145,4 @@ __attribute__((noinline)) int measure(struct relay_state *s, const struct measur
 	}
 	follow_sequence(s, m->sequence);
 	__sync_fetch_and_add(&s->version, 1);
-	return 1;
 }

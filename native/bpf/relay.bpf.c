@@ -41,8 +41,7 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 SEC("xdp")
 int tandem_relay(struct xdp_md *ctx)
 {
-	__u32 ingress = ctx->ingress_ifindex;
-	const struct relay_device *device = bpf_map_lookup_elem(&devices, &ingress);
+	const struct relay_device *device = find_device(ctx->ingress_ifindex);
 	int verdict = XDP_PASS;
 
 	if (device)
@@ -82,8 +81,7 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 SEC("classifier")
 int tandem_tc(struct __sk_buff *ctx)
 {
-	__u32 ingress = ctx->ifindex;
-	const struct relay_device *device = bpf_map_lookup_elem(&devices, &ingress);
+	const struct relay_device *device = find_device(ctx->ifindex);
 	int verdict = TC_ACT_UNSPEC;
 
 	if (device)

@@ -120,6 +120,13 @@ struct relay_device {
 	__u8 unused;
 };
 
+#define NEAR_DEVICES 256
+
+struct near_device {
+	__u32 interface;
+	struct relay_device device;
+};
+
 /* What became of a packet. Everything but FORWARDED and FAILED went up untouched. */
 enum relay_outcome {
 	FORWARDED,

@@ -30,7 +30,7 @@ pub fn time_program(repeat: u32) -> Result<Vec<Timing>, OpenError> {
         },
     );
     let device = Device { slot: 0, address: OURS, flags: DEVICE_NATIVE, unused: 0 };
-    kernel.devices.insert(LOOPBACK, device, 0).map_err(|error| failed(&error))?;
+    kernel.enter_device(LOOPBACK, device).map_err(|error| failed(&error))?;
     let v4 = (address("192.0.2.2:40000"), address("192.0.2.1:30000"));
     let v6 = (address("[2001:db8::2]:40000"), address("[2001:db8::1]:30000"));
     let (other4, other6) = (address("192.0.2.1:30002"), address("[2001:db8::1]:30002"));

@@ -4,12 +4,12 @@ use std::{io, os::fd::AsFd, path::Path};
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{HashMap, Map, MapData, PerCpuArray},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray},
     programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, Xdp},
 };
 
 use crate::{
-    layout::{Device, Hop, Key, OUTCOMES, RuleValue, State},
+    layout::{Device, Hop, Key, NEAR_DEVICES, NearDevice, OUTCOMES, RuleValue, State},
     mapped::MappedArray,
     report::OpenError,
 };
@@ -22,6 +22,7 @@ pub struct Kernel {
     ebpf: Ebpf,
     pub rules: HashMap<MapData, Key, RuleValue>,
     pub devices: HashMap<MapData, u32, Device>,
+    near_devices: Array<MapData, NearDevice>,
     counters: PerCpuArray<MapData, u64>,
     hops: Option<MappedArray<Hop>>,
     /// Referred to by programs that are loaded later.
@@ -53,18 +54,26 @@ impl Kernel {
         program.load().map_err(load_error)?;
         let mut take = |name| ebpf.take_map(name).ok_or_else(|| OpenError::Load(format!("no map {name}")));
         let (rules, devices, counters) = (take("rules")?, take("devices")?, take("counters")?);
+        let near_devices = take("near_devices")?;
         let mapped = [take("states")?, take("hops")?];
         let states = map_memory(&mapped[0]).map_err(load_error)?;
         let hops = map_memory(&mapped[1]).map_err(load_error)?;
         let kernel = Kernel {
             rules: rules.try_into().map_err(load_error)?,
             devices: devices.try_into().map_err(load_error)?,
+            near_devices: near_devices.try_into().map_err(load_error)?,
             counters: counters.try_into().map_err(load_error)?,
             hops: Some(hops),
             _mapped: mapped,
             ebpf,
         };
         Ok((kernel, states))
+    }
+
+    /// Has packets that arrive there looked at from now on.
+    pub fn enter_device(&mut self, interface: u32, device: Device) -> Result<(), MapError> {
+        self.devices.insert(interface, device, 0)?;
+        self.near_devices.set(interface % NEAR_DEVICES, NearDevice { interface, device }, 0)
     }
 
     /// The next hops, once.

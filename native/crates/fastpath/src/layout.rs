@@ -101,6 +101,15 @@ pub struct Device {
     pub unused: u8,
 }
 
+/// Where an interface is found without a look-up: at its number modulo `NEAR_DEVICES`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct NearDevice {
+    pub interface: u32,
+    pub device: Device,
+}
+
+pub const NEAR_DEVICES: u32 = 256;
 pub const RULE_LEAVES_AS_IPV4: u8 = 1;
 pub const RULE_REWRITES: u8 = 2;
 const PAYLOAD_TIMES: u64 = 0x100;
@@ -137,9 +146,12 @@ unsafe impl Pod for Key {}
 unsafe impl Pod for RuleValue {}
 // SAFETY: see above.
 unsafe impl Pod for Device {}
+// SAFETY: see above.
+unsafe impl Pod for NearDevice {}
 
 const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 216);
 const _: () = assert!(size_of::<State>() == 128 && size_of::<Hop>() == 32 && size_of::<Device>() == 12);
+const _: () = assert!(size_of::<NearDevice>() == 16);
 
 /// What the rule's route adds to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
