@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Lab } from './lab.js';
 import { type CallsReport, makeCalls, type Secured } from './loadgen.js';
+import type { Curve } from './plot.js';
 import { type RunningProxy, type ProxyName, startProxy, type TandemOptions } from './proxy.js';
 
 /** What every measurement is given. */
@@ -12,6 +13,10 @@ export type Bench = {
   readonly rate: number;
   readonly proxies: readonly ProxyName[];
   readonly tandem: TandemOptions;
+  /** For files that need not outlast the benchmark. */
+  readonly directory: string;
+  /** Keeps what belongs into the plot. */
+  readonly draw: (curve: Curve) => void;
   readonly say: (line: string) => void;
 };
 
@@ -34,10 +39,23 @@ export async function establish(
   bench: Bench,
   proxy: RunningProxy,
   calls: number,
-  options: { readonly prefix?: string; readonly secured?: Secured | undefined } = {},
+  options: {
+    readonly prefix?: string;
+    readonly secured?: Secured | undefined;
+    readonly bothWays?: boolean;
+  } = {},
 ): Promise<string> {
-  const { prefix = 'bench', secured } = options;
-  const request = { ng: proxy.ng, calls, concurrency: 8, delete: false, prefix, watch: [], secured };
+  const { prefix = 'bench', secured, bothWays } = options;
+  const request = {
+    ng: proxy.ng,
+    calls,
+    concurrency: 8,
+    delete: false,
+    prefix,
+    watch: [],
+    secured,
+    bothWays,
+  };
   const report = await makeCalls(bench.lab, request);
   refuseFailures(proxy, report);
   const file = join(proxy.directory, `${prefix}.json`);

@@ -11,6 +11,11 @@ export type Lab = {
   readonly proxyAddress: string;
   readonly callers: string;
   readonly callees: string;
+  /** Callers that are reached by way of the sink's link, though they send by the source's. */
+  readonly farCallers: string;
+  /** Where the proxy's links are. */
+  readonly inbound: string;
+  readonly outbound: string;
   /** Address in the proxy's namespace, for endpoints that need a network stack. */
   readonly peers: string;
   readonly close: () => void;
@@ -44,6 +49,9 @@ export function openLab(): Lab {
     proxyAddress: '10.211.1.1',
     callers: '10.211.2.0',
     callees: '10.212.2.0',
+    farCallers: '10.212.3.0',
+    inbound: 'prx0',
+    outbound: 'prx1',
     peers,
     close,
   };
@@ -53,6 +61,7 @@ function build(): void {
   for (const name of Object.values(names)) {
     run(['ip', 'netns', 'add', name]);
     run(['ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
+    run(['ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0']);
     run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
   }
   link(names.source, 'gen0', 'prx0');
@@ -63,6 +72,7 @@ function build(): void {
   for (const last of [0, 1, 2, 3]) {
     neighbour(`10.211.2.${last}`, 'prx0');
     neighbour(`10.212.2.${last}`, 'prx1');
+    neighbour(`10.212.3.${last}`, 'prx1');
   }
 }
 

@@ -19,6 +19,7 @@ export type CallsRequest = {
   readonly kinds?: number;
   readonly watch: readonly number[];
   readonly secured?: Secured | undefined;
+  readonly bothWays?: boolean | undefined;
 };
 
 export type CallsReport = {
@@ -53,6 +54,13 @@ export type PhaseReport = {
   readonly coreBusyNs: number;
 };
 
+/** How RTP gets to the proxy: as packets of a socket, or as frames of a driver. */
+export type Sender = {
+  readonly frames: boolean;
+  /** A program in the proxy's place, see `tandem-loadgen stream --help`. */
+  readonly redirectBare?: string;
+};
+
 export type StreamReport = { readonly phases: readonly PhaseReport[]; readonly sinkOverrun: number };
 
 /** Makes calls; `text` is the generator's whole report, which holds the routes of the streams. */
@@ -63,7 +71,9 @@ export async function makeCalls(
   const words = [
     ...['ip', 'netns', 'exec', lab.proxyNamespace, program, 'calls', '--ng', request.ng],
     ...['--calls', `${request.calls}`, '--concurrency', `${request.concurrency}`, '--prefix', request.prefix],
-    ...['--caller', lab.callers, '--callee', lab.callees, '--core', `${generatorCore}`],
+    ...['--caller', request.bothWays ? lab.farCallers : lab.callers, '--callee', lab.callees],
+    ...['--core', `${generatorCore}`],
+    ...(request.bothWays ? ['--both-ways'] : []),
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
     ...(request.delete ? ['--delete'] : []),
     ...(request.kinds === undefined ? [] : ['--kinds', `${request.kinds}`]),
@@ -119,6 +129,7 @@ export async function sendStreams(
   phases: readonly Phase[],
   watch: readonly number[],
   secured?: Secured,
+  sender: Sender = { frames: false },
 ): Promise<StreamReport> {
   const words = [
     ...[program, 'stream', '--routes', routesFile, '--core', `${generatorCore}`],
@@ -130,6 +141,8 @@ export async function sendStreams(
     // Whoever has SRTP, the packets look alike; only those of a caller are protected by the generator.
     ...(secured ? ['--marks-in-header'] : []),
     ...(secured?.party === 'caller' ? ['--suite', secured.suite] : []),
+    ...(sender.frames ? ['--frames'] : []),
+    ...(sender.redirectBare === undefined ? [] : ['--redirect-bare', sender.redirectBare]),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
   ];
   return decode<StreamReport>(await run(words));

@@ -1,4 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { type Figure, renderTable, verdict } from './figures.js';
@@ -14,6 +16,7 @@ import { measureRelay } from './measure/relay.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSecured } from './measure/secured.js';
 import { measureSetup } from './measure/setup.js';
+import { type Curve, plotCost } from './plot.js';
 import { killProxies } from './proxy.js';
 
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
@@ -31,7 +34,8 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
 };
 
 const usage = `usage: npm run bench -- [${Object.keys(measurements).join('|')}|all]… [--quick] [--enforce]
-  [--io auto|io_uring|mmsg] [--rate PACKETS_PER_SECOND] [--only tandem|rtpengine] [--config FILE]`;
+  [--io auto|io_uring|mmsg] [--rate PACKETS_PER_SECOND] [--only tandem|rtpengine] [--config FILE]
+  [--plot FILE]`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,6 +44,7 @@ const { values, positionals } = parseArgs({
     enforce: { type: 'boolean', default: false },
     io: { type: 'string', default: 'auto' },
     rate: { type: 'string', default: '50000' },
+    plot: { type: 'string' },
     only: { type: 'string' },
     config: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -67,12 +72,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 const figures: Figure[] = [];
+const curves: Curve[] = [];
+const directory = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
 const bench: Bench = {
   lab,
   quick: values.quick,
   rate: Number(values.rate),
   proxies: values.only === 'tandem' || values.only === 'rtpengine' ? [values.only] : ['tandem', 'rtpengine'],
   tandem: { io: values.io, config: values.config },
+  directory,
+  draw: (curve) => curves.push(curve),
   say: (line) => console.error(`  ${line}`),
 };
 let failed = false;
@@ -86,6 +95,7 @@ try {
   console.error(error instanceof Error ? error.message : error);
 } finally {
   lab.close();
+  rmSync(directory, { recursive: true, force: true });
 }
 
 console.log(renderTable(figures));
@@ -96,10 +106,14 @@ const result = {
   quick: bench.quick,
   rate: bench.rate,
   figures,
+  curves,
 };
 mkdirSync('bench/results', { recursive: true });
 const file = `bench/results/${result.at.replaceAll(':', '-')}.json`;
 writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+if (values.plot !== undefined && curves.length > 0) {
+  writeFileSync(values.plot, plotCost(curves, `${result.machine.cpu}, Linux ${result.machine.kernel}`));
+}
 const summary = missed.length === 0 ? 'no bound missed' : `bounds missed: ${missed.length}`;
 console.log(`\n${summary}${failed ? ', but not everything was measured' : ''}; results in ${file}`);
 process.exit(failed || (values.enforce && missed.length > 0) ? 1 : 0);

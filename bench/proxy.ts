@@ -25,6 +25,9 @@ export type TandemOptions = {
   readonly config: string | undefined;
   /** Relaying in the kernel is measured by itself. */
   readonly fastPath?: 'require' | 'off';
+  readonly hook?: 'auto' | 'native' | 'generic' | 'tc';
+  /** The last port, if more than usual are needed. */
+  readonly portMax?: number;
 };
 
 const ports = { tandem: { min: 10_000, max: 31_999 }, rtpengine: { min: 32_000, max: 59_999 } };
@@ -84,10 +87,10 @@ function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions)
       `listen: { ng: ["${ng}"] }`,
       `interfaces: [{ name: default, addresses: [{ bind: ${lab.proxyAddress} }] }]`,
       `portMin: ${min}`,
-      `portMax: ${max}`,
+      `portMax: ${options.portMax ?? max}`,
       'portRestSeconds: 1',
       'timeouts: { mediaSeconds: 3600, silentSeconds: 3600 }',
-      `fastPath: ${options.fastPath ?? 'off'}`,
+      `fastPath: { mode: ${options.fastPath ?? 'off'}, hook: ${options.hook ?? 'auto'} }`,
       'log: { level: warn }',
       `dataPlane: { io: ${options.io}, shards: 1, socket: ${join(directory, 'dataplane.sock')} }`,
     ];

@@ -1,181 +1,156 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
-import { type Bench, establish, withProxy } from '../bench.js';
-import { type Figure, median } from '../figures.js';
-import { type PhaseReport, sendStreams } from '../loadgen.js';
-import { prefer, processName, proxyCore } from '../process.js';
-import type { ProxyName, RunningProxy } from '../proxy.js';
+import type { Bench } from '../bench.js';
+import { type Bound, type Figure, median } from '../figures.js';
+import { NapiThreads } from '../napi.js';
+import { type Cost, isMeasured, type Load, measurePath, type PathName, paths } from '../paths.js';
 
-type Round = {
-  readonly cpuNs: number;
-  readonly processNs: number;
-  readonly lost: number;
-  readonly latencyP99Us: number;
+/** Packets a second, as far as a path may get on one core. */
+const rates: Readonly<Record<PathName, readonly number[]>> = {
+  bare: [25_000, 50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000],
+  native: [25_000, 50_000, 100_000, 200_000, 400_000, 800_000, 1_600_000],
+  generic: [25_000, 50_000, 100_000, 200_000, 400_000, 800_000],
+  tc: [25_000, 50_000, 100_000, 200_000, 400_000, 800_000],
+  io_uring: [25_000, 50_000, 100_000, 200_000],
+  mmsg: [25_000, 50_000, 100_000, 200_000],
+  rtpengine: [25_000, 50_000, 75_000, 100_000],
 };
 
-const variants = {
-  kernel: { proxy: 'tandem', fastPath: 'require' },
-  userspace: { proxy: 'tandem', fastPath: 'off' },
-  rtpengine: { proxy: 'rtpengine', fastPath: 'off' },
-} as const satisfies Record<string, { proxy: ProxyName; fastPath: 'require' | 'off' }>;
-type Variant = keyof typeof variants;
-
+/** More packets lost than this: the path does not carry the rate. */
+const carried = 0.01;
 const few = 500;
-const many = 4_000;
+const widths = [500, 2_000, 5_000, 10_000, 20_000];
+const wideRate = 400_000;
+/** Descriptors of a proxy that are no media sockets. */
+const spare = 300;
 
-/**
- * CPU time per packet, kernel and process together: the receiving device hands packets to a kernel thread of its own
- * (threaded NAPI) in all variants, so what else happens in softirqs on somebody's account is seen.
- */
+type Costs = Record<PathName, Cost[]>;
+
+/** CPU time per packet, kernel and process together, of all ways a packet can take. */
 export async function measureFastPath(bench: Bench): Promise<readonly Figure[]> {
-  const thread = new ReceivingThread(bench);
-  const rounds: Record<Variant, Round[]> = { kernel: [], userspace: [], rtpengine: [] };
-  const wide: Round[] = [];
-  for (let round = 0; round < (bench.quick ? 2 : 5); round += 1) {
-    for (const variant of names(bench)) rounds[variant].push(await measure(bench, thread, variant, few));
-    wide.push(await measure(bench, thread, 'kernel', many));
+  const threads = new NapiThreads(bench.lab);
+  const taken = paths.filter((path) => isMeasured(bench, path));
+  const [frames, packets] = [empty(), empty()];
+  const wide = new Map<number, number[]>();
+  const seconds = bench.quick ? 1 : 2;
+  for (let round = 0; round < (bench.quick ? 1 : 5); round += 1) {
+    const load = { streams: few, seconds, bothWays: false };
+    for (const path of round % 2 === 0 ? taken : taken.toReversed()) {
+      const swept: Load = { ...load, rates: rates[path], frames: true };
+      frames[path].push(...(await measurePath(bench, threads, path, swept)));
+      if (path === 'bare') continue;
+      packets[path].push(
+        ...(await measurePath(bench, threads, path, { ...load, rates: [bench.rate], frames: false })),
+      );
+    }
+    for (const width of bench.proxies.includes('tandem') ? possibleWidths(bench) : []) {
+      const all: Load = {
+        streams: width,
+        rates: [wideRate],
+        seconds: seconds * 2,
+        frames: true,
+        bothWays: true,
+      };
+      const [cost] = await measurePath(bench, threads, 'native', all);
+      if (cost !== undefined) wide.set(width, [...(wide.get(width) ?? []), total(cost)]);
+    }
   }
-  const of = (variant: Variant, field: (round: Round) => number) => median(rounds[variant].map(field));
-  const cpu = (variant: Variant) => of(variant, ({ cpuNs }) => cpuNs / 1000);
-  const kernel = cpu('kernel');
-  const [userspace, wideCpu] = [cpu('userspace'), median(wide.map(({ cpuNs }) => cpuNs / 1000))];
-  const figure = (
-    what: string,
-    unit: string,
-    tandem: number | undefined,
-    bound: Figure['bound'],
-  ): Figure => ({
-    what,
-    unit,
-    tandem,
-    rtpengine: undefined,
-    bound,
-  });
-  const quotient = (one: number | undefined, other: number | undefined) =>
-    one === undefined || other === undefined ? undefined : one / other;
+  for (const path of taken) bench.draw({ path, points: curve(frames[path]) });
   return [
-    {
-      ...figure('CPU per packet in the kernel', 'µs', kernel, { kind: 'ratio', atMost: 0.125 }),
-      rtpengine: cpu('rtpengine'),
-    },
-    figure(
-      '  of it in the process',
-      'µs',
-      of('kernel', ({ processNs }) => processNs / 1000),
-      { kind: 'none' },
-    ),
-    figure('  against our own userspace', 'x', quotient(kernel, userspace), { kind: 'none' }),
-    figure(`  ${many} streams against ${few}`, 'x', quotient(wideCpu, kernel), {
-      kind: 'value',
-      atMost: 1.25,
-    }),
-    figure(
-      '  packets lost',
-      '',
-      of('kernel', ({ lost }) => lost),
-      { kind: 'value', atMost: 0 },
-    ),
-    {
-      ...figure("CPU per packet in userspace, with the kernel's part", 'µs', userspace, { kind: 'none' }),
-      rtpengine: cpu('rtpengine'),
-    },
-    {
-      ...figure(
-        '  latency in the kernel, 99 %',
-        'µs',
-        of('kernel', (round) => round.latencyP99Us),
-        { kind: 'none' },
-      ),
-      rtpengine: of('rtpengine', (round) => round.latencyP99Us),
-    },
+    ...table('frames', frames, bench.rate),
+    ...bounds(frames),
+    ...scaling(wide),
+    ...table('packets', packets, bench.rate),
   ];
 }
 
-function names({ proxies }: Bench): readonly Variant[] {
-  return (['kernel', 'userspace', 'rtpengine'] as const).filter((name) =>
-    proxies.includes(variants[name].proxy),
-  );
+function empty(): Costs {
+  return { bare: [], native: [], generic: [], tc: [], io_uring: [], mmsg: [], rtpengine: [] };
 }
 
-async function measure(
-  bench: Bench,
-  thread: ReceivingThread,
-  variant: Variant,
-  calls: number,
-): Promise<Round> {
-  const { proxy, fastPath } = variants[variant];
-  return withProxy({ ...bench, tandem: { ...bench.tandem, fastPath } }, proxy, async (running) => {
-    const [inKernel, inProcess] = await phases(bench, thread, running, calls);
-    const round = {
-      cpuNs: inKernel.cpu.totalNs / inKernel.received,
-      processNs: inProcess.cpu.totalNs / inProcess.received,
-      lost: inKernel.sent - inKernel.received,
-      latencyP99Us: inKernel.latencyP99Us,
+/** Medians of each rate that is carried. */
+function curve(costs: readonly Cost[]): readonly Cost[] {
+  const all = [...new Set(costs.map(({ rate }) => rate))].map((rate) => {
+    const there = costs.filter((cost) => cost.rate === rate);
+    const middle = (field: (cost: Cost) => number) => median(there.map(field)) ?? Number.NaN;
+    return {
+      rate,
+      kernelNs: middle((cost) => cost.kernelNs),
+      processNs: middle((cost) => cost.processNs),
+      loss: middle((cost) => cost.loss),
+      latencyP99Us: middle((cost) => cost.latencyP99Us),
     };
-    bench.say(
-      `${variant}: ${calls} streams, ${(round.cpuNs / 1000).toFixed(2)} µs a packet, ${round.lost} lost`,
-    );
-    return round;
   });
+  return all.filter(({ loss }) => loss <= carried);
 }
 
-/** The same twice: watching process and kernel thread, and watching the process alone. */
-async function phases(
-  bench: Bench,
-  thread: ReceivingThread,
-  proxy: RunningProxy,
-  calls: number,
-): Promise<readonly [PhaseReport, PhaseReport]> {
-  const routes = await establish(bench, proxy, calls);
-  const warmUp = { rate: Math.max(5_000, calls * 4), seconds: 2 };
-  const phase = { rate: bench.rate, seconds: bench.quick ? 2 : 3 };
-  const both = await sendStreams(bench.lab, routes, [warmUp, phase], [...proxy.processes, ...thread.find()]);
-  const alone = await sendStreams(bench.lab, routes, [phase], proxy.processes);
-  const [inKernel, inProcess] = [both.phases[1], alone.phases[0]];
-  if (inKernel === undefined || inProcess === undefined || both.sinkOverrun > 0) {
-    throw new Error('the sink could not keep up');
-  }
-  return [inKernel, inProcess];
+function total({ kernelNs, processNs }: Cost): number {
+  return (kernelNs + processNs) / 1000;
 }
 
-/** The kernel thread that takes in packets for the proxy. */
-class ReceivingThread {
-  /** Others of that name belong to other benchmarks. */
-  readonly #others = threads();
-
-  constructor({ lab }: Bench) {
-    const inside = (namespace: string, ...words: readonly string[]): void => {
-      execFileSync('ip', ['netns', 'exec', namespace, ...words], { stdio: 'ignore' });
-    };
-    // A veth end takes frames from XDP only if its other end's driver polls, which GRO makes it do.
-    for (const device of ['prx0', 'prx1']) inside(lab.proxyNamespace, 'ethtool', '-K', device, 'gro', 'on');
-    inside(lab.source.namespace, 'ethtool', '-K', lab.source.interface, 'gro', 'on');
-    inside(lab.sink.namespace, 'ethtool', '-K', lab.sink.interface, 'gro', 'on');
-    inside(lab.proxyNamespace, 'sh', '-c', 'echo 1 > /sys/class/net/prx0/threaded');
-  }
-
-  find(): readonly number[] {
-    const ours = [...threads()].filter((thread) => !this.#others.has(thread));
-    if (ours.length === 0) throw new Error('the kernel has no threaded NAPI for veth devices');
-    for (const thread of ours) {
-      execFileSync('taskset', ['-pc', `${proxyCore}`, `${thread}`], { stdio: 'ignore' });
-      execFileSync('renice', ['-n', '-19', '-p', `${thread}`], { stdio: 'ignore' });
-      prefer(thread);
-    }
-    return ours;
-  }
+/** At the highest rate it carries: as close to a core at work without pause as the steps allow. */
+function busiest(costs: readonly Cost[]): Cost | undefined {
+  return curve(costs).at(-1);
 }
 
-function threads(): ReadonlySet<number> {
-  const processes = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map(Number);
-  const isReceiving = (process: number): boolean => {
-    try {
-      return processName(process).startsWith('napi/prx0');
-    } catch {
-      return false;
-    }
-  };
-  return new Set(processes.filter(isReceiving));
+function table(how: 'frames' | 'packets', costs: Costs, rate: number): readonly Figure[] {
+  const at = (path: PathName) => curve(costs[path]).find((cost) => cost.rate === rate);
+  return paths
+    .filter((path) => path !== 'rtpengine' && costs[path].length > 0)
+    .flatMap((path) => {
+      const row = figure(`CPU per packet, ${how}, ${rate}/s: ${path}`, 'µs', at(path), at('rtpengine'));
+      if (how === 'packets') return [row];
+      return [
+        row,
+        figure(
+          `  as many as it carries (${busiest(costs[path])?.rate ?? 0}/s)`,
+          'µs',
+          busiest(costs[path]),
+          busiest(costs.rtpengine),
+        ),
+      ];
+    });
+}
+
+/** What the issue is judged by: each at the highest rate it carries. */
+function bounds({ bare, native, rtpengine }: Costs): readonly Figure[] {
+  const [kernel, least, theirs] = [busiest(native), busiest(bare), busiest(rtpengine)];
+  const quotient = kernel && least ? total(kernel) / total(least) : undefined;
+  return [
+    {
+      ...figure('CPU per packet in the kernel, a busy core', 'µs', kernel, theirs),
+      bound: { kind: 'ratio', atMost: 0.125 },
+    },
+    value('  against a bare redirect', 'x', quotient, { kind: 'value', atMost: 1.4 }),
+  ];
+}
+
+function scaling(wide: ReadonlyMap<number, readonly number[]>): readonly Figure[] {
+  const medians = [...wide].map(([width, costs]) => [width, median(costs) ?? Number.NaN] as const);
+  const costs = medians.map(([, cost]) => cost);
+  const rows = medians.map(([width, cost]) =>
+    value(`  ${width} streams, ${wideRate}/s`, 'µs', cost, { kind: 'none' }),
+  );
+  const spread = costs.length > 0 ? Math.max(...costs) / Math.min(...costs) : undefined;
+  return [
+    value('Dearest against cheapest number of streams', 'x', spread, { kind: 'value', atMost: 1.25 }),
+    ...rows,
+  ];
+}
+
+function figure(what: string, unit: string, ours: Cost | undefined, theirs: Cost | undefined): Figure {
+  const of = (cost: Cost | undefined) => (cost ? total(cost) : undefined);
+  return { what, unit, tandem: of(ours), rtpengine: of(theirs), bound: { kind: 'none' } };
+}
+
+function value(what: string, unit: string, tandem: number | undefined, bound: Bound): Figure {
+  return { what, unit, tandem, rtpengine: undefined, bound };
+}
+
+/** A stream takes a socket here. */
+function possibleWidths({ say }: Bench): readonly number[] {
+  const text = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'latin1' }).trim();
+  const most = text === 'unlimited' ? Number.POSITIVE_INFINITY : Number(text) - spare;
+  const possible = widths.map((width) => Math.min(width, most - (most % 2)));
+  if (most < Math.max(...widths)) say(`the limit of open files allows ${possible.at(-1)} streams`);
+  return [...new Set(possible)];
 }

@@ -15,6 +15,9 @@ pub const FRAME: usize = MARK_AT + RTP_PAYLOAD;
 const MARK_WORDS: u8 = 6;
 const MAGIC: u32 = 0x7a6d_b31c;
 
+/// The part of a frame that a program makes: all up to the mark's end, and two bytes that keep its checksum as it is.
+pub const HEAD: usize = MARK_AT + 26;
+
 pub type Mac = [u8; 6];
 
 /// What a packet says of itself: it travels in the RTP payload, which a relay must not touch.
@@ -75,6 +78,18 @@ pub fn template(stream: u32, path: &Path, shape: Shape) -> [u8; FRAME] {
     frame
 }
 
+/// The head of a stream's frames, with the checksum that all of them have. What changes from frame to frame is zero.
+pub fn head(stream: u32, path: &Path) -> [u8; HEAD] {
+    let mut frame = template(stream, path, Shape::default());
+    frame[RTP_AT + 2..RTP_AT + 8].fill(0);
+    frame[MARK_AT + 8..HEAD].fill(0);
+    let checksum = udp_checksum(&frame);
+    frame[UDP_AT + 6..UDP_AT + 8].copy_from_slice(&checksum.to_be_bytes());
+    let mut head = [0; HEAD];
+    head.copy_from_slice(&frame[..HEAD]);
+    head
+}
+
 /// Makes the frame the stream's next packet.
 pub fn stamp(frame: &mut [u8; FRAME], packet: u32, phase: u32, sequence: u32, sent_ns: u64) {
     frame[RTP_AT + 2..RTP_AT + 4].copy_from_slice(&(packet as u16).to_be_bytes());
@@ -97,6 +112,15 @@ pub fn mark(frame: &[u8]) -> Option<Mark> {
         sequence: word(MARK_AT + 12)?,
         sent_ns,
     })
+}
+
+/// What a datagram's checksum field of zero is to become; zero if the field is right already.
+fn udp_checksum(frame: &[u8; FRAME]) -> u16 {
+    const UDP_PROTOCOL: u8 = 17;
+    let length = ((FRAME - UDP_AT) as u16).to_be_bytes();
+    let addresses = &frame[ETHERNET + 12..UDP_AT];
+    let all = [addresses, &[0, UDP_PROTOCOL], &length, &frame[UDP_AT..]].concat();
+    header_checksum(&all)
 }
 
 fn header_checksum(header: &[u8]) -> u16 {
@@ -149,6 +173,17 @@ mod tests {
         let frame = sample();
         assert_eq!(header_checksum(&frame[ETHERNET..UDP_AT]), 0);
         assert_eq!(frame.len() - RTP_AT, 172);
+    }
+
+    #[test]
+    fn head_has_the_checksum_of_its_datagram() {
+        let address = |text: &str| text.parse().unwrap();
+        let (from, to) = (address("10.0.0.1:4000"), address("10.0.0.2:30000"));
+        let head = head(7, &Path { from, to, source: [2; 6], destination: [4; 6] });
+        let mut frame = [0xd5; FRAME];
+        frame[..HEAD].copy_from_slice(&head);
+        assert_eq!(udp_checksum(&frame), 0);
+        assert_eq!(frame[RTP_AT + 2..RTP_AT + 8], [0; 6]);
     }
 
     #[test]

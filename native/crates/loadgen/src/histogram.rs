@@ -12,6 +12,12 @@ impl Histogram {
         Self { counts: vec![0; BUCKETS], total: 0 }
     }
 
+    /// What somebody else has counted, microsecond by microsecond.
+    pub fn of(counts: Vec<u32>) -> Self {
+        let total = counts.iter().map(|&count| u64::from(count)).sum();
+        Self { counts, total }
+    }
+
     pub fn record(&mut self, nanoseconds: u64) {
         let bucket = usize::try_from(nanoseconds / 1000).unwrap_or(BUCKETS).min(BUCKETS - 1);
         self.counts[bucket] += 1;

@@ -4,6 +4,7 @@ mod bencode;
 mod calls;
 mod cpu;
 mod frame;
+mod frames;
 mod handshakes;
 mod histogram;
 mod kind;

@@ -13,7 +13,7 @@ pub struct StreamCount {
     pub duplicated: u32,
     /// Time of the first arrival, zero if there was none.
     pub first_ns: u64,
-    next: u32,
+    pub next: u32,
 }
 
 pub struct Received {

@@ -138,6 +138,6 @@ fn protect<'a>(context: &mut Context, frame: &[u8; FRAME], into: &'a mut [u8; FR
     &into[..RTP_AT + length]
 }
 
-fn realtime_ns() -> u64 {
+pub fn realtime_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }

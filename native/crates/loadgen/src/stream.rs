@@ -9,13 +9,13 @@ use crate::{cpu::Consumed, namespace};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use srtp::Suite;
-use std::net::SocketAddrV4;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Time for the last packets to come through before the sink closes.
-const DRAIN: Duration = Duration::from_millis(300);
+pub const DRAIN: Duration = Duration::from_millis(300);
 
 #[derive(clap::Args)]
 pub struct Options {
@@ -27,35 +27,42 @@ pub struct Options {
     streams: Option<usize>,
     /// RATE:SECONDS, packets per second over all streams; repeat for several phases.
     #[arg(long = "phase", required = true)]
-    phases: Vec<Phase>,
+    pub phases: Vec<Phase>,
+    /// Hand frames to the proxy's driver instead of sending packets.
     #[arg(long)]
-    source_namespace: String,
+    pub frames: bool,
+    /// NAMESPACE:IN:OUT:FROM:TO; in place of a proxy, the least that XDP can do: frames that arrive at one interface
+    /// leave by the other, with these addresses.
+    #[arg(long, requires = "frames")]
+    pub redirect_bare: Option<Detour>,
     #[arg(long)]
-    source_interface: String,
+    pub source_namespace: String,
+    #[arg(long)]
+    pub source_interface: String,
     #[arg(long, value_parser = parse_mac)]
-    source_mac: Mac,
+    pub source_mac: Mac,
     /// Ethernet address of the proxy's side of the source link.
     #[arg(long, value_parser = parse_mac)]
-    proxy_mac: Mac,
+    pub proxy_mac: Mac,
     #[arg(long)]
-    sink_namespace: String,
+    pub sink_namespace: String,
     #[arg(long)]
-    sink_interface: String,
+    pub sink_interface: String,
     /// Core of both generator and sink.
     #[arg(long, default_value_t = 0)]
-    core: usize,
+    pub core: usize,
     /// Core the proxy is pinned to.
     #[arg(long, default_value_t = 1)]
-    watch_core: usize,
+    pub watch_core: usize,
     /// Processes whose CPU time is measured.
     #[arg(long = "watch")]
-    watched: Vec<u32>,
+    pub watched: Vec<u32>,
     /// Protect what is sent, with the keys of `calls --suite`.
     #[arg(long, value_parser = parse_suite)]
-    suite: Option<Suite>,
+    pub suite: Option<Suite>,
     /// Mark packets in the header, because the payload arrives protected.
     #[arg(long)]
-    marks_in_header: bool,
+    pub marks_in_header: bool,
     /// The generator sends what is due this often.
     #[arg(long, default_value_t = 200)]
     tick_micros: u64,
@@ -74,6 +81,29 @@ impl std::str::FromStr for Phase {
     fn from_str(text: &str) -> Result<Self> {
         let (rate, seconds) = text.split_once(':').context("expected RATE:SECONDS")?;
         Ok(Self { rate: rate.parse()?, duration: Duration::try_from_secs_f64(seconds.parse()?)? })
+    }
+}
+
+/// What the bare redirect does.
+#[derive(Clone)]
+pub struct Detour {
+    pub namespace: String,
+    pub into: String,
+    pub out: String,
+    pub from: Ipv4Addr,
+    pub to: Ipv4Addr,
+}
+
+impl std::str::FromStr for Detour {
+    type Err = anyhow::Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let [namespace, into, out, from, to] = text.split(':').collect::<Vec<_>>()[..] else {
+            anyhow::bail!("expected NAMESPACE:IN:OUT:FROM:TO")
+        };
+        let owned = |part: &str| part.to_owned();
+        let (namespace, into, out) = (owned(namespace), owned(into), owned(out));
+        Ok(Self { namespace, into, out, from: from.parse()?, to: to.parse()? })
     }
 }
 
@@ -123,6 +153,9 @@ pub fn run(options: &Options) -> Result<Report> {
     routes.truncate(options.streams.unwrap_or(usize::MAX));
     anyhow::ensure!(!routes.is_empty(), "no routes");
 
+    if options.frames {
+        return crate::frames::run(options, &routes);
+    }
     let stop = AtomicBool::new(false);
     let (sent, tally) = std::thread::scope(|scope| {
         let sink = scope.spawn(|| receive(options, routes.len(), &stop));
@@ -132,7 +165,7 @@ pub fn run(options: &Options) -> Result<Report> {
     });
     let sent = sent.map_err(|_| anyhow::anyhow!("the generator panicked"))??;
     let tally = tally.map_err(|_| anyhow::anyhow!("the sink panicked"))??;
-    Ok(report(options, &sent, &tally))
+    report(options, sent.into_iter().zip(tally.phases).collect(), tally.overrun)
 }
 
 fn send(options: &Options, routes: &[Route]) -> Result<Vec<Sent>> {
@@ -158,10 +191,10 @@ fn receive(options: &Options, streams: usize, stop: &AtomicBool) -> Result<Tally
     sink::run(Ring::open(&options.sink_interface)?, options.phases.len(), streams, stop)
 }
 
-fn report(options: &Options, sent: &[Sent], tally: &Tally) -> Report {
-    let phases = options.phases.iter().zip(sent).zip(&tally.phases);
-    let phases = phases.map(|((phase, sent), received)| phase_report(phase, sent, received)).collect();
-    Report { phases, sink_overrun: tally.overrun }
+pub fn report(options: &Options, phases: Vec<(Sent, Received)>, sink_overrun: u32) -> Result<Report> {
+    let phases = options.phases.iter().zip(&phases);
+    let phases = phases.map(|(phase, (sent, received))| phase_report(phase, sent, received)).collect();
+    Ok(Report { phases, sink_overrun })
 }
 
 fn phase_report(phase: &Phase, sent: &Sent, received: &Received) -> PhaseReport {

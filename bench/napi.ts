@@ -1,0 +1,58 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import type { Lab } from './lab.js';
+import { generatorCore, processName, proxyCore } from './process.js';
+
+/**
+ * The kernel threads that take in packets (threaded NAPI): one for the proxy, so that what happens in softirqs counts to
+ * nobody else, and one for the sink, so that what the sink does counts to nobody at all.
+ */
+export class NapiThreads {
+  /** Others of these names belong to other benchmarks. */
+  readonly #others = threads();
+
+  constructor({ source, sink, proxyNamespace, inbound, outbound }: Lab) {
+    const inside = (namespace: string, ...words: readonly string[]): void => {
+      execFileSync('ip', ['netns', 'exec', namespace, ...words], { stdio: 'ignore' });
+    };
+    // A veth end takes frames from XDP only if its other end's driver polls, which GRO makes it do.
+    for (const device of [inbound, outbound]) inside(proxyNamespace, 'ethtool', '-K', device, 'gro', 'on');
+    for (const { namespace, interface: device } of [source, sink]) {
+      inside(namespace, 'ethtool', '-K', device, 'gro', 'on');
+    }
+    const polled = [
+      [proxyNamespace, inbound],
+      [sink.namespace, sink.interface],
+    ] as const;
+    for (const [namespace, device] of polled) {
+      inside(namespace, 'sh', '-c', `echo 1 > /sys/class/net/${device}/threaded`);
+    }
+  }
+
+  /** The proxy's, in its place before all others of its core: a ring that overflows is nobody's loss but the bench's. */
+  proxy(): readonly number[] {
+    const ours = [...threads()].filter((thread) => !this.#others.has(thread));
+    if (ours.length === 0) throw new Error('the kernel has no threaded NAPI for veth devices');
+    const receiving = ours.filter((thread) => processName(thread).startsWith('napi/prx0'));
+    for (const thread of ours) {
+      const core = receiving.includes(thread) ? proxyCore : generatorCore;
+      execFileSync('taskset', ['-pc', `${core}`, `${thread}`], { stdio: 'ignore' });
+      execFileSync('chrt', ['-f', '-p', '50', `${thread}`], { stdio: 'ignore' });
+    }
+    return receiving;
+  }
+}
+
+function threads(): ReadonlySet<number> {
+  const processes = readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
+  const isReceiving = (process: number): boolean => {
+    try {
+      return /^napi\/(prx|snk)0/.test(processName(process));
+    } catch {
+      return false;
+    }
+  };
+  return new Set(processes.filter(isReceiving));
+}
