@@ -225,6 +225,7 @@ struct relaying {
 	struct measured measured;
 	const struct relay_rule *rule;
 	struct relay_state *state;
+	__u32 version; /* of the state */
 };
 
 static __always_inline enum relay_outcome decide(struct relaying *r, void *ctx, enum hook hook, void *data, void *end,
@@ -242,8 +243,12 @@ static __always_inline enum relay_outcome decide(struct relaying *r, void *ctx, 
 		return PASSED_NO_RULE;
 	r->rule = rule;
 	r->state = bpf_map_lookup_elem(&states, &rule->index);
+	if (!r->state)
+		return PASSED_NO_RULE;
+	/* Read early, so that it is there when the clock has been: that waits for all reads before it. */
+	r->version = *(volatile __u32 *)&r->state->version;
 	payload = find_payload(rule, a->rtp->second & 0x7f);
-	if (!r->state || !payload)
+	if (!payload)
 		return PASSED_PAYLOAD_TYPE;
 	r->measured.payload_type = a->rtp->second & 0x7f;
 	r->measured.times = !!(payload & PAYLOAD_TIMES);

@@ -33,7 +33,7 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 		*verdict = XDP_ABORTED;
 		return FAILED;
 	}
-	measure(r.state, &r.measured);
+	measure(r.state, r.version, &r.measured);
 	*verdict = r.departure.device == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(r.departure.device, 0);
 	return FORWARDED;
 }
@@ -73,7 +73,7 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 	headers = r.rule->flags & RULE_LEAVES_AS_IPV4 ? LONGEST_HEADERS - 20 : LONGEST_HEADERS;
 	if (bpf_skb_store_bytes(ctx, 0, room + 2, headers, BPF_F_RECOMPUTE_CSUM))
 		return PASSED_EGRESS;
-	measure(r.state, &r.measured);
+	measure(r.state, r.version, &r.measured);
 	*verdict = bpf_redirect(r.departure.device, 0);
 	return FORWARDED;
 }

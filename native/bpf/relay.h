@@ -34,16 +34,11 @@ enum relay_rule_flags {
 	RULE_REWRITES = 2, /* SSRC, sequence or timestamp */
 };
 
+/*
+ * In the order in which they are wanted: behind the key there is room for 32 bytes in a cache line that the look-up has
+ * read, and the next line holds the rest for packets of the first two payload types.
+ */
 struct relay_rule {
-	__be32 from[4];
-	__be32 to[4];
-	__be16 from_port;
-	__be16 to_port;
-	__be32 ssrc; /* of what leaves */
-	__u32 timestamp_offset;
-	__u16 sequence_offset;
-	__u8 tos;
-	__u8 ttl;
 	__u32 index; /* of its state */
 	__u32 hop;
 	__u32 arrival_device;
@@ -51,13 +46,22 @@ struct relay_rule {
 	__u16 addresses_out;
 	__u16 change;	 /* what new addresses and ports add to the checksum's sum */
 	__u16 ip_header; /* sum of an IPv4 header of what leaves, total length 0 */
+	__u16 sequence_offset;
+	__u8 tos;
+	__u8 ttl;
+	__be16 from_port;
+	__be16 to_port;
+	__be32 ssrc; /* of what leaves */
+	__be32 from[4];
+	__be32 to[4];
+	__u32 timestamp_offset;
 	__u8 flags;
-	__u8 unused[11];
+	__u8 unused[3];
 	__u64 epoch_ns;
 	__u64 payloads[MOST_PAYLOADS];
 };
 
-/* The measurement of a rule's packets, the same as the engine's (source.rs). */
+/* The measurement of a rule's packets, the same as the engine's (source.rs). What most packets change comes first. */
 struct relay_state {
 	__u32 version; /* odd while somebody writes */
 	__u32 clock_rate;
@@ -65,25 +69,26 @@ struct relay_state {
 	__u64 bytes;
 	__u64 last_seen_ns;
 	__u64 seen;
+	__u32 received;
+	__u32 jitter;
+	__u32 transit;
+	__u32 last_timestamp;
+	__u16 last_sequence;
+	__u16 highest;
+	__u8 payload_type;
+	__u8 has_transit;
+	__u8 has_jumped;
+	__u8 in_use;
+	/* A cache line ends here. */
 	__u64 expected_before;
 	__u64 received_before;
 	__u32 unmeasured_packets;
 	__u32 unmeasured_bytes;
 	__u32 cycles;
-	__u32 received;
 	__u32 duplicates;
 	__u32 reordered;
-	__u32 jitter;
-	__u32 transit;
-	__u32 last_timestamp;
-	__u16 last_sequence;
 	__u16 base;
-	__u16 highest;
 	__u16 jumped_to;
-	__u8 payload_type;
-	__u8 has_transit;
-	__u8 has_jumped;
-	__u8 in_use;
 	__u8 unused[24];
 };
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Changes whenever a map's key or value does: pinned maps of another number are of no use.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,15 +25,6 @@ pub struct Key {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct RuleValue {
-    pub from: [u8; 16],
-    pub to: [u8; 16],
-    pub from_port: [u8; 2],
-    pub to_port: [u8; 2],
-    pub ssrc: [u8; 4],
-    pub timestamp_offset: u32,
-    pub sequence_offset: u16,
-    pub tos: u8,
-    pub ttl: u8,
     pub index: u32,
     pub hop: u32,
     pub arrival_device: u32,
@@ -41,8 +32,17 @@ pub struct RuleValue {
     pub addresses_out: u16,
     pub change: u16,
     pub ip_header: u16,
+    pub sequence_offset: u16,
+    pub tos: u8,
+    pub ttl: u8,
+    pub from_port: [u8; 2],
+    pub to_port: [u8; 2],
+    pub ssrc: [u8; 4],
+    pub from: [u8; 16],
+    pub to: [u8; 16],
+    pub timestamp_offset: u32,
     pub flags: u8,
-    pub unused: [u8; 11],
+    pub unused: [u8; 3],
     pub epoch_ns: u64,
     pub payloads: [u64; MOST_PAYLOADS],
 }
@@ -56,25 +56,25 @@ pub struct State {
     pub bytes: u64,
     pub last_seen_ns: u64,
     pub seen: u64,
+    pub received: u32,
+    pub jitter: u32,
+    pub transit: u32,
+    pub last_timestamp: u32,
+    pub last_sequence: u16,
+    pub highest: u16,
+    pub payload_type: u8,
+    pub has_transit: u8,
+    pub has_jumped: u8,
+    pub in_use: u8,
     pub expected_before: u64,
     pub received_before: u64,
     pub unmeasured_packets: u32,
     pub unmeasured_bytes: u32,
     pub cycles: u32,
-    pub received: u32,
     pub duplicates: u32,
     pub reordered: u32,
-    pub jitter: u32,
-    pub transit: u32,
-    pub last_timestamp: u32,
-    pub last_sequence: u16,
     pub base: u16,
-    pub highest: u16,
     pub jumped_to: u16,
-    pub payload_type: u8,
-    pub has_transit: u8,
-    pub has_jumped: u8,
-    pub in_use: u8,
     pub unused: [u8; 24],
 }
 
@@ -149,7 +149,7 @@ unsafe impl Pod for Device {}
 // SAFETY: see above.
 unsafe impl Pod for NearDevice {}
 
-const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 216);
+const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 208);
 const _: () = assert!(size_of::<State>() == 128 && size_of::<Hop>() == 32 && size_of::<Device>() == 12);
 const _: () = assert!(size_of::<NearDevice>() == 16);
 
@@ -193,15 +193,6 @@ impl RuleValue {
         let as_ipv4 = if rule.from.is_ipv4() { RULE_LEAVES_AS_IPV4 } else { 0 };
         let rewrites = if rule.rewrite == Rewrite::default() { 0 } else { RULE_REWRITES };
         RuleValue {
-            from: mapped(rule.from.ip()),
-            to: mapped(rule.to.ip()),
-            from_port: rule.from.port().to_be_bytes(),
-            to_port: rule.to.port().to_be_bytes(),
-            ssrc: rule.rewrite.ssrc.unwrap_or(rule.ssrc).to_be_bytes(),
-            timestamp_offset: rule.rewrite.timestamp_offset,
-            sequence_offset: rule.rewrite.sequence_offset,
-            tos: rule.tos,
-            ttl: way.ttl,
             index,
             hop: way.hop,
             arrival_device: way.arrival_device,
@@ -209,8 +200,17 @@ impl RuleValue {
             addresses_out: addresses_out.folded(),
             change: change.folded(),
             ip_header: ip_header(rule.tos, way.ttl).plus(addresses_out).folded(),
+            sequence_offset: rule.rewrite.sequence_offset,
+            tos: rule.tos,
+            ttl: way.ttl,
+            from_port: rule.from.port().to_be_bytes(),
+            to_port: rule.to.port().to_be_bytes(),
+            ssrc: rule.rewrite.ssrc.unwrap_or(rule.ssrc).to_be_bytes(),
+            from: mapped(rule.from.ip()),
+            to: mapped(rule.to.ip()),
+            timestamp_offset: rule.rewrite.timestamp_offset,
             flags: as_ipv4 | rewrites,
-            unused: [0; 11],
+            unused: [0; 3],
             epoch_ns: rule.epoch_ns,
             payloads,
         }
@@ -246,25 +246,25 @@ impl State {
             bytes: 0,
             last_seen_ns: 0,
             seen: progress.seen,
+            received: progress.received,
+            jitter: progress.jitter,
+            transit: progress.transit.unwrap_or_default(),
+            last_timestamp: 0,
+            last_sequence: 0,
+            highest: progress.highest,
+            payload_type: progress.payload_type,
+            has_transit: progress.transit.is_some().into(),
+            has_jumped: progress.jumped_to.is_some().into(),
+            in_use: 1,
             expected_before: progress.expected_before,
             received_before: progress.received_before,
             unmeasured_packets: 0,
             unmeasured_bytes: 0,
             cycles: progress.cycles,
-            received: progress.received,
             duplicates: progress.duplicates,
             reordered: progress.reordered,
-            jitter: progress.jitter,
-            transit: progress.transit.unwrap_or_default(),
-            last_timestamp: 0,
-            last_sequence: 0,
             base: progress.base,
-            highest: progress.highest,
             jumped_to: progress.jumped_to.unwrap_or_default(),
-            payload_type: progress.payload_type,
-            has_transit: progress.transit.is_some().into(),
-            has_jumped: progress.jumped_to.is_some().into(),
-            in_use: 1,
             unused: [0; 24],
         }
     }
