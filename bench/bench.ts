@@ -39,23 +39,10 @@ export async function establish(
   bench: Bench,
   proxy: RunningProxy,
   calls: number,
-  options: {
-    readonly prefix?: string;
-    readonly secured?: Secured | undefined;
-    readonly bothWays?: boolean;
-  } = {},
+  options: { readonly prefix?: string; readonly secured?: Secured | undefined } = {},
 ): Promise<string> {
-  const { prefix = 'bench', secured, bothWays } = options;
-  const request = {
-    ng: proxy.ng,
-    calls,
-    concurrency: 8,
-    delete: false,
-    prefix,
-    watch: [],
-    secured,
-    bothWays,
-  };
+  const { prefix = 'bench', secured } = options;
+  const request = { ng: proxy.ng, calls, concurrency: 8, delete: false, prefix, watch: [], secured };
   const report = await makeCalls(bench.lab, request);
   refuseFailures(proxy, report);
   const file = join(proxy.directory, `${prefix}.json`);

@@ -11,8 +11,6 @@ export type Lab = {
   readonly proxyAddress: string;
   readonly callers: string;
   readonly callees: string;
-  /** Callers that are reached by way of the sink's link, though they send by the source's. */
-  readonly farCallers: string;
   /** Where the proxy's links are. */
   readonly inbound: string;
   readonly outbound: string;
@@ -49,7 +47,6 @@ export function openLab(): Lab {
     proxyAddress: '10.211.1.1',
     callers: '10.211.2.0',
     callees: '10.212.2.0',
-    farCallers: '10.212.3.0',
     inbound: 'prx0',
     outbound: 'prx1',
     peers,
@@ -61,7 +58,6 @@ function build(): void {
   for (const name of Object.values(names)) {
     run(['ip', 'netns', 'add', name]);
     run(['ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
-    run(['ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv4.conf.all.rp_filter=0']);
     run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
   }
   link(names.source, 'gen0', 'prx0');
@@ -72,7 +68,6 @@ function build(): void {
   for (const last of [0, 1, 2, 3]) {
     neighbour(`10.211.2.${last}`, 'prx0');
     neighbour(`10.212.2.${last}`, 'prx1');
-    neighbour(`10.212.3.${last}`, 'prx1');
   }
 }
 

@@ -19,7 +19,6 @@ export type CallsRequest = {
   readonly kinds?: number;
   readonly watch: readonly number[];
   readonly secured?: Secured | undefined;
-  readonly bothWays?: boolean | undefined;
 };
 
 export type CallsReport = {
@@ -57,9 +56,11 @@ export type PhaseReport = {
 /** How RTP gets to the proxy: as packets of a socket, or as frames of a driver. */
 export type Sender = {
   readonly frames: boolean;
-  /** A program in the proxy's place, see `tandem-loadgen stream --help`. */
-  readonly redirectBare?: string;
+  readonly standIn?: StandIn;
 };
+
+/** What relays in a proxy's place: the least that XDP can do, or the fast path with a rule for each stream. */
+export type StandIn = { readonly kind: 'bare' | 'rules' };
 
 export type StreamReport = { readonly phases: readonly PhaseReport[]; readonly sinkOverrun: number };
 
@@ -71,9 +72,7 @@ export async function makeCalls(
   const words = [
     ...['ip', 'netns', 'exec', lab.proxyNamespace, program, 'calls', '--ng', request.ng],
     ...['--calls', `${request.calls}`, '--concurrency', `${request.concurrency}`, '--prefix', request.prefix],
-    ...['--caller', request.bothWays ? lab.farCallers : lab.callers, '--callee', lab.callees],
-    ...['--core', `${generatorCore}`],
-    ...(request.bothWays ? ['--both-ways'] : []),
+    ...['--caller', lab.callers, '--callee', lab.callees, '--core', `${generatorCore}`],
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
     ...(request.delete ? ['--delete'] : []),
     ...(request.kinds === undefined ? [] : ['--kinds', `${request.kinds}`]),
@@ -142,10 +141,15 @@ export async function sendStreams(
     ...(secured ? ['--marks-in-header'] : []),
     ...(secured?.party === 'caller' ? ['--suite', secured.suite] : []),
     ...(sender.frames ? ['--frames'] : []),
-    ...(sender.redirectBare === undefined ? [] : ['--redirect-bare', sender.redirectBare]),
+    ...(sender.standIn ? standInWords(lab, sender.standIn) : []),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
   ];
   return decode<StreamReport>(await run(words));
+}
+
+function standInWords(lab: Lab, { kind }: StandIn): readonly string[] {
+  const detour = [lab.proxyNamespace, lab.inbound, lab.outbound, lab.proxyAddress, lab.callees].join(':');
+  return [kind === 'bare' ? '--redirect-bare' : '--relay-by-rules', detour];
 }
 
 // Both ends are built from one tree; a field that is missing shows up as NaN in the table, not as a wrong figure.

@@ -21,7 +21,7 @@ export function plotCost(curves: readonly Curve[], machine: string): string {
   const drawn = curves.filter(({ points }) => points.length > 0);
   const rates = drawn.flatMap(({ points }) => points.map(({ rate }) => rate));
   const costs = drawn.flatMap(({ points }) => points.map(micros));
-  const x = scale(Math.min(...rates), Math.max(...rates), area.left, area.right);
+  const x = scale(...around(rates), area.left, area.right);
   const y = scale(...around(costs), area.bottom, area.top);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
@@ -35,16 +35,16 @@ export function plotCost(curves: readonly Curve[], machine: string): string {
     `<text x="${area.left}" y="22" font-size="15" font-weight="bold">CPU time per packet, kernel and process together</text>`,
     `<text x="${area.left}" y="40" fill-opacity="0.7">frames of 214 bytes on one core, 500 streams; ${escaped(machine)}</text>`,
     ...steps(...around(costs)).map((cost) => horizontal(y(cost), label(cost))),
-    ...[...new Set(rates)].sort((one, other) => one - other).map((rate) => vertical(x(rate), rate)),
-    `<text x="${(area.left + area.right) / 2}" y="${height - 14}" text-anchor="middle">packets a second</text>`,
+    ...steps(...around(rates)).map((rate) => vertical(x(rate), rate)),
+    `<text x="${(area.left + area.right) / 2}" y="${height - 14}" text-anchor="middle">packets a second that are relayed</text>`,
     `<text transform="translate(20 ${(area.top + area.bottom) / 2}) rotate(-90)" text-anchor="middle">µs a packet</text>`,
     ...drawn.map(({ path, points }) =>
       line(
         path,
-        points.map((point) => [x(point.rate), y(micros(point))]),
+        points.toSorted(byRate).map((point) => [x(point.rate), y(micros(point))]),
       ),
     ),
-    ...labels(drawn.map(({ path, points }) => [path, y(micros(points.at(-1) ?? points[0]))])),
+    ...labels(drawn.map(({ path, points }) => [path, y(micros(points.toSorted(byRate).at(-1)))])),
     '</svg>',
     '',
   ].join('\n');
@@ -54,6 +54,10 @@ function micros(cost: Cost | undefined): number {
   return cost === undefined ? Number.NaN : (cost.kernelNs + cost.processNs) / 1000;
 }
 
+function byRate(one: Cost, other: Cost): number {
+  return one.rate - other.rate;
+}
+
 type Scale = (value: number) => number;
 
 function scale(least: number, most: number, from: number, to: number): Scale {
@@ -61,16 +65,19 @@ function scale(least: number, most: number, from: number, to: number): Scale {
   return (value) => Math.round((from + ((to - from) * Math.log(value / least)) / span) * 10) / 10;
 }
 
-/** The steps of 1, 2, 5 that enclose all values. */
+/** Where lines may be drawn: 1, 2, 5 times a power of ten. */
+const marks = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+);
+
+/** The marks that enclose all values. */
 function around(values: readonly number[]): readonly [number, number] {
-  const all = [-3, -2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
-  const least = Math.max(...all.filter((step) => step <= Math.min(...values)));
-  return [least, Math.min(...all.filter((step) => step >= Math.max(...values)))];
+  const least = Math.max(...marks.filter((mark) => mark <= Math.min(...values)));
+  return [least, Math.min(...marks.filter((mark) => mark >= Math.max(...values)))];
 }
 
 function steps(least: number, most: number): readonly number[] {
-  const all = [-3, -2, -1, 0, 1, 2, 3].flatMap((power) => [1, 2, 5].map((step) => step * 10 ** power));
-  return all.filter((step) => step >= least * 0.999 && step <= most * 1.001);
+  return marks.filter((mark) => mark >= least * 0.999 && mark <= most * 1.001);
 }
 
 function label(value: number): string {

@@ -26,8 +26,6 @@ export type TandemOptions = {
   /** Relaying in the kernel is measured by itself. */
   readonly fastPath?: 'require' | 'off';
   readonly hook?: 'auto' | 'native' | 'generic' | 'tc';
-  /** The last port, if more than usual are needed. */
-  readonly portMax?: number;
 };
 
 const ports = { tandem: { min: 10_000, max: 31_999 }, rtpengine: { min: 32_000, max: 59_999 } };
@@ -87,7 +85,7 @@ function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions)
       `listen: { ng: ["${ng}"] }`,
       `interfaces: [{ name: default, addresses: [{ bind: ${lab.proxyAddress} }] }]`,
       `portMin: ${min}`,
-      `portMax: ${options.portMax ?? max}`,
+      `portMax: ${max}`,
       'portRestSeconds: 1',
       'timeouts: { mediaSeconds: 3600, silentSeconds: 3600 }',
       `fastPath: { mode: ${options.fastPath ?? 'off'}, hook: ${options.hook ?? 'auto'} }`,

@@ -33,10 +33,6 @@ impl Dictionary {
         self
     }
 
-    pub fn lists(self, lists: &[(&str, &[&str])]) -> Self {
-        lists.iter().fold(self, |dictionary, (key, values)| dictionary.list(key, values))
-    }
-
     pub fn finish(mut self) -> Vec<u8> {
         self.0.push(b'e');
         self.0

@@ -41,9 +41,6 @@ pub struct Options {
     kinds: u32,
     #[arg(long, default_value = "bench")]
     prefix: String,
-    /// Routes of both parties, and RTCP on the ports of RTP, so that there are as many streams as sockets.
-    #[arg(long, conflicts_with_all = ["secured", "kinds"])]
-    both_ways: bool,
     /// First address of the callers; the routes are sent from here.
     #[arg(long)]
     caller: Ipv4Addr,
@@ -180,27 +177,23 @@ impl Maker<'_> {
     fn advance(&mut self, pending: &Pending, reply: &[u8]) -> Result<()> {
         let call = pending.call;
         match pending.step {
-            Step::Offer => {
-                if self.options.both_ways {
-                    self.remember_route(call, endpoint(self.options.callee, call), reply);
-                }
-                self.send(call, Step::Answer(self.offered_tag(reply)))
-            }
+            Step::Offer => self.send(call, Step::Answer(self.offered_tag(reply))),
             Step::Answer(_) => {
-                self.remember_route(call, endpoint(self.options.caller, call), reply);
+                self.remember_route(call, reply);
                 if self.options.delete { self.send(call, Step::Delete) } else { self.start_next() }
             }
             Step::Delete => self.start_next(),
         }
     }
 
-    /// What the proxy writes for a party names the port that faces it.
-    fn remember_route(&mut self, call: u32, from: SocketAddrV4, reply: &[u8]) {
+    /// The answer names the proxy's port that faces the caller.
+    fn remember_route(&mut self, call: u32, reply: &[u8]) {
         match string_value(reply, "sdp").and_then(sdp::media_address) {
             Some((address, port)) => {
+                let from = endpoint(self.options.caller, call);
                 self.routes.push((call, Route { from, to: SocketAddrV4::new(address, port) }));
             }
-            None => self.fail("no media address in the reply"),
+            None => self.fail("no media address in the answer"),
         }
     }
 
@@ -231,15 +224,12 @@ impl Maker<'_> {
             Some(kind) if kind.says(59) => &["trust-address", "strict-source"],
             Some(_) | None => &["trust-address"],
         };
-        let multiplexing: &[(&str, &[&str])] =
-            if self.options.both_ways { &[("rtcp-mux", &["accept", "require"])] } else { &[] };
         let media = |dictionary: Dictionary, sdp: &str, from: Ipv4Addr| {
             dictionary
                 .list("supports", &["load limit"])
                 .string("sdp", sdp)
                 .string("ICE", "remove")
                 .list("flags", flags)
-                .lists(multiplexing)
                 .list("replace", &["origin", "session-connection"])
                 .string("call-id", &call_id)
                 .list("received-from", &["IP4", &from.to_string()])
@@ -305,9 +295,6 @@ impl Maker<'_> {
 
     fn lines(&self, side: Side, tag: u32) -> String {
         let suite = self.options.suite.filter(|_| self.options.secured == Some(side));
-        if self.options.both_ways {
-            return "a=rtcp-mux\r\n".to_owned();
-        }
         suite.map_or_else(String::new, |suite| sdes::crypto_line(tag, suite))
     }
 

@@ -71,11 +71,15 @@ pub fn template(stream: u32, path: &Path, shape: Shape) -> [u8; FRAME] {
 
     let rtp = &mut frame[RTP_AT..MARK_AT];
     rtp[..2].copy_from_slice(&[0x80 | if shape.marked_in_header { MARK_WORDS } else { 0 }, 0]);
-    rtp[8..12].copy_from_slice(&(0x1000_0000 + stream).to_be_bytes());
+    rtp[8..12].copy_from_slice(&ssrc(stream).to_be_bytes());
 
     frame[MARK_AT..MARK_AT + 4].copy_from_slice(&MAGIC.to_be_bytes());
     frame[MARK_AT + 4..MARK_AT + 8].copy_from_slice(&stream.to_be_bytes());
     frame
+}
+
+pub fn ssrc(stream: u32) -> u32 {
+    0x1000_0000 + stream
 }
 
 /// The head of a stream's frames, with the checksum that all of them have. What changes from frame to frame is zero.

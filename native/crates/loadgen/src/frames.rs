@@ -1,6 +1,7 @@
 //! `stream --frames`: RTP as a network card's driver hands it over, made and counted by XDP programs.
 
 mod programs;
+mod rules;
 
 use crate::cpu::{self, Consumed};
 use crate::frame::{self, Path};
@@ -29,6 +30,7 @@ pub fn run(options: &Options, routes: &[Route]) -> Result<Report> {
     if let Some(detour) = &options.redirect_bare {
         redirect_bare(options, detour, &mut programs)?;
     }
+    let _relay = options.relay_by_rules.as_ref().map(|detour| rules::relay(detour, routes)).transpose()?;
     namespace::enter(&options.source_namespace)?;
     let out = index_of(&options.source_interface)?;
     for (index, route) in (0..).zip(routes) {

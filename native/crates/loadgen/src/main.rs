@@ -32,7 +32,7 @@ enum Command {
     /// Makes calls over ng (offer, answer, and delete if asked).
     Calls(calls::Options),
     /// Sends RTP in phases from one namespace and counts it in another.
-    Stream(stream::Options),
+    Stream(Box<stream::Options>),
     /// Makes calls with DTLS-SRTP and shakes hands in all of them.
     Handshakes(handshakes::Options),
 }

@@ -35,6 +35,9 @@ pub struct Options {
     /// leave by the other, with these addresses.
     #[arg(long, requires = "frames")]
     pub redirect_bare: Option<Detour>,
+    /// The same form; in place of a proxy, its program and rules alone, one rule for each stream and no sockets.
+    #[arg(long, requires = "frames", conflicts_with = "redirect_bare")]
+    pub relay_by_rules: Option<Detour>,
     #[arg(long)]
     pub source_namespace: String,
     #[arg(long)]
@@ -84,7 +87,7 @@ impl std::str::FromStr for Phase {
     }
 }
 
-/// What the bare redirect does.
+/// What stands in a proxy's place does.
 #[derive(Clone)]
 pub struct Detour {
     pub namespace: String,
