@@ -9,5 +9,6 @@ pub mod rtcp;
 pub mod rtp;
 pub mod stun;
 pub mod telephone_event;
+pub mod turn;
 
 pub use demux::{Kind, classify};

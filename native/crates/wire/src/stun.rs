@@ -8,10 +8,10 @@ use sha1::Sha1;
 pub const HEADER: usize = 20;
 /// A message that needs more is not built, nor read.
 pub const LONGEST: usize = 640;
-const MAGIC_COOKIE: u32 = 0x2112_a442;
+pub(crate) const MAGIC_COOKIE: u32 = 0x2112_a442;
 const BINDING: u16 = 0x001;
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
-const INTEGRITY_LENGTH: usize = 20;
+pub(crate) const INTEGRITY_LENGTH: usize = 20;
 
 pub type TransactionId = [u8; 12];
 
@@ -23,10 +23,11 @@ pub enum Class {
     Error,
 }
 
-/// A Binding message whose attributes are all within it.
+/// A message whose attributes are all within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     pub class: Class,
+    pub method: u16,
     pub transaction: TransactionId,
     bytes: &'a [u8],
 }
@@ -65,20 +66,22 @@ pub fn is_stun(datagram: &[u8]) -> bool {
 impl<'a> Message<'a> {
     /// `None` if it is no Binding message, not whole, or has a FINGERPRINT that is wrong.
     pub fn parse(datagram: &'a [u8]) -> Option<Message<'a>> {
+        let message = Message::parse_any(datagram).filter(|_| datagram.len() <= LONGEST)?;
+        (message.method == BINDING).then_some(message)
+    }
+
+    /// The same for a message of any method and length.
+    pub fn parse_any(datagram: &'a [u8]) -> Option<Message<'a>> {
         let header = datagram.first_chunk::<HEADER>()?;
         let length = usize::from(u16::from_be_bytes([header[2], header[3]]));
-        if !is_stun(datagram)
-            || length != datagram.len() - HEADER
-            || length % 4 != 0
-            || datagram.len() > LONGEST
-        {
+        if !is_stun(datagram) || length != datagram.len() - HEADER || length % 4 != 0 {
             return None;
         }
         let (class, method) = split(u16::from_be_bytes([header[0], header[1]]));
         let mut transaction = [0; 12];
         transaction.copy_from_slice(&header[8..20]);
-        let message = Message { class, transaction, bytes: datagram };
-        (method == BINDING && message.is_whole()).then_some(message)
+        let message = Message { class, method, transaction, bytes: datagram };
+        message.is_whole().then_some(message)
     }
 
     pub fn attributes(&self) -> Attributes<'a> {
@@ -110,7 +113,11 @@ impl<'a> Message<'a> {
 
     /// Checks MESSAGE-INTEGRITY with a password.
     pub fn authenticate(&self, attributes: &Attributes<'_>, password: &[u8]) -> Result<(), NotAuthentic> {
-        let at = attributes.integrity.ok_or(NotAuthentic)?;
+        self.prove(attributes.integrity.ok_or(NotAuthentic)?, password)
+    }
+
+    /// Checks the MESSAGE-INTEGRITY at this place.
+    pub(crate) fn prove(&self, at: usize, password: &[u8]) -> Result<(), NotAuthentic> {
         let value = self.bytes.get(at + 4..at + 4 + INTEGRITY_LENGTH).ok_or(NotAuthentic)?;
         let mac = integrity(password, self.bytes, at).ok_or(NotAuthentic)?;
         mac.verify_slice(value).map_err(|_| NotAuthentic)
@@ -130,7 +137,7 @@ impl<'a> Message<'a> {
     }
 
     /// Type, place and value of each attribute.
-    fn each(&self) -> impl Iterator<Item = (u16, usize, &'a [u8])> + use<'a> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u16, usize, &'a [u8])> + use<'a> {
         let bytes = self.bytes;
         let mut at = HEADER;
         std::iter::from_fn(move || {
@@ -144,7 +151,7 @@ impl<'a> Message<'a> {
     }
 
     /// RFC 8489 §14.2.
-    fn address(&self, value: &[u8]) -> Option<SocketAddr> {
+    pub(crate) fn address(&self, value: &[u8]) -> Option<SocketAddr> {
         let [_, family, port_high, port_low, address @ ..] = value else {
             return None;
         };
@@ -159,7 +166,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Writes a Binding message into a buffer. What does not fit is left out, and `finish` says so.
+/// Writes a message into a buffer. What does not fit is left out, and `finish` says so.
 #[derive(Debug)]
 pub struct Builder<'a> {
     buffer: &'a mut [u8; LONGEST],
@@ -168,8 +175,13 @@ pub struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
+    /// A Binding message.
     pub fn new(buffer: &'a mut [u8; LONGEST], class: Class, transaction: TransactionId) -> Self {
-        buffer[..2].copy_from_slice(&joined(class, BINDING).to_be_bytes());
+        Builder::of(buffer, class, BINDING, transaction)
+    }
+
+    pub fn of(buffer: &'a mut [u8; LONGEST], class: Class, method: u16, transaction: TransactionId) -> Self {
+        buffer[..2].copy_from_slice(&joined(class, method).to_be_bytes());
         buffer[4..8].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
         buffer[8..HEADER].copy_from_slice(&transaction);
         let mut builder = Builder { buffer, len: HEADER, overflown: false };
@@ -206,26 +218,15 @@ impl<'a> Builder<'a> {
     }
 
     pub fn mapped(self, address: SocketAddr) -> Self {
+        self.address(XOR_MAPPED_ADDRESS, address)
+    }
+
+    /// Any attribute that is an address, masked.
+    pub fn address(self, kind: u16, address: SocketAddr) -> Self {
         let mut transaction = [0; 12];
         transaction.copy_from_slice(&self.buffer[8..HEADER]);
-        let mask = mask(&transaction);
-        let port = address.port() ^ (MAGIC_COOKIE >> 16) as u16;
-        let mut value = [0; 20];
-        value[2..4].copy_from_slice(&port.to_be_bytes());
-        let length = match address.ip() {
-            IpAddr::V4(ip) => {
-                value[1] = 1;
-                value[4..8].copy_from_slice(&ip.octets());
-                8
-            }
-            IpAddr::V6(ip) => {
-                value[1] = 2;
-                value[4..].copy_from_slice(&ip.octets());
-                20
-            }
-        };
-        value[4..].iter_mut().zip(mask).for_each(|(octet, mask)| *octet ^= mask);
-        self.other(XOR_MAPPED_ADDRESS, &value[..length])
+        let (value, length) = masked(address, &transaction);
+        self.other(kind, &value[..length])
     }
 
     pub fn error(self, code: u16, reason: &str) -> Self {
@@ -255,6 +256,11 @@ impl<'a> Builder<'a> {
         self.attribute(MESSAGE_INTEGRITY, INTEGRITY_LENGTH)?;
         let mac = integrity(password, self.buffer.get(..self.len)?, at)?.finalize().into_bytes();
         self.buffer[at + 4..self.len].copy_from_slice(&mac);
+        self.finish_unproven()
+    }
+
+    /// Adds FINGERPRINT only.
+    pub fn finish_unproven(mut self) -> Option<usize> {
         let at = self.len;
         self.attribute(FINGERPRINT, 4)?;
         let crc = crc32(&self.buffer[..at]) ^ FINGERPRINT_XOR;
@@ -304,7 +310,7 @@ fn split(kind: u16) -> (Class, u16) {
     (class, (kind & 0x000f) | (kind & 0x00e0) >> 1 | (kind & 0x3e00) >> 2)
 }
 
-fn joined(class: Class, method: u16) -> u16 {
+pub(crate) fn joined(class: Class, method: u16) -> u16 {
     let class = match class {
         Class::Request => 0x0000,
         Class::Indication => 0x0010,
@@ -314,11 +320,32 @@ fn joined(class: Class, method: u16) -> u16 {
     class | (method & 0x000f) | (method & 0x0070) << 1 | (method & 0x0f80) << 2
 }
 
-fn error_code(value: &[u8]) -> Option<u16> {
+pub(crate) fn error_code(value: &[u8]) -> Option<u16> {
     let [_, _, class, number, ..] = value else {
         return None;
     };
     Some(u16::from(class & 7) * 100 + u16::from(number % 100))
+}
+
+/// RFC 8489 §14.2, with its length.
+pub(crate) fn masked(address: SocketAddr, transaction: &TransactionId) -> ([u8; 20], usize) {
+    let port = address.port() ^ (MAGIC_COOKIE >> 16) as u16;
+    let mut value = [0; 20];
+    value[2..4].copy_from_slice(&port.to_be_bytes());
+    let length = match address.ip() {
+        IpAddr::V4(ip) => {
+            value[1] = 1;
+            value[4..8].copy_from_slice(&ip.octets());
+            8
+        }
+        IpAddr::V6(ip) => {
+            value[1] = 2;
+            value[4..].copy_from_slice(&ip.octets());
+            20
+        }
+    };
+    value[4..].iter_mut().zip(mask(transaction)).for_each(|(octet, mask)| *octet ^= mask);
+    (value, length)
 }
 
 fn mask(transaction: &TransactionId) -> [u8; 16] {
@@ -360,12 +387,12 @@ const CRC_TABLE: [u32; 256] = {
 const MOST_REASON: usize = 32;
 
 const MAPPED_ADDRESS: u16 = 0x0001;
-const USERNAME: u16 = 0x0006;
-const MESSAGE_INTEGRITY: u16 = 0x0008;
-const ERROR_CODE: u16 = 0x0009;
+pub(crate) const USERNAME: u16 = 0x0006;
+pub(crate) const MESSAGE_INTEGRITY: u16 = 0x0008;
+pub(crate) const ERROR_CODE: u16 = 0x0009;
 const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
-const REALM: u16 = 0x0014;
-const NONCE: u16 = 0x0015;
+pub(crate) const REALM: u16 = 0x0014;
+pub(crate) const NONCE: u16 = 0x0015;
 const MESSAGE_INTEGRITY_SHA256: u16 = 0x001c;
 const XOR_MAPPED_ADDRESS: u16 = 0x0020;
 const PRIORITY: u16 = 0x0024;
