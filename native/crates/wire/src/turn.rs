@@ -38,7 +38,8 @@ pub struct Attributes<'a> {
     pub lifetime: Option<u32>,
     pub relayed: Option<SocketAddr>,
     pub peer: Option<SocketAddr>,
-    pub data: Option<&'a [u8]>,
+    /// Where in the message data begin, and where they end.
+    pub data: Option<(usize, usize)>,
     integrity: Option<usize>,
 }
 
@@ -59,7 +60,7 @@ impl<'a> Attributes<'a> {
                 }
                 XOR_RELAYED_ADDRESS => found.relayed = found.relayed.or_else(|| message.address(value)),
                 XOR_PEER_ADDRESS => found.peer = found.peer.or_else(|| message.address(value)),
-                DATA_ATTRIBUTE => found.data = found.data.or(Some(value)),
+                DATA_ATTRIBUTE => found.data = found.data.or(Some((at + 4, at + 4 + value.len()))),
                 MESSAGE_INTEGRITY if value.len() == INTEGRITY_LENGTH => found.integrity = Some(at),
                 _ => {}
             }
@@ -131,9 +132,8 @@ mod tests {
     #[test]
     fn the_key_is_that_of_the_rfc() {
         // RFC 8489 §9.2.2.
-        let expected = [
-            0x84, 0x93, 0xfb, 0xc5, 0x3b, 0xa5, 0x82, 0xfb, 0x4c, 0x04, 0x4c, 0x45, 0x6b, 0xdc, 0x40, 0xeb,
-        ];
+        let expected =
+            [0x84, 0x93, 0xfb, 0xc5, 0x3b, 0xa5, 0x82, 0xfb, 0x4c, 0x04, 0x4c, 0x45, 0x6b, 0xdc, 0x40, 0xeb];
         assert_eq!(key(b"user", b"realm", b"pass"), expected);
     }
 
@@ -153,7 +153,8 @@ mod tests {
             let message = Message::parse_any(&out).unwrap();
             let attributes = Attributes::of(&message);
             prop_assert_eq!((message.class, message.method), (Class::Indication, SEND));
-            prop_assert_eq!((attributes.peer, attributes.data), (Some(peer), Some(&data[..])));
+            let (from, to) = attributes.data.unwrap();
+            prop_assert_eq!((attributes.peer, &out[from..to]), (Some(peer), &data[..]));
         }
 
         #[test]
