@@ -10,6 +10,7 @@ import { startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
+import { relayMetrics } from './http/relay-metrics.js';
 import { startHttpServer } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
@@ -164,6 +165,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     drain,
     eventStream,
     status: () => dataPlane.status(),
+    metrics: () => relayMetrics(counters),
   });
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
   const status = typeof outcome === 'string' ? undefined : outcome;

@@ -228,6 +228,19 @@ export type Local = {
   /** Absent until the data plane has bound it. */
   readonly port?: number;
   readonly span: 'pair' | 'single';
+  /** Absent: nobody was asked for relayed addresses. */
+  readonly relay?: LocalRelay;
+};
+
+/** Addresses at which a relay has ports for ours. */
+export type LocalRelay = {
+  /** Our ICE user name when they were asked for: one that does not come is not asked for again and again. */
+  readonly ufrag: string;
+  readonly separateRtcp: boolean;
+  /** `failed`: there are none. Otherwise absent addresses are being asked for. */
+  readonly failed: boolean;
+  readonly rtp?: string;
+  readonly rtcp?: string;
 };
 
 /** Two legs that negotiate with each other. */

@@ -18,6 +18,7 @@ import { decodeFastPath } from './fast-path.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
+import { decodeTurn } from './turn.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
 import { lintTemplates } from '../control/ng/lint-templates.js';
 import type { Mistake, Value } from './value.js';
@@ -41,9 +42,11 @@ export function decodeConfig(
   if (ng.length + ngTcp.length + rtpproxy.length === 0 && listen.mistakes.length === 0) {
     mistake(listen, 'ng', 'at least one address is needed');
   }
+  const interfaces = decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host);
   const config: Config = {
     listen: { ng, ngTcp, rtpproxy, http },
-    interfaces: decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host),
+    interfaces,
+    turn: decodeTurn(subsection(top, 'turn'), interfaces),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),

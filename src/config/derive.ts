@@ -1,12 +1,17 @@
 import { createHash } from 'node:crypto';
 import type { CertificateKey, Configuration } from '../dataplane/protocol.gen.js';
 import type { CallDefaults, InterfaceFacts } from '../negotiation/facts.js';
-import { showTransportAddress } from './addresses.js';
+import { familyOf, showTransportAddress } from './addresses.js';
 import { readCertificate } from './certificate-files.js';
 import type { Config } from './schema.js';
 
 /** The part of the configuration the data plane works by. */
-export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }: Config): Configuration {
+export function dataPlaneConfiguration({
+  interfaces,
+  portRestSeconds,
+  fastPath,
+  turn,
+}: Config): Configuration {
   return {
     interfaces: interfaces.map(({ name, addresses, portMin, portMax, excludePorts }) => ({
       name,
@@ -21,6 +26,11 @@ export function dataPlaneConfiguration({ interfaces, portRestSeconds, fastPath }
     // Which ones there are is known at run time.
     certificates: [],
     fastPath: { ...fastPath, devices: [...fastPath.devices] },
+    relayServer: turn && {
+      address: showTransportAddress(turn.server),
+      username: turn.username,
+      password: turn.password,
+    },
   };
 }
 
@@ -36,8 +46,13 @@ export function certificateSource({ dtls }: Config, now: () => number) {
   };
 }
 
-export function interfaceFacts({ interfaces }: Config): readonly InterfaceFacts[] {
-  return interfaces.map(({ name, aliases, addresses }) => ({ name, aliases, addresses }));
+export function interfaceFacts({ interfaces, turn }: Config): readonly InterfaceFacts[] {
+  return interfaces.map(({ name, aliases, addresses }) => ({
+    name,
+    aliases,
+    addresses,
+    ...(turn?.interfaces.includes(name) && { relayFamily: familyOf(turn.server.address) ?? 'IP4' }),
+  }));
 }
 
 export function callDefaults(config: Config, hostname: string): CallDefaults {

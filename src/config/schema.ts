@@ -28,6 +28,8 @@ export type Config = {
   readonly templates: ReadonlyMap<string, string>;
   readonly dtls: DtlsConfig;
   readonly fastPath: FastPathConfig;
+  /** `null`: we offer no relayed candidates. */
+  readonly turn: TurnConfig | null;
   readonly log: LogConfig;
   readonly dataPlane: DataPlaneConfig;
 };
@@ -120,6 +122,15 @@ export type FastPathConfig = {
   readonly maxStreams: number;
   /** Where packets are taken; `auto`: the fastest that works, for each device. */
   readonly hook: 'auto' | 'native' | 'generic' | 'tc';
+};
+
+/** Where relayed candidates of our own come from, over UDP. */
+export type TurnConfig = {
+  readonly server: ListenAddress;
+  readonly username: string;
+  readonly password: string;
+  /** Interfaces whose calls have such candidates, by name. */
+  readonly interfaces: readonly string[];
 };
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';

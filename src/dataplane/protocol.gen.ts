@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '869c6de7808f1c57';
+export const FINGERPRINT = '92c87fefafc17a6f';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -276,12 +276,24 @@ rtp: IcePair | null,
 /**
  * The same of RTCP, if it has a port of its own.
  */
-rtcp: IcePair | null, };
+rtcp: IcePair | null, 
+/**
+ * Our relayed candidate for RTP.
+ */
+relayed: string | null, 
+/**
+ * Why there is none, though one was wanted, or why it is gone.
+ */
+relayFailure: string | null, };
 
 /**
  * A candidate pair: our port and the peer's transport address.
  */
-export type IcePair = { local: LocalId, remote: string, };
+export type IcePair = { local: LocalId, remote: string, 
+/**
+ * Packets go by way of our relayed candidate.
+ */
+relayed: boolean, };
 
 /**
  * What has to be known of ICE with a peer to go on with the nominated pairs after a crash.
@@ -307,7 +319,34 @@ address: string,
 /**
  * RTP port. `null`: choose one from the interface's range and report it. Otherwise exactly this one.
  */
-port: number | null, span: PortSpan, };
+port: number | null, span: PortSpan, 
+/**
+ * Absent: no relayed addresses.
+ */
+relay?: RelayPlan, };
+
+/**
+ * The ports of a local want relayed addresses.
+ */
+export type RelayPlan = { 
+/**
+ * RTCP has a candidate of its own.
+ */
+separateRtcp: boolean, 
+/**
+ * As granted before. `null`: to be asked for.
+ */
+rtp: string | null, rtcp: string | null, };
+
+/**
+ * A TURN server, to be spoken to over UDP.
+ */
+export type RelayServerPlan = { address: string, username: string, password: string, };
+
+/**
+ * What the server has said.
+ */
+export type RelayOutcome = { "kind": "granted", rtp: string, rtcp: string | null, } | { "kind": "failed", reason: string, } | { "kind": "lost", reason: string, };
 
 /**
  * How many ports a local has.
@@ -457,7 +496,11 @@ maxSessions: number | null,
  * DTLS certificates, that of new calls first; so fingerprints stay valid when the data plane restarts. Those it
  * has besides are kept behind them, and if none is given, as they are.
  */
-certificates: Array<CertificatePem>, fastPath: FastPathPlan, };
+certificates: Array<CertificatePem>, fastPath: FastPathPlan, 
+/**
+ * `null`: there are no relayed candidates.
+ */
+relayServer: RelayServerPlan | null, };
 
 /**
  * A certificate for DTLS with its private key.
@@ -538,7 +581,7 @@ clockRate: number,
 /**
  * Decibels below 0 dBm0.
  */
-volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, };
+volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, } | { "kind": "relay", session: SessionId, revision: number, stream: StreamId, local: LocalId, outcome: RelayOutcome, };
 
 /**
  * How far a DTLS association has come.

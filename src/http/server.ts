@@ -12,6 +12,8 @@ export type HttpServerOptions = {
   readonly eventStream: EventStream;
   /** Of the data plane; rejects while there is none. */
   readonly status: () => Promise<Status>;
+  /** Further metrics, as Prometheus reads them. */
+  readonly metrics?: () => string;
 };
 
 export type HttpServer = {
@@ -54,7 +56,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { drain, eventStream, status }: HttpServerOptions,
+  { drain, eventStream, status, metrics }: HttpServerOptions,
 ): void {
   const path = (request.url ?? '').split('?')[0];
   const asked = `${request.method} ${path}`;
@@ -71,7 +73,10 @@ function answer(
       ]);
       return;
     case 'GET /metrics':
-      void answerLater(response, async () => [PROMETHEUS, fastPathMetrics(await status())]);
+      void answerLater(response, async () => [
+        PROMETHEUS,
+        `${fastPathMetrics(await status())}${metrics?.() ?? ''}`,
+      ]);
       return;
     case 'GET /events':
       eventStream.attach(response);

@@ -7,9 +7,10 @@ import { answeredOptions, iceForAnswerer, iceForOfferer } from './ice.js';
 import { candidateLocals } from './ice-candidates.js';
 import { ownIceLines, passedIceLines } from './ice-lines.js';
 import type { Means } from './means.js';
+import type { Placed } from './offer-protection.js';
+import { relayedCandidates, withRelays } from './relays.js';
 import { agreeOnSecurity, type SecurityAnswering } from './security-answer.js';
 import { isSecureProfile } from './security-said.js';
-import type { Site } from './transport.js';
 
 /** How both streams are protected and reached after an answer. */
 export type AnsweredProtection = {
@@ -77,16 +78,16 @@ function plain({ asked, answering }: SecurityAnswering): AnsweredProtection {
 export function answerCandidates(
   { offerer: { ice }, isPassed }: AnsweredProtection,
   { view, asked }: SecurityAnswering,
-  placed: { readonly stream: Stream; readonly local: Local; readonly site: Site; readonly hasRtcp: boolean },
+  placed: Placed,
   { facts, ids }: Means,
 ): { readonly locals: readonly Local[]; readonly lines: readonly string[] } {
-  const { stream, local, site, hasRtcp } = placed;
+  const { stream, local, site, hasRtcp, isLite } = placed;
   if (ice === undefined && !isPassed) return { locals: stream.locals, lines: NO_LINES };
-  const { locals, candidates } = candidateLocals(stream, local, site, facts, ids);
-  const lines = ice
-    ? ownIceLines(ice, answeredOptions(asked.ice), candidates, hasRtcp)
-    : passedIceLines(view, DEFAULT_FLAGS, candidates);
-  return { locals, lines };
+  const { locals: bare, candidates } = candidateLocals(stream, local, site, facts, ids);
+  if (ice === undefined) return { locals: bare, lines: passedIceLines(view, DEFAULT_FLAGS, candidates) };
+  const locals = withRelays(bare, candidates, { ice, hasRtcp, isLite }, facts);
+  const own = { host: candidates, relayed: relayedCandidates(locals, candidates) };
+  return { locals, lines: ownIceLines(ice, answeredOptions(asked.ice), own, hasRtcp) };
 }
 
 function protection(

@@ -213,7 +213,8 @@ function answerStream(
   const placed = revised<Stream>(unprotected(inForce(offering, asked)), {
     locals: useLocal(locals, local.id),
   });
-  const ports = { stream: placed, local, site, hasRtcp: !offererMuxed };
+  const isLite = answering.offerer.iceLite;
+  const ports = { stream: placed, local, site, hasRtcp: !offererMuxed, isLite };
   const candidates = lead ? NO_CANDIDATES : answerCandidates(protection, exchanged, ports, means);
   if (isMember && places.offerer.kind === 'member' && places.offerer.isLead) {
     places.leads.set(places.offerer.group, { local, printed: site.printed });

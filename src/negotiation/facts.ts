@@ -38,6 +38,8 @@ export type InterfaceFacts = {
   /** Other names it is asked for by. */
   readonly aliases: readonly string[];
   readonly addresses: readonly InterfaceAddress[];
+  /** Addresses of this family get relayed ones, too. Absent: none does. */
+  readonly relayFamily?: 'IP4' | 'IP6';
 };
 
 export type InterfaceAddress = {

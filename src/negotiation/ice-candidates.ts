@@ -3,7 +3,7 @@ import type { CandidateType } from '../sdp/candidate.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Facts } from './facts.js';
 import type { Ids } from './ids.js';
-import { portMark, textHash } from './template.js';
+import { portMark, relayMark, textHash } from './template.js';
 import type { Site } from './transport.js';
 
 /** A local of a stream as a candidate. */
@@ -64,6 +64,18 @@ export function hostCandidates(candidates: readonly LocalCandidate[], hasRtcp: b
   );
 }
 
+/** The same of relayed ones. Their related address is ours: it is in a host candidate anyway. */
+export function relayCandidates(candidates: readonly LocalCandidate[], hasRtcp: boolean): string[] {
+  return (hasRtcp ? COMPONENTS : RTP_ONLY).flatMap((component) =>
+    candidates.map(({ local, address, foundation, index }) => {
+      const offset = component === 1 ? 0 : 1;
+      const priority = priorityOf(RELAY_PREFERENCE, 65_535 - index, component);
+      const place = `${relayMark(local, offset)} typ relay raddr ${address} rport ${portMark(local, offset)}`;
+      return `${textHash(`${foundation} relay`)} ${component} UDP ${priority} ${place}`;
+    }),
+  );
+}
+
 /** Our candidates beside those of another agent: the last ones of their type to be tried. */
 export function lesserCandidates(
   candidates: readonly LocalCandidate[],
@@ -120,6 +132,7 @@ function bounded(locals: readonly Local[], needed: ReadonlySet<number | undefine
 const COMPONENTS = [1, 2] as const;
 const RTP_ONLY = [1] as const;
 const HOST_PREFERENCE = 126;
+const RELAY_PREFERENCE = 0;
 const FOUNDATION_LENGTH = 16;
 
 /** Ports kept per stream, see `locals.ts`; each address of an interface takes one of them. */

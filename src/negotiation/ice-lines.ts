@@ -3,18 +3,19 @@ import type { MediaFlags } from '../command/flags.js';
 import { attributeName } from '../sdp/attributes.js';
 import { formatCandidate } from '../sdp/candidate.js';
 import type { MediaView } from '../sdp/media-view.js';
-import { hostCandidates, lesserCandidates, type LocalCandidate } from './ice-candidates.js';
+import { hostCandidates, lesserCandidates, type LocalCandidate, relayCandidates } from './ice-candidates.js';
 
 /** The lines of our own agent, without `a=`. */
 export function ownIceLines(
   { ufrag, pwd }: StreamIce,
   options: readonly string[],
-  candidates: readonly LocalCandidate[],
+  candidates: { readonly host: readonly LocalCandidate[]; readonly relayed: readonly LocalCandidate[] },
   hasRtcp: boolean,
 ): string[] {
   const lines = [`ice-ufrag:${ufrag}`, `ice-pwd:${pwd}`];
   if (options.length > 0) lines.push(`ice-options:${options.join(' ')}`);
-  for (const candidate of hostCandidates(candidates, hasRtcp)) lines.push(`candidate:${candidate}`);
+  for (const candidate of hostCandidates(candidates.host, hasRtcp)) lines.push(`candidate:${candidate}`);
+  for (const candidate of relayCandidates(candidates.relayed, hasRtcp)) lines.push(`candidate:${candidate}`);
   if (options.includes('trickle')) lines.push('end-of-candidates');
   return lines;
 }

@@ -1,10 +1,11 @@
 import type { Call } from '../call/call.js';
 import { isSameDialogue } from '../call/legs.js';
+import type { RelayOutcomes } from '../call/relays.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
-import { withBoundPorts } from '../store/call-codec.js';
+import { withBound } from '../store/call-codec.js';
 import { aliasKeyOf, withAlias, withAliasKey } from './alias-key.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
 import { acceptsGroups, answersGroups, withGroups } from './bundle-said.js';
@@ -100,14 +101,16 @@ export function negotiateAnswer(
 export function complete(
   step: Step,
   bound: readonly BoundLocal[],
+  outcomes: RelayOutcomes = NO_RELAYS,
 ): { readonly call: Call; readonly sdp: string } {
   const ports = new Map(bound.map(({ local, port }) => [local, port]));
-  const sdp = fillTemplate(step.receiver.template, (local) => {
+  const call = withBound(step.call, ports, outcomes);
+  const portOf = (local: number): number => {
     const port = ports.get(local);
     if (port === undefined) throw new Error(`local ${local} of the SDP was not bound`);
     return port;
-  });
-  return { call: withBoundPorts(step.call, ports), sdp };
+  };
+  return { call, sdp: fillTemplate(step.receiver.template, portOf, relayedOf(call)) };
 }
 
 function fragment(call: Call | undefined, tag: string, text: string, facts: Facts): Negotiated {
@@ -180,10 +183,21 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
   };
 }
 
+/** Relayed addresses by local. */
+function relayedOf({ legs }: Call): (local: number, offset: 0 | 1) => string | undefined {
+  return (id, offset) => {
+    const streams = legs.flatMap((leg) => leg.streams);
+    const relay = streams.flatMap(({ locals }) => locals).find((local) => local.id === id)?.relay;
+    return offset === 0 ? relay?.rtp : relay?.rtcp;
+  };
+}
+
 /** Length in UTF-8, as the data plane counts it. Text from SIP has a byte in each character. */
 function byteLength(text: string): number {
   return text.length * 2 <= MAX_MEMO_BYTES ? text.length : Buffer.byteLength(text);
 }
+
+const NO_RELAYS: RelayOutcomes = new Map();
 
 /** The data plane keeps no longer memo. */
 const MAX_MEMO_BYTES = 16_000;

@@ -8,6 +8,7 @@ import { candidateLocals } from './ice-candidates.js';
 import { ownIceLines, passedIceLines } from './ice-lines.js';
 import type { Means } from './means.js';
 import { twinProtocol } from './osrtp-legacy.js';
+import { relayedCandidates, withRelays } from './relays.js';
 import { offerSecurity } from './security-offer.js';
 import { isSecureProfile } from './security-said.js';
 import { type Site, protocolTowards } from './transport.js';
@@ -63,18 +64,28 @@ export function offerProtection(
 export function offerCandidates(
   { state, isPassed }: OfferedProtection,
   view: MediaView,
-  placed: { readonly stream: Stream; readonly local: Local; readonly site: Site; readonly hasRtcp: boolean },
+  placed: Placed,
   { flags, facts, ids }: Means,
 ): { readonly locals: readonly Local[]; readonly lines: readonly string[] } {
-  const { stream, local, site, hasRtcp } = placed;
+  const { stream, local, site, hasRtcp, isLite } = placed;
   const ice = state.ice?.offered ? state.ice : undefined;
   if (ice === undefined && !isPassed) return { locals: stream.locals, lines: NO_LINES };
-  const { locals, candidates } = candidateLocals(stream, local, site, facts, ids);
-  const lines = ice
-    ? ownIceLines(ice, offeredOptions(flags), candidates, hasRtcp)
-    : passedIceLines(view, flags, candidates);
-  return { locals, lines };
+  const { locals: bare, candidates } = candidateLocals(stream, local, site, facts, ids);
+  if (ice === undefined) return { locals: bare, lines: passedIceLines(view, flags, candidates) };
+  const locals = withRelays(bare, candidates, { ice, hasRtcp, isLite }, facts);
+  const own = { host: candidates, relayed: relayedCandidates(locals, candidates) };
+  return { locals, lines: ownIceLines(ice, offeredOptions(flags), own, hasRtcp) };
 }
+
+/** A stream that has its port for the `m=` line. */
+export type Placed = {
+  readonly stream: Stream;
+  readonly local: Local;
+  readonly site: Site;
+  readonly hasRtcp: boolean;
+  /** We are a lite agent towards the party. */
+  readonly isLite: boolean;
+};
 
 const UNPROTECTED = {};
 const NO_LINES: readonly string[] = [];

@@ -117,7 +117,12 @@ export function offerStream(
   const latch = latches(view, said, flags) || usesIceHere || group !== undefined;
   const placed = place(stream, said, site, isSingle, { ids, latch });
   const hasRtcp = mux !== undefined && !isSingle;
-  const candidates = offerCandidates(protection, view, { ...placed, site, hasRtcp }, means);
+  const candidates = offerCandidates(
+    protection,
+    view,
+    { ...placed, site, hasRtcp, isLite: receiver.iceLite },
+    means,
+  );
   const complete = revised<Stream>(placed.stream, {
     locals: candidates.locals,
     muxOffer: mux?.offer ?? 'none',

@@ -18,7 +18,7 @@ import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { isUnspecified } from '../sdp/address.js';
 import { detach } from '../sdp/detach.js';
-import { withBoundPorts } from '../store/call-codec.js';
+import { withBound } from '../store/call-codec.js';
 import { newCall } from './call-flags.js';
 import type { Facts } from './facts.js';
 import { type Ids, idsOf } from './ids.js';
@@ -92,7 +92,7 @@ export function completePair(
   const port = ports.get(step.told.id);
   if (port === undefined) throw new Error(`local ${step.told.id} of a pair was not bound`);
   return {
-    call: withBoundPorts(step.call, ports),
+    call: withBound(step.call, ports),
     port: {
       kind: 'port',
       port,

@@ -1,10 +1,11 @@
 import { isCarried } from '../call/bundle.js';
-import type { Call, Dialogue, Leg, Restriction, Signalled, Stream } from '../call/call.js';
+import type { Call, Dialogue, Leg, Local, Restriction, Signalled, Stream } from '../call/call.js';
 import { hidesKeys, reportsKeys, watchedPayloadTypes } from '../call/keys.js';
 import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
 import { commonPayloads, unpackPayloads } from '../call/payloads.js';
 import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
 import type {
+  LocalPlan,
   MediaAction,
   PayloadPlan,
   RemotePlan,
@@ -117,13 +118,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
   const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
   return {
     id: stream.id,
-    locals: stream.locals.map(({ id, interface: name, address, port, span }) => ({
-      id,
-      interface: name,
-      address,
-      port: port ?? null,
-      span,
-    })),
+    locals: stream.locals.map(localPlan),
     bundle: bundlePlan(leg, stream),
     kind: isRelayedAsRtp(reached) ? 'rtp' : 'opaque',
     rtcp,
@@ -146,6 +141,15 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     payloads: [...payloadPlans(stream, outgoing), ...keyPayloads(call, stream)],
     ...protection,
   };
+}
+
+function localPlan({ id, interface: name, address, port, span, relay }: Local): LocalPlan {
+  const plan: LocalPlan = { id, interface: name, address, port: port ?? null, span };
+  if (relay !== undefined && !relay.failed) {
+    const { separateRtcp, rtp, rtcp } = relay;
+    plan.relay = { separateRtcp, rtp: rtp ?? null, rtcp: rtcp ?? null };
+  }
+  return plan;
 }
 
 function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: RtcpMode): ProtectionPlan {

@@ -28,6 +28,10 @@ export type Counters = {
   dtlsFailures: number;
   iceFailures: number;
   iceDisconnections: number;
+  /** Relayed candidates of ours: given, not given, given and lost. */
+  relaysGranted: number;
+  relaysFailed: number;
+  relaysLost: number;
   noFirstPacketEvents: number;
   dataPlaneLosses: number;
   callsReapplied: number;
@@ -63,6 +67,9 @@ export function newCounters(): Counters {
     dtlsFailures: 0,
     iceFailures: 0,
     iceDisconnections: 0,
+    relaysGranted: 0,
+    relaysFailed: 0,
+    relaysLost: 0,
     noFirstPacketEvents: 0,
     dataPlaneLosses: 0,
     callsReapplied: 0,

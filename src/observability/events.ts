@@ -120,6 +120,23 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    relaySettled({ session: callId, stream, outcome }: Extract<Event, { kind: 'relay' }>): void {
+      switch (outcome.kind) {
+        case 'granted':
+          counters.relaysGranted += 1;
+          log.debug({ callId, stream, rtp: outcome.rtp, rtcp: outcome.rtcp }, 'relayed candidate');
+          return;
+        case 'failed':
+          counters.relaysFailed += 1;
+          log.warn({ callId, stream, reason: outcome.reason }, 'no relayed candidate');
+          return;
+        case 'lost':
+          counters.relaysLost += 1;
+          log.warn({ callId, stream, reason: outcome.reason }, 'relayed candidate lost');
+          return;
+      }
+    },
+
     snapshotFailed(error: unknown): void {
       log.error({ error: textOf(error) }, 'state of protected calls not saved');
     },

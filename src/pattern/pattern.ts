@@ -46,7 +46,7 @@ export function patternOf(
   before: Pattern | undefined,
   { step, facts }: { readonly step: Step; readonly facts: Facts },
 ): Pattern | undefined {
-  if (step.warnings.length > 0) return undefined;
+  if (step.warnings.length > 0 || localsOf(step.plan).some(({ relay }) => relay)) return undefined;
   const one = exchangeSample(message, command, before?.samples[0], facts, 0);
   const other = exchangeSample(message, command, before?.samples[1], facts, 1);
   if (one === undefined || other === undefined) return undefined;

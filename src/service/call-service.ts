@@ -4,6 +4,7 @@ import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
 import { endNotice, lastPacketMsAgo, type Notice, silenceNotice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
+import { type RelayOutcomes, withRelayOutcome } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
 import type {
   AnswerCommand,
@@ -29,6 +30,7 @@ import { NodeReport } from './node-statistics.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import { callOf } from './registry.js';
+import { Relays } from './relays.js';
 
 export type CallServiceParts = KeeperParts & {
   readonly counters: Counters;
@@ -48,6 +50,7 @@ export class CallService {
   readonly #pairs: PairService;
   readonly #patterns = new Patterns();
   readonly #deletions = new Deletions();
+  readonly #relays = new Relays();
   readonly #node: NodeReport;
   /** Offers that are about to become calls. */
   #arriving = 0;
@@ -79,6 +82,7 @@ export class CallService {
 
   /** Takes in what the data plane reports, in turn with the call's commands. */
   handleEvent(event: Event): void {
+    if (event.kind === 'relay') this.#relays.note(event);
     this.#inBackground(event.session, () => this.#executeEvent(event));
   }
 
@@ -201,14 +205,18 @@ export class CallService {
   ): Promise<Reply> {
     const arriving = before === undefined ? 1 : 0;
     this.#arriving += arriving;
+    const relays = step.kind === 'step' ? this.#relays.expect(step.plan) : undefined;
     let bound: readonly BoundLocal[] | DataPlaneError;
+    let outcomes: RelayOutcomes | undefined;
     try {
       bound = await this.#keeper.apply(step.plan, before);
+      if (!(bound instanceof DataPlaneError)) outcomes = await relays?.outcomes;
     } finally {
+      relays?.cancel();
       this.#arriving -= arriving;
     }
     if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
-    const { call, sdp } = step.kind === 'step' ? complete(step, bound) : step.complete(bound);
+    const { call, sdp } = step.kind === 'step' ? complete(step, bound, outcomes) : step.complete(bound);
     this.#keeper.store(call, before);
     if (before === undefined) this.#parts.events.callCreated(call.callId, client);
     return { kind: 'sdp', sdp };
@@ -289,6 +297,9 @@ export class CallService {
         return events.dtlsState(event);
       case 'iceState':
         return events.iceState(event);
+      case 'relay':
+        if (call !== undefined) registry.set(withRelayOutcome(call, event));
+        return events.relaySettled(event);
       case 'mediaTimeout':
         if (call === undefined) await this.#keeper.release(event.session);
         // Signalling that came in since then has started the wait anew.

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
+import { type RelayOutcomes, settled } from '../call/relays.js';
 import { revised } from '../call/revised.js';
-import type { SessionPlan } from '../dataplane/protocol.gen.js';
+import type { RelayOutcome, SessionPlan } from '../dataplane/protocol.gen.js';
 import { RECORD_VERSION } from './call-record.js';
 import { decodeCallRecord } from './call-record-decode.js';
 import { encodeCallRecord } from './call-record-encode.js';
@@ -48,21 +49,25 @@ export function readCall(plan: SessionPlan): Call | undefined {
 /** The call with the ports that a plan names, as the data plane lists it. */
 export function withPorts(call: Call, plan: SessionPlan): Call {
   const ports = new Map<number, number>();
-  for (const { locals } of plan.streams) {
-    for (const { id, port } of locals) if (port !== null) ports.set(id, port);
+  const relayed = new Map<number, RelayOutcome>();
+  for (const { id, port, relay } of plan.streams.flatMap(({ locals }) => locals)) {
+    if (port !== null) ports.set(id, port);
+    if (typeof relay?.rtp === 'string')
+      relayed.set(id, { kind: 'granted', rtp: relay.rtp, rtcp: relay.rtcp });
   }
-  return withBoundPorts(call, ports);
+  return withBound(call, ports, relayed);
 }
 
-/** The call with ports by local. */
-export function withBoundPorts(call: Call, ports: ReadonlyMap<number, number>): Call {
+/** The call with ports, and what relays have said of them, by local. */
+export function withBound(call: Call, ports: ReadonlyMap<number, number>, relayed?: RelayOutcomes): Call {
   const legs = call.legs.map((leg) => ({
     ...leg,
     streams: leg.streams.map((stream) => ({
       ...stream,
       locals: stream.locals.map((local) => {
         const port = ports.get(local.id);
-        return port === undefined || port === local.port ? local : revised(local, { port });
+        const bound = port === undefined || port === local.port ? local : revised(local, { port });
+        return bound.relay && relayed ? settled(bound, relayed.get(local.id)) : bound;
       }),
     })),
   }));

@@ -7,6 +7,7 @@ import type {
   KeyWatch,
   Leg,
   Local,
+  LocalRelay,
   Restriction,
   Signalled,
   Stream,
@@ -179,7 +180,7 @@ function readSignalledAddresses(value: unknown): Addresses & { readonly rtp: str
 }
 
 function readLocal(value: unknown): Local {
-  const [id, ports, port, name, address, peer] = listOf(value);
+  const [id, ports, port, name, address, peer, relay] = listOf(value);
   const bound = number(port);
   return {
     id: number(id),
@@ -188,6 +189,18 @@ function readLocal(value: unknown): Local {
     address: text(address),
     ...(bound !== 0 && { port: bound }),
     span: ports === 2 ? 'pair' : 'single',
+    ...(relay !== undefined && { relay: readRelay(relay) }),
+  };
+}
+
+function readRelay(value: unknown): LocalRelay {
+  const [ufrag, state, separateRtcp, rtp, rtcp] = listOf(value);
+  return {
+    ufrag: text(ufrag),
+    separateRtcp: separateRtcp === 1,
+    failed: state === 'failed',
+    ...(rtp !== undefined && { rtp: text(rtp) }),
+    ...(rtcp !== undefined && { rtcp: text(rtcp) }),
   };
 }
 

@@ -150,7 +150,11 @@ function encodeAddresses(addresses: Addresses): SignalledRecord['a'] {
 
 function encodeLocal(local: Local): LocalRecord {
   const span = local.span === 'pair' ? 2 : 1;
-  return [local.id, span, local.port ?? 0, local.interface, local.address, local.peer];
+  const record = [local.id, span, local.port ?? 0, local.interface, local.address, local.peer] as const;
+  if (local.relay === undefined) return record;
+  const { ufrag, failed, separateRtcp, rtp, rtcp } = local.relay;
+  const addresses = [rtp, rtcp].filter((address) => address !== undefined);
+  return [...record, [ufrag, failed ? 'failed' : 'wanted', separateRtcp ? 1 : 0, ...addresses]];
 }
 
 function encodeDialogue(dialogue: Dialogue): DialogueRecord {

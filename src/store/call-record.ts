@@ -152,6 +152,7 @@ export type LocalRecord = readonly [
   interfaceName: string,
   address: string,
   peer: string,
+  relay?: readonly [ufrag: string, state: 'wanted' | 'failed', separateRtcp: 0 | 1, ...addresses: string[]],
 ];
 
 export type DialogueRecord = {

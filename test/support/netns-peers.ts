@@ -12,6 +12,7 @@ const PACKAGES = {
   ethtool: 'ethtool',
   chromium: 'chromium',
   baresip: 'baresip',
+  turnserver: 'coturn',
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

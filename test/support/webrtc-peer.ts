@@ -7,8 +7,9 @@ import { Process } from './process.js';
 export class WebRtcPeer {
   readonly #process: Process;
 
-  constructor(address = '127.0.0.1') {
-    this.#process = new Process('aiortc', [PYTHON, SCRIPT, address], {}, 'open');
+  /** `launcher`: what starts a program elsewhere, in a namespace say. */
+  constructor(address = '127.0.0.1', launcher: readonly string[] = []) {
+    this.#process = new Process('aiortc', [...launcher, PYTHON, SCRIPT, address], {}, 'open');
   }
 
   async offer(): Promise<string> {

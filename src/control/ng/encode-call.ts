@@ -121,7 +121,10 @@ function iceRecord(stats: StreamStats | undefined): string {
       integerAt('checks', rtp.checks + rtcp.checks) +
       integerAt('refused checks', rtp.refusedChecks + rtcp.refusedChecks) +
       present('RTP remote', ice.rtp?.remote) +
-      present('RTCP remote', ice.rtcp?.remote),
+      present('RTCP remote', ice.rtcp?.remote) +
+      (ice.rtp?.relayed ? integerAt('RTP by relay', 1) : '') +
+      present('relay', ice.relayed ?? undefined) +
+      present('relay failure', ice.relayFailure ?? undefined),
   );
 }
 

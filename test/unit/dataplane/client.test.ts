@@ -161,6 +161,7 @@ describe('the connection to the data plane', () => {
         maxSessions: null,
         certificates: [],
         fastPath: WITHOUT_FAST_PATH,
+        relayServer: null,
       });
     });
     const applied = client.apply(PLAN);

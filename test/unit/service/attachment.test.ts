@@ -20,6 +20,7 @@ const CONFIGURATION: Configuration = {
   maxSessions: null,
   certificates: [],
   fastPath: WITHOUT_FAST_PATH,
+  relayServer: null,
 };
 
 let dataPlane: FakeDataPlane;

@@ -54,6 +54,7 @@ async function start({
       maxSessions: null,
       certificates: [],
       fastPath: WITHOUT_FAST_PATH,
+      relayServer: null,
     },
     certificates: ownCertificates(),
     registry,

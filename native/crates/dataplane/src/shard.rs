@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use engine::{
-    BoundSockets, Engine, SocketId,
+    BoundSockets, Engine, Farewell, SocketId,
     offload::{FastPath, PathCounts},
 };
 use netio::{PacketIo, SocketIndex, Token};
@@ -153,6 +153,9 @@ impl<I: PacketIo> Shard<I> {
         if plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. })) {
             self.engine.use_certificates(self.shared.certificates.named());
         }
+        if plan.streams.iter().any(|stream| stream.locals.iter().any(|local| local.relay.is_some())) {
+            self.engine.use_relay_server(self.shared.relay_server().as_deref());
+        }
         let missing = self.engine.missing_locals(&plan)?;
         self.shared.admit().or_else(|error| {
             let known = !self.engine.sockets(&plan.session).is_empty();
@@ -168,6 +171,7 @@ impl<I: PacketIo> Shard<I> {
             }
         };
         self.shared.count_sessions(before, self.engine.len());
+        self.say(applied.farewells);
         self.sockets.release(&mut self.io, now, applied.released);
         if applied.tos_changed {
             self.change_tos(&session, tos, &new);
@@ -179,8 +183,15 @@ impl<I: PacketIo> Shard<I> {
         let before = self.engine.len();
         let released = self.engine.release(now, session)?;
         self.shared.count_sessions(before, self.engine.len());
+        self.say(released.farewells);
         self.sockets.release(&mut self.io, now, released.sockets);
         Some(Box::new(released.stats))
+    }
+
+    fn say(&mut self, farewells: Vec<Farewell>) {
+        for Farewell { socket, to, payload } in farewells {
+            self.io.send(SocketIndex(socket.0), to, &payload);
+        }
     }
 
     fn change_tos(&mut self, session: &SessionId, tos: u8, new: &[BoundSockets]) {

@@ -2,14 +2,14 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use netio::pools::{Interface, PortPools};
-use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode};
+use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, RelayServerPlan};
 
 use crate::{
     certificates::CertificateStore,
@@ -26,6 +26,7 @@ pub struct Shared {
     sessions: AtomicU32,
     max_sessions: AtomicU32,
     incidents: AtomicU64,
+    relay_server: Mutex<Option<Box<RelayServerPlan>>>,
 }
 
 impl Shared {
@@ -44,6 +45,7 @@ impl Shared {
             sessions: AtomicU32::new(0),
             max_sessions: AtomicU32::new(u32::MAX),
             incidents: AtomicU64::new(0),
+            relay_server: Mutex::new(None),
         })
     }
 
@@ -53,6 +55,10 @@ impl Shared {
             path: "configuration.certificates".to_owned(),
             reason: format!("{error:#}"),
         })?;
+        self.relay_server
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&configuration.relay_server);
         let interfaces: Vec<Interface> = configuration
             .interfaces
             .iter()
@@ -69,6 +75,11 @@ impl Shared {
         FastPaths::configure(&self.fast_paths, &configuration.fast_path, addresses.collect());
         self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
         Ok(self.certificates.plans())
+    }
+
+    /// Who gives relayed addresses.
+    pub fn relay_server(&self) -> Option<Box<RelayServerPlan>> {
+        self.relay_server.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub fn sessions(&self) -> u32 {

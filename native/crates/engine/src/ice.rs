@@ -97,6 +97,14 @@ impl StreamIce {
         }
     }
 
+    /// Uses other ports from now on.
+    pub fn use_ports(&mut self, now: Moment, ports: &Ports) {
+        for agents in self.all_mut() {
+            agents.use_ports(ports);
+            agents.each_mut().for_each(|agent| agent.settle_on(time(now)));
+        }
+    }
+
     pub fn plan(&self) -> &IcePlan {
         &self.plan
     }
@@ -270,12 +278,13 @@ impl Agents {
 
     fn resume(&mut self, snapshot: &IceSnapshot, now: Duration, locals: &[Local]) {
         let local = |pair: &IcePair| locals.iter().find(|local| local.id == pair.local);
+        let base = |socket: SocketId, pair: &IcePair| if pair.relayed { socket.relayed() } else { socket };
         if let Some((pair, local)) = snapshot.rtp.as_ref().and_then(|pair| Some((pair, local(pair)?))) {
-            self.rtp.resume(now, local.rtp.0, pair.remote);
+            self.rtp.resume(now, base(local.rtp, pair).0, pair.remote);
         }
         let rtcp = snapshot.rtcp.as_ref().and_then(|pair| Some((pair, local(pair)?.rtcp?)));
         if let (Some(agent), Some((pair, socket))) = (&mut self.rtcp, rtcp) {
-            agent.resume(now, socket.0, pair.remote);
+            agent.resume(now, base(socket, pair).0, pair.remote);
         }
     }
 

@@ -8,6 +8,33 @@ use protocol::{BoundLocal, LocalId, SessionStats};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub u32);
 
+impl SocketId {
+    const RELAYED: u32 = 1 << 31;
+
+    /// Within the engine: what a relay sends and receives for this socket.
+    pub(crate) fn relayed(self) -> SocketId {
+        SocketId(self.0 | Self::RELAYED)
+    }
+
+    #[inline]
+    pub(crate) fn is_relayed(self) -> bool {
+        self.0 & Self::RELAYED != 0
+    }
+
+    /// The socket itself.
+    pub(crate) fn bound(self) -> SocketId {
+        SocketId(self.0 & !Self::RELAYED)
+    }
+}
+
+/// The last word from a socket, to be sent before it is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    pub socket: SocketId,
+    pub to: SocketAddr,
+    pub payload: Vec<u8>,
+}
+
 /// Where a datagram came in and from whom. IPv4-mapped IPv6 addresses never appear here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arrival {
@@ -47,6 +74,8 @@ pub struct Applied {
     pub bound: Vec<BoundLocal>,
     /// Sockets of locals the plan no longer names; the caller closes them.
     pub released: Vec<SocketId>,
+    /// What to send before those are closed.
+    pub farewells: Vec<Farewell>,
     /// The type-of-service byte is another one than before (before the first plan it is 0). The caller sets
     /// it on all sockets of the session; on new sockets of a session whose byte stays it does so on binding.
     pub tos_changed: bool,
@@ -57,4 +86,6 @@ pub struct Applied {
 pub struct Released {
     pub stats: SessionStats,
     pub sockets: Vec<SocketId>,
+    /// What to send before those are closed.
+    pub farewells: Vec<Farewell>,
 }

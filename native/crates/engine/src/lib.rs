@@ -31,6 +31,8 @@ mod progression;
 mod protection;
 mod quality;
 mod receiver;
+mod relayed;
+mod relays;
 mod report;
 mod rtcp;
 mod secure;
@@ -55,7 +57,7 @@ pub use certificates::Certificates;
 use checks::Checks;
 use handshake::Clock;
 use handshaking::Desk;
-pub use io::{Applied, Arrival, BoundSockets, Outbox, Packet, Released, SocketId};
+pub use io::{Applied, Arrival, BoundSockets, Farewell, Outbox, Packet, Released, SocketId};
 use moment::{Moment, TimeLine};
 use offload::{Offloading, RuleHandle};
 use payloads::Pool;
@@ -64,10 +66,12 @@ use protocol::{
     Component, ErrorCode, Event, LocalPlan, NodeCounters, SecurityPlan, SessionId, SessionPlan,
     SessionSnapshot, SessionStats,
 };
+use relays::{Relays, Wrapping};
 use rtcp::Agenda;
 use session::Session;
 use slab::Slab;
 use suspects::Watch;
+use turn::Incoming;
 
 #[derive(Debug)]
 pub struct Engine {
@@ -87,6 +91,7 @@ pub struct Engine {
     desk: Desk,
     reports: Agenda,
     checks: Checks,
+    relays: Relays,
     watch: Watch,
     certificates: Certificates,
     offloading: Option<Offloading>,
@@ -118,6 +123,7 @@ impl Engine {
             desk: Desk::default(),
             reports: Agenda::default(),
             checks: Checks::default(),
+            relays: Relays::default(),
             watch: Watch::new(time.moment(now)),
             certificates: Certificates::default(),
             offloading: None,
@@ -157,9 +163,11 @@ impl Engine {
         let key = self.key_or_create(now, &plan);
         self.refresh_session(now, key);
         let offloaded: Vec<RuleHandle> = offload::rules(&self.sessions[key]).collect();
-        let applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
+        let mut applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
+        applied.farewells = self.forget_relays(&applied.released);
         self.disown(&applied.released);
         self.own(key);
+        applied.farewells.extend(self.follow_relay_plans(now, key));
         let session = &mut self.sessions[key];
         if session.is_protected() {
             self.protected.insert(session.id.clone());
@@ -186,10 +194,11 @@ impl Engine {
         self.protected.remove(&session.id);
         let stats = session.stats(now);
         let sockets: Vec<SocketId> = session.sockets().collect();
+        let farewells = self.forget_relays(&sockets);
         self.disown(&sockets);
         drop(session);
         self.pool.session_released();
-        Some(Released { stats, sockets })
+        Some(Released { stats, sockets, farewells })
     }
 
     /// Takes in one datagram; what has to be sent because of it goes to `out`.
@@ -208,6 +217,19 @@ impl Engine {
         if let Some(owner) = owner.filter(|_| self.offloading.is_some()) {
             self.prepare(now, owner, arrival);
         }
+        let arrival = if self.relays.serves(arrival) {
+            let taken = self.relays.take(now, arrival.socket, packet, out);
+            self.follow_relays(now);
+            match taken {
+                Ok(unwrapped) => unwrapped,
+                Err(incoming) => {
+                    self.counters.dropped_packets += u64::from(incoming == Incoming::Junk);
+                    return;
+                }
+            }
+        } else {
+            arrival
+        };
         let Some((owner, session)) =
             owner.and_then(|o| Some((o, self.sessions.get_mut(o.session as usize)?)))
         else {
@@ -230,31 +252,42 @@ impl Engine {
             checks: &mut self.checks,
             watch: &mut self.watch,
         };
-        let fate = passage.run(packet, out);
+        let fate = passage.run(packet, &mut Wrapping { relays: &mut self.relays, now, out });
         self.counters.sent_packets += fate.sent_packets;
         self.counters.sent_bytes += fate.sent_bytes;
         self.counters.dropped_packets += u64::from(fate.dropped);
         self.follow_checks(now);
         if self.offloading.is_some() {
-            self.follow_up(now, owner, arrival.socket);
+            self.follow_up(now, owner, arrival.socket.bound());
         }
     }
 
     /// Does what is due by time.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl Outbox) {
         let now = self.time.moment(now);
-        let sent = self.checks.work(&mut self.sessions, now, &mut self.desk, &mut self.events, out);
+        self.relays.work(now, out);
+        self.follow_relays(now);
+        let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
+        let sent = self.checks.work(&mut self.sessions, now, &mut self.desk, &mut self.events, &mut wrapping);
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;
         self.follow_checks(now);
+        let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
         if self.desk.next_due().is_some_and(|due| due <= now) {
             let clock = Clock { line: self.time, now };
-            let sent = self.desk.work(&mut self.sessions, clock, &self.certificates, &mut self.events, out);
+            let sent = self.desk.work(
+                &mut self.sessions,
+                clock,
+                &self.certificates,
+                &mut self.events,
+                &mut wrapping,
+            );
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }
         self.refresh_reported(now);
-        let sent = self.reports.work(&mut self.sessions, now, &mut self.scratch, out);
+        let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
+        let sent = self.reports.work(&mut self.sessions, now, &mut self.scratch, &mut wrapping);
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;
         if now < self.next_sweep {
@@ -262,8 +295,9 @@ impl Engine {
         }
         self.next_sweep = now.plus_ms(timers::SWEEP_MS);
         self.refresh_due(now);
+        let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
         for (_, session) in &mut self.sessions {
-            let sent = timers::sweep(session, now, &mut self.events, out);
+            let sent = timers::sweep(session, now, &mut self.events, &mut wrapping);
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }
@@ -272,7 +306,8 @@ impl Engine {
     /// When `handle_timeout` wants to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
-        let parts = [self.desk.next_due(), self.checks.next_due(), self.reports.next_due()];
+        let parts =
+            [self.desk.next_due(), self.checks.next_due(), self.reports.next_due(), self.relays.next_due()];
         let due = parts.into_iter().chain([sweep]).flatten().min();
         due.map(|due| self.time.instant(due))
     }

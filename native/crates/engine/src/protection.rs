@@ -98,6 +98,8 @@ impl Passage<'_> {
         packet: &mut Packet<'_>,
         out: &mut impl Outbox,
     ) -> Option<usize> {
+        // What a relay takes has to be wrapped at once.
+        let altered = altered || (way.socket.is_relayed() && self.copy(&packet.buffer[..packet.len]));
         if self.session.streams[way.carrier].secure.is_some() {
             return self.emit_protected(content, way, altered, packet, out);
         }

@@ -107,6 +107,7 @@ impl Session {
         Applied {
             bound: self.bound(),
             released: locals.iter().flat_map(Local::sockets).collect(),
+            farewells: Vec::new(),
             tos_changed,
         }
     }
@@ -252,7 +253,8 @@ impl Session {
         let ports = |local: &Local| [Some(local.port), local.rtcp.map(|_| local.port.wrapping_add(1))];
         let addresses = |local: &Local| {
             let address = local.address;
-            ports(local).into_iter().flatten().map(move |port| SocketAddr::new(address, port))
+            let bound = ports(local).into_iter().flatten().map(move |port| SocketAddr::new(address, port));
+            bound.chain(local.relayed_addresses())
         };
         self.locals().flat_map(addresses).collect()
     }
@@ -331,7 +333,9 @@ fn take_locals(
     let mut locals = Vec::with_capacity(stream.locals.len());
     for plan in &stream.locals {
         if let Some(at) = known.iter().position(|local| local.id == plan.id) {
-            locals.push(known.swap_remove(at));
+            let mut local = known.swap_remove(at);
+            local.follow_relay(plan.relay.as_deref());
+            locals.push(local);
         } else if let Some(sockets) = new.iter().find(|sockets| sockets.local == plan.id) {
             locals.push(Local::new(plan, sockets, pool));
         }

@@ -22,6 +22,7 @@ use crate::{
     moment::Moment,
     offload::{LeftBehind, Path},
     payloads::{PayloadTable, Pool},
+    relayed::LocalRelay,
     rtcp::Reporting,
     secure::{Passed, Secured, Turn},
     source::{Egress, Ingress, Sources},
@@ -83,6 +84,8 @@ pub struct Local {
     pub span: PortSpan,
     pub rtp: SocketId,
     pub rtcp: Option<SocketId>,
+    /// `None`: no relayed addresses are wanted for its ports.
+    pub relay: Option<Box<LocalRelay>>,
 }
 
 /// A route seen from its source: the index of the stream it leads to, and what happens on the way.
@@ -133,6 +136,7 @@ impl Local {
             span: plan.span,
             rtp: sockets.rtp,
             rtcp: sockets.rtcp,
+            relay: plan.relay.as_deref().map(|plan| Box::new(LocalRelay::new(*plan))),
         }
     }
 
@@ -147,7 +151,9 @@ impl Local {
     /// True if this is the transport address of one of its ports.
     pub fn is_at(&self, address: SocketAddr) -> bool {
         let rtcp_port = self.rtcp.map(|_| self.port.wrapping_add(1));
-        self.address == address.ip() && (self.port == address.port() || rtcp_port == Some(address.port()))
+        let is_bound = self.address == address.ip()
+            && (self.port == address.port() || rtcp_port == Some(address.port()));
+        is_bound || self.relayed_addresses().any(|relayed| relayed == address)
     }
 
     pub fn plan(&self) -> LocalPlan {
@@ -157,6 +163,7 @@ impl Local {
             address: self.address,
             port: Some(self.port),
             span: self.span,
+            relay: self.relay_plan().map(Box::new),
         }
     }
 }

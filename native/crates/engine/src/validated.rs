@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use ice::{Base, Target};
+use ice::{Base, Kind, Target};
 use protocol::{Component, IcePair, IcePlan, IceSnapshot, IceStats};
 
 use crate::{
@@ -45,6 +45,15 @@ impl Stream {
         }
         self.aim(now);
         true
+    }
+
+    /// Has the agents use the relayed addresses there are now.
+    pub fn follow_relays(&mut self, now: Moment) {
+        let ports = self.ports();
+        if let Some(ice) = &mut self.ice {
+            ice.use_ports(now, &ports);
+        }
+        self.aim(now);
     }
 
     /// Has packets go where the agents say; true if that is elsewhere than before.
@@ -92,6 +101,11 @@ impl Stream {
             generation: ice.plan().generation,
             rtp: self.pair(ice.target(Component::Rtp)),
             rtcp: self.pair(ice.target(Component::Rtcp)),
+            relayed: self.locals.iter().find_map(|local| local.relay.as_ref()?.plan.rtp),
+            relay_failure: self.locals.iter().find_map(|local| {
+                let relay = local.relay.as_ref()?;
+                Some(relay.failure.filter(|_| relay.plan.rtp.is_none())?.to_string())
+            }),
         })
     }
 
@@ -111,19 +125,27 @@ impl Stream {
 
     fn pair(&self, target: Option<Target>) -> Option<IcePair> {
         let Target { base, remote, .. } = target?;
-        let local = self.locals.iter().find(|local| local.sockets().any(|socket| socket.0 == base))?;
-        Some(IcePair { local: local.id, remote })
+        let base = SocketId(base);
+        let local = self.locals.iter().find(|local| local.sockets().any(|socket| socket == base.bound()))?;
+        Some(IcePair { local: local.id, remote, relayed: base.is_relayed() })
     }
 
     fn ports(&self) -> Ports {
         let base = |socket: SocketId, local: &Local, port: u16| Base {
             id: socket.0,
             address: SocketAddr::new(local.address, port),
+            kind: Kind::Host,
         };
-        let rtp = self.locals.iter().map(|local| base(local.rtp, local, local.port)).collect();
+        let relayed = |socket: SocketId, address: Option<SocketAddr>| {
+            Some(Base { id: socket.relayed().0, address: address?, kind: Kind::Relayed })
+        };
+        let own = self.locals.iter().map(|local| base(local.rtp, local, local.port));
+        let of_relay = |local: &Local| relayed(local.rtp, local.relay.as_ref()?.plan.rtp);
+        let rtp = own.chain(self.locals.iter().filter_map(of_relay)).collect();
         let rtcp = || {
             let of = |local: &Local| Some(base(local.rtcp?, local, local.port.wrapping_add(1)));
-            self.locals.iter().filter_map(of).collect()
+            let of_relay = |local: &Local| relayed(local.rtcp?, local.relay.as_ref()?.plan.rtcp);
+            self.locals.iter().filter_map(of).chain(self.locals.iter().filter_map(of_relay)).collect()
         };
         Ports { rtp, rtcp: self.has_rtcp_half().then(rtcp) }
     }

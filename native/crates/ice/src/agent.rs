@@ -138,6 +138,12 @@ impl Agent {
         self.pair_up();
     }
 
+    /// Decides anew what is in use, after ports have come or gone.
+    pub fn settle_on(&mut self, now: Duration) {
+        self.next_check = self.next_check.max(now);
+        self.retarget(now);
+    }
+
     /// What signalling says of the peer. Credentials once known stay; candidates only grow.
     pub fn meet(&mut self, now: Duration, remote: Remote, candidates: impl Iterator<Item = Candidate>) {
         for candidate in candidates.filter(|candidate| candidate.component == self.component) {
@@ -280,7 +286,8 @@ impl Agent {
             self.pairs.remove(at);
         }
         let number = self.bases.iter().position(|base| base.id == place.base)?;
-        let pair = Pair::new(self.role, place, own_priority(Kind::Host, number, self.component), theirs);
+        let kind = self.bases[number].kind;
+        let pair = Pair::new(self.role, place, own_priority(kind, number, self.component), theirs);
         let at = self.pairs.partition_point(|other| other.priority >= pair.priority);
         self.pairs.insert(at, pair);
         Some(at)
@@ -333,7 +340,8 @@ impl Agent {
         }
         for at in 0..self.bases.len() {
             let base = self.bases[at];
-            if self.bases[..at].iter().any(|other| other.address.ip() == base.address.ip()) {
+            let is_like = |other: &Base| other.address.ip() == base.address.ip() && other.kind == base.kind;
+            if self.bases[..at].iter().any(is_like) {
                 continue;
             }
             for number in 0..self.candidates.len() {

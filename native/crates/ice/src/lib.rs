@@ -1,7 +1,7 @@
 //! ICE (RFC 8445) for one component, without sockets, clock and randomness of its own.
 //!
 //! An [`Agent`] answers the checks of its peer, makes its own, and says which pair of addresses is good. Our candidates
-//! are the addresses of our ports, so it needs no gathering. Time is a `Duration` since any point of the caller's.
+//! are the addresses of our ports and of relays; gathering is the caller's. Time is a `Duration` since any point of the caller's.
 //!
 //! What it believes, and whom:
 //!
@@ -77,11 +77,13 @@ pub struct Remote {
     pub lite: bool,
 }
 
-/// One of our ports, by a number of the caller's.
+/// One of our ports, by a number of the caller's; or an address at which a relay has one for us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Base {
     pub id: u32,
     pub address: SocketAddr,
+    /// `Host` or `Relayed`.
+    pub kind: Kind,
 }
 
 /// Takes what is to be sent: from which base, where to, and what.

@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Settings, State};
+use ice::{Agent, Base, Candidate, Credentials, Kind, Refused, Remote, Role, Settings, State};
 use proptest::prelude::*;
 use wire::stun::{Builder, Class, LONGEST, Message, TransactionId};
 
@@ -38,7 +38,7 @@ impl Scene {
         let local = credentials(OURS);
         let settings = Settings { component: 1, local, role, lite, tie_breaker: 1 << 40, seed: 1 };
         let mut agent = Agent::new(settings);
-        agent.use_bases(&[Base { id: BASE, address: at("192.0.2.1:40000") }]);
+        agent.use_bases(&[Base { id: BASE, address: at("192.0.2.1:40000"), kind: Kind::Host }]);
         let mut candidates = vec![candidate(NEAR, 2_000), candidate(FAR, 1_000)];
         change(&mut candidates);
         let remote = Remote { credentials: credentials(THEIRS), lite: false };
@@ -367,7 +367,7 @@ fn two_lite_agents_take_the_best_pair() {
         seed: 1,
     };
     let mut agent = Agent::new(settings);
-    agent.use_bases(&[Base { id: BASE, address: at("192.0.2.1:40000") }]);
+    agent.use_bases(&[Base { id: BASE, address: at("192.0.2.1:40000"), kind: Kind::Host }]);
     let remote = Remote { credentials: credentials(THEIRS), lite: true };
     agent.meet(Duration::ZERO, remote, [candidate(FAR, 1), candidate(NEAR, 2)].into_iter());
     assert_eq!(agent.target().map(|target| target.remote), Some(at(NEAR)));

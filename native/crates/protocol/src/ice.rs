@@ -66,6 +66,11 @@ pub struct IceStats {
     pub rtp: Option<IcePair>,
     /// The same of RTCP, if it has a port of its own.
     pub rtcp: Option<IcePair>,
+    /// Our relayed candidate for RTP.
+    #[cfg_attr(test, ts(type = "string | null"))]
+    pub relayed: Option<SocketAddr>,
+    /// Why there is none, though one was wanted, or why it is gone.
+    pub relay_failure: Option<String>,
 }
 
 /// A candidate pair: our port and the peer's transport address.
@@ -76,6 +81,8 @@ pub struct IcePair {
     pub local: LocalId,
     #[cfg_attr(test, ts(type = "string"))]
     pub remote: SocketAddr,
+    /// Packets go by way of our relayed candidate.
+    pub relayed: bool,
 }
 
 /// What has to be known of ICE with a peer to go on with the nominated pairs after a crash.

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CertificateKey, CertificatePem, CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus,
-    IceState, LocalId, SessionId, SessionPlan, SessionSnapshot, SessionStats, StreamId, SuspectCause,
-    SuspectCounts,
+    IceState, LocalId, RelayOutcome, RelayServerPlan, SessionId, SessionPlan, SessionSnapshot, SessionStats,
+    StreamId, SuspectCause, SuspectCounts,
 };
 
 /// One frame from the control plane.
@@ -109,6 +109,8 @@ pub struct Configuration {
     /// has besides are kept behind them, and if none is given, as they are.
     pub certificates: Vec<CertificatePem>,
     pub fast_path: FastPathPlan,
+    /// `null`: there are no relayed candidates.
+    pub relay_server: Option<Box<RelayServerPlan>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,6 +207,9 @@ pub enum Event {
     /// ICE with a peer has come further, or not.
     #[serde(rename_all = "camelCase")]
     IceState { session: SessionId, revision: u64, stream: StreamId, state: IceState },
+    /// It is settled whether a local has relayed addresses, or that has changed.
+    #[serde(rename_all = "camelCase")]
+    Relay { session: SessionId, revision: u64, stream: StreamId, local: LocalId, outcome: RelayOutcome },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

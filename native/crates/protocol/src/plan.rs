@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IcePlan, RtcpRules, SecurityPlan, StreamSnapshot};
+use crate::{IcePlan, RelayPlan, RtcpRules, SecurityPlan, StreamSnapshot};
 
 /// Names a session. The control plane uses the Call-ID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -123,6 +123,10 @@ pub struct LocalPlan {
     /// RTP port. `null`: choose one from the interface's range and report it. Otherwise exactly this one.
     pub port: Option<u16>,
     pub span: PortSpan,
+    /// Absent: no relayed addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub relay: Option<Box<RelayPlan>>,
 }
 
 /// How many ports a local has.

@@ -133,7 +133,7 @@ pub fn nominated(stream: &mut StreamPlan) {
     let (Some(remote), Some(local)) = (stream.remote, stream.locals.first()) else {
         panic!("the stream has no addresses");
     };
-    let rtp = Some(IcePair { local: local.id, remote: remote.rtp });
+    let rtp = Some(IcePair { local: local.id, remote: remote.rtp, relayed: false });
     let (role, tie_breaker) = (IceRole::Controlled, "0123456789abcdef".to_owned());
     stream.rtcp = RtcpMode::Muxed;
     stream.ice = Some(plan(role, remote.rtp));

@@ -65,7 +65,7 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
 
 pub fn local(id: u32, address: IpAddr) -> LocalPlan {
     let interface = "default".to_owned();
-    LocalPlan { id: LocalId(id), interface, address, port: None, span: PortSpan::Pair }
+    LocalPlan { id: LocalId(id), interface, address, port: None, span: PortSpan::Pair, relay: None }
 }
 
 pub fn remote_at(rtp: SocketAddr) -> RemotePlan {

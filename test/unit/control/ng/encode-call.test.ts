@@ -232,8 +232,16 @@ describe('statistics of a call', () => {
   test('a media with ICE tells how far it has come', () => {
     const [stream] = CALL.media?.streams ?? [];
     if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
-    const pair = { local: 1, remote: '198.51.100.1:4010' };
-    const ice: IceStats = { state: 'completed', role: 'controlled', generation: 1, rtp: pair, rtcp: null };
+    const pair = { local: 1, remote: '198.51.100.1:4010', relayed: false };
+    const relay = { relayed: null, relayFailure: null };
+    const ice: IceStats = {
+      state: 'completed',
+      role: 'controlled',
+      generation: 1,
+      rtp: pair,
+      rtcp: null,
+      ...relay,
+    };
     const rtp = component({ checks: 7, refusedChecks: 2 });
     const media = { ...CALL.media, streams: [{ ...stream, rtp, ice }] };
     const shownIce = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.ICE;

@@ -34,6 +34,7 @@ async function node(): Promise<{ ask(datagram: Buffer): Promise<string | undefin
       maxSessions: null,
       certificates: [],
       fastPath: WITHOUT_FAST_PATH,
+      relayServer: null,
     },
     certificates: ownCertificates(),
     registry,

@@ -201,6 +201,7 @@ impl Control {
                 max_streams: 0,
                 hook: FastPathHook::Auto,
             },
+            relay_server: None,
         };
         change(&mut configuration);
         match self.ask(Request::Configure { configuration }).unwrap() {
@@ -349,6 +350,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
             address: home(),
             port: None,
             span: PortSpan::Pair,
+            relay: None,
         }],
         bundle: None,
         kind: StreamKind::Rtp,

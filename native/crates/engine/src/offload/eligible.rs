@@ -57,7 +57,11 @@ fn check_media(stream: &Stream, sink: &Stream, target: Target) -> Result<(), Use
         return Err(UserspaceReason::Protected);
     }
     // Who the peer is and where it wants its packets, its agent says; checks come up from the kernel.
-    if [stream, sink].iter().any(|each| each.ice.as_ref().is_some_and(|ice| !ice.has_pair())) {
+    let is_relayed = |each: &Stream| each.way_out.is_some_and(|way_out| way_out.rtp.is_relayed());
+    if [stream, sink]
+        .iter()
+        .any(|each| is_relayed(each) || each.ice.as_ref().is_some_and(|ice| !ice.has_pair()))
+    {
         return Err(UserspaceReason::Ice);
     }
     if stream.bundle.is_some() || sink.bundle.is_some() {
