@@ -153,6 +153,7 @@ impl Relays {
             let Some(client) = self.client(socket) else { continue };
             let (before, server) = (client.state(), client.server());
             if client.poll_timeout().is_none_or(|due| due > time(now)) {
+                self.schedule(socket);
                 continue;
             }
             client.handle_timeout(time(now), &mut |bytes: &[u8]| out.send(socket, server, bytes));
