@@ -8,58 +8,24 @@ import { KEYS } from '../../../../src/control/ng/keys.js';
 import { type Dictionary, isDictionary, isList, type Value } from '../../../../src/control/ng/value.js';
 import { type NgField, type NgMessage, toDictionary } from '../../../support/ng-client.js';
 import { decodeOffer } from './decoding.js';
-
-const REPLACE = [
-  'origin',
-  'session-connection|session connection',
-  'session-name|session name',
-  'username',
-  'SDP-version|sdp-version|SDP version|sdp version',
-  'zero-address|zero address',
-  'origin-full|origin full',
-  'force-increment-sdp-ver|force increment sdp ver',
-];
-const SDES = [
-  'off|no|disable|disabled',
-  'nonew',
-  'static',
-  'prefer|priority',
-  'pad',
-  'lifetime',
-  'unencrypted_srtp|UNENCRYPTED_SRTP',
-  'unencrypted_srtcp|UNENCRYPTED_SRTCP',
-  'unauthenticated_srtp|UNAUTHENTICATED_SRTP',
-  'no-AES_CM_128_HMAC_SHA1_32',
-  'only-AES_256_CM_HMAC_SHA1_80',
-  'order:A;B',
-  'offerer_pref:C;D',
-];
-const OSRTP = [
-  'offer|offer-RFC|offer-rfc',
-  'offer-legacy',
-  'accept-rfc|accept-RFC',
-  'accept-legacy',
-  'accept',
-];
-const RTCP_MUX = ['offer', 'require', 'demux', 'accept', 'reject'];
-const BUNDLE = ['accept', 'offer', 'require', 'strict', 'reject'];
-const LEARNING = ['off', 'immediate', 'delayed', 'heuristic'];
-const T38 = [
-  'decode',
-  'force',
-  'stop',
-  'no-ECM',
-  'no-V.17',
-  'no-V.27ter',
-  'no-V.29',
-  'no-V.34',
-  'no-IAF',
-  'FEC',
-];
-const LITE = ['off|none|no', 'forward|offer|fwd|fw', 'backward|backwards|reverse|answer|back|bkw|bk', 'both'];
-const SWITCH = ['on|yes|enable|enabled', 'off|no|disable|disabled'];
-const CODECS = ['PCMU', 'PCMA/8000', 'opus/48000/2/32000', 'telephone-event'];
-const CODEC_LISTS = ['strip', 'offer', 'except', 'mask', 'transcode', 'set', 'accept', 'consume', 'ignore'];
+import {
+  BUNDLE,
+  CODEC_LISTS,
+  CODECS,
+  DROP,
+  DTLS,
+  ECHO,
+  FAMILIES,
+  ICE,
+  LEARNING,
+  LITE,
+  OSRTP,
+  REPLACE,
+  RTCP_MUX,
+  SDES,
+  SWITCH,
+  T38,
+} from './list-words.js';
 
 const one = (...words: readonly string[]): fc.Arbitrary<Value> => fc.constantFrom(...words);
 const some = (...words: readonly string[]): fc.Arbitrary<Value> => fc.subarray([...words], { minLength: 1 });
@@ -90,27 +56,19 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   direction: fc.constantFrom<Value>(['pub', 'priv'], ['pub']),
   'from-interface': one('pub'),
   'to-interface': one('priv'),
-  'address-family': one('IP4', 'IP6'),
+  'address-family': one(...FAMILIES),
   'media-address': one('192.0.2.9'),
   'endpoint-learning': one(...LEARNING),
   TOS: fc.constantFrom<Value>(-1, 184, 256),
-  'media-echo': one('blackhole|sinkhole', 'forward|fwd|fw', 'backward|backwards|reverse|back|bkw|bk', 'both'),
-  'drop-traffic': some('start', 'stop'),
+  'media-echo': one(...ECHO),
+  'drop-traffic': some(...DROP),
   'transport-protocol': one('RTP/AVP', 'UDP/TLS/RTP/SAVPF'),
-  DTLS: one('passive', 'active', 'off|no|disable|disabled'),
+  DTLS: one(...DTLS),
   'DTLS-fingerprint': one('sha-1'),
   SDES: some(...SDES),
   OSRTP: some(...OSRTP),
   passthrough: one(...SWITCH),
-  ICE: some(
-    'remove',
-    'force',
-    'default',
-    'optional',
-    'force-relay|force relay|force_relay',
-    'trickle',
-    'ice2',
-  ),
+  ICE: some(...ICE),
   'ICE-lite': one(...LITE),
   'RTCP-mux': some(...RTCP_MUX),
   'generate-RTCP': one(...SWITCH),
