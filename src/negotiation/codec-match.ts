@@ -16,14 +16,15 @@ export function isSameCodec(one: CodecIdentity, other: CodecIdentity): boolean {
   );
 }
 
-/** Names match in any case; clock rate and channels only count if given. */
-export function matchesSpec(format: CodecIdentity, spec: CodecSpec): boolean {
+/** Names match in any case; clock rate and channels only count if given. A number is a payload type of this list. */
+export function matchesSpec(format: PayloadFormat, spec: CodecSpec): boolean {
+  if (PAYLOAD_TYPE.test(spec.name)) return format.payloadType === Number(spec.name);
   if (format.encoding === '' || format.encoding.toLowerCase() !== spec.name.toLowerCase()) return false;
   if (spec.clockRate !== undefined && spec.clockRate !== format.clockRate) return false;
   return spec.channels === undefined || spec.channels === format.channels;
 }
 
-export function matchesAny(format: CodecIdentity, specs: readonly CodecSpec[]): boolean {
+export function matchesAny(format: PayloadFormat, specs: readonly CodecSpec[]): boolean {
   return specs.some((spec) => matchesSpec(format, spec));
 }
 
@@ -52,6 +53,8 @@ export function basesOf(format: PayloadFormat): readonly number[] {
     return parameters.split('/').map(Number);
   return [];
 }
+
+const PAYLOAD_TYPE = /^\d{1,3}$/;
 
 const SUPPLEMENTAL: ReadonlySet<string> = new Set([
   'telephone-event',

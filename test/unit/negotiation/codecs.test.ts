@@ -34,7 +34,7 @@ describe('codecs of an offer', () => {
     ['no flag', PHONE, {}, '8 0 9 13 101'],
     ['a codec stripped', PHONE, { strip: 'PCMA' }, '0 9 13 101'],
     ['a codec stripped in another case', PHONE, { strip: 'pcma' }, '0 9 13 101'],
-    ['a codec stripped by its static number, which is no name', PHONE, { strip: '8' }, '8 0 9 13 101'],
+    ['a codec stripped by its payload type', PHONE, { strip: '8' }, '0 9 13 101'],
     ['a codec masked', PHONE, { mask: 'PCMA' }, '0 9 13 101'],
     ['a codec consumed', PHONE, { consume: 'PCMA' }, '0 9 13 101'],
     ['everything stripped but an exception', PHONE, { strip: 'all', except: 'PCMU' }, '0'],
