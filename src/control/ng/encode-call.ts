@@ -6,6 +6,7 @@ import type {
   SsrcStats,
   StreamPath,
   StreamStats,
+  UserspaceReason,
 } from '../../dataplane/protocol.gen.js';
 import { dictionaryAt, dictionaryOf, integerAt, listAt, listOf, textAt, textOf } from './bencode-text.js';
 
@@ -164,7 +165,7 @@ function streamRecords(
   );
 }
 
-/** Ours: rtpengine only has the flag `kernelized`. */
+/** Ours: rtpengine only has the flags `kernelized` and `no kernel support`. */
 function pathRecord(path: StreamPath | undefined): string {
   switch (path?.kind) {
     case undefined:
@@ -219,6 +220,7 @@ function streamCounters(
   if (stats?.remoteState === 'confirmed') flags.push('confirmed');
   const inKernel = path?.kind === 'fastPath';
   if (inKernel) flags.push('kernelized');
+  if (path?.kind === 'userspace' && NEVER_IN_KERNEL.has(path.reason)) flags.push('no kernel support');
   flags.push(...said);
   return (
     // Its creation counts as activity: who looks for idle streams must not find one that has just begun.
@@ -366,3 +368,11 @@ function whole(number: number): number {
 function roundTrip(microseconds: number): number {
   return Math.min(whole(microseconds), 9_999_999);
 }
+
+/** Of the reasons to relay here, those that stay as they are. */
+const NEVER_IN_KERNEL: ReadonlySet<UserspaceReason> = new Set<UserspaceReason>([
+  'noFastPath',
+  'opaque',
+  'protected',
+  'bundled',
+]);

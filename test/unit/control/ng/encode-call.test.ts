@@ -197,6 +197,19 @@ describe('statistics of a call', () => {
     expect(media?.['ingress SSRCs']).toMatchObject([{ SSRC: 3735928559, packets: 500 }]);
   });
 
+  test.each([
+    ['noFastPath', ['no kernel support']],
+    ['protected', ['no kernel support']],
+    ['learning', []],
+    ['held', []],
+  ] as const)('a stream relayed by the process because of %s', (reason, expected) => {
+    const [stream] = CALL.media?.streams ?? [];
+    if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
+    const media = { ...CALL.media, streams: [{ ...stream, path: { kind: 'userspace', reason } as const }] };
+    const [rtp] = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.streams ?? [];
+    expect(rtp?.flags).toEqual(['RTP', 'filled', 'confirmed', ...expected, 'strict source address']);
+  });
+
   test('a protected stream names its suite, and counts what was not authentic', () => {
     const [stream] = CALL.media?.streams ?? [];
     if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
