@@ -43,6 +43,7 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   for (const value of otherAttributes(view, slot.feedback)) {
     if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
   }
+  for (const { value } of view.inherited) lines.push(`a=${value}`);
   pushDirection(lines, view, flags);
   pushRtcp(lines, slot, flags);
   for (const value of slot.security) lines.push(`a=${value}`);
@@ -69,6 +70,7 @@ function untouchedLines(view: MediaView): string[] {
   for (const line of view.media.lines) if (line.type === 'i') lines.push(`i=${line.value}`);
   if (!view.ownAddress) lines.push(`c=${formatConnection(view.address)}`);
   for (const line of view.media.lines) if (line.type !== 'i') lines.push(`${line.type}=${line.value}`);
+  for (const { value } of view.inherited) lines.push(`a=${value}`);
   return lines;
 }
 

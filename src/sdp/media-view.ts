@@ -3,7 +3,7 @@ import { attributeName, decimalUpTo } from './attributes.js';
 import { rtcpBandwidth } from './bandwidth.js';
 import { type CryptoAttribute, parseCrypto } from './crypto.js';
 import { type Direction, narrowerDirection, parseDirection } from './direction.js';
-import { type Fingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
+import { type Fingerprint, formatFingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
 import { type Extmap, parseExtmap } from './extmap.js';
 import { type IceAttributes, iceAttributes } from './ice.js';
 import type { Line, MediaDescription } from './model.js';
@@ -49,6 +49,8 @@ export type MediaView = {
    * `setup`, `fingerprint`, `tls-id`, `crypto`: the parties speak through us about a protocol we do not know.
    */
   readonly other: readonly Line[];
+  /** What the session part says of DTLS for such a section. */
+  readonly inherited: readonly Line[];
 };
 
 export type ViewedMedia =
@@ -134,8 +136,19 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
     bandwidth,
     rtcpBandwidthBps: rtcpBandwidth(bandwidth, session.bandwidth),
     other: attributes.other,
+    inherited: profile === undefined ? inheritedKeys(media, attributes, session) : NOTHING,
   };
   return { ok: true, view };
+}
+
+function inheritedKeys({ protocol }: MediaDescription, own: Draft, session: SessionView): readonly Line[] {
+  if (!/\bD?TLS\b/i.test(protocol) || own.fingerprint !== undefined) return NOTHING;
+  const lines: Line[] = [];
+  const add = (value: string) => lines.push({ type: 'a', value });
+  if (session.setup !== undefined && own.setup === undefined) add(`setup:${session.setup}`);
+  if (session.fingerprint !== undefined) add(`fingerprint:${formatFingerprint(session.fingerprint)}`);
+  if (session.tlsId !== undefined && own.tlsId === undefined) add(`tls-id:${session.tlsId}`);
+  return lines;
 }
 
 /** What the attributes of one section come to; the first of a kind counts where only one can. */
@@ -292,6 +305,7 @@ function milliseconds(text: string): number | undefined {
   return ms === 0 ? undefined : ms;
 }
 
+const NOTHING: readonly Line[] = [];
 const INCOMPLETE = 'Incomplete SDP specification';
 const MAX_PORTS = 16;
 const MAX_CRYPTO_LINES = 32;
