@@ -42,6 +42,16 @@ describe('negotiating SDP of the field', () => {
     },
   );
 
+  it.each(CORPUS.filter(({ name }) => !PECULIAR.has(name)))(
+    '$name: an answer without flags differs in nothing else either',
+    ({ text }) => {
+      const driver = new CallDriver(factsOf(''));
+      offer(driver, text, '');
+      const [before, after] = [text, sdpOf(answer(driver, text, ''))].map(notOwned);
+      expect(after).toEqual(before);
+    },
+  );
+
   it.each(CORPUS.filter(({ name }) => /^(?:chromium|firefox)/.test(name)))(
     '$name: the bundle of a browser is taken apart and put together again',
     ({ text }) => {
