@@ -21,7 +21,6 @@ import { killProxies } from './proxy.js';
 
 const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly Figure[]>>> = {
   relay: measureRelay,
-  fastpath: measureFastPath,
   secured: measureSecured,
   handshakes: measureHandshakes,
   setup: measureSetup,
@@ -31,6 +30,8 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   loss: measureLoss,
   scaling: measureScaling,
   notices: measureNotices,
+  // Last, because it sets the devices up in its own way.
+  fastpath: measureFastPath,
 };
 
 const usage = `usage: npm run bench -- [${Object.keys(measurements).join('|')}|all]… [--quick] [--enforce]

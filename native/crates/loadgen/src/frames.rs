@@ -72,6 +72,7 @@ fn run_phase(
     let interval = LONGEST_INTERVAL.as_secs_f64().min(LARGEST_BURST / phase.rate);
     let burst = (phase.rate * interval).round().max(1.0);
     let pace = Pace {
+        now_ns: begin_ns,
         due_ns: begin_ns,
         interval_ns: (burst / phase.rate * 1e9) as u64,
         until_ns: begin_ns + phase.duration.as_nanos() as u64,

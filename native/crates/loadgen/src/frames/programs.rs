@@ -20,6 +20,7 @@ const RUNS: u32 = 1 << 19;
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct Pace {
+    pub now_ns: u64,
     pub due_ns: u64,
     pub interval_ns: u64,
     pub until_ns: u64,
