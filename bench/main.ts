@@ -113,7 +113,10 @@ mkdirSync('bench/results', { recursive: true });
 const file = `bench/results/${result.at.replaceAll(':', '-')}.json`;
 writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
 if (values.plot !== undefined && curves.length > 0) {
-  writeFileSync(values.plot, plotCost(curves, `${result.machine.cpu}, Linux ${result.machine.kernel}`));
+  writeFileSync(
+    values.plot,
+    plotCost(curves, `${result.machine.cpu}, Linux ${result.machine.kernel.split('-')[0]}`),
+  );
 }
 const summary = missed.length === 0 ? 'no bound missed' : `bounds missed: ${missed.length}`;
 console.log(`\n${summary}${failed ? ', but not everything was measured' : ''}; results in ${file}`);

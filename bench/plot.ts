@@ -44,7 +44,7 @@ export function plotCost(curves: readonly Curve[], machine: string): string {
         points.toSorted(byRate).map((point) => [x(point.rate), y(micros(point))]),
       ),
     ),
-    ...labels(drawn.map(({ path, points }) => [path, y(micros(points.toSorted(byRate).at(-1)))])),
+    ...labels(drawn.map(({ path, points }) => end(path, x, y, points.toSorted(byRate).at(-1)))),
     '</svg>',
     '',
   ].join('\n');
@@ -101,16 +101,22 @@ function line(path: PathName, points: readonly (readonly [number, number])[]): s
   return `<path d="M${way}" fill="none" stroke="${hue}" stroke-width="2"${dashed}/>${dots}`;
 }
 
+type End = { readonly path: PathName; readonly x: number; readonly y: number };
+
+function end(path: PathName, x: Scale, y: Scale, last: Cost | undefined): End {
+  return { path, x: x(last?.rate ?? Number.NaN), y: y(micros(last)) };
+}
+
 /** Beside the last points, moved apart where they would overlap. */
-function labels(ends: readonly (readonly [PathName, number])[]): readonly string[] {
+function labels(ends: readonly End[]): readonly string[] {
   const gap = 15;
   let above = Number.NEGATIVE_INFINITY;
-  return [...ends]
-    .sort(([, one], [, other]) => one - other)
-    .map(([path, y]) => {
+  return ends
+    .toSorted((one, other) => one.y - other.y)
+    .map(({ path, x, y }) => {
       above = Math.max(y, above + gap);
       const { label: text, hue } = styles[path];
-      return `<text x="${area.right + 10}" y="${above + 4}" style="fill: ${hue}">${text}</text>`;
+      return `<text x="${x + 9}" y="${above + 4}" style="fill: ${hue}">${text}</text>`;
     });
 }
 

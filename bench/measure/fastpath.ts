@@ -106,8 +106,8 @@ function atWork(costs: Costs): readonly Figure[] {
   const theirs = busiest(costs.rtpengine);
   const rows = ours(costs).map((path): Figure => {
     const cost = busiest(costs[path]);
-    const rate = Math.round((cost?.rate ?? 0) / 1000);
-    const row = figure(`CPU per packet, core at work: ${path} (${rate} k/s)`, cost, theirs);
+    const how = `${Math.round((cost?.rate ?? 0) / 1000)} k/s, busy ${Math.round((cost?.busy ?? 0) * 100)} %`;
+    const row = figure(`CPU per packet, at work: ${path} (${how})`, cost, theirs);
     return path === 'native' ? { ...row, bound: { kind: 'ratio', atMost: 0.125 } } : row;
   });
   const against = quotient(busiest(costs.native), busiest(costs.bare));
