@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod child;
 pub mod connection;
 pub mod control;
+pub mod ending;
 pub mod fanout;
 pub mod fast_path;
 pub mod inherited;

@@ -11,7 +11,7 @@ use std::{
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::Context;
@@ -19,6 +19,7 @@ use clap::{Parser, ValueEnum};
 use dataplane::{
     carrier::Carrier,
     child::{Program, Supervised},
+    ending::{Alive, Ending, Half, Step},
     inherited::{Held, Listening, Transport},
     local::LocalSocket,
     options::{LogOptions, RelayOptions},
@@ -215,25 +216,31 @@ impl Running {
         exits.map(|exit| exit?.code())
     }
 
-    /// Ends the control plane, then the data plane; by force what has not ended in time.
+    /// Ends both; see `ending`.
     fn shut_down(&mut self) {
         let start = Instant::now();
-        self.control_plane.end();
-        while self.control_plane.is_running() && start.elapsed() < CONTROL_PLANE_TIME {
-            self.wait_until(Some(start + CONTROL_PLANE_TIME));
-            while self.signals.next().is_some() {}
-            self.reap(Instant::now());
+        let mut ending = Ending::default();
+        loop {
+            let alive = Alive {
+                control_plane: self.control_plane.is_running(),
+                data_plane: self.data_plane.is_running(),
+            };
+            match ending.step(start.elapsed(), alive) {
+                Step::Ask(Half::ControlPlane) => self.control_plane.end(),
+                Step::Ask(Half::DataPlane) => self.data_plane.end(),
+                Step::WaitUntil(elapsed) => {
+                    self.wait_until(Some(start + elapsed));
+                    while self.signals.next().is_some() {}
+                    self.reap(Instant::now());
+                }
+                Step::Kill => {
+                    self.control_plane.kill();
+                    self.data_plane.kill();
+                    return;
+                }
+                Step::Over => return,
+            }
         }
-        self.data_plane.end();
-        while (self.control_plane.is_running() || self.data_plane.is_running())
-            && start.elapsed() < TIME_TO_END
-        {
-            self.wait_until(Some(start + TIME_TO_END));
-            while self.signals.next().is_some() {}
-            self.reap(Instant::now());
-        }
-        self.control_plane.kill();
-        self.data_plane.kill();
     }
 
     /// Waits for a signal, and carries datagrams meanwhile.
@@ -280,5 +287,3 @@ impl Drop for PrivateDirectory {
 const WRONG_USAGE: u8 = 2;
 /// Exit code of a control plane that was to take no new calls, and whose last one has ended.
 const DRAINED: i32 = 3;
-const CONTROL_PLANE_TIME: Duration = Duration::from_millis(500);
-const TIME_TO_END: Duration = Duration::from_millis(800);
