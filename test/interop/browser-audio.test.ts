@@ -57,7 +57,7 @@ describePeers(['kamailio', 'sipp', 'chromium'], 'a browser and a SIP phone', () 
       return grown >= 50;
     });
     await playing;
-    expect(stats).toMatchObject({ connection: 'connected', dtls: 'connected' });
+    expect(stats).toMatchObject({ connection: 'connected', dtls: 'connected', tlsVersion: 'FEFD' });
     expect(stats.remote.split(':')[0]).toBe(LINKS.alice.core);
     await until('the phone to hear the browser', async () =>
       (await packetsAt(bob)) >= sentBefore + 50 ? true : undefined,

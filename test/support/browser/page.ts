@@ -123,6 +123,7 @@ async function summarise(connection: RTCPeerConnection): Promise<CallStats> {
     ice: connection.iceConnectionState,
     dtls: text(transport.dtlsState),
     srtpCipher: text(transport.srtpCipher),
+    tlsVersion: text(transport.tlsVersion),
     remote: `${text(remote.address)}:${number(remote.port)}`,
     audio: media('audio'),
     video: media('video'),

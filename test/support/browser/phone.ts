@@ -28,6 +28,8 @@ export type CallStats = {
   readonly ice: string;
   readonly dtls: string;
   readonly srtpCipher: string;
+  /** Of DTLS, as on the wire: `FEFD` is 1.2. */
+  readonly tlsVersion: string;
   /** Address of the remote candidate in use. */
   readonly remote: string;
   readonly audio: MediaStats;
