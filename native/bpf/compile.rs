@@ -35,9 +35,6 @@ fn compile(source: &Path, object: &Path) -> Result<(), String> {
     // Debian's place of asm/types.h, which clang does not look at for this target.
     let machine = env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
     clang.arg(format!("-I/usr/include/{machine}-linux-gnu"));
-    if machine.starts_with("x86") {
-        clang.arg("-DSTORES_IN_ORDER");
-    }
     let output = clang.arg(source).arg("-o").arg(object).output();
     let output = output.map_err(|_| "clang missing".to_owned())?;
     if output.status.success() {

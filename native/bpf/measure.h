@@ -80,29 +80,10 @@ static __always_inline void follow_sequence(struct relay_state *s, __u16 sequenc
 	}
 }
 
-static __always_inline __u64 high_product(__u64 a, __u64 b)
-{
-	__u64 a_low = (__u32)a, a_high = a >> 32, b_low = (__u32)b, b_high = b >> 32;
-	__u64 middle = a_high * b_low + (a_low * b_low >> 32);
-
-	return a_high * b_high + (middle >> 32) + ((a_low * b_high + (__u32)middle) >> 32);
-}
-
-/* The BPF machine can divide, but not multiply 64 bits by 64: compilers leave divisions by constants as they are. */
-static __always_inline __u64 thousandth(__u64 value)
-{
-	return high_product(value >> 3, 0x20c49ba5e353f7cf) >> 4;
-}
-
-static __always_inline __u64 millionth(__u64 value)
-{
-	return high_product(value, 0x431bde82d7b634db) >> 18;
-}
-
 /* RFC 3550 A.8; a jump of the timestamps is a new source behind the same SSRC, not jitter. */
 static __always_inline void measure_jitter(struct relay_state *s, __u64 since_epoch_ns, __u32 timestamp)
 {
-	__u32 transit = (__u32)millionth(thousandth(since_epoch_ns) * s->clock_rate) - timestamp;
+	__u32 transit = (__u32)(since_epoch_ns / 1000 * s->clock_rate / 1000000) - timestamp;
 	__s32 step = transit - s->transit;
 	__u32 difference = step < 0 ? -step : step, decay;
 	__u8 known = s->has_transit;
@@ -143,16 +124,6 @@ static __always_inline int lock_state(struct relay_state *s, __u32 version)
 	return 0;
 }
 
-static __always_inline void unlock_state(struct relay_state *s)
-{
-#ifdef STORES_IN_ORDER
-	barrier();
-	*(volatile __u32 *)&s->version = s->version + 1;
-#else
-	__sync_fetch_and_add(&s->version, 1);
-#endif
-}
-
 static __always_inline void measure(struct relay_state *s, __u32 version, const struct measured *m)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -177,5 +148,5 @@ static __always_inline void measure(struct relay_state *s, __u32 version, const 
 			measure_jitter(s, now - m->epoch_ns, m->timestamp);
 	}
 	follow_sequence(s, m->sequence);
-	unlock_state(s);
+	__sync_fetch_and_add(&s->version, 1);
 }
