@@ -16,6 +16,7 @@
 //!   live, only sources on a signalled or known host may take its place. If nobody else has spoken when the
 //!   window ends, it is learned again: the peer did not move after all.
 //! - A peer that returns to an earlier signalled address returns to what was learned under it.
+//! - RTCP on a port of its own is learned by itself, but only on the host where RTP was found, once it was.
 //! - With an unspecified address signalled (hold), nothing is sent and what was learned is kept.
 //! - After confirmation other sources are foreign if `strict`, else relayed without being learned; with
 //!   `handover` they are followed.
@@ -148,6 +149,18 @@ impl Latch {
     /// The confirmed source.
     pub fn confirmed(&self) -> Option<SocketAddr> {
         self.source.filter(|_| matches!(self.phase, Phase::Confirmed { .. }))
+    }
+
+    #[inline]
+    pub fn is_confirmed(&self) -> bool {
+        matches!(self.phase, Phase::Confirmed { .. })
+    }
+
+    /// The source was not the peer.
+    pub fn unlearn(&mut self, rules: &LearningPlan) {
+        (self.source, self.basis, self.heard, self.reported, self.former) = (None, None, None, None, None);
+        self.phase = if self.signalled.is_some() { Phase::Open } else { Phase::Unsignalled };
+        self.destination = self.aim(rules);
     }
 
     pub fn state(&self) -> RemoteState {

@@ -182,9 +182,18 @@ impl Session {
             self.streams[at].move_to_pending(now, &own);
         }
         let stream = &mut self.streams[at];
-        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
         let rules = stream.learning;
-        stream.half_mut(port).latch.admit(now, candidate, &rules)
+        if stream.is_astray(port, from) {
+            return if rules.strict { Verdict::Foreign } else { Verdict::Tolerated };
+        }
+        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
+        let latch = &mut stream.half_mut(port).latch;
+        let was_found = latch.is_confirmed();
+        let verdict = latch.admit(now, candidate, &rules);
+        if !was_found && latch.is_confirmed() {
+            stream.forget_astray();
+        }
+        verdict
     }
 
     /// What `admit` is going to say, but for `Learned`; learns nothing.
@@ -206,8 +215,11 @@ impl Session {
         if plausible && stream.is_pending_at(from, port) {
             return Verdict::Accepted;
         }
-        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
         let rules = stream.learning;
+        if stream.is_astray(port, from) && rules.strict {
+            return Verdict::Foreign;
+        }
+        let candidate = Candidate { from, plausible, known_host: stream.known_host(port) };
         stream.half_mut(port).latch.foresee(now, candidate, &rules)
     }
 

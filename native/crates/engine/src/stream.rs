@@ -368,6 +368,21 @@ impl Stream {
         }
     }
 
+    /// RTCP in the clear from another host than the one the peer's RTP comes from, or its SDP names: nobody's.
+    #[inline]
+    pub fn is_astray(&self, port: Component, from: SocketAddr) -> bool {
+        let Some(host) = self.known_host(port) else { return false };
+        let is_signalled = self.rtcp.latch.signalled().is_some_and(|signalled| signalled.ip() == from.ip());
+        host != from.ip() && !is_signalled && !self.learning.handover && self.secure.is_none()
+    }
+
+    /// The peer's RTP has been found: what RTCP taught before, elsewhere, was not the peer's.
+    pub fn forget_astray(&mut self) {
+        if self.rtcp.latch.source().is_some_and(|source| self.is_astray(Component::Rtcp, source)) {
+            self.rtcp.latch.unlearn(&self.learning);
+        }
+    }
+
     /// The last sign of life of the peer or of signalling.
     pub fn last_activity(&self) -> Moment {
         let packet = self.rtp.last_packet.max(self.rtcp.last_packet);

@@ -307,6 +307,43 @@ fn a_sprayer_of_rtcp_gets_nothing_either() {
 }
 
 #[test]
+fn rtcp_of_a_stranger_teaches_nothing_once_the_peer_has_been_heard() {
+    let mut scene = Scene::audio();
+    let mallory = scene.net.peer(MALLORY);
+    scene.talk(100);
+    scene.forget();
+    for _ in 0..50 {
+        scene.net.send_rtcp(mallory, scene.local_rtcp(1), packets::receiver_report(2, &[]));
+        scene.net.send_rtcp(scene.bob, scene.local_rtcp(2), packets::receiver_report(3, &[]));
+        scene.wait(100);
+    }
+    assert_eq!((scene.heard(scene.bob).len(), bled(&mut scene, mallory)), (0, 0));
+    assert_eq!(scene.stats(1).rtcp.foreign, 50);
+    assert_eq!(scene.heard(scene.alice).len(), 50);
+}
+
+#[test]
+fn what_rtcp_of_a_stranger_taught_is_forgotten_when_the_peer_is_heard() {
+    let rtcp = SocketAddr::new([192, 88, 99, 66].into(), 6667);
+    for (mode, before) in
+        [(LearningMode::Heuristic, 5000), (LearningMode::Immediate, 0), (LearningMode::Delayed, 3100)]
+    {
+        let mut scene = Scene::audio_with(|plan| plan.streams[0].learning.mode = mode);
+        let mallory = scene.net.peer(MALLORY);
+        scene.wait(before);
+        scene.net.send_rtcp(mallory, scene.local_rtcp(1), packets::receiver_report(2, &[]));
+        scene.net.settle();
+        assert_eq!(scene.stats(1).rtcp.remote, Some(rtcp), "{mode:?}");
+        scene.alice_talks(100);
+        scene.forget();
+        scene.net.take_received(mallory);
+        scene.net.send_rtcp(scene.bob, scene.local_rtcp(2), packets::receiver_report(3, &[]));
+        scene.net.settle();
+        assert_eq!((scene.heard(scene.alice).len(), bled(&mut scene, mallory)), (1, 0), "{mode:?}");
+    }
+}
+
+#[test]
 fn a_sprayer_during_a_refresh_does_not_displace_a_peer_that_talks_or_listens() {
     for alice_talks in [true, false] {
         let mut scene = Scene::audio();
