@@ -1,4 +1,5 @@
 import type { FastPathStatus, NodeCounters, Status } from '../dataplane/protocol.gen.js';
+import { labels, metric, type Sample } from './metric.js';
 
 /** `GET /fast-path`: which way packets take, and why. */
 export function fastPathReport({ fastPath, counters }: Status): Readonly<Record<string, unknown>> {
@@ -14,7 +15,7 @@ export function fastPathReport({ fastPath, counters }: Status): Readonly<Record<
 }
 
 /** The same for Prometheus. */
-export function fastPathMetrics({ fastPath, counters }: Status): string {
+export function fastPathMetrics({ fastPath, counters }: Status): readonly string[] {
   const byPath = packets(counters);
   return [
     ...metric('tandem_fast_path_active', 'gauge', 'Packets can be relayed in the kernel', [
@@ -45,8 +46,7 @@ export function fastPathMetrics({ fastPath, counters }: Status): string {
         passed.map(({ reason, packets }) => [labels({ device, reason }), packets] as const),
       ),
     ),
-    '',
-  ].join('\n');
+  ];
 }
 
 function packets(counters: NodeCounters): { readonly kernel: number; readonly userspace: number } {
@@ -56,24 +56,4 @@ function packets(counters: NodeCounters): { readonly kernel: number; readonly us
 
 function devicesOf({ devices }: FastPathStatus): readonly Sample[] {
   return devices.map(({ device, mode, reason }) => [labels({ device, mode, reason }), 1] as const);
-}
-
-type Sample = readonly [labels: string, value: number];
-
-function metric(name: string, type: string, help: string, samples: readonly Sample[]): string[] {
-  if (samples.length === 0) return [];
-  return [
-    `# HELP ${name} ${help}`,
-    `# TYPE ${name} ${type}`,
-    ...samples.map(([of, value]) => `${name}${of} ${value}`),
-  ];
-}
-
-function labels(named: Readonly<Record<string, string>>): string {
-  const written = Object.entries(named).map(([name, value]) => `${name}="${escaped(value)}"`);
-  return `{${written.join(',')}}`;
-}
-
-function escaped(value: string): string {
-  return value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }

@@ -4,7 +4,8 @@ import type { ListenAddress } from '../config/schema.js';
 import type { Drain } from '../service/drain.js';
 import type { Status } from '../dataplane/protocol.gen.js';
 import type { EventStream } from './event-stream.js';
-import { fastPathMetrics, fastPathReport } from './fast-path.js';
+import { fastPathReport } from './fast-path.js';
+import { statusMetrics } from './status-metrics.js';
 
 export type HttpServerOptions = {
   readonly listen: readonly ListenAddress[];
@@ -75,7 +76,7 @@ function answer(
     case 'GET /metrics':
       void answerLater(response, async () => [
         PROMETHEUS,
-        `${fastPathMetrics(await status())}${metrics?.() ?? ''}`,
+        `${statusMetrics(await status())}${metrics?.() ?? ''}`,
       ]);
       return;
     case 'GET /events':

@@ -5,7 +5,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { EventStream } from '../../../src/http/event-stream.js';
 import { startHttpServer } from '../../../src/http/server.js';
 import { Drain } from '../../../src/service/drain.js';
-import { FakeDataPlane } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, NOTHING_SUSPECT } from '../../support/fake-data-plane.js';
 import { NOTICE } from '../notify/sample.js';
 
 let calls: number;
@@ -35,11 +35,16 @@ function newDrain(): Drain {
   return drain;
 }
 
-async function start(): Promise<{ url: string; eventStream: EventStream; drain: Drain }> {
+async function start(
+  suspect = NOTHING_SUSPECT,
+): Promise<{ url: string; eventStream: EventStream; drain: Drain }> {
   const drain = newDrain();
   const eventStream = new EventStream('n1', () => {});
   const listen = [{ address: '127.0.0.1', port: 0 }];
-  const status = () => new FakeDataPlane().status();
+  const status = async () => {
+    const { counters, ...rest } = await new FakeDataPlane().status();
+    return { ...rest, counters: { ...counters, suspect } };
+  };
   const server = await startHttpServer({ listen, drain, eventStream, status });
   onTestFinished(() => server.close());
   return { url: `http://127.0.0.1:${server.addresses[0]?.port}`, eventStream, drain };
@@ -60,6 +65,15 @@ describe('HTTP', () => {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('\ntandem_fast_path_active 0\n');
     expect(metrics).toContain('\ntandem_relayed_packets_total{path="kernel"} 0\n');
+  });
+
+  test('counts suspect packets by cause', async () => {
+    const { url } = await start({ ...NOTHING_SUSPECT, foreign: 7, notAuthentic: 3 });
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    expect(metrics).toContain('# TYPE tandem_suspect_packets_total counter\n');
+    const counts = [...metrics.matchAll(/^tandem_suspect_packets_total\{cause="(\w+)"\} (\d+)$/gm)];
+    const byCause = Object.fromEntries(counts.map(([, cause, count]) => [cause, Number(count)]));
+    expect(byCause).toEqual({ ...NOTHING_SUSPECT, foreign: 7, notAuthentic: 3 });
   });
 
   test('drains, says how far it is, and thinks better of it', async () => {
