@@ -7,7 +7,6 @@ export type CertificateFiles = { readonly certificate: string; readonly privateK
 export type CertificateText = {
   readonly certificate: string;
   readonly privateKey: string;
-  readonly validUntilMs: number;
 };
 
 export type CertificateReading =
@@ -52,7 +51,6 @@ export function readCertificate(files: CertificateFiles, now: number): Certifica
   const text = {
     certificate: certificate.toString(),
     privateKey: key.export({ type: 'pkcs8', format: 'pem' }).toString(),
-    validUntilMs: Date.parse(certificate.validTo),
   };
   return { kind: 'certificate', text };
 }

@@ -91,7 +91,8 @@ export class Certificates {
       return undefined;
     }
     this.#tried = undefined;
-    return { ...reading.text, madeHere: false };
+    const { certificate, privateKey } = reading.text;
+    return { certificate, privateKey, madeHere: false };
   }
 
   #isRenewalDue(): boolean {

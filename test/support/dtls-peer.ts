@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +32,8 @@ export class DtlsPeer {
   readonly fingerprint: string;
   /** What a client's keys were exchanged on, in OpenSSL's words. */
   keyExchange = '';
+  /** SHA-256 of the other side's certificate, as in `a=fingerprint`. */
+  peerFingerprint = '';
 
   constructor(options: DtlsOptions = {}) {
     this.#options = options;
@@ -70,6 +73,8 @@ export class DtlsPeer {
     const process = new Process('openssl', command, {}, 'open');
     const [, hexadecimal = ''] = await process.printed(/Keying material: ([0-9A-F]+)/);
     this.keyExchange = /^Server Temp Key: (.*)$/m.exec(process.stdout)?.[1] ?? '';
+    const [shown] = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/.exec(process.stdout) ?? [];
+    this.peerFingerprint = shown === undefined ? '' : new X509Certificate(shown).fingerprint256;
     // The port is wanted for media.
     await process.kill('SIGKILL');
     return read(Buffer.from(hexadecimal, 'hex'));

@@ -20,6 +20,8 @@ export class RtpPeer {
   readonly rtcpReceived: Buffer[] = [];
   /** Packets that were not what this peer understands. */
   refused = 0;
+  /** Its last media packet on the wire, for whoever listens in. */
+  lastSent: Buffer = Buffer.alloc(0);
   /** SRTP; absent: plain RTP. */
   protection: { readonly send: SrtpContext; readonly receive: SrtpContext } | undefined;
   readonly #rtp: Socket;
@@ -67,19 +69,8 @@ export class RtpPeer {
   }
 
   /** An SDP body with one audio stream at this peer. */
-  sdp({ direction = 'sendrecv', version = 1, profile = 'RTP/AVP', lines = [] }: SdpOptions = {}): string {
-    return [
-      'v=0',
-      `o=- 1 ${version} IN IP4 ${this.address}`,
-      's=-',
-      `c=IN IP4 ${this.address}`,
-      't=0 0',
-      `m=audio ${this.port} ${profile} 0`,
-      'a=rtpmap:0 PCMU/8000',
-      `a=${direction}`,
-      ...lines,
-      '',
-    ].join('\r\n');
+  sdp(options: SdpOptions = {}): string {
+    return audioSdp(this, options);
   }
 
   /** Sends to where the SDP says. */
@@ -106,7 +97,8 @@ export class RtpPeer {
       packet.writeUInt16BE((this.#sequence + this.#offset) & 0xffff, 2);
       packet.writeUInt32BE(this.#sequence * 160, 4);
       packet.writeUInt32BE(this.ssrc, 8);
-      this.#transmit(this.#rtp, this.protection?.send.protect(packet) ?? packet, 0);
+      this.lastSent = this.protection?.send.protect(packet) ?? packet;
+      this.#transmit(this.#rtp, this.lastSent, 0);
     }
   }
 
@@ -137,6 +129,25 @@ export class RtpPeer {
     if (this.#remote === undefined) throw new Error('the peer was aimed at nothing');
     socket.send(packet, this.#remote.port + offset, this.#remote.address);
   }
+}
+
+/** An SDP body with one audio stream at this address. */
+export function audioSdp(
+  { address, port }: { readonly address: string; readonly port: number },
+  { direction = 'sendrecv', version = 1, profile = 'RTP/AVP', lines = [] }: SdpOptions,
+): string {
+  return [
+    'v=0',
+    `o=- 1 ${version} IN IP4 ${address}`,
+    's=-',
+    `c=IN IP4 ${address}`,
+    't=0 0',
+    `m=audio ${port} ${profile} 0`,
+    'a=rtpmap:0 PCMU/8000',
+    `a=${direction}`,
+    ...lines,
+    '',
+  ].join('\r\n');
 }
 
 /** Address and port of the first stream. */
