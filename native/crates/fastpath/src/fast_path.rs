@@ -103,6 +103,8 @@ impl FastPath {
         let (mut kernel, states) = Kernel::load(pins.as_deref(), options.capacity)?;
         let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
         let mut hops = Hops::new(hops_map).map_err(OpenError::Netlink)?;
+        let taken_over: Vec<(Key, RuleValue)> = kernel.rules.iter().filter_map(Result::ok).collect();
+        taken_over.iter().for_each(|(_, value)| hops.reserve(value.hop));
         self_test::run(&mut kernel, &states, &mut hops)?;
         let mut attacher = Attacher::new(pins, only);
         let covered = attacher.cover(&mut kernel, &topology, hops.drivers(), &owners)?;
@@ -125,7 +127,7 @@ impl FastPath {
             confirmed: None,
             pin_dir: options.pin_dir.clone(),
         };
-        inner.take_over_rules();
+        inner.take_over_rules(taken_over);
         Ok((FastPath { states, changes, not_pinned, inner: Mutex::new(inner) }, reports))
     }
 
@@ -274,12 +276,9 @@ impl Inner {
         Ok(RuleIndex(index))
     }
 
-    /// Finds new hops for the rules of another process; their old ones stay as they are until then.
-    fn take_over_rules(&mut self) {
-        let found: Vec<(Key, RuleValue)> = self.kernel.rules.iter().filter_map(Result::ok).collect();
-        for (_, value) in &found {
-            self.hops.reserve(value.hop);
-        }
+    /// Finds new hops for the rules of another process; their old ones, reserved before anybody could take them, stay as
+    /// they are until then.
+    fn take_over_rules(&mut self, found: Vec<(Key, RuleValue)>) {
         for (key, value) in found {
             let rule = value.rule(&key);
             match self.way(&rule) {

@@ -4,7 +4,12 @@
 
 mod support;
 
-use std::{net::UdpSocket, path::Path};
+use std::{
+    net::UdpSocket,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
 use aya::programs::links::PinnedLink;
 use fastpath::{FastPath, Mode, OpenError, Progress, clean, find};
@@ -70,6 +75,31 @@ fn relaying_goes_on_without_the_process_and_with_the_next_one() {
             assert!(!Path::new(PINS).exists());
         });
     }
+}
+
+#[test]
+fn no_packet_is_lost_while_the_next_process_tries_it_out_and_takes_over() {
+    kernel_or_skip!();
+    let network = Network::new();
+    network.relay.run_with_bpffs(|| {
+        let options = options(Some(PINS.into()));
+        let (first, _) = FastPath::open(&options).unwrap();
+        let mut flow = Flow::new(&network);
+        first.install(&eastwards(), &Progress::default()).unwrap();
+        drop(first);
+        let taken_over = AtomicBool::new(false);
+        let second = thread::scope(|scope| {
+            scope.spawn(|| {
+                while !taken_over.load(Ordering::Relaxed) {
+                    flow.packets(1);
+                }
+            });
+            let (second, _) = FastPath::open(&options).unwrap();
+            taken_over.store(true, Ordering::Relaxed);
+            second
+        });
+        second.close();
+    });
 }
 
 #[test]
