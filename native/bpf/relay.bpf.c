@@ -34,7 +34,10 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 		return FAILED;
 	}
 	measure(r.state, r.version, &r.measured);
-	*verdict = r.departure.device == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(r.departure.device, 0);
+	if (r.departure.device == ctx->ingress_ifindex && !(device->flags & DEVICE_REDIRECTS))
+		*verdict = XDP_TX;
+	else
+		*verdict = bpf_redirect(r.departure.device, 0);
 	return FORWARDED;
 }
 

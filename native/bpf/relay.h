@@ -116,6 +116,8 @@ enum relay_device_flags {
 	DEVICE_NATIVE = 1,
 	/* Tags may be hidden in the stack's packet: only what the rule expects on this very interface is ours. */
 	DEVICE_STRICT = 2,
+	/* XDP_TX is not to be relied on: what leaves by the interface it came by is redirected as well. */
+	DEVICE_REDIRECTS = 4,
 };
 
 struct relay_device {

@@ -15,7 +15,7 @@ use aya::programs::{
 use crate::{
     hops::Drivers,
     kernel::{Kernel, errno, last_lines},
-    layout::{DEVICE_NATIVE, DEVICE_STRICT, Device},
+    layout::{DEVICE_NATIVE, DEVICE_REDIRECTS, DEVICE_STRICT, Device},
     netlink::Interface,
     pins,
     report::{InterfaceReport, Mode, OpenError},
@@ -263,8 +263,10 @@ pub fn enter_device(
 ) -> Result<(), OpenError> {
     let native = if mode == Mode::Native { DEVICE_NATIVE } else { 0 };
     let strict = if native == 0 && topology.carries_tags(attached.index) { DEVICE_STRICT } else { 0 };
+    // What XDP_TX sends through a veth pair waits there until something else wakes an end without a program of its own.
+    let redirects = if native != 0 && attached.kind == "veth" { DEVICE_REDIRECTS } else { 0 };
     let slot = free_slot(kernel, attached.index);
-    let device = Device { slot, flags: native | strict, address: attached.address, unused: 0 };
+    let device = Device { slot, flags: native | strict | redirects, address: attached.address, unused: 0 };
     kernel.enter_device(attached.index, device).map_err(|error| OpenError::Load(error.to_string()))
 }
 

@@ -119,6 +119,7 @@ pub const HOP_TAGGED: u8 = 2;
 pub const HOP_SENDS_FRAMES: u8 = 4;
 pub const DEVICE_NATIVE: u8 = 1;
 pub const DEVICE_STRICT: u8 = 2;
+pub const DEVICE_REDIRECTS: u8 = 4;
 
 /// Names of `enum relay_outcome`, in its order.
 pub const OUTCOMES: [&str; 16] = [
