@@ -67,6 +67,17 @@ impl Attacher {
         Ok(covered)
     }
 
+    /// Detaches from interfaces that are gone or that nobody needs any more.
+    pub fn release_unused(&mut self, kernel: &mut Kernel, covered: &[Covered]) {
+        let is_unused = |interface: &u32| covered.iter().all(|covered| covered.attached != *interface);
+        for (interface, (_, held)) in self.held.extract_if(|interface, _| is_unused(interface)) {
+            if let Held::Pinned { path, .. } = held {
+                let _ = pins::remove_link(&path);
+            }
+            let _ = kernel.devices.remove(&interface);
+        }
+    }
+
     /// Detaches everything, pinned or not.
     pub fn detach(&mut self) {
         for (_, held) in self.held.drain().map(|(_, held)| held) {
@@ -110,7 +121,8 @@ impl Attacher {
         Ok(())
     }
 
-    fn cover_one(
+    /// Attaches for one interface.
+    pub fn cover_one(
         &mut self,
         kernel: &mut Kernel,
         topology: &Topology,
@@ -235,6 +247,9 @@ fn attach_tc(kernel: &mut Kernel, interface: &str) -> Result<FdLink, String> {
 pub fn unfit(owner: &Interface) -> Option<&'static str> {
     if owner.is_loopback {
         return Some("packets of the loopback interface never leave this host");
+    }
+    if owner.kind == "dummy" {
+        return Some("packets never arrive by a dummy interface");
     }
     (!owner.is_ethernet).then_some("not Ethernet")
 }

@@ -17,7 +17,7 @@ use crate::{
     kernel::{self, Kernel},
     layout::{Key, OUTCOMES, RuleValue, State, Way},
     mapped::MappedArray,
-    netlink::{Change, Socket},
+    netlink::{Change, Interface, Socket},
     pins, privileges, self_test,
     topology::Topology,
 };
@@ -58,7 +58,9 @@ struct Inner {
     adopted: Vec<(Rule, RuleIndex)>,
     /// When neighbours were confirmed last.
     confirmed: Option<Instant>,
-    pin_dir: Option<PathBuf>,
+    options: Options,
+    /// Of what shall be covered and does not exist.
+    unknown: Vec<InterfaceReport>,
 }
 
 #[derive(Debug)]
@@ -86,7 +88,8 @@ impl FastPath {
         let announcements = Socket::announcements().map_err(OpenError::Netlink)?;
         let changes = announcements.as_fd().try_clone_to_owned().map_err(OpenError::Netlink)?;
         let topology = Topology::read(&mut questions).map_err(OpenError::Netlink)?;
-        let (owners, mut reports) = owners(&topology, options);
+        let (owners, unknown) = owners(&topology, options);
+        let mut reports = unknown.clone();
         if owners.iter().all(|owner| unfit(owner).is_some()) {
             reports.extend(owners.iter().map(|owner| InterfaceReport {
                 device: owner.name.clone(),
@@ -125,7 +128,8 @@ impl FastPath {
             free,
             adopted: Vec::new(),
             confirmed: None,
-            pin_dir: options.pin_dir.clone(),
+            options: options.clone(),
+            unknown,
         };
         inner.take_over_rules(taken_over);
         Ok((FastPath { states, changes, not_pinned, inner: Mutex::new(inner) }, reports))
@@ -199,6 +203,13 @@ impl FastPath {
         Vec::new()
     }
 
+    /// How packets arrive by each interface, as it is now.
+    pub fn reports(&self) -> Vec<InterfaceReport> {
+        let inner = self.lock();
+        let covered = inner.covered.iter().map(|covered| &covered.report);
+        inner.unknown.iter().chain(covered).cloned().collect()
+    }
+
     pub fn counters(&self) -> Vec<DeviceCounters> {
         let inner = self.lock();
         let counters = inner.covered.iter().filter_map(|covered| {
@@ -217,7 +228,7 @@ impl FastPath {
     pub fn close(self) {
         let mut inner = self.lock();
         inner.attacher.detach();
-        if let Some(directory) = &inner.pin_dir {
+        if let Some(directory) = &inner.options.pin_dir {
             let _ = pins::clean(directory);
         }
     }
@@ -302,9 +313,25 @@ impl Inner {
         self.kernel.rules.insert(Key::of(rule), value, ONLY_IF_KNOWN).is_ok()
     }
 
+    /// Covers interfaces that have come, as containers' do, and lets go of those that are gone.
+    fn follow_interfaces(&mut self) {
+        let Inner { kernel, attacher, hops, topology, covered, options, .. } = self;
+        let exists = |interface| topology.interface(interface).is_some();
+        covered.retain(|covered| exists(covered.owner) && exists(covered.attached));
+        let (owners, unknown) = owners(topology, options);
+        let is_covered = |owner: &Interface| covered.iter().any(|covered| covered.owner == owner.index);
+        let new: Vec<&Interface> = owners.into_iter().filter(|owner| !is_covered(owner)).collect();
+        for owner in new {
+            covered.extend(attacher.cover_one(kernel, topology, hops.drivers(), owner));
+        }
+        attacher.release_unused(kernel, covered);
+        self.unknown = unknown;
+    }
+
     fn follow_topology(&mut self) -> Vec<(RuleIndex, InstallError)> {
         let Ok(topology) = Topology::read(&mut self.questions) else { return Vec::new() };
         self.topology = topology;
+        self.follow_interfaces();
         for covered in self.covered.iter().filter(|covered| covered.report.mode != Mode::None) {
             if let Some(attached) = self.topology.interface(covered.attached) {
                 // Link-layer addresses change; until the program knows, packets go up.
@@ -346,13 +373,10 @@ fn no_interface(options: &Options, reports: Vec<InterfaceReport>) -> OpenError {
 }
 
 /// The interfaces to cover, and reports of those that do not exist.
-fn owners<'a>(
-    topology: &'a Topology,
-    options: &Options,
-) -> (Vec<&'a crate::netlink::Interface>, Vec<InterfaceReport>) {
+fn owners<'a>(topology: &'a Topology, options: &Options) -> (Vec<&'a Interface>, Vec<InterfaceReport>) {
     let mut owners = Vec::new();
     let mut unknown = Vec::new();
-    let mut add = |found: Option<&'a crate::netlink::Interface>, what: String, reason: &str| match found {
+    let mut add = |found: Option<&'a Interface>, what: String, reason: &str| match found {
         Some(owner) if owners.contains(&owner) => {}
         Some(owner) => owners.push(owner),
         None => {
