@@ -27,6 +27,7 @@ use protocol::{
 
 pub use instance::{Instance, clear_dead};
 pub use kernel::Kernel;
+use kernel::TIME_TO_CLAIM;
 pub use relay::Relay;
 
 /// The fast path of this process.
@@ -43,9 +44,9 @@ struct State {
     mode: FastPathMode,
     wanted: Option<Wanted>,
     stage: Stage,
-    reports: Vec<InterfaceReport>,
-    /// What dead instances had left was cleared.
-    cleared: bool,
+    /// Where to look for what dead instances have left, and since when we know: late enough for whoever was killed at the
+    /// same time as we to be alive again. `None` once that is done.
+    to_clear: Option<(PathBuf, Instant)>,
 }
 
 #[derive(Debug)]
@@ -53,7 +54,13 @@ enum Stage {
     Closed,
     Opening,
     Open(Arc<Kernel>),
-    Failed(String),
+    Failed(Failure),
+}
+
+#[derive(Debug)]
+struct Failure {
+    reason: String,
+    reports: Vec<InterfaceReport>,
 }
 
 /// What it is opened for.
@@ -68,13 +75,7 @@ struct Wanted {
 
 impl FastPaths {
     pub fn new(instance: Instance) -> Self {
-        let state = State {
-            mode: FastPathMode::Off,
-            wanted: None,
-            stage: Stage::Closed,
-            reports: Vec::new(),
-            cleared: false,
-        };
+        let state = State { mode: FastPathMode::Off, wanted: None, stage: Stage::Closed, to_clear: None };
         FastPaths { instance, state: Mutex::new(state), news: AtomicU64::new(0) }
     }
 
@@ -83,6 +84,7 @@ impl FastPaths {
     pub fn configure(this: &Arc<Self>, plan: &FastPathPlan, addresses: BTreeSet<IpAddr>) {
         let mut state = this.state();
         let pin_directory = this.instance.folder(Path::new(&plan.pin_directory));
+        state.to_clear = Some((PathBuf::from(&plan.pin_directory), Instant::now()));
         if state.mode != plan.mode {
             state.mode = plan.mode;
             this.news.fetch_add(1, Ordering::Release);
@@ -116,18 +118,17 @@ impl FastPaths {
         let this = Arc::clone(self);
         let open = move || this.take_in(wanted.open(&this.instance));
         if let Err(error) = thread::Builder::new().name("fast-path".to_owned()).spawn(open) {
-            state.stage = Stage::Failed(error.to_string());
+            state.stage = Stage::Failed(Failure { reason: error.to_string(), reports: Vec::new() });
         }
     }
 
-    fn take_in(&self, (opened, reports): (Result<Kernel, String>, Vec<InterfaceReport>)) {
+    fn take_in(&self, opened: Result<Kernel, Failure>) {
         let mut state = self.state();
-        state.reports = reports;
         state.stage = match opened {
             Ok(kernel) => Stage::Open(Arc::new(kernel)),
-            Err(reason) => {
-                tracing::info!(reason, "no fast path");
-                Stage::Failed(reason)
+            Err(failure) => {
+                tracing::info!(reason = failure.reason, "no fast path");
+                Stage::Failed(failure)
             }
         };
         self.news.fetch_add(1, Ordering::Release);
@@ -159,13 +160,18 @@ impl FastPaths {
         }
     }
 
-    /// Follows the routes, and ends rules that no plan has claimed in time. To be called about once a second.
+    /// Follows the routes, and ends what nobody has claimed in time. To be called about once a second.
     pub fn tend(&self, now: Instant) {
-        let Some(kernel) = self.kernel() else { return };
-        self.follow_routes();
-        kernel.report_refusals(now);
-        if kernel.withdraw_unclaimed(now) {
-            self.state().clear_dead(&self.instance);
+        if let Some(kernel) = self.kernel() {
+            self.follow_routes();
+            kernel.report_refusals(now);
+            kernel.withdraw_unclaimed(now);
+        }
+        let is_due =
+            |(_, since): &mut (PathBuf, Instant)| now.saturating_duration_since(*since) >= TIME_TO_CLAIM;
+        let due = self.state().to_clear.take_if(is_due);
+        if let Some((pin_directory, _)) = due {
+            clear_dead(&pin_directory, Some(&self.instance));
         }
     }
 
@@ -189,7 +195,7 @@ impl FastPaths {
         let (now, reason) = match (&state.stage, state.mode) {
             (_, FastPathMode::Off) => (FastPathState::Off, "off by configuration".to_owned()),
             (Stage::Closed | Stage::Opening, _) => (FastPathState::Opening, "being tried out".to_owned()),
-            (Stage::Failed(reason), _) => (FastPathState::Unavailable, reason.clone()),
+            (Stage::Failed(failure), _) => (FastPathState::Unavailable, failure.reason.clone()),
             (Stage::Open(kernel), _) => (FastPathState::Active, kernel.describe()),
         };
         let userspace = REASONS.into_iter().zip(counts.userspace).filter(|(_, streams)| *streams > 0);
@@ -209,19 +215,11 @@ impl FastPaths {
 }
 
 impl State {
-    /// Once, and late enough for whoever was killed at the same time as we to be alive again.
-    fn clear_dead(&mut self, ours: &Instance) {
-        let Some(wanted) = self.wanted.as_ref().filter(|_| !self.cleared) else { return };
-        if let Some(pin_directory) = wanted.pin_directory.parent() {
-            clear_dead(pin_directory, Some(ours));
-        }
-        self.cleared = true;
-    }
-
     fn devices(&self) -> Vec<FastPathDevice> {
-        let counters = match &self.stage {
-            Stage::Open(kernel) => kernel.counters(),
-            Stage::Closed | Stage::Opening | Stage::Failed(_) => Vec::new(),
+        let (reports, counters) = match &self.stage {
+            Stage::Open(kernel) => (kernel.reports(), kernel.counters()),
+            Stage::Failed(failure) => (failure.reports.clone(), Vec::new()),
+            Stage::Closed | Stage::Opening => (Vec::new(), Vec::new()),
         };
         let describe = |InterfaceReport { device, mode, reason }: &InterfaceReport| {
             let counted = counters.iter().find(|counters| counters.device == *device);
@@ -236,14 +234,15 @@ impl State {
                     .collect(),
             }
         };
-        self.reports.iter().map(describe).collect()
+        reports.iter().map(describe).collect()
     }
 }
 
 impl Wanted {
-    fn open(&self, instance: &Instance) -> (Result<Kernel, String>, Vec<InterfaceReport>) {
+    fn open(&self, instance: &Instance) -> Result<Kernel, Failure> {
         if self.addresses.is_empty() && self.devices.is_empty() {
-            return (Err("all interfaces are on the loopback device".to_owned()), Vec::new());
+            let reason = "all interfaces are on the loopback device".to_owned();
+            return Err(Failure { reason, reports: Vec::new() });
         }
         let options = Options {
             devices: self.devices.clone(),
@@ -252,16 +251,14 @@ impl Wanted {
             capacity: self.capacity,
         };
         match FastPath::open_by(&options, only(self.hook)) {
-            Ok((fast_path, reports)) => {
-                for InterfaceReport { device, mode, reason } in &reports {
-                    tracing::info!(device, %mode, reason, "fast path");
-                }
-                (Ok(Kernel::new(fast_path, instance.live(&self.pin_directory))), reports)
+            Ok((fast_path, _)) => Ok(Kernel::new(fast_path, instance.live(&self.pin_directory))),
+            Err(error) => {
+                // Nobody would look after what an earlier process has left there.
+                clear_pinned(&self.pin_directory);
+                let reason = error.to_string();
+                let reports = if let OpenError::NoInterface(reports) = error { reports } else { Vec::new() };
+                Err(Failure { reason, reports })
             }
-            Err(OpenError::NoInterface(reports)) => {
-                (Err(OpenError::NoInterface(reports.clone()).to_string()), reports)
-            }
-            Err(error) => (Err(error.to_string()), Vec::new()),
         }
     }
 }

@@ -6,7 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use fastpath::{DeviceCounters, FastPath, InstallError, Progress, Rule, RuleIndex, RuleStats};
+use fastpath::{
+    DeviceCounters, FastPath, InstallError, InterfaceReport, Progress, Rule, RuleIndex, RuleStats,
+};
 
 use super::{instance::Alive, lock, refusals::Refusals};
 
@@ -18,6 +20,8 @@ pub struct Kernel {
     /// Rules that lead nowhere any more, to be taken back by their shard.
     broken: Mutex<Vec<RuleIndex>>,
     refusals: Refusals,
+    /// What was said of the interfaces.
+    told: Mutex<Vec<InterfaceReport>>,
     opened: Instant,
     /// Others see by it that we live.
     _alive: Option<Alive>,
@@ -29,14 +33,35 @@ impl Kernel {
         if !left_behind.is_empty() {
             tracing::info!(rules = left_behind.len(), "the kernel has been relaying for a process before us");
         }
-        Kernel {
+        let kernel = Kernel {
             fast_path,
             left_behind: Mutex::new(left_behind),
             broken: Mutex::default(),
             refusals: Refusals::default(),
+            told: Mutex::default(),
             opened: Instant::now(),
             _alive: alive,
+        };
+        kernel.tell_of_interfaces();
+        kernel
+    }
+
+    pub fn reports(&self) -> Vec<InterfaceReport> {
+        self.fast_path.reports()
+    }
+
+    fn tell_of_interfaces(&self) {
+        let reports = self.fast_path.reports();
+        let mut told = lock(&self.told);
+        for report in told.iter().filter(|told| reports.iter().all(|report| report.device != told.device)) {
+            tracing::info!(device = report.device, "fast path: the interface is gone");
         }
+        for report @ InterfaceReport { device, mode, reason } in &reports {
+            if !told.contains(report) {
+                tracing::info!(device, %mode, reason, "fast path");
+            }
+        }
+        *told = reports;
     }
 
     pub fn install(&self, rule: &Rule, progress: &Progress) -> Result<RuleIndex, InstallError> {
@@ -104,6 +129,7 @@ impl Kernel {
     /// True if some rule leads nowhere any more.
     pub fn follow_routes(&self) -> bool {
         let broken = self.fast_path.refresh();
+        self.tell_of_interfaces();
         for (_, error) in &broken {
             self.refusals.note(error);
         }
@@ -116,19 +142,15 @@ impl Kernel {
         self.refusals.report(now);
     }
 
-    /// True if the time to claim rules is over.
-    pub fn withdraw_unclaimed(&self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.opened) < TIME_TO_CLAIM {
-            return false;
-        }
+    /// Ends rules that no plan has claimed in time.
+    pub fn withdraw_unclaimed(&self, now: Instant) {
         let unclaimed = lock(&self.left_behind).len();
-        if unclaimed > 0 {
+        if unclaimed > 0 && now.saturating_duration_since(self.opened) >= TIME_TO_CLAIM {
             tracing::info!(rules = unclaimed, "rules of a process before us that no call has claimed end");
             self.withdraw_left_behind(|_| true);
         }
-        true
     }
 }
 
 /// After a restart plans come back within a second or two.
-const TIME_TO_CLAIM: Duration = Duration::from_secs(10);
+pub const TIME_TO_CLAIM: Duration = Duration::from_secs(10);

@@ -56,7 +56,7 @@ impl Desk<'_> {
                 let tally = Tally::beginning_with(measurement);
                 Path::Kernel(Box::new(Offloaded { rule, handle, tally, asked_at: self.now }))
             }
-            Err(Refusal::NoFastPath) => Path::Settled { reason: UserspaceReason::NoFastPath, until: None },
+            Err(Refusal::NoFastPath) => self.later(UserspaceReason::NoFastPath),
             Err(Refusal::Unroutable) => self.later(UserspaceReason::Unroutable),
             Err(Refusal::TableFull) => self.later(UserspaceReason::TableFull),
             Err(Refusal::Failed) => self.later(UserspaceReason::InstallError),
