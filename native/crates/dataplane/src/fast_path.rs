@@ -2,6 +2,7 @@
 
 mod instance;
 mod kernel;
+pub mod path_log;
 mod refusals;
 mod relay;
 

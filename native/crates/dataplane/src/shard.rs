@@ -13,7 +13,7 @@ use protocol::{
 };
 
 use crate::{
-    fast_path::{self, Kernel},
+    fast_path::{self, Kernel, path_log},
     shared::Shared,
     sockets::{Sockets, all_of},
 };
@@ -59,8 +59,12 @@ impl<I: PacketIo> Shard<I> {
     /// Keeps at most so many pairs of sockets open between two calls.
     pub fn new(io: I, shared: Arc<Shared>, most_kept: usize) -> Self {
         let started = Instant::now();
+        let mut engine = Engine::new(started);
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            engine.watch_paths();
+        }
         Self {
-            engine: Engine::new(started),
+            engine,
             io,
             sockets: Sockets::new(shared.clone(), most_kept, started),
             shared,
@@ -115,6 +119,9 @@ impl<I: PacketIo> Shard<I> {
     }
 
     pub fn next_event(&mut self) -> Option<Event> {
+        while let Some(change) = self.engine.poll_path_change() {
+            path_log::log(&change);
+        }
         self.engine.poll_event()
     }
 

@@ -59,7 +59,7 @@ use handshake::Clock;
 use handshaking::Desk;
 pub use io::{Applied, Arrival, BoundSockets, Farewell, Outbox, Packet, Released, SocketId};
 use moment::{Moment, TimeLine};
-use offload::{Offloading, RuleHandle};
+use offload::{Offloading, PathChange, RuleHandle};
 use payloads::Pool;
 use pipeline::Passage;
 use protocol::{
@@ -95,6 +95,8 @@ pub struct Engine {
     watch: Watch,
     certificates: Certificates,
     offloading: Option<Offloading>,
+    /// `None` while nobody wants to know.
+    path_changes: Option<VecDeque<PathChange>>,
 }
 
 /// The stream a socket belongs to, by its place in its session.
@@ -127,6 +129,7 @@ impl Engine {
             watch: Watch::new(time.moment(now)),
             certificates: Certificates::default(),
             offloading: None,
+            path_changes: None,
         }
     }
 

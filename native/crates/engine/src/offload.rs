@@ -5,6 +5,7 @@
 //! before the call that brought it about returns. Counters of the kernel are taken over when somebody asks for them
 //! or a decision depends on them, see [`tally`].
 
+mod changes;
 mod desk;
 mod eligible;
 mod review;
@@ -15,6 +16,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 use protocol::{StreamPath, UserspaceReason};
 
 use crate::{io::SocketId, moment::Moment, payloads::PayloadTable};
+pub use changes::PathChange;
 pub(crate) use review::rules;
 pub use tally::{Relayed, Tally};
 

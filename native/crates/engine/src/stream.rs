@@ -7,7 +7,7 @@ use std::{
 
 use protocol::{
     Component, KeysSnapshot, LearningPlan, LocalId, LocalPlan, MediaAction, PortSpan, RemotePlan, RtcpMode,
-    SecurityPlan, StreamId, StreamKind, StreamPlan, StreamSnapshot,
+    SecurityPlan, StreamId, StreamKind, StreamPath, StreamPlan, StreamSnapshot,
 };
 
 use crate::{
@@ -48,6 +48,8 @@ pub struct Stream {
     pub receive: bool,
     /// The way RTP from the peer takes.
     pub path: Path,
+    /// The way that was told of last, see [`crate::offload::PathChange`].
+    pub told_path: Option<StreamPath>,
     /// A packet came from the pending address, so that is where the peer is.
     moved: bool,
     pub last_payload_in: Option<u8>,
@@ -177,6 +179,7 @@ impl Stream {
             rtcp_mode: plan.rtcp,
             receive: plan.receive,
             path: Path::NEW,
+            told_path: None,
             learning: plan.learning,
             locals: Box::default(),
             targets: Targets::default(),

@@ -152,6 +152,30 @@ fn hold_ends_the_rule_before_the_next_packet() {
 }
 
 #[test]
+fn who_watches_is_told_of_each_new_way_and_why() {
+    let mut scene = Scene::audio();
+    scene.net.path_changes();
+    let told = |scene: &mut Scene| -> Vec<(u32, StreamPath)> {
+        scene.net.path_changes().into_iter().map(|change| (change.stream.0, change.path)).collect()
+    };
+    let kernel = Kernel::default();
+    scene.net.use_kernel(kernel.clone());
+    let learning = userspace(UserspaceReason::Learning);
+    assert_eq!(told(&mut scene), [(1, learning), (2, learning)]);
+    scene.talk(500);
+    let mut first = told(&mut scene);
+    first.sort_by_key(|(stream, _)| *stream);
+    assert_eq!(first, [(1, StreamPath::FastPath), (2, StreamPath::FastPath)]);
+    scene.talk(500);
+    assert_eq!(told(&mut scene), []);
+    scene.replan(|plan| plan.streams[0].receive = false);
+    assert_eq!(told(&mut scene), [(1, userspace(UserspaceReason::Held))]);
+    kernel.break_rules();
+    scene.net.take_back_broken();
+    assert_eq!(told(&mut scene), [(2, userspace(UserspaceReason::Unroutable))]);
+}
+
+#[test]
 fn a_plan_that_says_the_same_leaves_rules_alone() {
     let (mut scene, kernel) = offloaded();
     let before = kernel.rules();

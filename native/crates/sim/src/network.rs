@@ -10,7 +10,7 @@ use std::{
 };
 
 use dtls::{Certificate, Role};
-use engine::{Applied, Engine, Released};
+use engine::{Applied, Engine, Released, offload::PathChange};
 use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, SessionStats, SrtpKeyPlan};
 
 use crate::{
@@ -169,6 +169,12 @@ impl Network {
         let now = self.instant();
         self.proxy.engine.use_fast_path(now, Some(Box::new(kernel.clone())));
         self.kernel = Some(kernel);
+    }
+
+    /// The ways streams have changed to since this was asked first, or last.
+    pub fn path_changes(&mut self) -> Vec<PathChange> {
+        self.proxy.engine.watch_paths();
+        std::iter::from_fn(|| self.proxy.engine.poll_path_change()).collect()
     }
 
     pub fn snapshot(&self, session: &SessionId) -> Option<SessionSnapshot> {

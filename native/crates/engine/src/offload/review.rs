@@ -26,12 +26,13 @@ impl Engine {
             open_paths(session, fast_path.is_some());
         }
         self.offloading = fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new() });
-        let Some(offloading) = &mut self.offloading else { return };
+        let Some(offloading) = &mut self.offloading else { return self.note_all_paths() };
         let mut desk = offloading.desk(self.time, now);
         for (_, session) in &mut self.sessions {
             desk.take_up(session);
         }
         desk.relayed.count_into(&mut self.counters);
+        self.note_all_paths();
     }
 
     /// True if there is something to [`Engine::offload`].
@@ -48,7 +49,7 @@ impl Engine {
         else {
             return 0;
         };
-        let candidates = std::mem::take(&mut offloading.candidates);
+        let mut candidates = std::mem::take(&mut offloading.candidates);
         let mut desk = offloading.desk(self.time, self.time.moment(now));
         let mut installed = 0;
         for candidate in candidates.iter().filter(|candidate| !waiting.contains(&candidate.socket)) {
@@ -56,9 +57,11 @@ impl Engine {
             installed += usize::from(desk.consider(session, *candidate));
         }
         desk.relayed.count_into(&mut self.counters);
-        let mut candidates = candidates;
+        candidates.iter().for_each(|candidate| self.note_paths(candidate.session as usize));
         candidates.clear();
-        offloading.candidates = candidates;
+        if let Some(offloading) = &mut self.offloading {
+            offloading.candidates = candidates;
+        }
         installed
     }
 
@@ -98,6 +101,7 @@ impl Engine {
             }
         }
         desk.relayed.count_into(&mut self.counters);
+        self.note_all_paths();
     }
 
     /// Streams by the way their packets take.
@@ -145,7 +149,8 @@ impl Engine {
     pub(crate) fn review(&mut self, now: Moment, key: usize, before: &[RuleHandle]) {
         let session = &mut self.sessions[key];
         let Some(offloading) = &mut self.offloading else {
-            return open_paths(session, false);
+            open_paths(session, false);
+            return self.note_paths(key);
         };
         let mut desk = offloading.desk(self.time, now);
         let kept: Vec<RuleHandle> = rules(session).collect();
@@ -156,6 +161,7 @@ impl Engine {
         open_paths(session, true);
         desk.take_up(session);
         desk.relayed.count_into(&mut self.counters);
+        self.note_paths(key);
     }
 
     /// Where checks have moved a peer, rules end before its next packet, and may begin with it.
@@ -171,6 +177,7 @@ impl Engine {
             desk.drop_untrue(session);
             desk.relayed.count_into(&mut self.counters);
             open_paths(session, true);
+            self.note_paths(key as usize);
         }
     }
 
@@ -208,6 +215,7 @@ impl Engine {
             let mut desk = offloading.desk(self.time, now);
             desk.drop_untrue(session);
             desk.relayed.count_into(&mut self.counters);
+            self.note_paths(owner.session as usize);
         }
     }
 }
