@@ -26,6 +26,7 @@ use protocol::{
     PassedCount, UserspaceCount,
 };
 
+use instance::clear_elsewhere;
 pub use instance::{Instance, clear_dead};
 pub use kernel::Kernel;
 use kernel::TIME_TO_CLAIM;
@@ -245,6 +246,7 @@ impl Wanted {
             let reason = "all interfaces are on the loopback device".to_owned();
             return Err(Failure { reason, reports: Vec::new() });
         }
+        clear_elsewhere(&self.pin_directory, instance);
         let options = Options {
             devices: self.devices.clone(),
             addresses: self.addresses.iter().copied().collect(),

@@ -76,6 +76,17 @@ pub fn clear_dead(pin_directory: &Path, ours: Option<&Instance>) {
     }
 }
 
+/// Removes at once what we ourselves have left below another directory: our interfaces are free then, and nobody could
+/// claim a rule there.
+pub fn clear_elsewhere(in_use: &Path, ours: &Instance) {
+    let found = fastpath::find(in_use).into_iter();
+    for folder in found.filter(|folder| folder != in_use && Instance::owning(folder).as_ref() == Some(ours)) {
+        if File::open(&folder).ok().and_then(lock).is_some() {
+            clear_pinned(&folder);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
