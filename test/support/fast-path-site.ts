@@ -1,8 +1,8 @@
-import { type FastPathReport, mountBpf, readFastPath } from './fast-path.js';
+import { type FastPathReport, mountBpf, readFastPath, readHttp } from './fast-path.js';
 import { createNetwork, LINKS, type Network } from './netns.js';
 import { type Agent, compileAgent, startAgent, type Target } from './netns-agent.js';
 import { openPorts } from './netns-media.js';
-import { type RunningProxy, startProxy } from './netns-proxy.js';
+import { type RunningProxy, type Starter, startProxy } from './netns-proxy.js';
 import { until } from './netns-until.js';
 import {
   createNgClient,
@@ -24,8 +24,21 @@ export type FastPathSite = AsyncDisposable & {
   readonly pinDirectory: string;
   proxy: RunningProxy;
   /** Starts the proxy again after it was ended. */
-  restart(): Promise<void>;
+  restart(start?: Start): Promise<void>;
   status(): Promise<FastPathReport>;
+  metrics(): Promise<string>;
+};
+
+/** How the proxy is started. */
+export type Start = {
+  /** Keys of the configuration. */
+  readonly settings?: Readonly<Record<string, unknown>>;
+  /** Keys of its fast path; it is required unless this says something else. */
+  readonly fastPath?: Readonly<Record<string, unknown>>;
+  /** By whom, if not by root. */
+  readonly by?: (network: Network, pinDirectory: string) => Starter;
+  /** Of programs under another path. */
+  readonly supervisor?: string;
 };
 
 /** A call and where each end sends to. */
@@ -38,9 +51,7 @@ export type PlainCall = {
 const CONTROL: Target = { address: '127.0.0.1', port: 2223 };
 const HTTP_PORT = 2225;
 
-export async function createFastPathSite(
-  settings: Readonly<Record<string, unknown>> = {},
-): Promise<FastPathSite> {
+export async function createFastPathSite(first: Start = {}): Promise<FastPathSite> {
   const network = await createNetwork();
   const { pinDirectory, unmount } = mountBpf(network);
   try {
@@ -59,8 +70,8 @@ export async function createFastPathSite(
     ] as const) {
       await where.run(['ethtool', '-K', device, 'tx', 'off', 'gro', 'on']);
     }
-    const start = (): RunningProxy =>
-      startProxy('tandem', network.core, {
+    const start = ({ by, fastPath, settings, supervisor }: Start): RunningProxy =>
+      startProxy('tandem', by?.(network, pinDirectory) ?? coreWith(network, supervisor), {
         interfaces: [
           { name: 'west', bind: LINKS.alice.core },
           { name: 'west', bind: LINKS.alice.core6 },
@@ -73,18 +84,22 @@ export async function createFastPathSite(
         directory: network.directory,
         tandem: {
           listen: { ng: ['127.0.0.1:2223'], http: [`127.0.0.1:${HTTP_PORT}`] },
-          fastPath: { mode: 'require', pinDirectory },
+          fastPath: { mode: 'require', pinDirectory, ...fastPath },
           tos: 184,
           ...settings,
         },
       });
     const ng = createNgClient((datagram) => core.exchange(CONTROL, datagram, 2000));
     const ready = async (proxy: RunningProxy): Promise<void> => {
-      await until('tandem to answer', async () => {
-        if (proxy.running.child.exitCode !== null) throw new Error(`tandem ended: ${proxy.log()}`);
-        const reply = await ng.command({ command: 'list' }).catch(() => undefined);
-        return reply?.result === 'ok' ? true : undefined;
-      });
+      await until(
+        'tandem to answer',
+        async () => {
+          if (proxy.running.child.exitCode !== null) throw new Error(`tandem ended: ${proxy.log()}`);
+          const reply = await ng.command({ command: 'list' }).catch(() => undefined);
+          return reply?.result === 'ok' ? true : undefined;
+        },
+        30_000,
+      );
     };
     const site: FastPathSite = {
       network,
@@ -92,12 +107,13 @@ export async function createFastPathSite(
       bob,
       ng,
       pinDirectory,
-      proxy: start(),
-      async restart() {
-        site.proxy = start();
+      proxy: start(first),
+      async restart(again = first) {
+        site.proxy = start(again);
         await ready(site.proxy);
       },
       status: () => readFastPath(network.core, HTTP_PORT),
+      metrics: () => readHttp(network.core, HTTP_PORT, '/metrics'),
       async [Symbol.asyncDispose]() {
         await site.proxy.running.stop();
         await Promise.all([alice, bob, core].map((agent) => agent.stop()));
@@ -116,7 +132,15 @@ export async function createFastPathSite(
   }
 }
 
+function coreWith({ core }: Network, supervisor: string | undefined): Starter {
+  if (supervisor === undefined) return core;
+  return {
+    start: (argv, options) => core.start(argv, { ...options, env: { TANDEM_SUPERVISOR: supervisor } }),
+  };
+}
+
 let calls = 0;
+let placed = 0;
 
 /** Alice calls Bob; nothing has been said yet. */
 export async function placeCall(
@@ -125,10 +149,21 @@ export async function placeCall(
   bobFamily: Family = 'IP4',
 ): Promise<PlainCall> {
   calls += 1;
-  const id = `call-${calls}`;
   const port = 30000 + calls * 2;
   await openPorts(site.alice, 'alice', [port], aliceFamily);
   await openPorts(site.bob, 'bob', [port], bobFamily);
+  return placeCallAt(site, port, aliceFamily, bobFamily);
+}
+
+/** The same between ports that are open; several calls may share them. */
+export async function placeCallAt(
+  site: FastPathSite,
+  port: number,
+  aliceFamily: Family = 'IP4',
+  bobFamily: Family = 'IP4',
+): Promise<PlainCall> {
+  placed += 1;
+  const id = `call-${placed}`;
   const toBob = await offer(site, id, description('alice', port, aliceFamily), bobFamily);
   const toAlice = await answer(site, id, description('bob', port, bobFamily));
   return { id, alice: { port, to: toAlice }, bob: { port, to: toBob } };
@@ -193,6 +228,14 @@ export async function paths(site: FastPathSite, call: PlainCall): Promise<string
     const stream = at(at(at(at(tags[tag], 'medias'), 0), 'streams'), 0);
     return String(at(stream, 'path') === 'kernel' ? 'kernel' : at(stream, 'path reason'));
   });
+}
+
+/** What `query` tells of the source that Alice's media come from. */
+export async function ingressOfAlice(site: FastPathSite, call: PlainCall): Promise<NgDictionary> {
+  const reply = await ordered(site, { command: 'query', 'call-id': call.id });
+  const source = at(at(at(at(at(reply.tags, 'a'), 'medias'), 0), 'ingress SSRCs'), 0);
+  if (!isDictionary(source)) throw new Error('nothing was heard of Alice');
+  return source;
 }
 
 export async function relayedPackets(site: FastPathSite, call: PlainCall): Promise<number> {

@@ -10,7 +10,10 @@ export type FastPathReport = {
   readonly state: string;
   readonly reason: string;
   readonly devices: readonly FastPathDevice[];
-  readonly streams: { readonly kernel: number };
+  readonly streams: {
+    readonly kernel: number;
+    readonly userspace: readonly { readonly reason: string; readonly streams: number }[];
+  };
   readonly packets: { readonly kernel: number; readonly userspace: number };
 };
 
@@ -40,7 +43,12 @@ export async function takeFrames(network: Network): Promise<void> {
 }
 
 export async function readFastPath(core: Namespace, port: number): Promise<FastPathReport> {
-  const url = `http://127.0.0.1:${port}/fast-path`;
+  return JSON.parse(await readHttp(core, port, '/fast-path')) as FastPathReport;
+}
+
+/** What the proxy's HTTP server says, asked for inside the core. */
+export function readHttp(core: Namespace, port: number, path: string): Promise<string> {
+  const url = `http://127.0.0.1:${port}${path}`;
   const script = `fetch(${JSON.stringify(url)}).then((r) => r.text()).then((t) => process.stdout.write(t))`;
-  return JSON.parse(await core.run([process.execPath, '-e', script])) as FastPathReport;
+  return core.run([process.execPath, '-e', script]);
 }

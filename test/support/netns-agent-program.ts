@@ -17,6 +17,23 @@ export type AgentRequest =
       readonly count: number;
       readonly intervalMs: number;
     }
+  /** Sends RTP of many sources by turns, without RTCP, until the port is told to halt. */
+  | {
+      readonly kind: 'stream';
+      readonly port: number;
+      readonly sources: readonly { readonly to: Target; readonly ssrc: number }[];
+      /** Between two packets of a source. */
+      readonly intervalMs: number;
+    }
+  | { readonly kind: 'halt'; readonly port: number }
+  /** Sends RTP with these sequence numbers, from each port at the same moments, without RTCP. */
+  | {
+      readonly kind: 'train';
+      readonly ports: readonly { readonly port: number; readonly to: Target }[];
+      readonly ssrc: number;
+      readonly sequences: readonly number[];
+      readonly intervalMs: number;
+    }
   | { readonly kind: 'report'; readonly port: number }
   /** Sends a datagram; waits for one datagram back unless `waitMs` is 0. */
   | { readonly kind: 'exchange'; readonly to: Target; readonly bytes: string; readonly waitMs: number };
@@ -37,6 +54,8 @@ export type SourceReport = {
   readonly distinct: number;
   readonly firstSequence: number;
   readonly lastSequence: number;
+  /** Packets that came after one with a higher sequence number. */
+  readonly overtaken: number;
   /** Packets whose bytes are not those the sender makes for this SSRC and sequence number. */
   readonly corrupted: number;
   readonly from: readonly string[];
@@ -55,6 +74,8 @@ type Source = {
   sequences: Set<number>;
   first: number;
   last: number;
+  highest: number;
+  overtaken: number;
   corrupted: number;
   from: Set<string>;
   types: Set<number>;
@@ -69,7 +90,11 @@ type Endpoint = {
   rtp: Map<number, Source>;
   rtcp: Map<number, Source>;
   foreign: number;
+  streaming: NodeJS.Timeout | undefined;
 };
+
+/** How often a port that streams sends. */
+const TURN_MS = 20;
 
 const endpoints = new Map<number, Endpoint>();
 
@@ -109,6 +134,8 @@ function note(
       sequences: new Set(),
       first: sequence,
       last: sequence,
+      highest: sequence,
+      overtaken: 0,
       corrupted: 0,
       from: new Set(),
       types: new Set(),
@@ -119,6 +146,8 @@ function note(
   source.packets += 1;
   source.sequences.add(sequence);
   source.last = sequence;
+  if (sequence < source.highest) source.overtaken += 1;
+  source.highest = Math.max(source.highest, sequence);
   if (!intact) source.corrupted += 1;
   source.from.add(`${from.address}:${from.port}`);
   source.types.add(type);
@@ -160,6 +189,7 @@ async function open(at: Target): Promise<null> {
     rtp: new Map(),
     rtcp: new Map(),
     foreign: 0,
+    streaming: undefined,
   };
   for (const socket of [rtpSocket, rtcpSocket]) {
     socket.on('message', (packet, from) => receive(endpoint, packet, from));
@@ -201,6 +231,50 @@ function play(request: Extract<AgentRequest, { kind: 'play' }>): Promise<null> {
   });
 }
 
+function stream({ port, sources, intervalMs }: Extract<AgentRequest, { kind: 'stream' }>): null {
+  const endpoint = endpointOf(port);
+  clearInterval(endpoint.streaming);
+  // What a busy machine has kept from being sent is not made up for: no sender of media does that.
+  const each = Math.max(1, Math.round((sources.length * TURN_MS) / intervalMs));
+  let next = 0;
+  endpoint.streaming = setInterval(() => {
+    for (const end = next + each; next < end; next++) {
+      const source = sources[next % sources.length];
+      if (source === undefined) return;
+      const sequence = endpoint.nextSequence.get(source.ssrc) ?? 1;
+      endpoint.nextSequence.set(source.ssrc, sequence + 1);
+      endpoint.rtpSocket.send(rtpPacket(source.ssrc, sequence), source.to.port, source.to.address);
+      endpoint.sentRtp += 1;
+    }
+  }, TURN_MS);
+  return null;
+}
+
+function train(request: Extract<AgentRequest, { kind: 'train' }>): Promise<null> {
+  const { ports, ssrc, sequences, intervalMs } = request;
+  let sent = 0;
+  return new Promise((resolve) => {
+    const timer = setInterval(() => {
+      const sequence = sequences[sent];
+      sent += 1;
+      if (sequence === undefined) {
+        clearInterval(timer);
+        return resolve(null);
+      }
+      for (const { port, to } of ports) {
+        const endpoint = endpointOf(port);
+        endpoint.rtpSocket.send(rtpPacket(ssrc, sequence), to.port, to.address);
+        endpoint.sentRtp += 1;
+      }
+    }, intervalMs);
+  });
+}
+
+function halt(port: number): null {
+  clearInterval(endpointOf(port).streaming);
+  return null;
+}
+
 function report(port: number): PortReport {
   const endpoint = endpointOf(port);
   const describe = (sources: Map<number, Source>): SourceReport[] =>
@@ -210,6 +284,7 @@ function report(port: number): PortReport {
       distinct: source.sequences.size,
       firstSequence: source.first,
       lastSequence: source.last,
+      overtaken: source.overtaken,
       corrupted: source.corrupted,
       from: [...source.from],
       types: [...source.types],
@@ -239,8 +314,14 @@ function exchange(request: Extract<AgentRequest, { kind: 'exchange' }>): Promise
   });
 }
 
-function perform(request: AgentRequest): Promise<PortReport | string | null> | PortReport {
+function perform(request: AgentRequest): Promise<PortReport | string | null> | PortReport | null {
   switch (request.kind) {
+    case 'stream':
+      return stream(request);
+    case 'halt':
+      return halt(request.port);
+    case 'train':
+      return train(request);
     case 'open':
       return open(request.at);
     case 'play':

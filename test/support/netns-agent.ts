@@ -14,6 +14,20 @@ const ROOT = join(import.meta.dirname, '../..');
 export type Agent = {
   open(at: Target): Promise<void>;
   play(media: { port: number; to: Target; ssrc: number; count: number; intervalMs: number }): Promise<void>;
+  /** Sends RTP of many sources by turns until it halts. */
+  stream(
+    port: number,
+    sources: readonly { readonly to: Target; readonly ssrc: number }[],
+    intervalMs: number,
+  ): Promise<void>;
+  halt(port: number): Promise<void>;
+  /** Sends RTP with these sequence numbers, from each port at the same moments. */
+  train(train: {
+    ports: readonly { port: number; to: Target }[];
+    ssrc: number;
+    sequences: readonly number[];
+    intervalMs: number;
+  }): Promise<void>;
   report(port: number): Promise<PortReport>;
   /** Sends a datagram and waits for one; undefined if none came. */
   exchange(to: Target, bytes: Buffer, waitMs?: number): Promise<Buffer | undefined>;
@@ -68,6 +82,15 @@ export function startAgent(where: Namespace, program: string): Agent {
     },
     async play(media) {
       await ask({ kind: 'play', ...media });
+    },
+    async stream(port, sources, intervalMs) {
+      await ask({ kind: 'stream', port, sources, intervalMs });
+    },
+    async halt(port) {
+      await ask({ kind: 'halt', port });
+    },
+    async train(train) {
+      await ask({ kind: 'train', ...train });
     },
     async report(port) {
       const result = await ask({ kind: 'report', port });

@@ -98,9 +98,14 @@ function writeTandemConfig(options: ProxyOptions): string {
 
 /** Kills one of Tandem's two processes without warning, and returns when it is gone. */
 export async function killHalf(proxy: RunningProxy, half: 'control' | 'dataplane'): Promise<void> {
-  const pid = await until(`the ${half} process`, () => childOf(proxy.running.pid, half));
+  const pid = await halfPid(proxy, half);
   process.kill(pid, 'SIGKILL');
   await until(`the ${half} process to end`, () => (isAlive(pid) ? undefined : true));
+}
+
+/** Process id of one of the two, as soon as it runs. */
+export function halfPid(proxy: RunningProxy, half: 'control' | 'dataplane'): Promise<number> {
+  return until(`the ${half} process`, () => childOf(proxy.running.pid, half));
 }
 
 /** Lets a proxy fall silent, as a machine that is gone: nothing is refused. */
