@@ -1,8 +1,10 @@
 //! Keys and roll-over counters of long calls through holds, new keys and new addresses (RFC 3711 §3.3.1, RFC 4568
 //! §7.1.4).
 
+use std::net::SocketAddr;
+
 use protocol::SrtpKeyPlan;
-use sim::{Scene, crypto};
+use sim::{Random, Scene, crypto};
 use srtp::Suite;
 
 const SUITE: Suite = Suite::AesCm128HmacSha1_80;
@@ -15,6 +17,8 @@ struct LongCall {
     ours: SrtpKeyPlan,
     /// Where the sequence of both is.
     at: u16,
+    /// What has happened, for whoever has to find out why it failed.
+    course: Vec<u64>,
 }
 
 impl LongCall {
@@ -23,7 +27,7 @@ impl LongCall {
         let mut scene = Scene::audio_with(|plan| plan.streams[0].security = crypto::sdes(&theirs, &ours));
         let alice = scene.alice;
         scene.net.secure(alice, &theirs, &ours);
-        let mut call = LongCall { scene, theirs, ours, at: 1 };
+        let mut call = LongCall { scene, theirs, ours, at: 1, course: Vec::new() };
         // Time is short: each step leaves out half a cycle.
         for at in [1, 30_000, 60_000, 24_000, 50_000] {
             call.jump_to(at);
@@ -51,8 +55,44 @@ impl LongCall {
         (opened, self.scene.heard(bob).len())
     }
 
+    /// Both go on, a little less than half a cycle further.
+    fn advance(&mut self) {
+        self.jump_to(self.at.wrapping_add(30_000));
+        self.assert_flows();
+    }
+
+    /// Alice goes on sending while nothing goes to her; then the call is taken up again.
+    fn hold(&mut self) {
+        let address = self.scene.net.address(self.scene.alice);
+        self.scene.replan(|plan| {
+            plan.streams[0].remote = Some(sim::plans::remote_at(SocketAddr::from(([0, 0, 0, 0], 9))));
+            plan.streams[0].receive = false;
+            plan.streams[0].learning.epoch += 1;
+        });
+        self.jump_to(self.at.wrapping_add(20_000));
+        assert_eq!(self.flow(), (0, 0));
+        self.scene.replan(|plan| {
+            plan.streams[0].remote = Some(sim::plans::remote_at(address));
+            plan.streams[0].receive = true;
+            plan.streams[0].learning.epoch += 1;
+        });
+        self.assert_flows();
+    }
+
+    /// New keys of both, the second with `number`; from a new address or the old one. Alice goes on with her counter,
+    /// or begins at 0.
+    fn rekey(&mut self, number: u8, address: Option<&str>, keeps: bool) {
+        let ssrc = self.scene.net.ssrc(self.scene.alice);
+        let alice = self.scene.alice;
+        let roc = self.scene.net.crypto(alice).sent_index(ssrc).map_or(0, |index| (index >> 16) as u32);
+        self.signal(number, number + 100, address);
+        self.alice_sends_from(if keeps { roc } else { 0 });
+        self.alice_receives_from(address.is_none());
+        self.assert_flows();
+    }
+
     fn assert_flows(&mut self) {
-        assert_eq!(self.flow(), (5, 5), "at {}", self.at);
+        assert_eq!(self.flow(), (5, 5), "at {}, after {:?}", self.at, self.course);
     }
 
     /// An offer or answer of Alice with these keys, from this address.
@@ -277,5 +317,27 @@ fn keys_passed_on_unread_so_far_go_on_where_they_were() {
     for peer in [alice, bob] {
         let heard = scene.heard(peer);
         assert_eq!(heard.iter().filter(|packet| scene.net.open(peer, packet).is_some()).count(), 5);
+    }
+}
+
+#[test]
+fn any_course_of_a_long_call_is_heard_to_its_end() {
+    for seed in 0..60 {
+        let mut random = Random::seeded(seed);
+        let mut call = LongCall::new();
+        for number in 3..15u8 {
+            let step = random.below(6);
+            call.course.push(step);
+            let elsewhere = format!("198.51.100.{}:4600", 20 + number);
+            match step {
+                0 => call.advance(),
+                1 => call.hold(),
+                2 => call.rekey(number, None, true),
+                3 => call.rekey(number, None, false),
+                4 => call.rekey(number, Some(&elsewhere), true),
+                _ => call.rekey(number, Some(&elsewhere), false),
+            }
+            call.advance();
+        }
     }
 }
