@@ -95,7 +95,8 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
   ] as const)(
     '%s to %s: nothing is lost, repeated, reordered or damaged on the way into the kernel',
     async (west, east) => {
-      const capture = await captureFrames(site.network, site.network.parties.bob);
+      const { alice, bob } = site.network.parties;
+      const captures = await Promise.all([alice, bob].map((end) => captureFrames(site.network, end)));
       const call = await placeCall(site, west, east);
       const before = await site.status();
       const [fromAlice, fromBob] = await talk(site, call, 200);
@@ -103,13 +104,14 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
       await expectWhole(site.alice, call.alice.port, fromBob, 200);
       expect(await paths(site, call)).toEqual(['kernel', 'kernel']);
       expect(await relayedPackets(site, call)).toBe(400);
-      const frames = ofSource(await capture.finish(), fromAlice);
-      expectInOrder(frames);
-      expect(frames).toHaveLength(200);
-      expect(frames.filter(({ checksums }) => checksums === 'wrong')).toHaveLength(0);
-      // Through the stack they begin with 64, through the kernel's relay one less than they came with.
-      expect(new Set(frames.map(({ tos }) => tos))).toEqual(new Set([184]));
-      expect(frames.at(-1)?.hops).toBeGreaterThanOrEqual(63);
+      const [atAlice = [], atBob = []] = await Promise.all(captures.map((capture) => capture.finish()));
+      for (const frames of [ofSource(atAlice, fromBob), ofSource(atBob, fromAlice)]) {
+        expectInOrder(frames);
+        expect(frames).toHaveLength(200);
+        expect(frames.filter(({ checksums }) => checksums === 'wrong')).toHaveLength(0);
+        // Whoever relays: a packet of ours is a new one.
+        expect(new Set(frames.map(({ hops, tos }) => `${hops} ${tos}`))).toEqual(new Set(['64 184']));
+      }
       const after = await site.status();
       expect(after.packets.kernel - before.packets.kernel).toBeGreaterThan(350);
       await hangUp(site, call);
@@ -134,6 +136,56 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
     await hangUp(site, call);
   });
 
+  it('a stream loses and reorders nothing however often its rule ends and comes back', async () => {
+    const { alice, bob } = site.network.parties;
+    const captures = await Promise.all([alice, bob].map((end) => captureFrames(site.network, end)));
+    const call = await placeCall(site);
+    await settle(site, call);
+    const before = (await site.status()).packets;
+    let talks = true;
+    const talking = talk(site, call, 300, 10).finally(() => {
+      talks = false;
+    });
+    while (talks) {
+      // Telephone events come up from the kernel or not: another rule.
+      for (const name of ['block DTMF', 'unblock DTMF']) {
+        await site.ng.command({ command: name, 'call-id': call.id });
+        await until('the rules to come back', async () =>
+          !talks || (await paths(site, call)).every((path) => path === 'kernel') ? true : undefined,
+        );
+      }
+    }
+    const [fromAlice, fromBob] = await talking;
+    await expectWhole(site.bob, call.bob.port, fromAlice, SETTLING + 300);
+    await expectWhole(site.alice, call.alice.port, fromBob, SETTLING + 300);
+    const [atAlice = [], atBob = []] = await Promise.all(captures.map((capture) => capture.finish()));
+    expectInOrder(ofSource(atAlice, fromBob));
+    expectInOrder(ofSource(atBob, fromAlice));
+    const after = (await site.status()).packets;
+    expect(after.userspace - before.userspace).toBeGreaterThan(20);
+    expect(after.kernel - before.kernel).toBeGreaterThan(20);
+    await hangUp(site, call);
+  });
+
+  it('blocked media end the rules at once, and let them come back', async () => {
+    const call = await placeCall(site);
+    await settle(site, call);
+    const command = async (name: string): Promise<void> => {
+      const reply = await site.ng.command({ command: name, 'call-id': call.id, 'from-tag': 'a' });
+      expect(reply.result).toBe('ok');
+    };
+    await command('block media');
+    expect((await paths(site, call))[0]).toBe('silenced');
+    const [unheard, fromBob] = await talk(site, call, 20);
+    await expectWhole(site.bob, call.bob.port, unheard, SETTLING);
+    await expectWhole(site.alice, call.alice.port, fromBob, SETTLING + 20);
+    await command('unblock media');
+    await talk(site, call, 20);
+    await offloaded(site, call);
+    await expectWhole(site.bob, call.bob.port, unheard, SETTLING + 20);
+    await hangUp(site, call);
+  });
+
   it('a re-INVITE to another port moves the stream there', async () => {
     const call = await placeCall(site);
     await settle(site, call);
@@ -146,6 +198,20 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
     await expectWhole(site.bob, port, fromAlice, 50);
     await expectWhole(site.alice, call.alice.port, fromBob, 50);
     expect(await paths(site, call)).toEqual(['kernel', 'kernel']);
+    await hangUp(site, call);
+  });
+
+  it('a peer that speaks on with another SSRC loses nothing and is followed by the kernel', async () => {
+    const call = await placeCall(site);
+    await settle(site, call);
+    const ssrc = 77;
+    await site.alice.play({ port: call.alice.port, to: call.alice.to, ssrc, count: 60, intervalMs: 10 });
+    await expectWhole(site.bob, call.bob.port, ssrc, 60);
+    await offloaded(site, call);
+    const before = await site.status();
+    await site.alice.play({ port: call.alice.port, to: call.alice.to, ssrc, count: 20, intervalMs: 10 });
+    await expectWhole(site.bob, call.bob.port, ssrc, 80);
+    expect((await site.status()).packets.kernel - before.packets.kernel).toBe(20);
     await hangUp(site, call);
   });
 
@@ -209,6 +275,22 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
   });
 });
 
+describePeers(['tcpdump', 'ethtool'], 'calls in the kernel that fall silent', () => {
+  it('end by their timeout, and those that speak do not', async () => {
+    const site = await createFastPathSite({ settings: { timeouts: { mediaSeconds: 2 } } });
+    onTestFinished(() => site[Symbol.asyncDispose]());
+    const [silent, speaking] = [await placeCall(site), await placeCall(site)];
+    await Promise.all([settle(site, silent), settle(site, speaking)]);
+    const talking = talk(site, speaking, 400);
+    await until('the silent call to end', async () => {
+      const { streams } = await site.status();
+      return streams.kernel === 2 ? true : undefined;
+    });
+    expect(await paths(site, speaking)).toEqual(['kernel', 'kernel']);
+    await talking;
+  });
+});
+
 describePeers(['tcpdump', 'ethtool'], 'a data plane that does not come back', () => {
   const native = join(import.meta.dirname, '../../native/target/release');
   const command = join(
@@ -216,7 +298,25 @@ describePeers(['tcpdump', 'ethtool'], 'a data plane that does not come back', ()
     '../tandem-fastpath',
   );
 
-  it('leaves rules that the next one ends if no call claims them, or an operator', async () => {
+  it('leaves rules that its successor ends if no call claims them', async () => {
+    const site = await createFastPathSite();
+    onTestFinished(() => site[Symbol.asyncDispose]());
+    const call = await placeCall(site);
+    await settle(site, call);
+    await site.proxy.running.stop('SIGKILL');
+    await site.restart();
+    const fromAlice = await speak(site.alice, call.alice, 10);
+    await expectWhole(site.bob, call.bob.port, fromAlice, SETTLING + 10);
+    await until(
+      'the rules to end',
+      () => (site.proxy.log().includes('no call has claimed') ? true : undefined),
+      20_000,
+    );
+    await speak(site.alice, call.alice, 10);
+    await expectWhole(site.bob, call.bob.port, fromAlice, SETTLING + 10);
+  });
+
+  it('leaves rules that an operator can end, whatever the configuration is by then', async () => {
     const site = await createFastPathSite();
     onTestFinished(() => site[Symbol.asyncDispose]());
     const call = await placeCall(site);
