@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use protocol::{ComponentStats, RemoteState, SuspectCause};
 
-use crate::{latch::Latch, moment::Moment, suspects::Suspects};
+use crate::{latch::Latch, moment::Moment, repeats::Repeats, suspects::Suspects};
 
 #[derive(Debug)]
 #[repr(C)]
@@ -12,6 +12,7 @@ pub struct Half {
     pub counters: Counters,
     pub last_packet: Option<Moment>,
     pub latch: Latch,
+    pub repeats: Repeats,
     pub learned_event_at: Option<Moment>,
     /// A learned address waits to be reported.
     pub learned_event_due: bool,
@@ -46,6 +47,7 @@ impl Half {
             counters: Counters::default(),
             last_packet: None,
             latch: Latch::new(now),
+            repeats: Repeats::default(),
             learned_event_at: None,
             learned_event_due: false,
             suspects: None,

@@ -33,6 +33,7 @@ mod quality;
 mod receiver;
 mod relayed;
 mod relays;
+mod repeats;
 mod report;
 mod rtcp;
 mod secure;

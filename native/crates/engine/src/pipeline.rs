@@ -100,7 +100,7 @@ impl Passage<'_> {
             packet.len = plain;
             content.read_again(&packet.buffer[..plain]);
         }
-        if !self.admit(&content) {
+        if !self.admit(&content) || self.goes_in_a_circle(&content, &packet.buffer[..packet.len]) {
             return DROPPED;
         }
         if self.session.streams[self.stream].group().is_some() {
@@ -192,6 +192,17 @@ impl Passage<'_> {
             }
         }
         true
+    }
+
+    #[inline]
+    fn goes_in_a_circle(&mut self, content: &Content, datagram: &[u8]) -> bool {
+        let now = self.now;
+        let half = self.half(content);
+        let circles = half.repeats.is_circle(now, datagram);
+        if circles {
+            half.counters.blocked += 1;
+        }
+        circles
     }
 
     pub fn count_early(&mut self, content: &Content) {

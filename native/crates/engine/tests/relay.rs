@@ -311,3 +311,45 @@ fn packets_wait_for_nobody_until_the_answer() {
     scene.talk(100);
     assert_eq!((scene.heard(scene.alice).len(), scene.heard(scene.bob).len()), (5, 5));
 }
+
+/// Two calls whose parties are each other's ports, so that what one sends comes back by way of the other.
+fn circle() -> Scene {
+    let mut scene = Scene::audio();
+    scene.talk(100);
+    let mut other = plans::audio_call("other", None, None);
+    assert!(scene.net.apply(&other).is_ok());
+    let own = [1, 2].map(|local| scene.local(local));
+    let others = [1, 2].map(|local| scene.net.local(&other.session, local));
+    scene.replan(|plan| {
+        plan.streams[0].remote = Some(plans::remote_at(others[1]));
+        plan.streams[1].remote = Some(plans::remote_at(others[0]));
+    });
+    other.revision += 1;
+    other.streams[0].remote = Some(plans::remote_at(own[1]));
+    other.streams[1].remote = Some(plans::remote_at(own[0]));
+    assert!(scene.net.apply(&other).is_ok());
+    scene
+}
+
+#[test]
+fn a_packet_that_sdp_leads_in_a_circle_is_stopped() {
+    let mut scene = circle();
+    let before = scene.rtp(2).sent_packets;
+    scene.net.speak(scene.alice, scene.local(1));
+    scene.wait(5_000);
+    let stopped = scene.rtp(2).sent_packets - before;
+    assert!((30..40).contains(&stopped), "{stopped} times around");
+    scene.wait(5_000);
+    assert_eq!(scene.rtp(2).sent_packets - before, stopped);
+}
+
+#[test]
+fn rtcp_in_a_circle_is_stopped_as_well() {
+    let mut scene = circle();
+    scene.net.send_rtcp(scene.alice, scene.local_rtcp(1), packets::receiver_report(1, &[]));
+    scene.wait(5_000);
+    let stopped = scene.stats(2).rtcp.sent_packets;
+    assert!((30..40).contains(&stopped), "{stopped} times around");
+    scene.wait(5_000);
+    assert_eq!(scene.stats(2).rtcp.sent_packets, stopped);
+}
