@@ -87,7 +87,7 @@ impl std::str::FromStr for Phase {
     }
 }
 
-/// What stands in a proxy's place does.
+/// What relays in a proxy's place: from one interface to another, with these addresses.
 #[derive(Clone)]
 pub struct Detour {
     pub namespace: String,
