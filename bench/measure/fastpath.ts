@@ -39,7 +39,7 @@ export async function measureFastPath(bench: Bench): Promise<readonly Figure[]> 
   const wide = new Map<number, Cost[]>(widths.map((width) => [width, []]));
   for (let round = 0; round < (bench.quick ? 1 : 3); round += 1) {
     for (const path of round % 2 === 0 ? taken : taken.toReversed()) {
-      const load = { streams: few, paces: paces[path], seconds: 1 };
+      const load = { streams: few, paces: [...new Set([bench.rate, ...paces[path]])], seconds: 1 };
       costs[path].push(...(await measurePath(bench, threads, path, load)));
     }
     for (const width of bench.proxies.includes('tandem') ? widths : []) {
