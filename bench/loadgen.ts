@@ -42,6 +42,8 @@ export type PhaseReport = {
   readonly received: number;
   readonly reordered: number;
   readonly duplicated: number;
+  /** Packets whose payload is not as it was made. */
+  readonly encrypted: number;
   readonly streams: number;
   readonly streamsAlive: number;
   readonly slowestFirstMs: number;

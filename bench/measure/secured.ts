@@ -41,6 +41,10 @@ async function round(
   return await withProxy(bench, name, async (proxy) => {
     const phase = await steadyPhase(bench, proxy, streams, rate, bench.quick ? 2 : 3, secured);
     if (phase.streamsAlive < streams) throw new Error(`${name}: ${phase.streamsAlive} streams came through`);
+    // A relay that forwards as it is would be quick.
+    const expected = secured.party === 'callee' ? phase.received : 0;
+    if (phase.encrypted !== expected)
+      throw new Error(`${name}: ${phase.encrypted} packets came out encrypted`);
     return phase.cpu.totalNs / phase.received / 1000;
   });
 }

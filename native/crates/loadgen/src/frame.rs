@@ -103,6 +103,11 @@ pub fn stamp(frame: &mut [u8; FRAME], packet: u32, phase: u32, sequence: u32, se
     frame[MARK_AT + 16..MARK_AT + 24].copy_from_slice(&sent_ns.to_be_bytes());
 }
 
+/// True if the payload is not the one every frame is made with: somebody has encrypted it.
+pub fn is_encrypted(frame: &[u8]) -> bool {
+    frame.get(HEAD..FRAME).is_some_and(|payload| payload.iter().any(|byte| *byte != 0xd5))
+}
+
 /// Reads the mark of a frame, if it is one of ours.
 pub fn mark(frame: &[u8]) -> Option<Mark> {
     let word = |at: usize| Some(u32::from_be_bytes(frame.get(at..at + 4)?.try_into().ok()?));
@@ -170,6 +175,15 @@ mod tests {
         stamp(&mut frame, 0, 1, 5, 77);
         assert_eq!(frame[RTP_AT] & 0x0f, MARK_WORDS);
         assert_eq!(mark(&frame), Some(Mark { stream: 7, phase: 1, sequence: 5, sent_ns: 77 }));
+    }
+
+    #[test]
+    fn a_payload_that_is_not_as_it_was_made_is_taken_for_encrypted() {
+        let mut frame = shaped(Shape { marked_in_header: true, overhead: 10 });
+        stamp(&mut frame, 0, 1, 5, 77);
+        assert!(!is_encrypted(&frame));
+        frame[FRAME - 1] ^= 1;
+        assert!(is_encrypted(&frame));
     }
 
     #[test]

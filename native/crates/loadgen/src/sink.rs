@@ -11,6 +11,7 @@ pub struct StreamCount {
     pub received: u32,
     pub reordered: u32,
     pub duplicated: u32,
+    pub encrypted: u32,
     /// Time of the first arrival, zero if there was none.
     pub first_ns: u64,
     pub next: u32,
@@ -26,12 +27,13 @@ impl Received {
         Self { streams: vec![StreamCount::default(); streams], latency: Histogram::new() }
     }
 
-    fn count(&mut self, mark: frame::Mark, at_ns: u64) {
+    fn count(&mut self, mark: frame::Mark, is_encrypted: bool, at_ns: u64) {
         let Some(stream) = self.streams.get_mut(mark.stream as usize) else { return };
         if stream.received == 0 {
             stream.first_ns = at_ns;
         }
         stream.received += 1;
+        stream.encrypted += u32::from(is_encrypted);
         if mark.sequence + 1 == stream.next {
             stream.duplicated += 1;
         } else if mark.sequence < stream.next {
@@ -56,7 +58,7 @@ pub fn run(mut ring: Ring, phases: usize, streams: usize, stop: &AtomicBool) -> 
         ring.receive(50, |bytes, at_ns| {
             let Some(mark) = frame::mark(bytes) else { return };
             if let Some(phase) = received.get_mut(mark.phase as usize) {
-                phase.count(mark, at_ns);
+                phase.count(mark, frame::is_encrypted(bytes), at_ns);
             }
         });
         if last {
@@ -73,7 +75,7 @@ mod tests {
     fn count(sequences: &[u32]) -> StreamCount {
         let mut received = Received::new(1);
         for &sequence in sequences {
-            received.count(Mark { stream: 0, phase: 0, sequence, sent_ns: 0 }, 5);
+            received.count(Mark { stream: 0, phase: 0, sequence, sent_ns: 0 }, false, 5);
         }
         received.streams[0]
     }

@@ -138,6 +138,7 @@ struct PhaseReport {
     received: u64,
     reordered: u64,
     duplicated: u64,
+    encrypted: u64,
     streams: usize,
     streams_alive: usize,
     /// Of the streams alive: the longest time from the start of the phase to the first packet relayed.
@@ -213,6 +214,7 @@ fn phase_report(phase: &Phase, sent: &Sent, received: &Received) -> PhaseReport 
         received: sum(|stream| stream.received),
         reordered: sum(|stream| stream.reordered),
         duplicated: sum(|stream| stream.duplicated),
+        encrypted: sum(|stream| stream.encrypted),
         streams: sent.per_stream.len(),
         streams_alive: alive().count(),
         slowest_first_ms: slowest_ns as f64 / 1e6,
