@@ -4,7 +4,7 @@ import { describePeers } from '../support/netns-peers.js';
 import { killHalf } from '../support/netns-proxy.js';
 import { until } from '../support/netns-until.js';
 import { PASSWORD, TurnSite } from '../support/turn-site.js';
-import type { WebRtcPeer } from '../support/webrtc-peer.js';
+import { describeWithWebRtcPeer, type WebRtcPeer } from '../support/webrtc-peer.js';
 
 const TO_BROWSER = { ICE: 'force', 'rtcp-mux': ['require'], flags: ['SDES-off'] };
 
@@ -34,7 +34,11 @@ async function iceOf(site: TurnSite, tag: string): Promise<Readonly<Record<strin
   return Object.fromEntries(Object.entries(ice ?? {}).map(([key, value]) => [key, value]));
 }
 
-describePeers(['turnserver', 'iptables'], 'a party that only a TURN server reaches', () => {
+function describeTurn(title: string, tests: () => void): void {
+  describePeers(['turnserver', 'iptables'], title, () => describeWithWebRtcPeer('with aiortc', tests));
+}
+
+describeTurn('a party that only a TURN server reaches', () => {
   test('is called by way of a relayed candidate, which is given back at the end', async () => {
     const site = await TurnSite.start();
     const talk = await call(site);
@@ -90,7 +94,7 @@ describePeers(['turnserver', 'iptables'], 'a party that only a TURN server reach
   });
 });
 
-describePeers(['turnserver', 'iptables'], 'a TURN server that gives nothing', () => {
+describeTurn('a TURN server that gives nothing', () => {
   test('is told in the log with its reason if it refuses us, and the call goes on without', async () => {
     const site = await TurnSite.start({ password: 'wrong' });
     const { offered } = await call(site);
