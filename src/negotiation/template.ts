@@ -1,14 +1,14 @@
 /**
- * SDP text is bytes, one character each; characters beyond them mark where a port goes that is not bound yet. A
- * local keeps its port for life, so two bodies are equal if their templates are.
+ * SDP text has no NUL; between two of them stands where a port goes that is not bound yet. A local keeps its port for
+ * life, so two bodies are equal if their templates are.
  */
 export function portMark(local: number, offset: 0 | 1): string {
-  return `${offset === 0 ? RTP_MARK : RTCP_MARK}${local}${END_MARK}`;
+  return `${MARK}${local}${offset === 0 ? '' : NEXT}${MARK}`;
 }
 
 /** Marks a relayed address with its port; without one, the line goes. */
 export function relayMark(local: number, offset: 0 | 1): string {
-  return `${offset === 0 ? RELAYED_RTP_MARK : RELAYED_RTCP_MARK}${local}${END_MARK}`;
+  return `${MARK}${RELAYED}${local}${offset === 0 ? '' : NEXT}${MARK}`;
 }
 
 /** `relayOf` knows relayed addresses in the form of the data plane: `192.0.2.9:49160`. */
@@ -17,14 +17,27 @@ export function fillTemplate(
   portOf: (local: number) => number,
   relayOf: (local: number, offset: 0 | 1) => string | undefined = () => undefined,
 ): string {
-  const relayed = template.replace(RELAY_LINES, (line, kind: string, local: string) => {
-    const offset = kind === RELAYED_RTP_MARK ? 0 : 1;
+  const relayed = template.includes(MARK + RELAYED) ? withRelays(template, relayOf) : template;
+  let filled = '';
+  let from = 0;
+  for (let mark = relayed.indexOf(MARK); mark >= 0; mark = relayed.indexOf(MARK, from)) {
+    const end = relayed.indexOf(MARK, mark + 1);
+    const isNext = relayed.charAt(end - 1) === NEXT;
+    const port = portOf(Number(relayed.slice(mark + 1, isNext ? end - 1 : end)));
+    filled += `${relayed.slice(from, mark)}${isNext ? port + 1 : port}`;
+    from = end + 1;
+  }
+  return filled + relayed.slice(from);
+}
+
+function withRelays(
+  template: string,
+  relayOf: (local: number, offset: 0 | 1) => string | undefined,
+): string {
+  return template.replace(RELAY_LINES, (line, local: string, next: string) => {
+    const offset = next === NEXT ? 1 : 0;
     const address = relayOf(Number(local), offset);
     return address === undefined ? '' : line.replace(relayMark(Number(local), offset), spaced(address));
-  });
-  return relayed.replace(MARKS, (_, kind: string, local: string) => {
-    const port = portOf(Number(local));
-    return `${kind === RTP_MARK ? port : port + 1}`;
   });
 }
 
@@ -46,10 +59,8 @@ export function textHash(text: string): string {
   return (low >>> 0).toString(36) + (high >>> 0).toString(36);
 }
 
-const RTP_MARK = '\uE000';
-const RTCP_MARK = '\uE001';
-const END_MARK = '\uE002';
-const RELAYED_RTP_MARK = '\uE003';
-const RELAYED_RTCP_MARK = '\uE004';
-const RELAY_LINES = /a=[^\r\n]*([\uE003\uE004])(\d+)\uE002[^\r\n]*\r\n/g;
-const MARKS = /([\uE000\uE001])(\d+)\uE002/g;
+const MARK = '\0';
+const NEXT = '+';
+const RELAYED = 'R';
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the mark is one
+const RELAY_LINES = /a=[^\r\n]*\0R(\d+)(\+?)\0[^\r\n]*\r\n/g;
