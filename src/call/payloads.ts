@@ -1,10 +1,12 @@
+import { remembered, rememberedOfTwo } from '../remembered.js';
 import { type RtpMap, staticFormat } from '../sdp/payloads.js';
+import { detach } from '../sdp/detach.js';
 
 /**
  * Writes a list of payload types as text: `0 8 101=telephone-event/8000`. Static assignments (RFC 3551) need no
  * name. A call holds such lists for its whole life, hence one short string and not an object per codec.
  */
-export function packPayloads(payloads: readonly RtpMap[]): string {
+export const packPayloads = remembered((payloads: readonly RtpMap[]): string => {
   let text = '';
   for (const payload of payloads.slice(0, MAX_PAYLOADS)) {
     const { payloadType, encoding, clockRate, channels } = payload;
@@ -13,8 +15,8 @@ export function packPayloads(payloads: readonly RtpMap[]): string {
     const name = isStatic ? '' : `=${encoding.replaceAll(' ', '')}/${clockRate}${channelText}`;
     text += `${text === '' ? '' : ' '}${payloadType}${name}`;
   }
-  return text;
-}
+  return detach(text);
+});
 
 /** Calls share few lists: the last ones read are kept. */
 export function unpackPayloads(text: string): readonly RtpMap[] {
@@ -46,8 +48,10 @@ function readPayloads(text: string): readonly RtpMap[] {
 /** The payload types of both sides whose codec the other side has too; those of `own` first. */
 export function commonPayloads(own: string, other: string): readonly RtpMap[] {
   const mine = unpackPayloads(own);
-  if (own === other) return mine;
-  const theirs = unpackPayloads(other);
+  return own === other ? mine : commonOf(mine, unpackPayloads(other));
+}
+
+const commonOf = rememberedOfTwo((mine: readonly RtpMap[], theirs: readonly RtpMap[]): readonly RtpMap[] => {
   const myCodecs = new Set(mine.map(codecKey));
   const theirCodecs = new Set(theirs.map(codecKey));
   const common = mine.filter((payload) => theirCodecs.has(codecKey(payload)));
@@ -56,7 +60,7 @@ export function commonPayloads(own: string, other: string): readonly RtpMap[] {
     if (myCodecs.has(codecKey(payload)) && !numbers.has(payload.payloadType)) common.push(payload);
   }
   return common;
-}
+});
 
 function isAssigned({ payloadType, encoding, clockRate, channels }: RtpMap): boolean {
   const known = staticFormat(payloadType);

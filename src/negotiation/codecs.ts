@@ -1,4 +1,5 @@
 import type { CodecFlags, CodecSpec } from '../command/flags.js';
+import { rememberedOfTwo } from '../remembered.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
 import {
   basesOf,
@@ -77,7 +78,7 @@ export function codecsOfAnswer(
   acceptable: readonly CodecIdentity[],
   rules: AnswerCodecRules,
 ): CodecOutcome {
-  const common = answered.filter((format) => acceptable.some((offered) => isSameCodec(format, offered)));
+  const common = commonCodecs(answered, acceptable);
   const source = isUsable(common, answered) ? withoutOrphans(common, answered) : answered;
   const edited = edit(source, { ...rules.codec, transcode: [], mask: [], consume: [] });
   if (!isUsable(edited, source)) {
@@ -88,8 +89,18 @@ export function codecsOfAnswer(
   return { kind: 'payloads', payloads: rules.singleCodec ? onlyFirst(edited) : edited, restored };
 }
 
+/** The very list that was answered, if all of it was offered. */
+const commonCodecs = rememberedOfTwo(
+  (answered: readonly PayloadFormat[], acceptable: readonly CodecIdentity[]): readonly PayloadFormat[] => {
+    const common = answered.filter((format) => acceptable.some((offered) => isSameCodec(format, offered)));
+    return common.length === answered.length ? answered : common;
+  },
+);
+
 function edit(source: readonly PayloadFormat[], codec: CodecFlags): readonly PayloadFormat[] {
-  const removals = [...codec.strip, ...codec.mask, ...codec.consume];
+  const { strip, mask, consume } = codec;
+  if (strip.length === 0 && mask.length === 0 && consume.length === 0) return source;
+  const removals = [...strip, ...mask, ...consume];
   if (removals.length === 0) return source;
   const everything = namesAll(removals);
   const isKept = (format: PayloadFormat) => {

@@ -1,8 +1,10 @@
 import { feedbackKind, hasFeedbackProfile, packRtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
 import type { MediaFlags } from '../command/flags.js';
 import type { FeedbackKind } from '../dataplane/protocol.gen.js';
+import { remembered } from '../remembered.js';
 import type { Extmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
+import type { PayloadFormat } from '../sdp/payloads.js';
 import { isStrippedUri } from './extensions.js';
 
 /**
@@ -44,16 +46,20 @@ export function dropsFeedback(view: MediaView, target: string): boolean {
 
 /** What a section says of feedback and reduced size, as it is kept in the call. */
 export function rtcpSaidBy({ payloads, other, extmaps, rtcpBandwidthBps }: MediaView): string | undefined {
-  const kinds = new Set(payloads.flatMap(({ rtcpFeedback }) => rtcpFeedback.map(feedbackKind)));
+  let feedback = feedbackOf(payloads);
   let reducedSize = false;
   for (const { value } of other) {
-    if (value.startsWith(WILDCARD)) kinds.add(feedbackKind(value.slice(WILDCARD.length)));
+    if (value.startsWith(WILDCARD)) feedback = [...feedback, feedbackKind(value.slice(WILDCARD.length))];
     else if (value === REDUCED_SIZE) reducedSize = true;
   }
-  const bandwidth = rtcpBandwidthBps === undefined ? {} : { bandwidthBps: rtcpBandwidthBps };
   const numbered = extmaps.some(isTransportWide);
-  return packRtcpSaid({ feedback: [...kinds], reducedSize, numbered, ...bandwidth });
+  if (rtcpBandwidthBps === undefined) return packRtcpSaid({ feedback, reducedSize, numbered });
+  return packRtcpSaid({ feedback, reducedSize, numbered, bandwidthBps: rtcpBandwidthBps });
 }
+
+const feedbackOf = remembered((payloads: readonly PayloadFormat[]): readonly FeedbackKind[] => [
+  ...new Set(payloads.flatMap(({ rtcpFeedback }) => rtcpFeedback.map(feedbackKind))),
+]);
 
 /** What follows the payload type in the `a=rtcp-fb` lines for the receiver. */
 export function feedbackTexts(texts: readonly string[], rule: FeedbackRule): readonly string[] {
@@ -114,7 +120,7 @@ function isKeyFrameRequest(kind: FeedbackKind): boolean {
 }
 
 export const WITHOUT_TRANSPORT_CC: FeedbackRule = { kind: 'without transport-cc' };
-const END_TO_END: FeedbackRule = { kind: 'end to end' };
+export const END_TO_END: FeedbackRule = { kind: 'end to end' };
 const WILDCARD = 'rtcp-fb:* ';
 const REDUCED_SIZE = 'rtcp-rsize';
 const PLI = 'nack pli';

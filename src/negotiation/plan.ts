@@ -15,6 +15,7 @@ import type {
   SessionPlan,
   StreamPlan,
 } from '../dataplane/protocol.gen.js';
+import { remembered } from '../remembered.js';
 import type { RtpMap } from '../sdp/payloads.js';
 import { memoOf } from '../store/call-codec.js';
 import { asReached, bundlePlan } from './bundle-plan.js';
@@ -210,20 +211,20 @@ function resumePlan(stream: Stream, rtcp: RtcpMode): RemotePlan | null {
 }
 
 /** What both sides speak; before the answer, what was offered. */
-function payloadPlans(stream: Stream, outgoing: readonly Flow[]): PayloadPlan[] {
+function payloadPlans(stream: Stream, outgoing: readonly Flow[]): readonly PayloadPlan[] {
   if (stream.inForce?.rejected) return [];
   const own = stream.inForce?.payloads ?? '';
   const other = outgoing[0]?.to.inForce?.payloads;
   const payloads = other === undefined ? unpackPayloads(own) : commonPayloads(own, other);
-  return payloads
+  return namedPayloads(payloads);
+}
+
+const namedPayloads = remembered((payloads: readonly RtpMap[]): readonly PayloadPlan[] =>
+  payloads
     .filter(isNamed)
     .slice(0, MAX_PAYLOADS)
-    .map(({ payloadType, encoding, clockRate }) => ({
-      payloadType,
-      codec: encoding,
-      clockRate,
-    }));
-}
+    .map(({ payloadType, encoding, clockRate }) => ({ payloadType, codec: encoding, clockRate })),
+);
 
 /** What a client that knows no SDP has said of how keys come. */
 function keyPayloads(call: Call, { id }: Stream): PayloadPlan[] {

@@ -4,8 +4,15 @@ import { formatExtmap, parseExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
 import { formatRtpMap, type PayloadFormat } from '../sdp/payloads.js';
+import { remembered } from '../remembered.js';
 import { isStrippedUri, MID_EXTENSION } from './extensions.js';
-import { type FeedbackRule, feedbackTexts, isWithoutFeedback, otherAttributes } from './feedback.js';
+import {
+  END_TO_END,
+  type FeedbackRule,
+  feedbackTexts,
+  isWithoutFeedback,
+  otherAttributes,
+} from './feedback.js';
 import { usesIce } from './ice-said.js';
 import { isHeldByAddress } from './signal.js';
 import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
@@ -30,15 +37,15 @@ export function bandwidthLines(lines: readonly Line[]): string[] {
 
 function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   const { view, local, protocol, mid } = slot;
-  const formats = view.profile === undefined ? view.media.formats : slot.payloads.map((p) => p.payloadType);
+  const formats = view.profile === undefined ? view.media.formats.join(' ') : typesText(slot.payloads);
   const port = slot.isOriginal ? view.media.port : slot.bundle?.hasPort === false ? 0 : portMark(local.id, 0);
-  const lines = [`m=${view.media.type} ${port} ${protocol} ${formats.join(' ')}`];
+  const lines = [`m=${view.media.type} ${port} ${protocol} ${formats}`];
   if (view.title) lines.push(`i=${view.title.value}`);
   lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
   if (view.label !== undefined) lines.push(`a=label:${view.label}`);
   if (slot.bundle?.isOnly) lines.push('a=bundle-only');
-  for (const payload of slot.payloads) pushPayload(lines, payload, slot.feedback);
+  for (const line of payloadLines(slot)) lines.push(line);
   pushExtmaps(lines, slot, flags);
   for (const value of otherAttributes(view, slot.feedback)) {
     if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
@@ -80,6 +87,22 @@ function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: Medi
   const isZero = isHeldByAddress(view) && !usesIce(view) && ice.length === 0 && !isReplaced;
   if (!isZero) return formatConnection(printed);
   return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
+}
+
+const typesText = remembered((payloads: readonly PayloadFormat[]) =>
+  payloads.map(({ payloadType }) => payloadType).join(' '),
+);
+
+function payloadLines({ payloads, feedback }: RelayedSlot): readonly string[] {
+  return feedback.kind === 'end to end' ? plainLines(payloads) : linesOf(payloads, feedback);
+}
+
+const plainLines = remembered((payloads: readonly PayloadFormat[]) => linesOf(payloads, END_TO_END));
+
+function linesOf(payloads: readonly PayloadFormat[], rule: FeedbackRule): readonly string[] {
+  const lines: string[] = [];
+  for (const payload of payloads) pushPayload(lines, payload, rule);
+  return lines;
 }
 
 function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule): void {

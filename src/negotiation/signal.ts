@@ -91,7 +91,7 @@ function signalledBy(
     direction: isHeldByAddress(view) ? withoutReceiving(view.direction) : view.direction,
     rtcpMux: view.rtcpMux,
     rejected: media.port === 0,
-    payloads: detach(packPayloads(acceptableCodecs(view.payloads, flags.codec))),
+    payloads: packPayloads(acceptableCodecs(view.payloads, flags.codec)),
   };
   return revised<Signalled>(
     said,

@@ -1,6 +1,7 @@
 import { type NetworkAddress, parseConnection, parseRtcp, type RtcpAttribute } from './address.js';
 import { attributeName, decimalUpTo } from './attributes.js';
 import { rtcpBandwidth } from './bandwidth.js';
+import { type CodecRun, runOf } from './codec-run.js';
 import { type CryptoAttribute, parseCrypto } from './crypto.js';
 import { type Direction, narrowerDirection, parseDirection } from './direction.js';
 import { type Fingerprint, formatFingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
@@ -81,11 +82,16 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
   let title: Line | undefined;
   const bandwidth: Line[] = [];
   const attributes = emptyDraft(profile !== undefined);
-  for (const line of media.lines) {
-    switch (line.type) {
-      case 'a':
-        readAttribute(attributes, line);
+  const { lines } = media;
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = lines[at];
+    switch (line?.type) {
+      case 'a': {
+        const run = profile === undefined ? undefined : runOf(media.formats, lines, at);
+        if (run) at += run.lines.length - 1;
+        readLines(attributes, line, run);
         break;
+      }
       case 'c':
         connection ??= parseConnection(line.value);
         break;
@@ -100,7 +106,7 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
 
   const address = connection ?? session.connection;
   if (address === undefined) return { ok: false, reason: INCOMPLETE };
-  const payloads = profile === undefined ? [] : payloadFormats(media.formats, attributes.payloadLines);
+  const payloads = profile === undefined ? [] : payloadsOf(media, attributes);
   // A rejected section may name anything: its formats are only repeated.
   if (payloads === undefined && media.port !== 0) return { ok: false, reason: INCOMPLETE };
 
@@ -167,6 +173,8 @@ type Draft = {
   setup: Setup | undefined;
   tlsId: string | undefined;
   readonly directionLines: Line[];
+  /** As long as there is nothing else about payload types. */
+  run: CodecRun | undefined;
   readonly payloadLines: Line[];
   readonly extmaps: Extmap[];
   readonly crypto: CryptoAttribute[];
@@ -190,12 +198,34 @@ function emptyDraft(isRtp: boolean): Draft {
     setup: undefined,
     tlsId: undefined,
     directionLines: [],
+    run: undefined,
     payloadLines: [],
     extmaps: [],
     crypto: [],
     iceLines: [],
     other: [],
   };
+}
+
+/** One run that says everything has been read before. */
+function payloadsOf({ formats }: MediaDescription, { run, payloadLines }: Draft) {
+  return run !== undefined && payloadLines.length === 0
+    ? run.payloads
+    : payloadFormats(formats, payloadLines);
+}
+
+function readLines(draft: Draft, line: Line, run: CodecRun | undefined): void {
+  if (run === undefined) readAttribute(draft, line);
+  else if (draft.run === undefined && draft.payloadLines.length === 0) draft.run = run;
+  else for (const one of run.lines) pushPayloadLine(draft, one);
+}
+
+function pushPayloadLine(draft: Draft, line: Line): void {
+  if (draft.run !== undefined) {
+    draft.payloadLines.push(...draft.run.lines);
+    draft.run = undefined;
+  }
+  draft.payloadLines.push(line);
 }
 
 function readAttribute(draft: Draft, line: Line): void {
@@ -251,11 +281,11 @@ function readRtp(draft: Draft, name: string, value: string, line: Line): boolean
   switch (name) {
     case 'rtpmap':
     case 'fmtp':
-      draft.payloadLines.push(line);
+      pushPayloadLine(draft, line);
       return true;
     case 'rtcp-fb':
       if (value.startsWith('*')) return false;
-      draft.payloadLines.push(line);
+      pushPayloadLine(draft, line);
       return true;
     case 'ptime':
       draft.ptimeMs ??= milliseconds(value);

@@ -1,4 +1,5 @@
 import { decimalUpTo } from './attributes.js';
+import { isCodecLine, type KnownFormats, knownFormats, rememberRun, runAt } from './codec-run.js';
 import type { Line, MediaDescription, SessionDescription } from './model.js';
 
 export type ParsedSdp =
@@ -27,8 +28,23 @@ function parseLines(text: string): ParsedSdp {
   const sessionLines: Line[] = [];
   const medias: MediaDescription[] = [];
   let lines = sessionLines;
+  let known: KnownFormats | undefined;
+  let runFrom = -1;
   let number = 0;
-  for (let start = 0; start < text.length; ) {
+  let start = 0;
+  while (start < text.length) {
+    const isInRun = known !== undefined && isCodecLine(text, start);
+    if (known !== undefined && isInRun !== runFrom >= 0) {
+      const run = isInRun ? runAt(text, start, known) : undefined;
+      if (run !== undefined) {
+        for (const line of run.lines) lines.push(line);
+        number += run.lines.length;
+        start += run.text.length;
+        continue;
+      }
+      if (!isInRun) rememberRun(text.slice(runFrom, start), known);
+      runFrom = isInRun ? start : -1;
+    }
     const newline = text.indexOf('\n', start);
     let end = newline < 0 ? text.length : newline;
     const next = newline < 0 ? text.length : newline + 1;
@@ -47,36 +63,62 @@ function parseLines(text: string): ParsedSdp {
 
     if (type === 'm') {
       if (medias.length === MAX_MEDIAS) return failed(number, `more than ${MAX_MEDIAS} m= lines`);
-      lines = [];
-      const media = parseMediaLine(value, lines);
-      if (typeof media === 'string') return failed(number, media);
-      medias.push(media);
+      const section = parseMediaLine(value);
+      if (typeof section === 'string') return failed(number, section);
+      ({ lines, known } = section);
+      medias.push(section.media);
     } else if (type === 'v' && number > 1) {
       return failed(number, 'second v= line');
     } else {
       lines.push({ type, value });
     }
   }
+  if (known !== undefined && runFrom >= 0) rememberRun(text.slice(runFrom, start), known);
   return { ok: true, description: { lines: sessionLines, medias } };
 }
 
+/** A section that begins. */
+type Section = {
+  readonly media: MediaDescription;
+  /** Those of the media, to be filled. */
+  readonly lines: Line[];
+  readonly known: KnownFormats;
+};
+
 /** Returns the reason if the value is not that of an `m=` line. */
-function parseMediaLine(value: string, lines: readonly Line[]): MediaDescription | string {
-  let tokens = value.split(' ');
-  if (tokens.includes('')) tokens = tokens.filter((token) => token !== '');
-  const [type, ports, protocol] = tokens;
+function parseMediaLine(value: string): Section | string {
+  const [type, ports, protocol, ...more] = words(value, 3);
   if (type === undefined || ports === undefined || protocol === undefined) return 'incomplete m= line';
-  if (tokens.length - 3 > MAX_FORMATS) return `more than ${MAX_FORMATS} formats`;
+  const known = knownFormats(more[0] ?? '');
+  const { formats } = known;
+  if (formats.length > MAX_FORMATS) return `more than ${MAX_FORMATS} formats`;
 
   const slash = ports.indexOf('/');
   const port = decimalUpTo(slash < 0 ? ports : ports.slice(0, slash), 65_535);
   if (port === undefined) return 'bad port';
-  const formats = tokens.slice(3);
-  if (slash < 0) return { type, port, protocol, formats, lines };
+  const lines: Line[] = [];
+  if (slash < 0) return { media: { type, port, protocol, formats, lines }, lines, known };
 
   const portCount = decimalUpTo(ports.slice(slash + 1), 65_535);
   if (portCount === undefined || portCount < 1) return 'bad number of ports';
-  return { type, port, portCount, protocol, formats, lines };
+  return { media: { type, port, portCount, protocol, formats, lines }, lines, known };
+}
+
+/** The first words of a line, and the rest of it. */
+function words(value: string, count: number): string[] {
+  const found: string[] = [];
+  let at = 0;
+  for (;;) {
+    while (value.charCodeAt(at) === SPACE) at += 1;
+    if (at === value.length) return found;
+    if (found.length === count) break;
+    const space = value.indexOf(' ', at);
+    const end = space < 0 ? value.length : space;
+    found.push(value.slice(at, end));
+    at = end;
+  }
+  found.push(value.slice(at));
+  return found;
 }
 
 function failed(line: number, reason: string): ParsedSdp {
@@ -90,6 +132,7 @@ const MAX_FORMATS = 256;
 
 const CARRIAGE_RETURN = 0x0d;
 const EQUALS_SIGN = 0x3d;
+const SPACE = 0x20;
 
 /** The letters of RFC 8866 §5, by character code. */
 const LINE_TYPES: readonly (string | undefined)[] = (() => {
