@@ -2,16 +2,16 @@ import type { Call } from '../call/call.js';
 import { type RelayOutcomes, settled } from '../call/relays.js';
 import { revised } from '../call/revised.js';
 import type { RelayOutcome, SessionPlan } from '../dataplane/protocol.gen.js';
-import { RECORD_VERSION } from './call-record.js';
 import { decodeCallRecord } from './call-record-decode.js';
-import { encodeCallRecord } from './call-record-encode.js';
+import { callMemo, RECORD_VERSION } from './call-record-encode.js';
+import { withSwappedQuotes } from './memo-text.js';
 
 /**
  * Calls as text: for the memo in the data plane and for other nodes. Readers ignore fields they do not know and
  * refuse another major version; a change that older readers would misunderstand needs a new major.
  */
 export function encodeCall(call: Call): string {
-  return JSON.stringify(encodeCallRecord(call));
+  return withSwappedQuotes(callMemo(call));
 }
 
 /**
@@ -19,12 +19,7 @@ export function encodeCall(call: Call): string {
  * have to write every quotation mark of the memo as two characters, and read it as such again.
  */
 export function memoOf(call: Call): string {
-  return withSwappedQuotes(encodeCall(call));
-}
-
-function withSwappedQuotes(text: string): string {
-  if (!text.includes('~')) return text.replaceAll('"', '~');
-  return text.replaceAll(/["~]/g, (character) => (character === '"' ? '~' : '"'));
+  return callMemo(call);
 }
 
 /** `undefined`: not a call, or of a version this build cannot read. */

@@ -2,184 +2,188 @@ import type { SignalledBundle } from '../call/bundle.js';
 import type {
   Addresses,
   Call,
+  CallTimeouts,
   Dialogue,
+  EarlyFragment,
+  KeyWatch,
   Leg,
   Local,
+  LocalRelay,
   Signalled,
   Stream,
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
-import { encodeIce, encodeSaidIce, encodeSaidSecurity, encodeSecurity } from './protection-record.js';
-import {
-  type CallRecord,
-  type DialogueRecord,
-  type LegRecord,
-  type LocalRecord,
-  type PairRecord,
-  RECORD_VERSION,
-  type SignalledRecord,
-  type StreamRecord,
-} from './call-record.js';
+import { flagAt, listOf, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
+import { iceMemo, saidIceMemo, saidSecurityMemo, securityMemo } from './protection-record.js';
 
-export function encodeCallRecord(call: Call): CallRecord {
-  const { mediaMs, silentMs, offerMs, firstPacketMs, finalMs } = call.timeouts;
-  return {
-    v: RECORD_VERSION,
-    id: call.callId,
-    r: call.revision,
-    c: call.createdMs,
-    s: call.lastSignalMs,
-    f: call.createdFrom,
-    md: call.metadata,
-    xc: call.xmlrpcCallback,
-    dl: call.dtmfLogDestination,
-    tos: call.tos,
-    to: [mediaMs, silentMs, offerMs, firstPacketMs, finalMs],
-    lm: call.learning.mode,
-    ls: flag(call.learning.strict),
-    lh: flag(call.learning.handover),
-    dd: call.deleteDelayMs,
-    da: call.deleteAtMs,
-    dt: flag(call.dropTraffic),
-    gr: flag(call.generateRtcp === true),
-    fw: flag(call.forwarding === true),
-    re: some(call.restrictions),
-    n: call.nextId,
-    legs: call.legs.map(encodeLeg),
-    dlg: call.dialogues.map(encodeDialogue),
-    pr: call.pairs?.map(encodePair),
-    kw: call.keyWatches?.map(({ stream, tag, payloadType, hidden }) => [
-      stream,
-      tag,
-      payloadType,
-      hidden ? 1 : 0,
-    ]),
-    tk: flag(call.tellsKeys),
-    ot: call.ownTimeoutMs,
-    ef: call.earlyFragments?.map(({ tag, text, atMs }) => [tag, text, atMs]),
-  };
+/** Major and minor version of the written form of a call. Absent fields are false, empty or unknown. */
+export const RECORD_VERSION = '1.0';
+
+/**
+ * Writes a call as a memo. It is written in one go, since a negotiation writes the whole call: by way of objects it
+ * takes three times as long.
+ */
+export function callMemo(call: Call): string {
+  const { timeouts, learning } = call;
+  let text = `{~v~:~${RECORD_VERSION}~`;
+  text += textAt('id', call.callId);
+  text += numberAt('r', call.revision);
+  text += numberAt('c', call.createdMs);
+  text += numberAt('s', call.lastSignalMs);
+  text += textAt('f', call.createdFrom);
+  text += textAt('md', call.metadata);
+  text += textAt('xc', call.xmlrpcCallback);
+  text += textAt('dl', call.dtmfLogDestination);
+  text += numberAt('tos', call.tos);
+  text += partAt('to', timeoutsMemo(timeouts));
+  text += textAt('lm', learning.mode);
+  text += flagAt('ls', learning.strict);
+  text += flagAt('lh', learning.handover);
+  text += numberAt('dd', call.deleteDelayMs);
+  text += numberAt('da', call.deleteAtMs);
+  text += flagAt('dt', call.dropTraffic);
+  text += flagAt('gr', call.generateRtcp);
+  text += flagAt('fw', call.forwarding);
+  text += textsAt('re', call.restrictions);
+  text += numberAt('n', call.nextId);
+  text += partAt('legs', listOf(call.legs, legMemo));
+  text += partAt('dlg', listOf(call.dialogues, dialogueMemo));
+  text += partAt('pr', call.pairs && listOf(call.pairs, pairMemo));
+  text += partAt('kw', call.keyWatches && listOf(call.keyWatches, keyWatchMemo));
+  text += flagAt('tk', call.tellsKeys);
+  text += numberAt('ot', call.ownTimeoutMs);
+  text += partAt('ef', call.earlyFragments && listOf(call.earlyFragments, fragmentMemo));
+  return `${text}}`;
 }
 
-function encodeLeg(leg: Leg): LegRecord {
-  return {
-    i: leg.id,
-    t: leg.tag,
-    al: some(leg.aliases),
-    ak: leg.aliasKey,
-    vb: leg.viaBranch,
-    lb: leg.label,
-    md: leg.metadata,
-    c: leg.createdMs,
-    if: leg.interface,
-    fa: leg.family,
-    as: flag(leg.asymmetric),
-    nw: flag(leg.natWait),
-    pn: flag(leg.pierceNat),
-    he: leg.hears,
-    li: flag(leg.iceLite),
-    fw: flag(leg.forwarding === true),
-    re: some(leg.restrictions),
-    da: leg.deleteAtMs,
-    o: encodeTold(leg.told),
-    tw: leg.twins,
-    st: leg.streams.map(encodeStream),
-  };
+/** In milliseconds. */
+function timeoutsMemo({ mediaMs, silentMs, offerMs, firstPacketMs, finalMs }: CallTimeouts): string {
+  return `[${mediaMs},${silentMs},${offerMs},${firstPacketMs},${finalMs}]`;
 }
 
-function encodeTold(told: ToldOrigin): LegRecord['o'] {
+function legMemo(leg: Leg): string {
+  let text = `{~i~:${leg.id}`;
+  text += textAt('t', leg.tag);
+  text += textsAt('al', leg.aliases);
+  text += textAt('ak', leg.aliasKey);
+  text += textAt('vb', leg.viaBranch);
+  text += textAt('lb', leg.label);
+  text += textAt('md', leg.metadata);
+  text += numberAt('c', leg.createdMs);
+  text += textAt('if', leg.interface);
+  text += textAt('fa', leg.family);
+  text += flagAt('as', leg.asymmetric);
+  text += flagAt('nw', leg.natWait);
+  text += flagAt('pn', leg.pierceNat);
+  text += textAt('he', leg.hears);
+  text += flagAt('li', leg.iceLite);
+  text += flagAt('fw', leg.forwarding);
+  text += textsAt('re', leg.restrictions);
+  text += numberAt('da', leg.deleteAtMs);
+  text += partAt('o', toldMemo(leg.told));
+  text += textAt('tw', leg.twins);
+  text += partAt('st', listOf(leg.streams, streamMemo));
+  return `${text}}`;
+}
+
+function toldMemo(told: ToldOrigin): string | undefined {
   const { username, sessionId, version, address, sessionName, bodyHash } = told;
   const values = [username, sessionId, version, address, sessionName, bodyHash];
-  return values.some((value) => value !== undefined) ? values.map((value) => value ?? null) : undefined;
+  return values.some((value) => value !== undefined) ? listOf(values, quotedOrNull) : undefined;
 }
 
-function encodeStream(stream: Stream): StreamRecord {
-  return {
-    i: stream.id,
-    t: stream.type,
-    p: stream.protocol,
-    m: stream.mid,
-    f: stream.inForce && encodeSignalled(stream.inForce),
-    o: stream.offered && encodeSignalled(stream.offered),
-    l: stream.locals.map(encodeLocal),
-    nl: stream.nextLocal,
-    b: stream.bundle,
-    bo: stream.bundleOffer,
-    om: flag(stream.hasOwnMid === true),
-    x: flag(stream.muxed),
-    xa: stream.muxAnswer,
-    xo: stream.muxOffer === 'none' ? undefined : stream.muxOffer,
-    pt: stream.ptimeMs,
-    u: flag(stream.used),
-    e: stream.epoch,
-    lr: stream.learned && encodeAddresses(stream.learned),
-    sc: stream.security && encodeSecurity(stream.security),
-    tp: stream.transparent,
-    ic: stream.ice && encodeIce(stream.ice),
-    ir: flag(stream.iceRefused),
-  };
+function streamMemo(stream: Stream): string {
+  const { inForce, offered, learned, security, ice } = stream;
+  let text = `{~i~:${stream.id}`;
+  text += textAt('t', stream.type);
+  text += textAt('p', stream.protocol);
+  text += textAt('m', stream.mid);
+  text += partAt('f', inForce && signalledMemo(inForce));
+  text += partAt('o', offered && signalledMemo(offered));
+  text += partAt('l', listOf(stream.locals, localMemo));
+  text += numberAt('nl', stream.nextLocal);
+  text += numberAt('b', stream.bundle);
+  text += numberAt('bo', stream.bundleOffer);
+  text += flagAt('om', stream.hasOwnMid);
+  text += flagAt('x', stream.muxed);
+  text += partAt('xa', stream.muxAnswer === undefined ? undefined : `${stream.muxAnswer}`);
+  if (stream.muxOffer !== 'none') text += textAt('xo', stream.muxOffer);
+  text += numberAt('pt', stream.ptimeMs);
+  text += flagAt('u', stream.used);
+  text += numberAt('e', stream.epoch);
+  text += partAt('lr', learned && addressesMemo(learned));
+  text += partAt('sc', security && securityMemo(security));
+  text += textAt('tp', stream.transparent);
+  text += partAt('ic', ice && iceMemo(ice));
+  text += flagAt('ir', stream.iceRefused);
+  return `${text}}`;
 }
 
-function encodeSignalled(said: Signalled): SignalledRecord {
-  return {
-    t: said.type,
-    p: said.protocol,
-    f: said.formats,
-    a: said.addresses && encodeAddresses(said.addresses),
-    d: said.direction === 'sendrecv' ? undefined : said.direction,
-    x: flag(said.rtcpMux),
-    r: flag(said.rejected),
-    pt: said.ptimeMs,
-    pl: said.payloads,
-    fb: said.rtcp,
-    sc: said.security && encodeSaidSecurity(said.security),
-    ic: said.ice && encodeSaidIce(said.ice),
-    mk: said.masked,
-    b: said.bundled && encodeBundled(said.bundled),
-  };
+function signalledMemo(said: Signalled): string {
+  const { addresses, security, ice, bundled } = said;
+  let text = `{~t~:${quoted(said.type)}`;
+  text += textAt('p', said.protocol);
+  text += textAt('f', said.formats);
+  text += partAt('a', addresses && addressesMemo(addresses));
+  if (said.direction !== 'sendrecv') text += textAt('d', said.direction);
+  text += flagAt('x', said.rtcpMux);
+  text += flagAt('r', said.rejected);
+  text += numberAt('pt', said.ptimeMs);
+  text += textAt('pl', said.payloads);
+  text += textAt('fb', said.rtcp);
+  text += partAt('sc', security && saidSecurityMemo(security));
+  text += partAt('ic', ice && saidIceMemo(ice));
+  text += textAt('mk', said.masked);
+  text += partAt('b', bundled && bundledMemo(bundled));
+  return `${text}}`;
 }
 
-function encodeBundled(bundled: SignalledBundle): SignalledRecord['b'] {
-  const { group, place, dependent, midExtension, ssrcs } = bundled;
-  return [group, place, dependent ? 1 : 0, midExtension ?? 0, ssrcs];
+/** 0: no header extension. */
+function bundledMemo({ group, place, dependent, midExtension, ssrcs }: SignalledBundle): string {
+  return `[${group},${place},${dependent ? 1 : 0},${midExtension ?? 0},${quoted(ssrcs)}]`;
 }
 
-function encodeAddresses(addresses: Addresses): SignalledRecord['a'] {
-  return addresses.rtcp === undefined ? [addresses.rtp ?? ''] : [addresses.rtp ?? '', addresses.rtcp];
+/** RTP, and RTCP where it is not the next port. */
+function addressesMemo({ rtp, rtcp }: Addresses): string {
+  return rtcp === undefined ? `[${quoted(rtp ?? '')}]` : `[${quoted(rtp ?? '')},${quoted(rtcp)}]`;
 }
 
-function encodeLocal(local: Local): LocalRecord {
-  const span = local.span === 'pair' ? 2 : 1;
-  const record = [local.id, span, local.port ?? 0, local.interface, local.address, local.peer] as const;
-  if (local.relay === undefined) return record;
-  const { ufrag, failed, separateRtcp, rtp, rtcp } = local.relay;
-  const addresses = [rtp, rtcp].filter((address) => address !== undefined);
-  return [...record, [ufrag, failed ? 'failed' : 'wanted', separateRtcp ? 1 : 0, ...addresses]];
+function localMemo({ id, span, port, interface: name, address, peer, relay }: Local): string {
+  const relayed = relay === undefined ? '' : `,${relayMemo(relay)}`;
+  return `[${id},${span === 'pair' ? 2 : 1},${port ?? 0},${quoted(name)},${quoted(address)},${quoted(peer)}${relayed}]`;
 }
 
-function encodeDialogue(dialogue: Dialogue): DialogueRecord {
-  return {
-    a: dialogue.a,
-    b: dialogue.b,
-    an: dialogue.answered,
-    o: dialogue.offeredBy,
-    f: flag(dialogue.final),
-    l: dialogue.lines,
-    ra: some(dialogue.restrictionsToA),
-    rb: some(dialogue.restrictionsToB),
-  };
+/** Addresses that are known, behind everything else. */
+function relayMemo({ ufrag, failed, separateRtcp, rtp, rtcp }: LocalRelay): string {
+  const addresses = [rtp, rtcp].filter((address) => address !== undefined).map((address) => `,${quoted(address)}`);
+  return `[${quoted(ufrag)},~${failed ? 'failed' : 'wanted'}~,${separateRtcp ? 1 : 0}${addresses.join('')}]`;
 }
 
-function encodePair({ tag, creator, other, strong, weakCreator, weakOther, notice }: StreamPair): PairRecord {
+function dialogueMemo(dialogue: Dialogue): string {
+  const { lines } = dialogue;
+  let text = `{~a~:${dialogue.a}`;
+  text += numberAt('b', dialogue.b);
+  text += numberAt('an', dialogue.answered);
+  text += numberAt('o', dialogue.offeredBy);
+  text += flagAt('f', dialogue.final);
+  text += partAt('l', lines && listOf(lines, ([one, other]) => `[${one},${other}]`));
+  text += textsAt('ra', dialogue.restrictionsToA);
+  text += textsAt('rb', dialogue.restrictionsToB);
+  return `${text}}`;
+}
+
+/** References: 1 strong, 2 weak of the creator, 4 weak of the other. */
+function pairMemo({ tag, creator, other, strong, weakCreator, weakOther, notice }: StreamPair): string {
   const references = (strong ? 1 : 0) + (weakCreator ? 2 : 0) + (weakOther ? 4 : 0);
-  return [tag, creator, other, references, ...(notice === undefined ? [] : [notice.target, notice.tag])];
+  const target = notice === undefined ? '' : `,${quoted(notice.target)},${quoted(notice.tag)}`;
+  return `[${quoted(tag)},${creator},${other},${references}${target}]`;
 }
 
-/** What is false or empty is not written. */
-function flag(value: boolean): 1 | undefined {
-  return value ? 1 : undefined;
+function keyWatchMemo({ stream, tag, payloadType, hidden }: KeyWatch): string {
+  return `[${stream},${quoted(tag)},${payloadType},${hidden ? 1 : 0}]`;
 }
 
-function some<T>(values: readonly T[]): readonly T[] | undefined {
-  return values.length > 0 ? values : undefined;
+function fragmentMemo({ tag, text, atMs }: EarlyFragment): string {
+  return `[${quoted(tag)},${quoted(text)},${atMs}]`;
 }

@@ -1,21 +1,21 @@
 import type { SignalledIce, StreamIce } from '../call/ice.js';
 import type { AgreedSecurity, SignalledSecurity, StreamSecurity } from '../call/security.js';
-import type { IceRecord, SecurityRecord, SignalledRecord } from './call-record.js';
+import { flagAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
 import { type Fields, listOf, number, oneOf, text } from './record-fields.js';
 
-export function encodeSecurity(security: StreamSecurity): SecurityRecord {
-  const { agreed, crypto, passed, offersDtls, answered, tlsId, certificate, association, wishes } = security;
-  return {
-    a: agreed && encodeAgreed(agreed),
-    c: crypto === '' ? undefined : crypto,
-    p: passed === '' ? undefined : passed,
-    d: offersDtls ? 1 : undefined,
-    w: answered ? 1 : undefined,
-    t: tlsId,
-    k: certificate,
-    n: association,
-    wi: wishes.length > 0 ? wishes : undefined,
-  };
+/** Keys are here: a call that survives a crash goes on with them. */
+export function securityMemo(security: StreamSecurity): string {
+  const { agreed, crypto, passed } = security;
+  let text = `{~n~:${security.association}`;
+  text += partAt('a', agreed && agreedMemo(agreed));
+  if (crypto !== '') text += textAt('c', crypto);
+  if (passed !== '') text += textAt('p', passed);
+  text += flagAt('d', security.offersDtls);
+  text += flagAt('w', security.answered);
+  text += textAt('t', security.tlsId);
+  text += textAt('k', security.certificate);
+  text += textsAt('wi', security.wishes);
+  return `${text}}`;
 }
 
 export function readSecurity(f: Fields): StreamSecurity {
@@ -32,8 +32,10 @@ export function readSecurity(f: Fields): StreamSecurity {
   };
 }
 
-export function encodeIce({ ufrag, pwd, role, generation, offered, inForce }: StreamIce): IceRecord {
-  return [ufrag, pwd, role, generation, (offered ? 1 : 0) + (inForce ? 2 : 0)];
+/** State: 1 offered, 2 in force. */
+export function iceMemo({ ufrag, pwd, role, generation, offered, inForce }: StreamIce): string {
+  const state = (offered ? 1 : 0) + (inForce ? 2 : 0);
+  return `[${quoted(ufrag)},${quoted(pwd)},${quoted(role)},${generation},${state}]`;
 }
 
 export function readIce(value: unknown): StreamIce {
@@ -49,8 +51,8 @@ export function readIce(value: unknown): StreamIce {
   };
 }
 
-export function encodeSaidSecurity(said: SignalledSecurity): SignalledRecord['sc'] {
-  return [said.crypto, said.fingerprint ?? null, said.setup ?? null, said.tlsId ?? null];
+export function saidSecurityMemo({ crypto, fingerprint, setup, tlsId }: SignalledSecurity): string {
+  return `[${quoted(crypto)},${quotedOrNull(fingerprint)},${quotedOrNull(setup)},${quotedOrNull(tlsId)}]`;
 }
 
 export function readSaidSecurity(value: unknown): SignalledSecurity {
@@ -63,9 +65,10 @@ export function readSaidSecurity(value: unknown): SignalledSecurity {
   };
 }
 
-export function encodeSaidIce(said: SignalledIce): SignalledRecord['ic'] {
-  const state = (said.lite ? 1 : 0) + (said.complete ? 2 : 0);
-  return [said.ufrag, said.pwd, said.options, said.candidates, state];
+/** State: 1 lite, 2 complete. */
+export function saidIceMemo({ ufrag, pwd, options, candidates, lite, complete }: SignalledIce): string {
+  const state = (lite ? 1 : 0) + (complete ? 2 : 0);
+  return `[${quoted(ufrag)},${quoted(pwd)},${quoted(options)},${quoted(candidates)},${state}]`;
 }
 
 export function readSaidIce(value: unknown): SignalledIce {
@@ -81,14 +84,15 @@ export function readSaidIce(value: unknown): SignalledIce {
   };
 }
 
-function encodeAgreed(agreed: AgreedSecurity): readonly (string | number)[] {
+/** `sdes` with our line and theirs and 1 if our key is borrowed; `dtls` with our role. */
+function agreedMemo(agreed: AgreedSecurity): string {
   switch (agreed.kind) {
     case 'none':
-      return ['none'];
+      return '[~none~]';
     case 'sdes':
-      return ['sdes', agreed.ours, agreed.theirs, agreed.borrowed ? 1 : 0];
+      return `[~sdes~,${quoted(agreed.ours)},${quoted(agreed.theirs)},${agreed.borrowed ? 1 : 0}]`;
     case 'dtls':
-      return ['dtls', agreed.role];
+      return `[~dtls~,${quoted(agreed.role)}]`;
   }
 }
 

@@ -49,6 +49,20 @@ describe('the record of a call', () => {
     expect(JSON.stringify(memoOf(call))).toBe(`"${memoOf(call)}"`);
   });
 
+  test('is JSON in any memo, whatever bytes clients name things with', () => {
+    const call = callOf(sample());
+    const bytes = fc.string({
+      unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    });
+    fc.assert(
+      fc.property(bytes, bytes, (callId, metadata) => {
+        const named = { ...call, callId, metadata };
+        expect(decodeCall(memoOf(named))).toEqual(named);
+        expect(decodeCall(encodeCall(named))).toEqual(named);
+      }),
+    );
+  });
+
   test('may have fields this build does not know', () => {
     const call = callOf(sample());
     const record: { legs: object[] } = JSON.parse(encodeCall(call));
