@@ -6,7 +6,7 @@ import {
   type DataPlaneListener,
   type WrittenPlan,
 } from '../service/ports.js';
-import { encodeFrameText, encodeWrittenFrame, FrameDecoder } from './framing.js';
+import { encodeFrameText, encodePlanFrame, encodeWrittenFrame, FrameDecoder } from './framing.js';
 import {
   type BoundLocal,
   type CertificateKey,
@@ -305,9 +305,8 @@ type Waiting = { readonly request: Outgoing; readonly pending: Pending };
 type Outgoing = Request | { readonly kind: 'written'; readonly plan: WrittenPlan };
 
 function frameOf(id: number, request: Outgoing): string {
-  return request.kind === 'written'
-    ? encodeWrittenFrame(id, request.plan.json)
-    : encodeFrameText({ id, request });
+  if (request.kind === 'written') return encodeWrittenFrame(id, request.plan.json);
+  return request.kind === 'apply' ? encodePlanFrame(id, request.plan) : encodeFrameText({ id, request });
 }
 
 function unexpected(response: Response, kind: Response['kind']): Error {

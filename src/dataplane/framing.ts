@@ -1,3 +1,6 @@
+import { planText } from './plan-text.js';
+import type { SessionPlan } from './protocol.gen.js';
+
 /** A longer frame closes the connection: after it nothing on the stream can be trusted. */
 export const MAX_FRAME = 4 * 1024 * 1024;
 
@@ -19,20 +22,36 @@ export function encodeFrame(message: unknown): Buffer {
 
 /** The same frame as text, one character a byte. */
 export function encodeFrameText(message: unknown): string {
-  const text = JSON.stringify(message);
-  return ASCII.test(text) ? framed(text) : encodeFrame(message).toString('latin1');
+  return framedJson(JSON.stringify(message));
+}
+
+/** The frame that applies a plan, as text. */
+export function encodePlanFrame(id: number, plan: SessionPlan): string {
+  return framedJson(planRequest(id, planText(plan)));
 }
 
 /** The frame that applies a plan written before, in ASCII; as text, one character a byte. */
 export function encodeWrittenFrame(id: number, plan: string): string {
-  return framed(`{"id":${id},"request":{"kind":"apply","plan":${plan}}}`);
+  return framed(planRequest(id, plan));
 }
 
-function framed(ascii: string): string {
-  const { length } = ascii;
+function planRequest(id: number, plan: string): string {
+  return `{"id":${id},"request":{"kind":"apply","plan":${plan}}}`;
+}
+
+function framedJson(json: string): string {
+  // As many bytes as characters: it is ASCII.
+  return Buffer.byteLength(json) === json.length
+    ? framed(json)
+    : framed(Buffer.from(json).toString('latin1'));
+}
+
+/** `bytes`: one character each. */
+function framed(bytes: string): string {
+  const { length } = bytes;
   if (length > MAX_FRAME) throw new FrameError(`frame of ${length} bytes exceeds ${MAX_FRAME}`);
   return (
-    String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + ascii
+    String.fromCharCode(length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff) + bytes
   );
 }
 
@@ -81,5 +100,3 @@ function parse(text: string): unknown {
 }
 
 const HEADER = 4;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: all of ASCII
-const ASCII = /^[\x00-\x7f]*$/;

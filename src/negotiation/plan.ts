@@ -139,7 +139,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     },
     receive: (said === undefined || sends(said)) && isHeard,
     hiddenExtensions: hiddenExtensions(stream),
-    payloads: [...payloadPlans(stream, outgoing), ...keyPayloads(call, stream)],
+    payloads: withKeys(payloadPlans(stream, outgoing), call, stream),
     ...protection,
   };
 }
@@ -211,7 +211,7 @@ function resumePlan(stream: Stream, rtcp: RtcpMode): RemotePlan | null {
 }
 
 /** What both sides speak; before the answer, what was offered. */
-function payloadPlans(stream: Stream, outgoing: readonly Flow[]): readonly PayloadPlan[] {
+function payloadPlans(stream: Stream, outgoing: readonly Flow[]): PayloadPlan[] {
   if (stream.inForce?.rejected) return [];
   const own = stream.inForce?.payloads ?? '';
   const other = outgoing[0]?.to.inForce?.payloads;
@@ -219,20 +219,22 @@ function payloadPlans(stream: Stream, outgoing: readonly Flow[]): readonly Paylo
   return namedPayloads(payloads);
 }
 
-const namedPayloads = remembered((payloads: readonly RtpMap[]): readonly PayloadPlan[] =>
+/** The very same list each time, so that it is written once (`planText`). */
+const namedPayloads = remembered((payloads: readonly RtpMap[]): PayloadPlan[] =>
   payloads
     .filter(isNamed)
     .slice(0, MAX_PAYLOADS)
     .map(({ payloadType, encoding, clockRate }) => ({ payloadType, codec: encoding, clockRate })),
 );
 
-/** What a client that knows no SDP has said of how keys come. */
-function keyPayloads(call: Call, { id }: Stream): PayloadPlan[] {
-  return watchedPayloadTypes(call, id).map((payloadType) => ({
-    payloadType,
-    codec: 'telephone-event',
-    clockRate: 8000,
-  }));
+/** And what a client that knows no SDP has said of how keys come. */
+function withKeys(payloads: PayloadPlan[], call: Call, { id }: Stream): PayloadPlan[] {
+  const watched = watchedPayloadTypes(call, id);
+  if (watched.length === 0) return payloads;
+  return [
+    ...payloads,
+    ...watched.map((payloadType) => ({ payloadType, codec: 'telephone-event', clockRate: 8000 })),
+  ];
 }
 
 function isNamed({ encoding, clockRate }: RtpMap): boolean {

@@ -151,7 +151,7 @@ function readSignalled(f: Fields): Signalled {
     payloads: f.text('pl'),
     ...f.optional('rtcp', 'fb', text),
     ...f.optional('security', 'sc', readSaidSecurity),
-    ...f.optional('ice', 'ic', readSaidIce),
+    ...f.optional('ice', 'ic', (ice) => readSaidIce(ice, f.list('cd'))),
     ...f.optional('masked', 'mk', text),
     ...f.optional('bundled', 'b', readBundled),
   };

@@ -14,11 +14,12 @@ import type {
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
-import { flagAt, listOf, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
+import { listOf } from '../json-text.js';
+import { flagAt, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
 import { iceMemo, saidIceMemo, saidSecurityMemo, securityMemo } from './protection-record.js';
 
 /** Major and minor version of the written form of a call. Absent fields are false, empty or unknown. */
-export const RECORD_VERSION = '1.0';
+export const RECORD_VERSION = '1.1';
 
 /**
  * Writes a call as a memo. It is written in one go, since a negotiation writes the whole call: by way of objects it
@@ -134,9 +135,15 @@ function signalledMemo(said: Signalled): string {
   text += textAt('fb', said.rtcp);
   text += partAt('sc', security && saidSecurityMemo(security));
   text += partAt('ic', ice && saidIceMemo(ice));
+  // By themselves, since a line end in a text costs three characters in a plan.
+  text += textsAt('cd', ice && linesOf(ice.candidates));
   text += textAt('mk', said.masked);
   text += partAt('b', bundled && bundledMemo(bundled));
   return `${text}}`;
+}
+
+function linesOf(text: string): readonly string[] {
+  return text === '' ? [] : text.split('\n');
 }
 
 /** 0: no header extension. */

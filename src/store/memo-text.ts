@@ -1,3 +1,5 @@
+import { isPlainWord, listOf } from '../json-text.js';
+
 /**
  * The pieces a memo is written from: JSON in which quotation marks and tildes have changed places. A record is `{`, its
  * first field without a comma, the others as the functions ending in `At` write them, `}`. What is absent is not written.
@@ -25,14 +27,8 @@ export function textsAt(key: string, texts: readonly string[] | undefined): stri
   return texts === undefined || texts.length === 0 ? '' : `,~${key}~:${listOf(texts, quoted)}`;
 }
 
-export function listOf<T>(members: readonly T[], write: (member: T) => string): string {
-  let text = '[';
-  for (const member of members) text += text === '[' ? write(member) : `,${write(member)}`;
-  return `${text}]`;
-}
-
 export function quoted(text: string): string {
-  if (!UNUSUAL.test(text)) return `~${text}~`;
+  if (isPlainWord(text) || !UNUSUAL.test(text)) return `~${text}~`;
   const json = JSON.stringify(text);
   return SWAPPED.test(text) ? withSwappedQuotes(json) : `~${json.slice(1, -1)}~`;
 }

@@ -65,21 +65,21 @@ export function readSaidSecurity(value: unknown): SignalledSecurity {
   };
 }
 
-/** State: 1 lite, 2 complete. */
-export function saidIceMemo({ ufrag, pwd, options, candidates, lite, complete }: SignalledIce): string {
+/** State: 1 lite, 2 complete. Candidates were in the empty place before 1.1, in one text. */
+export function saidIceMemo({ ufrag, pwd, options, lite, complete }: SignalledIce): string {
   const state = (lite ? 1 : 0) + (complete ? 2 : 0);
-  return `[${quoted(ufrag)},${quoted(pwd)},${quoted(options)},${quoted(candidates)},${state}]`;
+  return `[${quoted(ufrag)},${quoted(pwd)},${quoted(options)},~~,${state}]`;
 }
 
-export function readSaidIce(value: unknown): SignalledIce {
-  const [ufrag, pwd, options, candidates, state] = listOf(value);
+export function readSaidIce(value: unknown, candidates: readonly unknown[]): SignalledIce {
+  const [ufrag, pwd, options, former, state] = listOf(value);
   const bits = number(state);
   return {
     ufrag: text(ufrag),
     pwd: text(pwd),
     lite: (bits & 1) !== 0,
     options: text(options),
-    candidates: text(candidates),
+    candidates: candidates.length === 0 ? text(former) : candidates.map(text).join('\n'),
     complete: (bits & 2) !== 0,
   };
 }

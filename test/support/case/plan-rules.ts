@@ -1,9 +1,11 @@
+import { planText } from '../../../src/dataplane/plan-text.js';
 import type { SessionPlan } from '../../../src/dataplane/protocol.gen.js';
 
 /** What holds for every plan, whatever the case is about. Throws the rule that is broken. */
 export function checkPlan(plan: SessionPlan, before: SessionPlan | undefined): void {
   if (before && plan.revision <= before.revision) throw new Error('the revision of the plan did not grow');
   if (plan.memo.length > 16_384) throw new Error(`the memo has ${plan.memo.length} bytes`);
+  if (planText(plan) !== JSON.stringify(plan)) throw new Error('the plan is not written as it is');
 
   const streams = new Set(plan.streams.map(({ id }) => id));
   if (streams.size !== plan.streams.length) throw new Error('two streams have one id');

@@ -21,6 +21,17 @@ function callOf(conversation: Conversation): Call {
   return conversation.call;
 }
 
+function browserAudio(): string {
+  return audio(
+    10,
+    4000,
+    'a=ice-ufrag:abcd',
+    'a=ice-pwd:abcdefghijklmnopqrstuv',
+    'a=candidate:1 1 udp 2113937151 198.51.100.10 4000 typ host',
+    'a=candidate:2 1 udp 1677729535 192.0.2.10 4002 typ srflx raddr 0.0.0.0 rport 0',
+  );
+}
+
 describe('the record of a call', () => {
   test('brings the call back as it was', () => {
     const call = callOf(sample());
@@ -61,6 +72,26 @@ describe('the record of a call', () => {
         expect(decodeCall(encodeCall(named))).toEqual(named);
       }),
     );
+  });
+
+  test('is read where candidates are one text, as before version 1.1', () => {
+    const conversation = new Conversation();
+    conversation.offer(browserAudio());
+    const call = callOf(conversation);
+    const record = JSON.parse(encodeCall(call));
+    const said = record.legs[0].st[0].f;
+    expect(said.cd).toHaveLength(2);
+    said.ic[3] = said.cd.join('\n');
+    delete said.cd;
+    expect(decodeCall(JSON.stringify({ ...record, v: '1.0' }))).toEqual(call);
+  });
+
+  test('needs nothing written in another way in a plan, candidates and keys of a browser included', () => {
+    const conversation = new Conversation();
+    conversation.offer(browserAudio());
+    const memo = memoOf(callOf(conversation));
+    expect(memo).toContain('typ srflx');
+    expect(JSON.stringify(memo)).toBe(`"${memo}"`);
   });
 
   test('may have fields this build does not know', () => {
