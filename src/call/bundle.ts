@@ -31,31 +31,36 @@ export function carriedBy(streams: readonly Stream[], { id }: Stream): readonly 
 /** The stream, reached the way the other one is. */
 export function withTransport(stream: Stream, other: Stream): Stream {
   if (stream.id === other.id) return other;
-  const { nextLocal, learned, security, transparent, ice } = other;
   return {
-    ...withoutTransport(stream),
+    ...stream,
     locals: other.locals,
+    nextLocal: other.nextLocal,
     muxed: other.muxed,
     muxOffer: other.muxOffer,
     epoch: other.epoch,
+    learned: other.learned,
+    security: other.security,
+    transparent: other.transparent,
+    ice: other.ice,
     iceRefused: other.iceRefused,
-    ...(nextLocal !== undefined && { nextLocal }),
-    ...(learned && { learned }),
-    ...(security && { security }),
-    ...(transparent && { transparent }),
-    ...(ice && { ice }),
   };
 }
 
 /** The stream without ports, keys and ICE. */
 export function withoutTransport(stream: Stream): Stream {
-  const { nextLocal: _, learned: __, security: ___, transparent: ____, ice: _____, ...rest } = stream;
-  return { ...rest, locals: [] };
+  return {
+    ...stream,
+    locals: [],
+    nextLocal: undefined,
+    learned: undefined,
+    security: undefined,
+    transparent: undefined,
+    ice: undefined,
+  };
 }
 
 /** The stream on its own; if it was carried it has no ports yet. */
 export function unbundled(stream: Stream): Stream {
   if (stream.bundle === undefined) return stream;
-  const { bundle: _, ...alone } = isCarried(stream) ? withoutTransport(stream) : stream;
-  return alone;
+  return { ...(isCarried(stream) ? withoutTransport(stream) : stream), bundle: undefined };
 }

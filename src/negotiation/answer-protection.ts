@@ -68,7 +68,7 @@ function plain({ asked, answering }: SecurityAnswering): AnsweredProtection {
     kind: 'protection',
     protocol: asked.protocol,
     offerer: UNPROTECTED,
-    answerer: iceRefused ? { iceRefused } : NEVER_REFUSED,
+    answerer: iceRefused ? REFUSED : NEVER_REFUSED,
     security: NO_LINES,
     isPassed: false,
   };
@@ -95,9 +95,10 @@ function protection(
   transparent: Transparency | undefined,
   ice: StreamIce | undefined,
 ): Protection {
-  return { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) };
+  return { security, transparent, ice };
 }
 
-const UNPROTECTED: Protection = {};
-const NEVER_REFUSED = { iceRefused: false };
+const UNPROTECTED: Protection = { security: undefined, transparent: undefined, ice: undefined };
+const NEVER_REFUSED = { ...UNPROTECTED, iceRefused: false };
+const REFUSED = { ...UNPROTECTED, iceRefused: true };
 const NO_LINES: readonly string[] = [];

@@ -1,6 +1,5 @@
 import type { Leg, Signalled, Stream } from '../call/call.js';
 import { peerLine } from '../call/legs.js';
-import { revised } from '../call/revised.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { newStream, settle, unprotected } from '../call/streams.js';
@@ -210,9 +209,7 @@ function answerStream(
       (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
   const { locals, local } = lead ? { locals: [], local: lead.local } : chooseLocal(offering, wish, ids);
-  const placed = revised<Stream>(unprotected(inForce(offering, asked)), {
-    locals: useLocal(locals, local.id),
-  });
+  const placed: Stream = { ...unprotected(inForce(offering, asked)), locals: useLocal(locals, local.id) };
   const isLite = answering.offerer.iceLite;
   const ports = { stream: placed, local, site, hasRtcp: !offererMuxed, isLite };
   const candidates = lead ? NO_CANDIDATES : answerCandidates(protection, exchanged, ports, means);
@@ -220,18 +217,22 @@ function answerStream(
     places.leads.set(places.offerer.group, { local, printed: site.printed });
   }
 
-  const own = revised<Stream>(placed, protection.offerer, {
+  const own: Stream = {
+    ...placed,
+    ...protection.offerer,
     locals: candidates.locals,
     muxed: offererMuxed,
     used: true,
     epoch: epochAfter(offering, asked, isNew),
-  });
+  };
   const answered = withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering);
-  const other = revised<Stream>(answered, protection.answerer, {
+  const other: Stream = {
+    ...answered,
+    ...protection.answerer,
     muxed: answererMuxed,
     used: true,
     epoch: epochAfter(answerer, said, isNew),
-  });
+  };
   const slot: Slot = {
     kind: 'relayed',
     view,
@@ -263,8 +264,7 @@ function leadOf({ offerer, leads }: Places) {
 
 /** The answerer's own ports: those it was told in the offer. */
 function withLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
-  if (before.nextLocal !== undefined)
-    return revised<Stream>(stream, { locals: useLocal(before.locals, before.nextLocal) });
+  if (before.nextLocal !== undefined) return { ...stream, locals: useLocal(before.locals, before.nextLocal) };
   if (before.locals.length > 0) return stream;
   const { answerer, facts, ids } = answering;
   const site = siteTowards(answerer, 'IP4', {}, facts);
@@ -275,7 +275,7 @@ function withLocals(stream: Stream, before: Stream, asked: Signalled, answering:
     span: 'pair',
     latch: false,
   } as const;
-  return revised<Stream>(stream, { locals: chooseLocal(stream, wish, ids).locals });
+  return { ...stream, locals: chooseLocal(stream, wish, ids).locals };
 }
 
 /** A line one side does not want. Ports that were never used are given back. */
@@ -302,11 +302,14 @@ function released(stream: Stream): Stream {
 }
 
 function inForce(stream: Stream, said: Signalled): Stream {
-  const settled = settle(stream);
-  const next = revised<Stream>(settled, { type: said.type, protocol: said.protocol, inForce: said });
-  if (sameAddresses(stream.inForce?.addresses, said.addresses)) return next;
-  const { learned: _, ...unlearned } = next;
-  return unlearned;
+  const isThere = sameAddresses(stream.inForce?.addresses, said.addresses);
+  return {
+    ...settle(stream),
+    type: said.type,
+    protocol: said.protocol,
+    inForce: said,
+    learned: isThere ? stream.learned : undefined,
+  };
 }
 
 /** A new exchange or another address is a reason to learn again; a repeated answer is none. */

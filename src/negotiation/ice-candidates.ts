@@ -3,6 +3,7 @@ import type { CandidateType } from '../sdp/candidate.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Facts } from './facts.js';
 import type { Ids } from './ids.js';
+import { newLocal } from './locals.js';
 import { portMark, relayMark, textHash } from './template.js';
 import type { Site } from './transport.js';
 
@@ -41,7 +42,7 @@ export function candidateLocals(
     }
     let local = locals.find((other) => isTwin(other, main, bind));
     if (local === undefined) {
-      local = { id: ids.take(), peer: '', interface: main.interface, address: bind, span: main.span };
+      local = newLocal(ids.take(), { peer: '', interface: main.interface, address: bind, span: main.span });
       locals.push(local);
     }
     candidates.push({ local: local.id, address: advertise, foundation, index });

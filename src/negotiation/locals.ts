@@ -28,9 +28,15 @@ export function chooseLocal(stream: Stream, wish: LocalWish, ids: Ids): ChosenLo
     const local = { ...current, peer: wish.peer };
     return { locals: stream.locals.map((old) => (old === current ? local : old)), local };
   }
-  const { peer, interface: name, address, span } = wish;
-  const local: Local = { id: ids.take(), peer, interface: name, address, span };
+  const local = newLocal(ids.take(), wish);
   return { locals: [...stream.locals, local], local };
+}
+
+export function newLocal(
+  id: number,
+  { peer, interface: name, address, span }: Pick<Local, 'peer' | 'interface' | 'address' | 'span'>,
+): Local {
+  return { id, peer, interface: name, address, port: undefined, span };
 }
 
 /** Puts a local to the front: packets to the party leave from it. Bounds the list. */

@@ -50,10 +50,7 @@ export function offerProtection(
   return {
     kind: 'protection',
     protocol: detach(protocol),
-    state:
-      security || transparent || ice
-        ? { ...(security && { security }), ...(transparent && { transparent }), ...(ice && { ice }) }
-        : UNPROTECTED,
+    state: { security, transparent, ice },
     security: lines,
     isPassed,
     twin: isDoubled ? twinProtocol(protocol) : undefined,
@@ -87,5 +84,4 @@ export type Placed = {
   readonly isLite: boolean;
 };
 
-const UNPROTECTED = {};
 const NO_LINES: readonly string[] = [];

@@ -1,7 +1,6 @@
 import { withoutTransport, withTransport } from '../call/bundle.js';
 import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { unpackPayloads } from '../call/payloads.js';
-import { revised } from '../call/revised.js';
 import { kindOf } from '../call/signalled.js';
 import { newStream, settle, unprotected } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
@@ -105,7 +104,7 @@ export function offerStream(
   if (protection.kind === 'failure') return protection;
   const { protocol, state, isPassed } = protection;
   const bare = withMid(unprotected(settle(base)), mid);
-  const stream = revised<Stream>(bare, state, { type: said.type, protocol });
+  const stream: Stream = { ...bare, ...state, type: said.type, protocol };
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
@@ -123,10 +122,11 @@ export function offerStream(
     { ...placed, site, hasRtcp, isLite: receiver.iceLite },
     means,
   );
-  const complete = revised<Stream>(placed.stream, {
+  const complete: Stream = {
+    ...placed.stream,
     locals: candidates.locals,
     muxOffer: mux?.offer ?? 'none',
-  });
+  };
   return {
     kind: 'sent',
     own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
@@ -234,12 +234,7 @@ function shared(
 /** The stream as it is offered: with the transport of this one, or alone. */
 function offeredWith(stream: Stream, carrier: number | undefined, hasOwnMid: boolean): Stream {
   if (carrier === stream.bundleOffer && hasOwnMid === (stream.hasOwnMid ?? false)) return stream;
-  const { bundleOffer: _, hasOwnMid: __, ...alone } = stream;
-  return {
-    ...alone,
-    ...(carrier !== undefined && { bundleOffer: carrier }),
-    ...(hasOwnMid && { hasOwnMid }),
-  };
+  return { ...stream, bundleOffer: carrier, hasOwnMid: hasOwnMid ? true : undefined };
 }
 
 /** The other party has no MID in its packets: what the group's parties add is between them and us. */
@@ -252,7 +247,7 @@ export function isCarrierOf(group: OfferedGroup | undefined): (stream: Stream) =
 }
 
 function withMid(stream: Stream, mid: string | undefined): Stream {
-  return mid === undefined || mid === stream.mid ? stream : revised<Stream>(stream, { mid: detach(mid) });
+  return mid === undefined || mid === stream.mid ? stream : { ...stream, mid: detach(mid) };
 }
 
 /** How it is protected stays as it is: the stream may be taken up again. */
@@ -268,10 +263,7 @@ function rejectedOffer(
 }
 
 function withMuxAnswer(own: Stream, mux: MuxDecision | undefined): Stream {
-  if (mux?.answer === own.muxAnswer) return own;
-  if (mux?.answer !== undefined) return revised<Stream>(own, { muxAnswer: mux.answer });
-  const { muxAnswer: _, ...undecided } = own;
-  return undecided;
+  return mux?.answer === own.muxAnswer ? own : { ...own, muxAnswer: mux?.answer };
 }
 
 function rtcpOfOffer(offer: Stream['muxOffer'] | undefined): 'own port' | 'rtp port' | 'none' {
@@ -297,10 +289,9 @@ function place(
   } as const;
   const { locals, local } = chooseLocal(stream, wish, ids);
   const isRunning = stream.inForce !== undefined && !stream.inForce.rejected && stream.locals.length > 0;
-  if (!isRunning) return { stream: revised<Stream>(stream, { locals: useLocal(locals, local.id) }), local };
-  if (locals[0] === local) return { stream: revised<Stream>(stream, { locals }), local };
-  const changes = { locals: keepLocals(locals, local.id), nextLocal: local.id };
-  return { stream: revised<Stream>(stream, changes), local };
+  if (!isRunning) return { stream: { ...stream, locals: useLocal(locals, local.id) }, local };
+  if (locals[0] === local) return { stream: { ...stream, locals }, local };
+  return { stream: { ...stream, locals: keepLocals(locals, local.id), nextLocal: local.id }, local };
 }
 
 /** The usual rule keeps ports for media that moves by itself (ICE) or does not flow (hold). */

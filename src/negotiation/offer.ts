@@ -1,6 +1,5 @@
 import type { Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
-import { revised } from '../call/revised.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
 import { beforeOffer, newStream } from '../call/streams.js';
 import type { CommandFailure } from '../command/reply.js';
@@ -86,16 +85,18 @@ function ownStream(before: Stream | undefined, view: MediaView, offering: Offeri
   const said = withBundle(heard, offering.groups.get(view));
   const stream = beforeOffer(before ?? newStream(ids.take(), said));
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
-  return revised<Stream>(
-    stream,
-    { type: said.type, protocol: said.protocol },
-    view.mid === undefined ? UNCHANGED : { mid: detach(view.mid) },
-    flags.ptimeReverseMs === undefined ? UNCHANGED : { ptimeMs: flags.ptimeReverseMs },
-    said.ice ? { iceRefused: false } : UNCHANGED,
-    offering.senderSettled
-      ? { offered: said }
-      : { inForce: said, epoch: moved ? stream.epoch + 1 : stream.epoch },
-  );
+  const { senderSettled } = offering;
+  return {
+    ...stream,
+    type: said.type,
+    protocol: said.protocol,
+    mid: view.mid === undefined ? undefined : detach(view.mid),
+    inForce: senderSettled ? stream.inForce : said,
+    offered: senderSettled ? said : undefined,
+    ptimeMs: flags.ptimeReverseMs,
+    epoch: moved && !senderSettled ? stream.epoch + 1 : stream.epoch,
+    iceRefused: stream.iceRefused && said.ice === undefined,
+  };
 }
 
 /**
@@ -117,7 +118,7 @@ function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream 
     span: isSingle ? 'single' : 'pair',
     latch: false,
   } as const;
-  return revised<Stream>(own, { locals: chooseLocal(own, wish, ids).locals });
+  return { ...own, locals: chooseLocal(own, wish, ids).locals };
 }
 
 /** A line that the sender's SDP no longer has counts as rejected by it. */
@@ -125,5 +126,3 @@ function withoutMedia(before: Stream | undefined): Stream | undefined {
   const said = before?.offered ?? before?.inForce;
   return before && said && { ...before, offered: { ...said, rejected: true } };
 }
-
-const UNCHANGED = {};

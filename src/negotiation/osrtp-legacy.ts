@@ -82,8 +82,7 @@ function twinOf(slot: Slot, leg: Leg, line: number): Slot | undefined {
   if (stream === undefined) return undefined;
   const protocol = twinProtocol(protocolOf(slot));
   const view = slot.view;
-  const { mid: _, ...unnamed } = stream;
-  return rejectedSlot({ ...unnamed, type: view?.media.type ?? stream.type, protocol }, view);
+  return rejectedSlot({ ...stream, mid: undefined, type: view?.media.type ?? stream.type, protocol }, view);
 }
 
 function protocolOf(slot: Slot): string {

@@ -99,11 +99,18 @@ export const NOTHING_SAID: Signalled = {
   type: 'audio',
   protocol: 'RTP/AVP',
   formats: '',
+  addresses: undefined,
   direction: 'sendrecv',
   rtcpMux: false,
   rejected: false,
+  ptimeMs: undefined,
   // Packets of any payload type are relayed, and count when the party is looked for.
   payloads: '',
+  rtcp: undefined,
+  security: undefined,
+  ice: undefined,
+  masked: undefined,
+  bundled: undefined,
 };
 
 /** As many as fit into the record of a call. */

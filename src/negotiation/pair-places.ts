@@ -92,7 +92,7 @@ export function toldAddress(local: Local, facts: Facts): string {
 
 export function newLocal(place: Place, ids: Ids): Local {
   const { interface: name, address } = place;
-  return { id: ids.take(), peer: '', interface: name, address: address.bind, span: 'pair' };
+  return { id: ids.take(), peer: '', interface: name, address: address.bind, port: undefined, span: 'pair' };
 }
 
 export const NO_ADDRESS_OF_FAMILY = failure('noAddressOfFamily', 'no local address of this family');

@@ -137,10 +137,9 @@ function speak(call: Call, { leg, stream }: PairParty, end: PairEnd, context: Co
   const local = localForSpeaker(stream, end, context);
   if (local === undefined) return NO_ADDRESS_OF_FAMILY;
   if (local === 'otherFamily') return failure('badAddress', 'the address is of another family than the port');
-  const { learned, ...unlearned } = stream;
   const next: Stream = {
-    ...unlearned,
-    ...(learned !== undefined && !moved && { learned }),
+    ...stream,
+    learned: moved ? undefined : stream.learned,
     inForce: said,
     locals: [local],
     epoch: stream.inForce === undefined ? stream.epoch : stream.epoch + 1,
@@ -173,11 +172,10 @@ function signalled(before: Signalled | undefined, { address, port, options }: Pa
   const isHeld = isUnspecified(address);
   const named =
     port === 0 || port > 65_535 || isHeld ? undefined : { rtp: detach(socketAddress(address, port)) };
-  const addresses = named ?? (isHeld ? before?.addresses : undefined);
   return {
     ...NOTHING_SAID,
     formats: options.payloadTypes?.join(' ') ?? before?.formats ?? '',
-    ...(addresses && { addresses }),
+    addresses: named ?? (isHeld ? before?.addresses : undefined),
     rejected: port === 0,
   };
 }

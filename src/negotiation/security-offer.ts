@@ -63,8 +63,9 @@ export function offerSecurity(
 /** What the answer to an offer has to heed, remembered with the stream of the party that made the offer. */
 export function awaitingAnswer(stream: Stream, isSettled: boolean, flags: MediaFlags): Stream {
   const said = stream.offered ?? stream.inForce;
-  const { security, ...bare } = stream;
-  if (said?.security === undefined) return isSettled || security === undefined ? stream : bare;
+  const { security } = stream;
+  if (said?.security === undefined)
+    return isSettled || security === undefined ? stream : { ...stream, security: undefined };
   const before = security ?? (isSettled ? AGREED_ON_NONE : NOTHING_AGREED);
   return { ...stream, security: { ...before, wishes: wishesOf(flags) } };
 }

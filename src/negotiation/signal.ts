@@ -1,6 +1,5 @@
 import type { Addresses, Signalled } from '../call/call.js';
 import { packPayloads } from '../call/payloads.js';
-import { revised } from '../call/revised.js';
 import { kindOf, socketAddress } from '../call/signalled.js';
 import type { AddressFamily, MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
@@ -54,10 +53,11 @@ export function offeredBy(
   facts: Facts,
 ): Signalled {
   const said = signalledBy(view, before, flags, facts);
-  const security = securityOfOffer(view, flags.sdes);
-  const ice = flags.rejectIce ? undefined : iceOf(view);
-  if (security === undefined && ice === undefined) return said;
-  return revised<Signalled>(said, security ? { security } : NOTHING, ice ? { ice } : NOTHING);
+  return {
+    ...said,
+    security: securityOfOffer(view, flags.sdes),
+    ice: flags.rejectIce ? undefined : iceOf(view),
+  };
 }
 
 /** What is kept of an answered media description in the call. */
@@ -68,10 +68,7 @@ export function answeredBy(
   facts: Facts,
 ): Signalled {
   const said = signalledBy(view, before, flags, facts);
-  const security = securityOfAnswer(view);
-  const ice = iceOf(view);
-  if (security === undefined && ice === undefined) return said;
-  return revised<Signalled>(said, security ? { security } : NOTHING, ice ? { ice } : NOTHING);
+  return { ...said, security: securityOfAnswer(view), ice: iceOf(view) };
 }
 
 /** A party that holds by an unspecified address, or rejects a line, is still where it was before. */
@@ -82,23 +79,22 @@ function signalledBy(
   facts: Facts,
 ): Signalled {
   const { media } = view;
-  const addresses = addressesOf(view, flags, facts) ?? before?.addresses;
-  const rtcp = view.profile === undefined ? undefined : rtcpSaidBy(view);
-  const said: Signalled = {
+  return {
     type: detach(media.type),
     protocol: detach(media.protocol),
     formats: detach(media.formats.join(' ')),
+    addresses: addressesOf(view, flags, facts) ?? before?.addresses,
     direction: isHeldByAddress(view) ? withoutReceiving(view.direction) : view.direction,
     rtcpMux: view.rtcpMux,
     rejected: media.port === 0,
+    ptimeMs: view.ptimeMs,
     payloads: packPayloads(acceptableCodecs(view.payloads, flags.codec)),
+    rtcp: view.profile === undefined ? undefined : rtcpSaidBy(view),
+    security: undefined,
+    ice: undefined,
+    masked: undefined,
+    bundled: undefined,
   };
-  return revised<Signalled>(
-    said,
-    addresses ? { addresses } : NOTHING,
-    view.ptimeMs === undefined ? NOTHING : { ptimeMs: view.ptimeMs },
-    rtcp === undefined ? NOTHING : { rtcp },
-  );
 }
 
 /** RFC 3264 §8.4: the old way to hold is an unspecified address. */
@@ -166,5 +162,3 @@ function withoutReceiving(direction: Direction): Direction {
       return 'inactive';
   }
 }
-
-const NOTHING = {};

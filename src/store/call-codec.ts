@@ -1,6 +1,5 @@
 import type { Call } from '../call/call.js';
 import { type RelayOutcomes, settled } from '../call/relays.js';
-import { revised } from '../call/revised.js';
 import type { RelayOutcome, SessionPlan } from '../dataplane/protocol.gen.js';
 import { decodeCallRecord } from './call-record-decode.js';
 import { callMemo, RECORD_VERSION } from './call-record-encode.js';
@@ -61,7 +60,7 @@ export function withBound(call: Call, ports: ReadonlyMap<number, number>, relaye
       ...stream,
       locals: stream.locals.map((local) => {
         const port = ports.get(local.id);
-        const bound = port === undefined || port === local.port ? local : revised(local, { port });
+        const bound = port === undefined || port === local.port ? local : { ...local, port };
         return bound.relay && relayed ? settled(bound, relayed.get(local.id)) : bound;
       }),
     })),

@@ -27,6 +27,10 @@ export class Fields {
     return this.has(name) ? listOf(this.#fields.get(name)) : [];
   }
 
+  maybe<T>(name: string, read: (value: unknown) => T): T | undefined {
+    return this.has(name) ? read(this.#fields.get(name)) : undefined;
+  }
+
   /** `{ key: value }` to be spread, or nothing. */
   optional<K extends string, T>(key: K, name: string, read: (value: unknown) => T): { [P in K]?: T } {
     if (!this.has(name)) return {};
