@@ -13,10 +13,10 @@ export type Call = {
   readonly lastSignalMs: number;
   /** `address:port` of the client that sent the first offer. */
   readonly createdFrom: string;
-  readonly metadata?: string;
-  readonly xmlrpcCallback?: string;
+  readonly metadata: string | undefined;
+  readonly xmlrpcCallback: string | undefined;
   /** Where this call's keys are told, instead of the configured target: `192.0.2.1:3333`. */
-  readonly dtmfLogDestination?: string;
+  readonly dtmfLogDestination: string | undefined;
   /** The configuration names somebody who wants to hear of keys. */
   readonly tellsKeys: boolean;
   readonly tos: number;
@@ -24,25 +24,25 @@ export type Call = {
   readonly learning: Learning;
   readonly deleteDelayMs: number;
   /** The call ends at this time unless signalling revives it. */
-  readonly deleteAtMs?: number;
+  readonly deleteAtMs: number | undefined;
   readonly dropTraffic: boolean;
   /** Reports of the parties end here, and we send our own. */
-  readonly generateRtcp?: boolean;
+  readonly generateRtcp: boolean | undefined;
   /** The client wants all sound to go to a recorder. */
-  readonly forwarding?: boolean;
+  readonly forwarding: boolean | undefined;
   readonly restrictions: readonly Restriction[];
   /** Next id of a leg, stream or local. */
   readonly nextId: number;
   readonly legs: readonly Leg[];
   readonly dialogues: readonly Dialogue[];
   /** What clients that know no SDP have made of the call's streams. */
-  readonly pairs?: readonly StreamPair[];
+  readonly pairs: readonly StreamPair[] | undefined;
   /** At most one for each stream. */
-  readonly keyWatches?: readonly KeyWatch[];
+  readonly keyWatches: readonly KeyWatch[] | undefined;
   /** A client's own media timeout, instead of the configured ones. */
-  readonly ownTimeoutMs?: number;
+  readonly ownTimeoutMs: number | undefined;
   /** Candidates of parties that have not spoken yet, kept for seconds. */
-  readonly earlyFragments?: readonly EarlyFragment[];
+  readonly earlyFragments: readonly EarlyFragment[] | undefined;
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
@@ -93,37 +93,37 @@ export type Restriction = 'block media' | 'silence media' | 'block DTMF';
 /** One party's side of a call. */
 export type Leg = {
   readonly id: number;
-  /** Absent until the party has answered. */
-  readonly tag?: string;
+  /** Undefined until the party has answered. */
+  readonly tag: string | undefined;
   /** Former tags of the same party. */
   readonly aliases: readonly string[];
   /** What an offer under another tag has to have for it to be this party's (`alias-key`). */
-  readonly aliasKey?: string;
-  readonly viaBranch?: string;
-  readonly label?: string;
-  readonly metadata?: string;
+  readonly aliasKey: string | undefined;
+  readonly viaBranch: string | undefined;
+  readonly label: string | undefined;
+  readonly metadata: string | undefined;
   readonly createdMs: number;
   /** Configured interface towards this party, once one was chosen. */
-  readonly interface?: string;
+  readonly interface: string | undefined;
   /** Address family of the party's own SDP. */
-  readonly family?: AddressFamily;
+  readonly family: AddressFamily | undefined;
   readonly asymmetric: boolean;
   /** The party is sent nothing before it has sent something itself (`NAT-wait`). */
   readonly natWait: boolean;
   /** The party is sent small packets until it is found, so that its NAT opens (`pierce-NAT`). */
   readonly pierceNat: boolean;
   /** Whom the party hears instead of its peer (`media-echo`). */
-  readonly hears?: 'itself' | 'nobody';
+  readonly hears: 'itself' | 'nobody' | undefined;
   /** We are an ICE lite agent towards this party (RFC 8445 §2.5). */
   readonly iceLite: boolean;
   /** The client wants what the party says to go to a recorder. */
-  readonly forwarding?: boolean;
+  readonly forwarding: boolean | undefined;
   readonly restrictions: readonly Restriction[];
-  readonly deleteAtMs?: number;
+  readonly deleteAtMs: number | undefined;
   /** What the party was told in `o=` and `s=`, where that has to stay. */
   readonly told: ToldOrigin;
   /** One character per stream if some have two `m=` lines, see `osrtp-legacy.ts`. */
-  readonly twins?: string;
+  readonly twins: string | undefined;
   /** By position of the `m=` line in the SDP exchanged with this party. */
   readonly streams: readonly Stream[];
 };
@@ -254,11 +254,11 @@ export type Dialogue = {
   /** Revision of the last answer; 0 if there was none. Of several, the highest is what a party hears. */
   readonly answered: number;
   /** The leg whose offer waits for its answer. */
-  readonly offeredBy?: number;
+  readonly offeredBy: number | undefined;
   /** A final (2xx) answer was seen. */
   readonly final: boolean;
   /** Positions of the streams of `a` and `b` that belong together, where they differ. */
-  readonly lines?: readonly (readonly [a: number, b: number])[];
+  readonly lines: readonly (readonly [a: number, b: number])[] | undefined;
   readonly restrictionsToA: readonly Restriction[];
   readonly restrictionsToB: readonly Restriction[];
 };

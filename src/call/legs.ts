@@ -22,14 +22,25 @@ export function addLeg(call: Call, leg: Leg): Call {
 export function newLeg(id: number, createdMs: number): Leg {
   return {
     id,
+    tag: undefined,
     aliases: [],
+    aliasKey: undefined,
+    viaBranch: undefined,
+    label: undefined,
+    metadata: undefined,
     createdMs,
+    interface: undefined,
+    family: undefined,
     asymmetric: false,
     natWait: false,
     pierceNat: false,
+    hears: undefined,
     iceLite: false,
+    forwarding: undefined,
     restrictions: [],
+    deleteAtMs: undefined,
     told: {},
+    twins: undefined,
     streams: [],
   };
 }
@@ -43,7 +54,16 @@ export function dialogueBetween(call: Call, one: number, other: number): Dialogu
 }
 
 export function newDialogue(a: number, b: number): Dialogue {
-  return { a, b, answered: 0, final: false, restrictionsToA: [], restrictionsToB: [] };
+  return {
+    a,
+    b,
+    answered: 0,
+    offeredBy: undefined,
+    final: false,
+    lines: undefined,
+    restrictionsToA: [],
+    restrictionsToB: [],
+  };
 }
 
 export function addDialogue(call: Call, dialogue: Dialogue): Call {

@@ -58,12 +58,12 @@ function securityText(security: SecurityPlan): string {
     case 'sdes':
       return JSON.stringify(security);
     case 'dtls': {
-      const { role, fingerprints, association } = security;
+      const { role, fingerprints, association, certificate } = security;
       const written = listOf(
         fingerprints,
         ({ hash, value }) => `{"hash":${quoted(hash)},"value":${quoted(value)}}`,
       );
-      return `{"kind":"dtls","role":"${role}","fingerprints":${written},"association":${association}}`;
+      return `{"kind":"dtls","role":"${role}","fingerprints":${written},"association":${association},"certificate":${orNull(certificate, quoted)}}`;
     }
   }
 }

@@ -87,14 +87,18 @@ export function exchangeAnswer(parties: Parties, body: Body, means: Means): Exch
   }
   const lineOf = (partner: number) => peerLine(dialogue, answerer.id, partner);
 
-  const { offeredBy: _, ...closed } = dialogue;
   const isFinal = (flags.sipCode ?? 0) >= 200;
   return {
     kind: 'exchange',
     slots: withoutTornSequences(slots, body.groups),
     parties: {
       ...parties,
-      dialogue: { ...closed, answered: call.revision + 1, final: dialogue.final || isFinal },
+      dialogue: {
+        ...dialogue,
+        answered: call.revision + 1,
+        offeredBy: undefined,
+        final: dialogue.final || isFinal,
+      },
       sender: {
         ...answerer,
         streams: withCarriers(answerer.streams, answererStreams, (partner) =>

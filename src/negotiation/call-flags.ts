@@ -12,16 +12,26 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     createdMs: now,
     lastSignalMs: now,
     createdFrom: `${client.address}:${client.port}`,
+    metadata: undefined,
+    xmlrpcCallback: undefined,
+    dtmfLogDestination: undefined,
+    tellsKeys: defaults.tellsKeys,
     tos: defaults.tos,
     timeouts: timeoutsOf(defaults),
     learning: { mode: defaults.endpointLearning, strict: defaults.strictSource, handover: false },
     deleteDelayMs: defaults.deleteDelaySeconds * 1000,
+    deleteAtMs: undefined,
     dropTraffic: false,
-    tellsKeys: defaults.tellsKeys,
+    generateRtcp: undefined,
+    forwarding: undefined,
     restrictions: [],
     nextId: 1,
     legs: [],
     dialogues: [],
+    pairs: undefined,
+    keyWatches: undefined,
+    ownTimeoutMs: undefined,
+    earlyFragments: undefined,
   };
 }
 
@@ -29,11 +39,12 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
 export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call {
   const { defaults } = facts;
   return {
-    ...withoutDeletion(call),
+    ...call,
     lastSignalMs: facts.now,
-    ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
-    ...(flags.xmlrpcCallback !== undefined && { xmlrpcCallback: detach(flags.xmlrpcCallback) }),
-    ...(flags.dtmfLogDestination !== undefined && { dtmfLogDestination: detach(flags.dtmfLogDestination) }),
+    metadata: newest(flags.metadata, call.metadata),
+    xmlrpcCallback: newest(flags.xmlrpcCallback, call.xmlrpcCallback),
+    dtmfLogDestination: newest(flags.dtmfLogDestination, call.dtmfLogDestination),
+    deleteAtMs: undefined,
     tos: tosAfter(call, flags, defaults),
     timeouts: timeoutsOf(defaults),
     learning: {
@@ -41,7 +52,7 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
       strict: call.learning.strict || flags.strictSource,
       handover: call.learning.handover || flags.mediaHandover,
     },
-    ...(flags.generateRtcp !== undefined && { generateRtcp: flags.generateRtcp }),
+    generateRtcp: flags.generateRtcp ?? call.generateRtcp,
     dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
   };
 }
@@ -51,10 +62,8 @@ export function withOwnKeys(flags: MediaFlags, { generateRtcp }: Call): MediaFla
   return generateRtcp === true && !flags.recrypt ? { ...flags, recrypt: true } : flags;
 }
 
-function withoutDeletion(call: Call): Call {
-  if (call.deleteAtMs === undefined) return call;
-  const { deleteAtMs: _, ...kept } = call;
-  return kept;
+function newest(said: string | undefined, known: string | undefined): string | undefined {
+  return said === undefined ? known : detach(said);
 }
 
 /** Below 0: as before. Absent or 256: an answer keeps it too, since only offers set it. */

@@ -12,12 +12,11 @@ export function withForwarding(
   wish: { readonly isOn: boolean; readonly everywhere: boolean },
 ): Call {
   if (selected.kind === 'party') return replaceLeg(call, ofParty(selected.leg, wish.isOn));
-  const { forwarding: _, ...others } = call;
-  if (wish.isOn) return { ...others, forwarding: true };
-  return wish.everywhere ? { ...others, legs: call.legs.map((leg) => ofParty(leg, false)) } : others;
+  if (wish.isOn) return { ...call, forwarding: true };
+  const legs = wish.everywhere ? call.legs.map((leg) => ofParty(leg, false)) : call.legs;
+  return { ...call, forwarding: undefined, legs };
 }
 
 function ofParty(leg: Leg, isOn: boolean): Leg {
-  const { forwarding: _, ...others } = leg;
-  return isOn ? { ...others, forwarding: true } : others;
+  return { ...leg, forwarding: isOn ? true : undefined };
 }

@@ -19,11 +19,11 @@ export function withFragment(call: Call, tag: string, text: string, now: number)
 
 /** Takes in what came before the SDP of the party that has now spoken. */
 export function withEarlyFragments(call: Call, leg: Leg, now: number): Call {
-  const { earlyFragments, ...rest } = call;
+  const { earlyFragments } = call;
   if (earlyFragments === undefined) return call;
   const own = earlyFragments.filter((fragment) => fragment.tag === leg.tag && isFresh(fragment, now));
   const others = earlyFragments.filter((fragment) => fragment.tag !== leg.tag && isFresh(fragment, now));
-  const after: Call = others.length > 0 ? { ...rest, earlyFragments: others } : rest;
+  const after: Call = { ...call, earlyFragments: others.length > 0 ? others : undefined };
   return own.reduce((taken, { tag, text }) => withFragment(taken, tag, text, now), after);
 }
 

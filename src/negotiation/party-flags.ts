@@ -52,9 +52,9 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
       : leg.restrictions;
   return {
     ...withReceiverFlags(leg),
-    ...(family !== undefined && { family }),
-    ...(label !== undefined && { label: detach(label) }),
-    ...(flags.metadata !== undefined && { metadata: detach(flags.metadata) }),
+    family,
+    label: label === undefined ? leg.label : detach(label),
+    metadata: flags.metadata === undefined ? leg.metadata : detach(flags.metadata),
     asymmetric: leg.asymmetric || flags.asymmetric,
     natWait: leg.natWait || flags.natWait,
     pierceNat: leg.pierceNat || flags.pierceNat,
@@ -64,8 +64,5 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
 
 /** A message for a party calls off its scheduled deletion, too. */
 export function withReceiverFlags(leg: Leg): Leg {
-  // Rest properties are slow; nearly always there is nothing to leave out.
-  if (leg.deleteAtMs === undefined) return leg;
-  const { deleteAtMs: _, ...kept } = leg;
-  return kept;
+  return leg.deleteAtMs === undefined ? leg : { ...leg, deleteAtMs: undefined };
 }

@@ -108,6 +108,7 @@ test('a plan is written as JSON.stringify writes it', () => {
       role: 'passive',
       fingerprints: [{ hash: 'sha-256', value: 'AB:CD' }],
       association: 1,
+      certificate: 'ABCD',
     },
   };
   const muxed: StreamPlan = { ...FULL, bundle: { transport: 3, mid: null, midExtension: null, ssrcs: [] } };

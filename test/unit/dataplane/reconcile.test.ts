@@ -2,25 +2,11 @@ import { describe, expect, test } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
 import type { SessionPlan } from '../../../src/dataplane/protocol.gen.js';
 import { reconcile } from '../../../src/dataplane/reconcile.js';
+import { newCall } from '../../../src/negotiation/call-flags.js';
+import { CLIENT, FACTS } from '../negotiation/sample.js';
 
 function call(callId: string, revision: number): Call {
-  return {
-    callId,
-    revision,
-    createdMs: 0,
-    lastSignalMs: 0,
-    createdFrom: '',
-    tos: 0,
-    timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null, finalMs: null },
-    learning: { mode: 'heuristic', strict: true, handover: false },
-    deleteDelayMs: 0,
-    dropTraffic: false,
-    tellsKeys: false,
-    restrictions: [],
-    nextId: 1,
-    legs: [],
-    dialogues: [],
-  };
+  return { ...newCall({ callId }, CLIENT, FACTS), revision };
 }
 
 function plan(session: string, revision: number, memo = 'readable'): SessionPlan {

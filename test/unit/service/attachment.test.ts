@@ -7,6 +7,8 @@ import { createLogger } from '../../../src/observability/logger.js';
 import { Attachment } from '../../../src/service/attachment.js';
 import type { Certificates } from '../../../src/service/certificates.js';
 import { CallRegistry } from '../../../src/service/registry.js';
+import { newCall } from '../../../src/negotiation/call-flags.js';
+import { CLIENT, FACTS } from '../negotiation/sample.js';
 import {
   FakeDataPlane,
   NO_FAST_PATH,
@@ -58,23 +60,7 @@ function newAttachment(configuration: Configuration): Attachment {
 }
 
 function call(callId: string, revision = 1): Call {
-  return {
-    callId,
-    revision,
-    createdMs: 0,
-    lastSignalMs: 0,
-    createdFrom: '',
-    tos: 0,
-    timeouts: { mediaMs: 1, silentMs: 1, offerMs: 1, firstPacketMs: null, finalMs: null },
-    learning: { mode: 'heuristic', strict: true, handover: false },
-    deleteDelayMs: 0,
-    dropTraffic: false,
-    tellsKeys: false,
-    restrictions: [],
-    nextId: 1,
-    legs: [],
-    dialogues: [],
-  };
+  return { ...newCall({ callId }, CLIENT, FACTS), revision };
 }
 
 function planOf({ callId, revision }: Call): SessionPlan {
