@@ -25,19 +25,28 @@ export class Draws {
   alphanumeric(length: number): string {
     let text = '';
     while (text.length < length) {
-      const six = (this.#take(1)[0] ?? 0) & 0x3f;
+      const six = this.#byte() & 0x3f;
       if (six < ALPHANUMERIC.length) text += ALPHANUMERIC[six];
     }
     return text;
   }
 
+  #byte(): number {
+    this.#provide(1);
+    this.#at += 1;
+    return this.#pool[this.#at - 1] ?? 0;
+  }
+
   #take(count: number): Uint8Array {
-    if (this.#at + count > this.#pool.length) {
-      this.#pool = this.#random.bytes(Math.max(count, POOL_BYTES));
-      this.#at = 0;
-    }
+    this.#provide(count);
     this.#at += count;
     return this.#pool.subarray(this.#at - count, this.#at);
+  }
+
+  #provide(count: number): void {
+    if (this.#at + count <= this.#pool.length) return;
+    this.#pool = this.#random.bytes(Math.max(count, POOL_BYTES));
+    this.#at = 0;
   }
 }
 

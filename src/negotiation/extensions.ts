@@ -41,6 +41,7 @@ export function hiddenExtensions({ inForce, hasOwnMid }: Stream): number[] {
   const masked = inForce?.masked?.split('\n').map((line) => Number.parseInt(line, 10)) ?? [];
   const mid = hasOwnMid ? inForce?.bundled?.midExtension : undefined;
   const ids = mid === undefined ? masked : [...masked, mid];
+  if (ids.length === 0) return [];
   return [...new Set(ids)].filter((id) => id > 0 && id < 256);
 }
 

@@ -18,7 +18,7 @@ import { isHeldByAddress } from './signal.js';
 import type { RejectedSlot, RelayedSlot, Slot } from './slots.js';
 import { portMark } from './template.js';
 
-/** The lines of one `m=` section, `m=` first, with marks for ports. */
+/** The lines of one `m=` section, `m=` first, with marks for ports. Those about payload types are one text. */
 export function renderMedia(slot: Slot, flags: MediaFlags): string[] {
   switch (slot.kind) {
     case 'relayed':
@@ -45,7 +45,8 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
   if (view.label !== undefined) lines.push(`a=label:${view.label}`);
   if (slot.bundle?.isOnly) lines.push('a=bundle-only');
-  for (const line of payloadLines(slot)) lines.push(line);
+  const ofPayloads = payloadLines(slot);
+  if (ofPayloads !== '') lines.push(ofPayloads);
   pushExtmaps(lines, slot, flags);
   for (const value of otherAttributes(view, slot.feedback)) {
     if (view.profile !== undefined || !isStrippedExtmap(value, flags)) lines.push(`a=${value}`);
@@ -93,16 +94,16 @@ const typesText = remembered((payloads: readonly PayloadFormat[]) =>
   payloads.map(({ payloadType }) => payloadType).join(' '),
 );
 
-function payloadLines({ payloads, feedback }: RelayedSlot): readonly string[] {
+function payloadLines({ payloads, feedback }: RelayedSlot): string {
   return feedback.kind === 'end to end' ? plainLines(payloads) : linesOf(payloads, feedback);
 }
 
 const plainLines = remembered((payloads: readonly PayloadFormat[]) => linesOf(payloads, END_TO_END));
 
-function linesOf(payloads: readonly PayloadFormat[], rule: FeedbackRule): readonly string[] {
+function linesOf(payloads: readonly PayloadFormat[], rule: FeedbackRule): string {
   const lines: string[] = [];
   for (const payload of payloads) pushPayload(lines, payload, rule);
-  return lines;
+  return lines.join(CRLF);
 }
 
 function pushPayload(lines: string[], payload: PayloadFormat, rule: FeedbackRule): void {
@@ -152,4 +153,5 @@ function pushRtcp(lines: string[], slot: RelayedSlot, flags: MediaFlags): void {
   if (slot.mux) lines.push('a=rtcp-mux');
 }
 
+const CRLF = '\r\n';
 const BANDWIDTHS = /^(?:AS|RR|RS|CT|TIAS):/;

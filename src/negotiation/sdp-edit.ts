@@ -1,13 +1,13 @@
 import type { SdpAttributeEdit } from '../command/flags.js';
 
-/** Carries out `sdp-attr` on the lines of one section, textually and at the very end. */
+/** Carries out `sdp-attr` on the lines of one section, textually and at the very end. A text may be several lines. */
 export function editAttributes(
   lines: readonly string[],
   edit: SdpAttributeEdit | undefined,
 ): readonly string[] {
   if (edit === undefined) return lines;
   const edited: string[] = [];
-  for (const line of lines) {
+  for (const line of lines.flatMap((text) => text.split('\r\n'))) {
     if (!line.startsWith('a=')) {
       edited.push(line);
       continue;

@@ -13,7 +13,7 @@ export type BodyShape = {
  * value put into its gap can be read in one way only; everything else belongs to the shape.
  */
 export function bodyShape(body: string): BodyShape | undefined {
-  if (body.includes(GAP)) return undefined;
+  if (body.length > MAX_BODY || body.includes(GAP)) return undefined;
   const cutter = new Cutter(body);
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf('\n', start);
@@ -112,3 +112,5 @@ const LETTER_O = 0x6f;
 
 const MAX_VALUES = 32;
 const MAX_SHAPE = 4_096;
+/** What is much longer than a shape does not become one by its values. */
+const MAX_BODY = MAX_SHAPE + 1_024;
