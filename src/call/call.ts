@@ -231,8 +231,8 @@ export type Local = {
   /** Undefined until the data plane has bound it. */
   readonly port: number | undefined;
   readonly span: 'pair' | 'single';
-  /** Absent: nobody was asked for relayed addresses. */
-  readonly relay?: LocalRelay;
+  /** Undefined: nobody was asked for relayed addresses. */
+  readonly relay: LocalRelay | undefined;
 };
 
 /** Addresses at which a relay has ports for ours. */

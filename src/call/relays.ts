@@ -2,7 +2,6 @@ import type { Event, RelayOutcome } from '../dataplane/protocol.gen.js';
 import { detach } from '../sdp/detach.js';
 import type { Call, Local, LocalRelay } from './call.js';
 import { replaceLeg } from './legs.js';
-import { revised } from './revised.js';
 
 export type RelayEvent = Extract<Event, { kind: 'relay' }>;
 
@@ -31,9 +30,9 @@ export function settled(local: Local, outcome: RelayOutcome | undefined): Local 
   const { ufrag, separateRtcp } = relay;
   if (outcome?.kind !== 'granted') {
     const given = outcome === undefined && relay.rtp !== undefined;
-    return given ? local : revised(local, { relay: { ufrag, separateRtcp, failed: true } });
+    return given ? local : { ...local, relay: { ufrag, separateRtcp, failed: true } };
   }
   const granted: LocalRelay = { ufrag, separateRtcp, failed: false, rtp: detach(outcome.rtp) };
   const relayed = outcome.rtcp === null ? granted : { ...granted, rtcp: detach(outcome.rtcp) };
-  return revised(local, { relay: relayed });
+  return { ...local, relay: relayed };
 }

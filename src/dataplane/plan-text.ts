@@ -39,8 +39,9 @@ function streamText(stream: StreamPlan): string {
   return text;
 }
 
-function localText({ id, interface: name, address, port, span }: LocalPlan): string {
-  return `{"id":${id},"interface":${quoted(name)},"address":${quoted(address)},"port":${port},"span":"${span}"}`;
+function localText({ id, interface: name, address, port, span, relay }: LocalPlan): string {
+  const relayed = relay === undefined ? '' : `,"relay":${JSON.stringify(relay)}`;
+  return `{"id":${id},"interface":${quoted(name)},"address":${quoted(address)},"port":${port},"span":"${span}"${relayed}}`;
 }
 
 function remoteText({ rtp, rtcp }: RemotePlan): string {

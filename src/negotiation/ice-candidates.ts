@@ -3,7 +3,7 @@ import type { CandidateType } from '../sdp/candidate.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Facts } from './facts.js';
 import type { Ids } from './ids.js';
-import { newLocal } from './locals.js';
+import { unboundLocal } from './locals.js';
 import { portMark, relayMark, textHash } from './template.js';
 import type { Site } from './transport.js';
 
@@ -42,7 +42,12 @@ export function candidateLocals(
     }
     let local = locals.find((other) => isTwin(other, main, bind));
     if (local === undefined) {
-      local = newLocal(ids.take(), { peer: '', interface: main.interface, address: bind, span: main.span });
+      local = unboundLocal(ids.take(), {
+        peer: '',
+        interface: main.interface,
+        address: bind,
+        span: main.span,
+      });
       locals.push(local);
     }
     candidates.push({ local: local.id, address: advertise, foundation, index });

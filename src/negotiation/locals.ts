@@ -28,15 +28,15 @@ export function chooseLocal(stream: Stream, wish: LocalWish, ids: Ids): ChosenLo
     const local = { ...current, peer: wish.peer };
     return { locals: stream.locals.map((old) => (old === current ? local : old)), local };
   }
-  const local = newLocal(ids.take(), wish);
+  const local = unboundLocal(ids.take(), wish);
   return { locals: [...stream.locals, local], local };
 }
 
-export function newLocal(
+export function unboundLocal(
   id: number,
   { peer, interface: name, address, span }: Pick<Local, 'peer' | 'interface' | 'address' | 'span'>,
 ): Local {
-  return { id, peer, interface: name, address, port: undefined, span };
+  return { id, peer, interface: name, address, port: undefined, span, relay: undefined };
 }
 
 /** Puts a local to the front: packets to the party leave from it. Bounds the list. */

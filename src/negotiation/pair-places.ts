@@ -4,6 +4,7 @@ import type { AddressFamily } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { Facts, InterfaceAddress, InterfaceFacts } from './facts.js';
 import type { Ids } from './ids.js';
+import { unboundLocal } from './locals.js';
 
 /** What negotiation of pairs needs to know beyond the facts. */
 export type PairRules = {
@@ -92,7 +93,7 @@ export function toldAddress(local: Local, facts: Facts): string {
 
 export function newLocal(place: Place, ids: Ids): Local {
   const { interface: name, address } = place;
-  return { id: ids.take(), peer: '', interface: name, address: address.bind, port: undefined, span: 'pair' };
+  return unboundLocal(ids.take(), { peer: '', interface: name, address: address.bind, span: 'pair' });
 }
 
 export const NO_ADDRESS_OF_FAMILY = failure('noAddressOfFamily', 'no local address of this family');

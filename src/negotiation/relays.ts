@@ -1,6 +1,5 @@
 import type { Local, LocalRelay } from '../call/call.js';
 import type { StreamIce } from '../call/ice.js';
-import { revised } from '../call/revised.js';
 import { familyOf } from '../sdp/address.js';
 import type { Facts } from './facts.js';
 import type { LocalCandidate } from './ice-candidates.js';
@@ -25,7 +24,7 @@ export function withRelays(
     const isCandidate = candidates.some((candidate) => candidate.local === local.id);
     const { relayFamily } = facts.interfaces.find(({ name }) => name === local.interface) ?? {};
     if (!isCandidate || relayFamily !== familyOf(local.address)) return local;
-    return revised(local, { relay: wished(local.relay, wish) });
+    return { ...local, relay: wished(local.relay, wish) };
   });
 }
 

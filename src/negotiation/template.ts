@@ -30,10 +30,7 @@ export function fillTemplate(
   return filled + relayed.slice(from);
 }
 
-function withRelays(
-  template: string,
-  relayOf: (local: number, offset: 0 | 1) => string | undefined,
-): string {
+function withRelays(template: string, relayOf: (local: number, offset: 0 | 1) => string | undefined): string {
   return template.replace(RELAY_LINES, (line, local: string, next: string) => {
     const offset = next === NEXT ? 1 : 0;
     const address = relayOf(Number(local), offset);

@@ -189,7 +189,7 @@ function readLocal(value: unknown): Local {
     address: text(address),
     port: bound === 0 ? undefined : bound,
     span: ports === 2 ? 'pair' : 'single',
-    ...(relay !== undefined && { relay: readRelay(relay) }),
+    relay: relay === undefined ? undefined : readRelay(relay),
   };
 }
 

@@ -163,7 +163,9 @@ function localMemo({ id, span, port, interface: name, address, peer, relay }: Lo
 
 /** Addresses that are known, behind everything else. */
 function relayMemo({ ufrag, failed, separateRtcp, rtp, rtcp }: LocalRelay): string {
-  const addresses = [rtp, rtcp].filter((address) => address !== undefined).map((address) => `,${quoted(address)}`);
+  const addresses = [rtp, rtcp]
+    .filter((address) => address !== undefined)
+    .map((address) => `,${quoted(address)}`);
   return `[${quoted(ufrag)},~${failed ? 'failed' : 'wanted'}~,${separateRtcp ? 1 : 0}${addresses.join('')}]`;
 }
 

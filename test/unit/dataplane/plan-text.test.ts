@@ -13,12 +13,14 @@ const KEY: SrtpKeyPlan = {
   unauthenticatedSrtp: false,
 };
 
+const RELAY = { separateRtcp: true, rtp: '192.0.2.9:49160', rtcp: null };
+
 /** A stream that says all a stream can say. */
 const FULL: StreamPlan = {
   id: 3,
   locals: [
     { id: 4, interface: 'default', address: '192.0.2.1', port: null, span: 'pair' },
-    { id: 5, interface: 'default', address: '192.0.2.2', port: 4000, span: 'single' },
+    { id: 5, interface: 'default', address: '192.0.2.2', port: 4000, span: 'single', relay: RELAY },
   ],
   bundle: { transport: 3, mid: 'a', midExtension: 4, ssrcs: [1, 4_294_967_295] },
   kind: 'rtp',
