@@ -59,5 +59,4 @@ export function textHash(text: string): string {
 const MARK = '\0';
 const NEXT = '+';
 const RELAYED = 'R';
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the mark is one
 const RELAY_LINES = /a=[^\r\n]*\0R(\d+)(\+?)\0[^\r\n]*\r\n/g;
