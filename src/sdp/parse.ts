@@ -39,6 +39,7 @@ function parseLines(text: string): ParsedSdp {
       if (run !== undefined) {
         for (const line of run.lines) lines.push(line);
         number += run.lines.length;
+        if (number > MAX_LINES) return failed(number, `more than ${MAX_LINES} lines`);
         start += run.text.length;
         continue;
       }
