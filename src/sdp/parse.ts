@@ -30,6 +30,7 @@ function parseLines(text: string): ParsedSdp {
   let lines = sessionLines;
   let known: KnownFormats | undefined;
   let runFrom = -1;
+  let newRuns = 0;
   let number = 0;
   let start = 0;
   while (start < text.length) {
@@ -43,7 +44,10 @@ function parseLines(text: string): ParsedSdp {
         start += run.text.length;
         continue;
       }
-      if (!isInRun) rememberRun(text.slice(runFrom, start), known);
+      if (!isInRun && newRuns < MAX_NEW_RUNS) {
+        rememberRun(text.slice(runFrom, start), known);
+        newRuns += 1;
+      }
       runFrom = isInRun ? start : -1;
     }
     const newline = text.indexOf('\n', start);
@@ -67,6 +71,7 @@ function parseLines(text: string): ParsedSdp {
       const section = parseMediaLine(value);
       if (typeof section === 'string') return failed(number, section);
       ({ lines, known } = section);
+      newRuns = 0;
       medias.push(section.media);
     } else if (type === 'v' && number > 1) {
       return failed(number, 'second v= line');
@@ -74,7 +79,8 @@ function parseLines(text: string): ParsedSdp {
       lines.push({ type, value });
     }
   }
-  if (known !== undefined && runFrom >= 0) rememberRun(text.slice(runFrom, start), known);
+  if (known !== undefined && runFrom >= 0 && newRuns < MAX_NEW_RUNS)
+    rememberRun(text.slice(runFrom, start), known);
   return { ok: true, description: { lines: sessionLines, medias } };
 }
 
@@ -130,6 +136,8 @@ const MAX_BYTES = 65_536;
 const MAX_LINES = 4_096;
 const MAX_MEDIAS = 64;
 const MAX_FORMATS = 256;
+/** Of one section. To remember a run costs more than to read it. */
+const MAX_NEW_RUNS = 2;
 
 const CARRIAGE_RETURN = 0x0d;
 const EQUALS_SIGN = 0x3d;

@@ -62,6 +62,11 @@ describe('a hostile body of 64 kB', () => {
     ['of empty attributes', head + audio + fill('a=\n')],
     ['of fmtp for one payload type', head + audio + fill('a=fmtp:96 a=1\n')],
     ['of rtpmaps', head + audio + fill('a=rtpmap:96 X/8000\n')],
+    [
+      'of short lists of codecs, no two alike',
+      `${head}m=audio 4000 RTP/AVP ${Array.from({ length: 128 }, (_, type) => type).join(' ')}\n` +
+        Array.from({ length: 900 }, (_, at) => `a=rtpmap:96 X${at}/8000\n`.repeat(3) + 'a=x\n').join(''),
+    ],
     ['of candidates', head + audio + fill('a=candidate:1 1 UDP 1 192.0.2.1 9 typ host\n')],
     ['of crypto lines', head + audio + fill(`a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:${'A'.repeat(40)}\n`)],
     ['of addresses', head + audio + fill('c=IN IP6 1:2:3:4:5:6:7:8\n')],
