@@ -17,6 +17,9 @@ pub enum ErrorCode {
     /// The session is at a later revision already.
     #[error("the session is at revision {current} already")]
     StalePlan { current: u64 },
+    /// A pattern has changed the session since the control plane last heard of it: to be decided again.
+    #[error("the session has changed meanwhile")]
+    Overtaken,
     /// The plan contradicts itself.
     #[error("bad plan at {path}: {reason}")]
     BadPlan { path: String, reason: String },

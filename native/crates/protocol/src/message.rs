@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     CertificateKey, CertificatePem, CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus,
-    IceState, LocalId, RelayOutcome, RelayServerPlan, SessionId, SessionPlan, SessionSnapshot, SessionStats,
-    StreamId, SuspectCause, SuspectCounts,
+    IceState, LocalId, PatternPlan, RelayOutcome, RelayServerPlan, RepeatCounters, SessionId, SessionPlan,
+    SessionSnapshot, SessionStats, StreamId, SuspectCause, SuspectCounts,
 };
 
 /// One frame from the control plane.
@@ -17,6 +17,8 @@ use crate::{
 pub struct ToDataPlane {
     /// Chosen by the control plane; the response carries it back.
     pub id: u64,
+    /// The last `seq` of `repeated` that the control plane had taken in.
+    pub seen: u64,
     pub request: Request,
 }
 
@@ -31,15 +33,32 @@ pub enum FromDataPlane {
     Error { id: u64, error: ErrorCode },
     /// Something happened by itself. `seq` grows by one with each event of a connection.
     Event { seq: u64, event: Event },
+    /// A request of a client was answered by a pattern: the session is what the pattern makes of these values. Comes
+    /// before anything that happened after it. `seq` grows by one, over all connections of this start.
+    Repeated {
+        seq: u64,
+        pattern: u32,
+        /// How long that took.
+        micros: u32,
+        /// All values of the session, with a space between them.
+        values: String,
+    },
+    /// A request of a client, for the control plane to answer with `send`. One byte a character.
+    Datagram {
+        socket: u32,
+        #[cfg_attr(test, ts(type = "string"))]
+        from: SocketAddr,
+        bytes: String,
+    },
 }
 
-/// A request from the control plane. Every request gets exactly one response.
+/// A request from the control plane. Every request but `send` gets exactly one response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub enum Request {
     /// First frame of a connection. Anything else before it closes the connection.
-    Hello { fingerprint: String, node: String },
+    Hello { fingerprint: String, node: String, position: Option<LogPosition> },
     /// Interfaces and limits. Idempotent; interfaces in use by sessions stay as long as those live.
     Configure { configuration: Configuration },
     /// Makes the session look like the plan. Creates it if it does not exist.
@@ -59,6 +78,27 @@ pub enum Request {
     RenewCertificate { key: CertificateKey, instead_of: String },
     /// The state of the process.
     Status,
+    /// Requests of this kind may be answered from now on. Those that are refused here are passed on all the same.
+    Learn { pattern: Box<PatternPlan> },
+    /// All requests are passed on again, until new patterns come.
+    Forget,
+    /// Sends a datagram from a control socket. One byte a character.
+    Send {
+        socket: u32,
+        #[cfg_attr(test, ts(type = "string"))]
+        to: SocketAddr,
+        bytes: String,
+    },
+}
+
+/// How far a control plane that connects again has read of `repeated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct LogPosition {
+    /// Of the data plane it was connected to.
+    pub boot: String,
+    pub seq: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -94,6 +134,8 @@ pub enum Response {
     Status {
         status: Box<Status>,
     },
+    Learned,
+    Forgotten,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +147,8 @@ pub struct Configuration {
     pub port_rest_ms: u64,
     /// Sessions beyond this are refused with `tooManySessions`.
     pub max_sessions: Option<u32>,
+    /// Patterns make no sessions beyond this.
+    pub max_repeated: Option<u32>,
     /// DTLS certificates, that of new calls first; so fingerprints stay valid when the data plane restarts. Those it
     /// has besides are kept behind them, and if none is given, as they are.
     pub certificates: Vec<CertificatePem>,
@@ -212,6 +256,22 @@ pub enum Event {
     Relay { session: SessionId, revision: u64, stream: StreamId, local: LocalId, outcome: RelayOutcome },
 }
 
+impl Event {
+    /// Where it happened.
+    pub fn session(&self) -> &SessionId {
+        match self {
+            Self::RemoteLearned { session, .. }
+            | Self::SuspectPackets { session, .. }
+            | Self::MediaTimeout { session, .. }
+            | Self::NoFirstPacket { session, .. }
+            | Self::TelephoneEvent { session, .. }
+            | Self::DtlsState { session, .. }
+            | Self::IceState { session, .. }
+            | Self::Relay { session, .. } => session,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -234,6 +294,7 @@ pub struct Status {
     pub fast_path: FastPathStatus,
     pub interfaces: Vec<InterfaceStatus>,
     pub counters: NodeCounters,
+    pub repeats: RepeatCounters,
 }
 
 /// Which way packets take, and why that one.

@@ -1,0 +1,160 @@
+//! Decisions of the control plane that the data plane may repeat: how a request of a known kind is told from others,
+//! and what it comes to, whatever the values in it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{LocalId, SessionPlan};
+
+/// One kind of request. Requests of a kind differ in nothing but values; so do their plans, records and replies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PatternPlan {
+    /// Names it; never used again.
+    pub number: u32,
+    /// The pattern the session was made or changed by before. `null`: there must not be such a session.
+    pub after: Option<u32>,
+    /// The request, without its cookie.
+    pub request: Vec<RequestPart>,
+    /// All values: first those of the session so far, then those of the request.
+    pub values: Vec<ValuePlan>,
+    /// How many of them are the session's so far.
+    pub known: u32,
+    /// Where the values that do not stand in the request go, and which one names the session.
+    pub places: PlacesPlan,
+    /// The plan of an example; `gaps` are filled in with values.
+    pub plan: Box<SessionPlan>,
+    pub gaps: Vec<PlanGap>,
+    /// Locals the plan opens. Each adds two values: its port, and the next one.
+    pub opened: Vec<LocalId>,
+    pub reply: ReplyPlan,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum RequestPart {
+    /// Bytes, one a character.
+    Text {
+        text: String,
+    },
+    /// A value as long as its spelling reaches.
+    Value {
+        at: u32,
+    },
+    /// A value behind its length and a colon.
+    MeasuredValue {
+        at: u32,
+    },
+    /// The length of what follows up to `measuredEnd`, and a colon.
+    MeasuredStart,
+    MeasuredEnd,
+}
+
+/// Where values go that are not in the request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PlacesPlan {
+    /// Milliseconds since the epoch.
+    pub now: u32,
+    pub client_address: u32,
+    pub client_port: u32,
+    /// The value that names the session.
+    pub session: u32,
+}
+
+/// How a value is spelled, and the first value before it that it equals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ValuePlan {
+    pub spelling: Spelling,
+    /// Its own place: it equals none.
+    pub like: u32,
+}
+
+/// Values are spelled in the one way that is the value itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum Spelling {
+    /// Printable ASCII without space, quotation mark, backslash and tilde.
+    Word,
+    /// A number nobody compares.
+    Digits,
+    /// IPv4, not unspecified.
+    Address,
+    /// 1 to 65,534; the value behind it is the next port.
+    Port,
+    NextPort,
+}
+
+/// `texts[0] values[at[0]] texts[1] …`: one text more than values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct TextPlan {
+    pub texts: Vec<String>,
+    pub at: Vec<u32>,
+}
+
+/// A part of a plan that depends on values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct PlanGap {
+    pub place: PlanPlace,
+    pub text: TextPlan,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum PlanPlace {
+    Session,
+    Memo,
+    /// Port of a local, by their places in the lists.
+    LocalPort {
+        stream: u32,
+        local: u32,
+    },
+    Remote {
+        stream: u32,
+        which: RemoteKind,
+        component: crate::Component,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum RemoteKind {
+    Remote,
+    Pending,
+}
+
+/// The answer to the client, behind the cookie and a space: `before`, length of the body, colon, body, `after`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ReplyPlan {
+    pub before: String,
+    pub body: TextPlan,
+    pub after: String,
+}
+
+/// What was answered by patterns, and what was passed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RepeatCounters {
+    /// Patterns that are known.
+    pub patterns: u64,
+    /// Requests answered by a pattern.
+    pub answered: u64,
+    /// Requests answered with an earlier reply.
+    pub repeated: u64,
+    /// Requests passed on to the control plane.
+    pub passed_on: u64,
+}
