@@ -103,6 +103,22 @@ impl Connection {
         }
     }
 
+    /// Tells a greeted peer of something nobody asked for.
+    pub fn tell(&mut self, message: &FromDataPlane) {
+        if self.is_greeted() {
+            self.push(message);
+        }
+    }
+
+    /// How many bytes wait to be sent.
+    pub fn unsent(&self) -> usize {
+        self.unsent.len()
+    }
+
+    pub fn has_sent_all(&self) -> bool {
+        self.unsent.is_empty()
+    }
+
     pub fn refuse_and_end(&mut self, id: u64, error: ErrorCode) {
         self.respond(id, Err(error));
         if self.state != State::Closed {
@@ -157,25 +173,30 @@ impl AsFd for Connection {
 /// the whole of a tagged enum in an intermediate form, which costs half as much again.
 fn parse(frame: &[u8]) -> Result<ToDataPlane, serde_json::Error> {
     match split_apply(frame) {
-        Some((id, plan)) => {
+        Some((id, seen, plan)) => {
             let plan = match std::str::from_utf8(plan) {
                 // Text is checked once, not string by string.
                 Ok(plan) => serde_json::from_str(plan)?,
                 Err(_) => serde_json::from_slice(plan)?,
             };
-            Ok(ToDataPlane { id, request: Request::Apply { plan } })
+            Ok(ToDataPlane { id, seen, request: Request::Apply { plan } })
         }
         None => serde_json::from_slice(frame),
     }
 }
 
-/// Request id and plan of a frame that has the form in which the control plane writes an `apply`.
-fn split_apply(frame: &[u8]) -> Option<(u64, &[u8])> {
-    let rest = frame.strip_prefix(br#"{"id":"#)?;
-    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (id, rest) = rest.split_at(digits);
-    let rest = rest.strip_prefix(br#","request":{"kind":"apply","plan":"#)?;
-    Some((std::str::from_utf8(id).ok()?.parse().ok()?, rest.strip_suffix(b"}}")?))
+/// Request id, position and plan of a frame that has the form in which the control plane writes an `apply`.
+fn split_apply(frame: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (id, rest) = leading_number(frame.strip_prefix(br#"{"id":"#)?)?;
+    let (seen, rest) = leading_number(rest.strip_prefix(br#","seen":"#)?)?;
+    let plan = rest.strip_prefix(br#","request":{"kind":"apply","plan":"#)?.strip_suffix(b"}}")?;
+    Some((id, seen, plan))
+}
+
+fn leading_number(text: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, rest) = text.split_at(digits);
+    Some((std::str::from_utf8(number).ok()?.parse().ok()?, rest))
 }
 
 fn is_transient(error: &io::Error) -> bool {
@@ -195,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_plan_read_without_detour_is_the_same() {
-        let direct = format!(r#"{{"id":7,"request":{{"kind":"apply","plan":{PLAN}}}}}"#);
-        let with_detour = format!(r#"{{"request":{{"kind":"apply","plan":{PLAN}}},"id":7}}"#);
+        let direct = format!(r#"{{"id":7,"seen":3,"request":{{"kind":"apply","plan":{PLAN}}}}}"#);
+        let with_detour = format!(r#"{{"request":{{"kind":"apply","plan":{PLAN}}},"id":7,"seen":3}}"#);
         assert!(split_apply(direct.as_bytes()).is_some() && split_apply(with_detour.as_bytes()).is_none());
         assert_eq!(parse(direct.as_bytes()).unwrap(), parse(with_detour.as_bytes()).unwrap());
     }
@@ -204,9 +225,10 @@ mod tests {
     #[test]
     fn what_only_begins_like_a_plan_is_refused() {
         for frame in [
-            r#"{"id":7,"request":{"kind":"apply","plan":{}}}"#,
-            r#"{"id":7,"request":{"kind":"apply","plan":1},"more":{}}"#,
-            r#"{"id":,"request":{"kind":"apply","plan":{}}}"#,
+            r#"{"id":7,"seen":3,"request":{"kind":"apply","plan":{}}}"#,
+            r#"{"id":7,"seen":3,"request":{"kind":"apply","plan":1},"more":{}}"#,
+            r#"{"id":,"seen":3,"request":{"kind":"apply","plan":{}}}"#,
+            r#"{"id":7,"seen":,"request":{"kind":"apply","plan":{}}}"#,
         ] {
             assert!(parse(frame.as_bytes()).is_err(), "{frame}");
         }

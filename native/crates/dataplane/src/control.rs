@@ -2,6 +2,8 @@
 //!
 //! With one shard a command needs no other thread: what costs most about small commands are wake-ups.
 
+mod answering;
+
 use std::{
     collections::HashMap,
     io,
@@ -10,17 +12,21 @@ use std::{
     time::{Duration, Instant},
 };
 
+use answering::Answering;
 use engine::offload::PathCounts;
 use netio::{PacketIo, Token, wake::Waker};
 use protocol::{
-    DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, NodeCounters, Request, Response, Status,
-    ToDataPlane,
+    DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, LogPosition, NodeCounters, Request, Response,
+    Status, ToDataPlane,
 };
+use repeat::Refused;
 
 use crate::{
+    clients::Clients,
     connection::Connection,
     fanout::{self, Merge},
     listener::Listener,
+    repeater::Repeater,
     shard::{Shard, ShardRequest, ShardResponse},
     shared::Shared,
 };
@@ -51,6 +57,7 @@ pub struct Control {
     pending: HashMap<u64, Pending>,
     tend_at: Instant,
     watches_routes: bool,
+    answering: Answering,
 }
 
 /// A request that waits for responses of other shards.
@@ -63,7 +70,8 @@ struct Pending {
 }
 
 impl Control {
-    pub fn new(listener: Listener, shared: Arc<Shared>, peers: Vec<Peer>) -> Self {
+    pub fn new(listener: Listener, clients: Clients, shared: Arc<Shared>, peers: Vec<Peer>) -> Self {
+        let now = Instant::now();
         Self {
             listener,
             shared,
@@ -72,8 +80,9 @@ impl Control {
             next_token: FIRST_CONNECTION,
             next_ticket: 0,
             pending: HashMap::new(),
-            tend_at: Instant::now(),
+            tend_at: now,
             watches_routes: false,
+            answering: Answering::new(clients, Repeater::new(now)),
         }
     }
 
@@ -86,20 +95,25 @@ impl Control {
         if token == LISTENER {
             return self.accept(shard.io());
         }
+        if let Some(socket) = self.answering.clients.socket_of(token) {
+            self.serve(socket, shard);
+            return Ok(());
+        }
         let Some(connection) = self.connections.get_mut(&token) else { return Ok(()) };
         connection.read();
-        while let Some(ToDataPlane { id, request }) =
-            self.connections.get_mut(&token).and_then(Connection::next_request)
-        {
-            self.handle_request(token, id, request, shard);
+        while let Some(message) = self.connections.get_mut(&token).and_then(Connection::next_request) {
+            if let Some(message) = self.answering.wait(token, message) {
+                self.handle_request(token, message, shard);
+            }
         }
         Ok(())
     }
 
-    pub fn handle_peer(&mut self, message: FromShard) {
+    pub fn handle_peer<I: PacketIo>(&mut self, message: FromShard, shard: &mut Shard<I>) {
         match message {
             FromShard::Event(event) => self.report(event),
             FromShard::Response { ticket, response } => {
+                let Some(response) = self.answered(ticket, response, shard) else { return };
                 let Some(pending) = self.pending.get_mut(&ticket) else { return };
                 pending.parts.push(response);
                 pending.missing -= 1;
@@ -114,6 +128,7 @@ impl Control {
 
     /// Reports to the control plane, if there is one; otherwise it will see the state when it comes back.
     pub fn report(&mut self, event: Event) {
+        self.answering.repeater.changed(event.session());
         if let Some(connection) = self.connections.values_mut().find(|connection| connection.is_greeted()) {
             connection.report(event);
         }
@@ -130,7 +145,7 @@ impl Control {
             }
         }
         self.connections.retain(|_, connection| !connection.is_closed());
-        Ok(())
+        self.tend_clients(io)
     }
 
     /// Routes, neighbours or links have changed.
@@ -165,9 +180,12 @@ impl Control {
         Ok(())
     }
 
-    fn handle_request<I: PacketIo>(&mut self, token: Token, id: u64, request: Request, shard: &mut Shard<I>) {
+    fn handle_request<I: PacketIo>(&mut self, token: Token, message: ToDataPlane, shard: &mut Shard<I>) {
+        let ToDataPlane { id, seen, request } = message;
         match request {
-            Request::Hello { fingerprint, node } => self.hello(token, id, &fingerprint, &node),
+            Request::Hello { fingerprint, node, position } => {
+                self.hello(token, id, (&fingerprint, &node), position.as_ref());
+            }
             _ if !self.connections.get(&token).is_some_and(Connection::is_greeted) => {
                 let reason = format!("{} before hello", name(&request));
                 self.end(token, id, ErrorCode::BadFrame { reason });
@@ -185,16 +203,49 @@ impl Control {
                 };
                 self.respond(token, id, response);
             }
-            Request::Apply { .. }
-            | Request::Release { .. }
-            | Request::List { .. }
-            | Request::Stats { .. }
-            | Request::Snapshot { .. }
-            | Request::Status => self.dispatch(token, id, request, shard),
+            Request::Learn { pattern } => {
+                let learned = self.answering.repeater.learn(*pattern);
+                let refused = |refused: Refused| ErrorCode::BadPlan {
+                    path: "pattern".to_owned(),
+                    reason: refused.to_string(),
+                };
+                self.respond(token, id, learned.map(|()| Response::Learned).map_err(refused));
+            }
+            Request::Forget => {
+                self.answering.repeater.forget();
+                self.respond(token, id, Ok(Response::Forgotten));
+            }
+            Request::Send { socket, to, bytes } => {
+                self.answering.repeater.seen(seen);
+                if let Some(bytes) = answering::bytes_of(bytes) {
+                    self.answering.clients.reply(socket, to, bytes);
+                }
+            }
+            Request::Apply { plan } => {
+                self.answering.repeater.seen(seen);
+                if self.answering.repeater.hand_over(&plan.session, seen) {
+                    self.dispatch(token, id, Request::Apply { plan }, shard);
+                } else {
+                    self.respond(token, id, Err(ErrorCode::Overtaken));
+                }
+            }
+            Request::Release { session } => {
+                self.answering.repeater.ended(&session);
+                self.dispatch(token, id, Request::Release { session }, shard);
+            }
+            Request::List { .. } | Request::Stats { .. } | Request::Snapshot { .. } | Request::Status => {
+                self.dispatch(token, id, request, shard);
+            }
         }
     }
 
-    fn hello(&mut self, token: Token, id: u64, fingerprint: &str, node: &str) {
+    fn hello(
+        &mut self,
+        token: Token,
+        id: u64,
+        (fingerprint, node): (&str, &str),
+        position: Option<&LogPosition>,
+    ) {
         if fingerprint != FINGERPRINT {
             tracing::error!(
                 ours = FINGERPRINT,
@@ -216,6 +267,10 @@ impl Control {
         tracing::info!(node, sessions = self.shared.sessions(), "control plane connected");
         let hello = Response::Hello { boot: self.shared.boot.clone(), sessions: self.shared.sessions() };
         self.respond(token, id, Ok(hello));
+        let missed = self.answering.repeater.connected(&self.shared.boot, position);
+        if let Some(connection) = self.connections.get_mut(&token) {
+            missed.for_each(|entry| connection.tell(&entry));
+        }
     }
 
     fn dispatch<I: PacketIo>(&mut self, token: Token, id: u64, request: Request, shard: &mut Shard<I>) {
@@ -272,6 +327,7 @@ impl Control {
             fast_path: self.shared.fast_paths.status(paths),
             interfaces: interfaces.collect(),
             counters,
+            repeats: self.answering.repeater.counters(),
         }
     }
 
@@ -299,6 +355,9 @@ fn name(request: &Request) -> &'static str {
         Request::Stats { .. } => "stats",
         Request::Snapshot { .. } => "snapshot",
         Request::Status => "status",
+        Request::Learn { .. } => "learn",
+        Request::Forget => "forget",
+        Request::Send { .. } => "send",
     }
 }
 

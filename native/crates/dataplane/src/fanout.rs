@@ -40,7 +40,12 @@ pub fn split(request: Request, shards: usize) -> Option<Vec<(usize, ShardRequest
             by_shard.into_iter().map(|sessions| ShardRequest::Stats { sessions }).enumerate().collect()
         }
         Request::Status => all(ShardRequest::Counters),
-        Request::Hello { .. } | Request::Configure { .. } | Request::RenewCertificate { .. } => return None,
+        Request::Hello { .. }
+        | Request::Configure { .. }
+        | Request::RenewCertificate { .. }
+        | Request::Learn { .. }
+        | Request::Forget
+        | Request::Send { .. } => return None,
     })
 }
 
@@ -64,6 +69,9 @@ impl Merge {
             Request::Hello { .. }
             | Request::Configure { .. }
             | Request::RenewCertificate { .. }
+            | Request::Learn { .. }
+            | Request::Forget
+            | Request::Send { .. }
             | Request::Apply { .. }
             | Request::Release { .. } => Self::Single,
         }

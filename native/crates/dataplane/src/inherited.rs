@@ -27,6 +27,8 @@ pub struct Listening {
 /// Everything that is held.
 #[derive(Debug, Default)]
 pub struct Held {
+    /// Read by the data plane, which passes on to the control plane what it cannot answer.
+    pub answered: Vec<Listening>,
     pub network: Vec<Listening>,
     /// Unix sockets of connections.
     pub streams: Vec<LocalSocket>,
@@ -43,7 +45,8 @@ impl Held {
 
     /// What the control plane reads from its environment.
     pub fn describe(&self) -> String {
-        let network = self.network.iter().map(Listening::describe);
+        let answered = self.answered.iter().enumerate().map(|(number, one)| one.describe_answered(number));
+        let network = answered.chain(self.network.iter().map(Listening::describe));
         let streams = self.streams.iter().map(|one| local("unix", one, one.socket.as_raw_fd()));
         let datagrams =
             self.datagrams.iter().map(|carrier| local("unix-dgram", &carrier.local, carrier.descriptor()));
@@ -89,8 +92,18 @@ impl Listening {
         Ok(Self { transport, address, socket })
     }
 
-    fn descriptor(&self) -> RawFd {
+    pub fn descriptor(&self) -> RawFd {
         self.socket.as_raw_fd()
+    }
+
+    /// The control plane knows it by its number among those that the data plane reads.
+    fn describe_answered(&self, number: usize) -> Value {
+        json!({
+            "protocol": "data-plane",
+            "address": self.address.ip(),
+            "port": self.address.port(),
+            "socket": number,
+        })
     }
 
     fn describe(&self) -> Value {

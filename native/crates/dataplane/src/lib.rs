@@ -3,6 +3,7 @@
 pub mod carrier;
 pub mod certificates;
 pub mod child;
+pub mod clients;
 pub mod connection;
 pub mod control;
 pub mod ending;
@@ -12,6 +13,7 @@ pub mod inherited;
 pub mod listener;
 pub mod local;
 pub mod options;
+pub mod repeater;
 pub mod run;
 pub mod shard;
 pub mod shared;

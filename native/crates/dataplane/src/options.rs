@@ -11,6 +11,9 @@ pub struct Options {
     /// Unix socket to listen on for the control plane.
     #[arg(long, value_name = "PATH")]
     pub socket: PathBuf,
+    /// Inherited UDP socket on which clients ask the control plane; may be given several times.
+    #[arg(long, value_name = "FD")]
+    pub control_fd: Vec<i32>,
     #[command(flatten)]
     pub relay: RelayOptions,
     #[command(flatten)]

@@ -11,6 +11,7 @@ use netio::{
     PacketIo,
     mmsg::MmsgIo,
     probe::{self, Backend, Preference},
+    process::inherited,
     signals::{Signal, Signals},
     uring::UringIo,
     wake::Waker,
@@ -19,6 +20,7 @@ use protocol::DataPath;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
+    clients::Clients,
     control::{Control, Peer},
     fast_path::Instance,
     listener::Listener,
@@ -40,6 +42,9 @@ pub enum Failure {
 
 /// Runs until a signal asks to end.
 pub fn run(options: &Options) -> Result<(), Failure> {
+    // First of all, while the numbers can be nobody else's.
+    let sockets = options.control_fd.iter().map(|fd| inherited(*fd)).collect::<Result<_, _>>();
+    let sockets = sockets.context("cannot use a control socket").map_err(Failure::Setting)?;
     let signals = Signals::open(&[Signal::TERM, Signal::INT]).context("cannot receive signals")?;
     let listener = Listener::open(&options.socket).map_err(Failure::Setting)?;
     let open_files = raise_open_files();
@@ -55,6 +60,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Backend::Mmsg => "mmsg",
     };
     let data_path = DataPath { name: name.to_owned(), reason: selection.reason };
+    let doors = Doors { listener, clients: Clients::new(sockets), signals };
     let shards = options.relay.shards.map_or_else(default_shards, usize::from);
     tracing::info!(shards, io = data_path.name, reason = data_path.reason, "data plane started");
 
@@ -67,12 +73,19 @@ pub fn run(options: &Options) -> Result<(), Failure> {
     let ending = shared.clone();
     let size = Size { shards, kept_pairs: most_kept(open_files, shards) };
     let signal = match selection.backend {
-        Backend::Uring => serve(size, shared, listener, signals, UringIo::new)?,
-        Backend::Mmsg => serve(size, shared, listener, signals, MmsgIo::new)?,
+        Backend::Uring => serve(size, shared, doors, UringIo::new)?,
+        Backend::Mmsg => serve(size, shared, doors, MmsgIo::new)?,
     };
     ending.fast_paths.end(ending.sessions());
     tracing::info!(signal = signal.as_raw(), "data plane ends");
     Ok(())
+}
+
+/// Where others come in.
+struct Doors {
+    listener: Listener,
+    clients: Clients,
+    signals: Signals,
 }
 
 #[derive(Clone, Copy)]
@@ -85,8 +98,7 @@ struct Size {
 fn serve<I: PacketIo + 'static>(
     Size { shards, kept_pairs }: Size,
     shared: Arc<Shared>,
-    listener: Listener,
-    signals: Signals,
+    Doors { listener, clients, signals }: Doors,
     make_io: fn() -> io::Result<I>,
 ) -> anyhow::Result<Signal> {
     let waker = Waker::new()?;
@@ -111,7 +123,7 @@ fn serve<I: PacketIo + 'static>(
     }
     let io = make_io().context("cannot set up packet input and output")?;
     let shard = Shard::new(io, shared.clone(), kept_pairs);
-    let control = Control::new(listener, shared, peers);
+    let control = Control::new(listener, clients, shared, peers);
     Ok(First { shard, control, signals, waker, replies }.run()?)
 }
 

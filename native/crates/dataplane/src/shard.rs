@@ -21,11 +21,28 @@ use crate::{
 /// A request to one shard.
 #[derive(Debug, Clone)]
 pub enum ShardRequest {
-    Apply { plan: Box<SessionPlan> },
-    Release { session: SessionId },
-    Plans { after: Option<SessionId>, limit: usize },
-    Stats { sessions: Vec<SessionId> },
-    Snapshot { after: Option<SessionId>, limit: usize },
+    Apply {
+        plan: Box<SessionPlan>,
+    },
+    /// The same, if the session has this revision, or is none.
+    Repeat {
+        plan: Box<SessionPlan>,
+        before: Option<u64>,
+    },
+    Release {
+        session: SessionId,
+    },
+    Plans {
+        after: Option<SessionId>,
+        limit: usize,
+    },
+    Stats {
+        sessions: Vec<SessionId>,
+    },
+    Snapshot {
+        after: Option<SessionId>,
+        limit: usize,
+    },
     Counters,
 }
 
@@ -133,6 +150,14 @@ impl<I: PacketIo> Shard<I> {
                 Ok(bound) => ShardResponse::Applied { bound },
                 Err(error) => ShardResponse::Refused { error },
             },
+            ShardRequest::Repeat { plan, before } => {
+                let current = self.engine.revision(&plan.session);
+                if current != before {
+                    let error = ErrorCode::StalePlan { current: current.unwrap_or_default() };
+                    return ShardResponse::Refused { error };
+                }
+                self.execute(ShardRequest::Apply { plan })
+            }
             ShardRequest::Release { session } => {
                 ShardResponse::Released { stats: self.release(now, &session) }
             }

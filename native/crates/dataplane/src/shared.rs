@@ -25,6 +25,7 @@ pub struct Shared {
     pub boot: String,
     sessions: AtomicU32,
     max_sessions: AtomicU32,
+    max_repeated: AtomicU32,
     incidents: AtomicU64,
     relay_server: Mutex<Option<Box<RelayServerPlan>>>,
 }
@@ -44,6 +45,7 @@ impl Shared {
             boot,
             sessions: AtomicU32::new(0),
             max_sessions: AtomicU32::new(u32::MAX),
+            max_repeated: AtomicU32::new(u32::MAX),
             incidents: AtomicU64::new(0),
             relay_server: Mutex::new(None),
         })
@@ -74,6 +76,7 @@ impl Shared {
         let addresses = interfaces.iter().flat_map(|interface| interface.addresses.iter().copied());
         FastPaths::configure(&self.fast_paths, &configuration.fast_path, addresses.collect());
         self.max_sessions.store(configuration.max_sessions.unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.max_repeated.store(configuration.max_repeated.unwrap_or(u32::MAX), Ordering::Relaxed);
         Ok(self.certificates.plans())
     }
 
@@ -96,6 +99,11 @@ impl Shared {
     pub fn admit(&self) -> Result<(), ErrorCode> {
         let limit = self.max_sessions.load(Ordering::Relaxed);
         if self.sessions() >= limit { Err(ErrorCode::TooManySessions { limit }) } else { Ok(()) }
+    }
+
+    /// Whether patterns may make one more session.
+    pub fn has_room_for_repeated(&self) -> bool {
+        self.sessions() < self.max_repeated.load(Ordering::Relaxed)
     }
 
     /// Logs a defect or a failure of the host and names the log line in the error.

@@ -8,7 +8,7 @@ use std::{
     ffi::OsString,
     fs,
     net::SocketAddr,
-    os::unix::fs::DirBuilderExt,
+    os::{fd::RawFd, unix::fs::DirBuilderExt},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
@@ -47,6 +47,9 @@ struct Options {
     /// UDP address to hold for the control plane; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen_udp: Vec<SocketAddr>,
+    /// UDP address whose clients the data plane answers where it can; may be given several times.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    answer_udp: Vec<SocketAddr>,
     /// TCP address to hold for the control plane; may be given several times.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen_tcp: Vec<SocketAddr>,
@@ -95,7 +98,7 @@ fn start(options: &Options) -> anyhow::Result<Running> {
     let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
     let socket = options.socket.clone().or(in_directory).context("no socket")?;
     Ok(Running {
-        data_plane: run(data_plane(options, &socket)?)?,
+        data_plane: run(data_plane(options, &socket, &held)?)?,
         control_plane: run(control_plane(options, &socket, &held)?)?,
         signals,
         held,
@@ -106,10 +109,11 @@ fn start(options: &Options) -> anyhow::Result<Running> {
 fn hold(options: &Options) -> anyhow::Result<Held> {
     let udp = options.listen_udp.iter().map(|address| (Transport::Udp, "UDP", *address));
     let tcp = options.listen_tcp.iter().map(|address| (Transport::Tcp, "TCP", *address));
-    let network = udp.chain(tcp).map(|(transport, name, address)| {
+    let open = |(transport, name, address)| {
         Listening::open(transport, address, options.control_tos)
             .with_context(|| format!("cannot listen on {name} {address}"))
-    });
+    };
+    let answered = options.answer_udp.iter().map(|address| (Transport::Udp, "UDP", *address));
     let local = |kind| {
         move |path: &PathBuf| {
             LocalSocket::open(path, kind, options.socket_mode)
@@ -118,7 +122,8 @@ fn hold(options: &Options) -> anyhow::Result<Held> {
     };
     let datagrams = options.listen_unix_dgram.iter().map(local(SocketType::DGRAM));
     Ok(Held {
-        network: network.collect::<anyhow::Result<_>>()?,
+        answered: answered.map(open).collect::<anyhow::Result<_>>()?,
+        network: udp.chain(tcp).map(open).collect::<anyhow::Result<_>>()?,
         streams: options.listen_unix.iter().map(local(SocketType::STREAM)).collect::<anyhow::Result<_>>()?,
         datagrams: datagrams.map(|local| Ok(Carrier::new(local?)?)).collect::<anyhow::Result<_>>()?,
     })
@@ -131,7 +136,7 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-fn data_plane(options: &Options, socket: &Path) -> anyhow::Result<Program> {
+fn data_plane(options: &Options, socket: &Path, held: &Held) -> anyhow::Result<Program> {
     let path = match &options.data_plane {
         Some(path) => path.clone(),
         None => env::current_exe()?.with_file_name("tandem-dataplane"),
@@ -146,7 +151,11 @@ fn data_plane(options: &Options, socket: &Path) -> anyhow::Result<Program> {
     if let Some(shards) = shards {
         option("--shards", shards.to_string());
     }
-    Ok(Program { name: "data plane", path, arguments, environment: vec![], inherited: vec![] })
+    let inherited: Vec<RawFd> = held.answered.iter().map(Listening::descriptor).collect();
+    for fd in &inherited {
+        option("--control-fd", fd.to_string());
+    }
+    Ok(Program { name: "data plane", path, arguments, environment: vec![], inherited })
 }
 
 fn control_plane(options: &Options, socket: &Path, held: &Held) -> anyhow::Result<Program> {

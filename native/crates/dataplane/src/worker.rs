@@ -44,7 +44,7 @@ impl<I: PacketIo> First<I> {
                 }
             }
             while let Ok(message) = self.replies.try_recv() {
-                self.control.handle_peer(message);
+                self.control.handle_peer(message, &mut self.shard);
             }
             while let Some(event) = self.shard.next_event() {
                 self.control.report(event);

@@ -228,7 +228,11 @@ fn another_build_is_refused() {
     let directory = Directory::new();
     let data_plane = DataPlane::start(&directory.file("socket"), &[]);
     let mut control = data_plane.connect();
-    let hello = Request::Hello { fingerprint: "of another build".to_owned(), node: "test".to_owned() };
+    let hello = Request::Hello {
+        fingerprint: "of another build".to_owned(),
+        node: "test".to_owned(),
+        position: None,
+    };
     let refusal = control.ask(hello).unwrap_err();
     assert!(matches!(refusal, ErrorCode::FingerprintMismatch { .. }), "{refusal}");
     assert_eq!(control.next(), None);

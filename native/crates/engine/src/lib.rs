@@ -342,6 +342,11 @@ impl Engine {
         later.take(limit).map(|(_, key)| self.sessions[*key].plan()).collect()
     }
 
+    /// The revision of a session; `None` if there is none.
+    pub fn revision(&self, session: &SessionId) -> Option<u64> {
+        Some(self.session(session)?.revision)
+    }
+
     /// The sockets of a session.
     pub fn sockets(&self, session: &SessionId) -> Vec<SocketId> {
         self.session(session).map(|session| session.sockets().collect()).unwrap_or_default()

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    os::{fd::RawFd, unix::process::CommandExt},
+    os::{
+        fd::{FromRawFd, OwnedFd, RawFd},
+        unix::process::CommandExt,
+    },
     process::Command,
 };
 
@@ -32,4 +35,17 @@ pub fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
     };
     // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
     unsafe { command.pre_exec(set_up) };
+}
+
+/// Takes over a file that our parent has left open for us under this number. Our own children do not inherit it.
+///
+/// To be called once for each, before anything else is opened.
+pub fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: asks for and changes flags of a descriptor; one that is not open is an error.
+    let is_open = unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } >= 0;
+    if !is_open {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is open, and the caller says that nobody else in this process owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }

@@ -174,7 +174,11 @@ impl Control {
     }
 
     fn try_hello(&mut self) -> Option<(String, u32)> {
-        self.send(Request::Hello { fingerprint: FINGERPRINT.to_owned(), node: "test".to_owned() });
+        self.send(Request::Hello {
+            fingerprint: FINGERPRINT.to_owned(),
+            node: "test".to_owned(),
+            position: None,
+        });
         match self.next()? {
             FromDataPlane::Ok { response: Response::Hello { boot, sessions }, .. } => Some((boot, sessions)),
             other => panic!("{other:?}"),
@@ -193,6 +197,7 @@ impl Control {
             }],
             port_rest_ms: 60_000,
             max_sessions: None,
+            max_repeated: None,
             certificates: Vec::new(),
             fast_path: FastPathPlan {
                 mode: FastPathMode::Off,
@@ -275,7 +280,7 @@ impl Control {
     pub fn send(&mut self, request: Request) -> u64 {
         self.last_id += 1;
         let mut frame = Vec::new();
-        framing::encode(&ToDataPlane { id: self.last_id, request }, &mut frame).unwrap();
+        framing::encode(&ToDataPlane { id: self.last_id, seen: 0, request }, &mut frame).unwrap();
         self.write(&frame);
         self.last_id
     }
