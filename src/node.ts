@@ -3,10 +3,12 @@ import { setTimeout } from 'node:timers/promises';
 import type { Client, Command } from './command/command.js';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, certificateSource, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
-import { type InheritedListener, parseInheritedListeners } from './config/launch.js';
+import { type InheritedListener, isCarried, parseInheritedListeners } from './config/launch.js';
 import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
 import type { Dictionary } from './control/ng/value.js';
-import { startNgServer } from './control/ng/server.js';
+import { CarriedSockets } from './control/carried.js';
+import { SDP_REPLY } from './control/ng/encode.js';
+import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
@@ -58,6 +60,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const counters = newCounters();
   const events = createEvents(logger, counters);
   const registry = new CallRegistry();
+  const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const node = hostname();
   const now = (): number => Date.now();
   const { channels, clientTargets } = openChannels(config.notify, { events, node, now });
@@ -75,6 +78,9 @@ export async function runNode(config: Config, program: Program): Promise<number>
     planOf: (call) => snapshots.resumed(planOf(call)),
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
+    onConnected: () => service.repetitions.connected(),
+    onRepeated: (repetition) => service.repetitions.take(repetition),
+    onDatagram: (datagram) => carrier.receive(datagram),
     onLost: (call) => service.lost(call),
     onUnavailable: (reason) =>
       unavailable.resolve(`no fast path, and the configuration requires it: ${reason}`),
@@ -86,6 +92,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     listener: attachment,
   });
   attachment.use(dataPlane);
+  const carrier: CarriedSockets = new CarriedSockets((datagram) => dataPlane.send(datagram), logger);
   const snapshots: Snapshots = new Snapshots({
     dataPlane,
     isReady: () => attachment.isReady,
@@ -107,6 +114,10 @@ export async function runNode(config: Config, program: Program): Promise<number>
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
     protection: () => ({ capabilities: CAPABILITIES, certificate: certificates.facts }),
+    repetitions: {
+      reply: inherited.some(isCarried) ? SDP_REPLY : null,
+      answered: (client, command, seconds) => server.answered(client, command, seconds),
+    },
   });
 
   const drain = new Drain({
@@ -125,8 +136,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const attached = untilAttached(attachment, dataPlane);
   const lost = dataPlaneFailure(new DataPlaneError({ code: 'disconnected' }));
   const rules = { ready: attached, patienceMs: PATIENCE_MS, refusal: () => lost };
-  const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
-  const server = await startNgServer({
+  const server: NgServer = await startNgServer({
+    carrier,
     listen: withInherited('udp', config.listen.ng, inherited),
     listenTcp: withInherited('tcp', config.listen.ngTcp, inherited),
     handler: entrance((command: Command, client: Client) => service.handle(command, client), {
@@ -210,18 +221,18 @@ function withInherited(
   protocol: string,
   configured: readonly ListenAddress[],
   inherited: readonly InheritedListener[],
-): readonly (ListenAddress & { fd?: number })[] {
-  const fds = new Map(
-    inherited.flatMap((listener) =>
-      'path' in listener || listener.protocol !== protocol
-        ? []
-        : [[showTransportAddress(listener), listener.fd] as const],
-    ),
-  );
-  return configured.map((address) => {
-    const fd = fds.get(showTransportAddress(address));
-    return fd === undefined ? address : { ...address, fd };
-  });
+): readonly (ListenAddress & { fd?: number; carried?: boolean })[] {
+  const held = new Map<string, { readonly fd: number } | { readonly carried: true }>();
+  for (const listener of inherited) {
+    if ('path' in listener) continue;
+    const place = showTransportAddress(listener);
+    if (isCarried(listener)) {
+      if (protocol === 'udp') held.set(place, { carried: true });
+    } else if (listener.protocol === protocol) {
+      held.set(place, { fd: listener.fd });
+    }
+  }
+  return configured.map((address) => ({ ...address, ...held.get(showTransportAddress(address)) }));
 }
 
 function rtpproxyListen(
@@ -233,7 +244,8 @@ function rtpproxyListen(
     const protocol = listener.kind === 'unix-dgram' ? 'unix-dgram' : 'unix';
     const isHeld = (one: InheritedListener): boolean =>
       'path' in one && one.path === listener.path && one.protocol === protocol;
-    const fd = inherited.find(isHeld)?.fd;
+    const found = inherited.find(isHeld);
+    const fd = found !== undefined && 'fd' in found ? found.fd : undefined;
     return { ...listener, mode: config.rtpproxy.socketMode, ...(fd !== undefined && { fd }) };
   }
   const [held] = withInherited(listener.kind, [listener], inherited);

@@ -22,6 +22,23 @@ export type Client = {
   readonly protocol: 'ng' | 'rtpproxy' | 'http';
 };
 
+/** A command as it stood on the wire, and where in it the texts are that differ from call to call. */
+export type WrittenCommand = {
+  /** One byte a character. */
+  readonly text: string;
+  readonly texts: readonly WrittenText[];
+};
+
+export type TextName = 'callId' | 'fromTag' | 'toTag' | 'viaBranch' | 'sdp' | 'receivedFrom';
+
+/** `length:text`: the length begins at `at`, the text is from `start` to `end`. */
+export type WrittenText = {
+  readonly name: TextName;
+  readonly at: number;
+  readonly start: number;
+  readonly end: number;
+};
+
 export type OfferCommand = {
   readonly kind: 'offer';
   readonly callId: string;
@@ -33,6 +50,8 @@ export type OfferCommand = {
   readonly flags: MediaFlags;
   /** Commands with the same number differ in their texts only: Call-ID, tags, branch, SDP, `receivedFrom`. */
   readonly likeness?: number;
+  /** Known of commands with a likeness only. */
+  readonly written?: WrittenCommand;
   /** The client understands `load limit` as a result. */
   readonly supportsLoadLimit: boolean;
 };
@@ -49,6 +68,7 @@ export type AnswerCommand = {
   readonly flags: MediaFlags;
   /** As in an offer. */
   readonly likeness?: number;
+  readonly written?: WrittenCommand;
 };
 
 export type DeleteCommand = {

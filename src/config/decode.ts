@@ -74,6 +74,7 @@ export function decodeConfig(
       socket: text(dataPlane, 'socket') ?? null,
       io: choice(dataPlane, 'io', ['auto', 'io_uring', 'mmsg'], 'auto'),
       shards: optionalInteger(dataPlane, 'shards', SHARDS, null),
+      patterns: boolean(dataPlane, 'patterns', true),
     },
   };
   finish(listen);

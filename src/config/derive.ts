@@ -9,6 +9,7 @@ import type { Config } from './schema.js';
 export function dataPlaneConfiguration({
   interfaces,
   portRestSeconds,
+  maxSessions,
   fastPath,
   turn,
 }: Config): Configuration {
@@ -23,6 +24,8 @@ export function dataPlaneConfiguration({
     portRestMs: portRestSeconds * 1000,
     // Calls are counted here, where clients can be told in their own words.
     maxSessions: null,
+    // The last ones are counted one by one.
+    maxRepeated: maxSessions === null ? null : Math.max(0, maxSessions - COUNTED_SESSIONS),
     // Which ones there are is known at run time.
     certificates: [],
     fastPath: { ...fastPath, devices: [...fastPath.devices] },
@@ -81,6 +84,9 @@ function instanceId({ listen, interfaces }: Config, hostname: string): string {
   );
   return createHash('sha256').update(identity).digest('hex').slice(0, 12);
 }
+
+/** More than there are ever commands under way near the limit. */
+const COUNTED_SESSIONS = 256;
 
 function inMs(seconds: number | null): number | null {
   return seconds === null ? null : seconds * 1000;

@@ -3,7 +3,7 @@ import type { Config, ListenAddress } from './schema.js';
 
 /** The supervisor's options: what has to be known before this process runs, and stays when it is restarted. */
 export function launchArguments({ controlTos, dataPlane, listen, log, rtpproxy }: Config): readonly string[] {
-  const { socket, io, shards } = dataPlane;
+  const { socket, io, shards, patterns } = dataPlane;
   return [
     ...(socket === null ? [] : ['--socket', socket]),
     ...(io === 'auto' ? [] : ['--io', io === 'io_uring' ? 'uring' : io]),
@@ -11,7 +11,9 @@ export function launchArguments({ controlTos, dataPlane, listen, log, rtpproxy }
     ...(log.level === 'info' ? [] : ['--log-level', log.level]),
     ...(log.format === 'text' ? [] : ['--log-format', log.format]),
     ...(controlTos === 0 ? [] : ['--control-tos', String(controlTos)]),
-    ...listen.ng.filter(isHeld).flatMap((address) => ['--listen-udp', showTransportAddress(address)]),
+    ...listen.ng
+      .filter(isHeld)
+      .flatMap((address) => [patterns ? '--answer-udp' : '--listen-udp', showTransportAddress(address)]),
     ...listen.ngTcp.flatMap((address) => ['--listen-tcp', showTransportAddress(address)]),
     ...listen.rtpproxy.flatMap((listener) => {
       if ('path' in listener)
@@ -32,8 +34,16 @@ function isHeld({ address }: ListenAddress): boolean {
 
 /** What the supervisor has bound and keeps open across restarts of this process. */
 export type InheritedListener =
+  /** Read by the data plane, which knows it by this number. */
+  | CarriedListener
   | (ListenAddress & { readonly protocol: string; readonly fd: number })
   | { readonly path: string; readonly protocol: string; readonly fd: number };
+
+export type CarriedListener = ListenAddress & { readonly protocol: 'data-plane'; readonly socket: number };
+
+export function isCarried(listener: InheritedListener): listener is CarriedListener {
+  return 'socket' in listener;
+}
 
 /** Reads `TANDEM_LISTEN_FDS`. */
 export function parseInheritedListeners(text: string | undefined): readonly InheritedListener[] {
@@ -52,8 +62,9 @@ function isInheritedListener(value: unknown): value is InheritedListener {
   const isOpen =
     'protocol' in value &&
     typeof value.protocol === 'string' &&
-    'fd' in value &&
-    typeof value.fd === 'number';
+    (value.protocol === 'data-plane'
+      ? 'socket' in value && typeof value.socket === 'number'
+      : 'fd' in value && typeof value.fd === 'number');
   if (!isOpen) return false;
   if ('path' in value) return typeof value.path === 'string';
   return (

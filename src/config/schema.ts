@@ -143,6 +143,8 @@ export type DataPlaneConfig = {
   readonly io: 'auto' | 'io_uring' | 'mmsg';
   /** Packet threads; `null`: as many as the machine suggests. */
   readonly shards: number | null;
+  /** The data plane may answer commands that repeat with other values. */
+  readonly patterns: boolean;
 };
 
 /** `BASE` of an interface named `BASE:SUFFIX`: a family whose members take turns. */

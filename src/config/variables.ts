@@ -50,6 +50,7 @@ const PATHS: readonly string[] = [
   'dataPlane.socket',
   'dataPlane.io',
   'dataPlane.shards',
+  'dataPlane.patterns',
 ];
 
 /** `timeouts.mediaSeconds` → `TANDEM_TIMEOUTS_MEDIA_SECONDS`. */

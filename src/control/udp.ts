@@ -16,8 +16,13 @@ export type AnswerDatagram = (
   from: { readonly address: string; readonly port: number },
 ) => Promise<Buffer | undefined>;
 
-/** `fd`: a socket that is bound already and was handed over. */
-export type ListenAddress = { readonly address: string; readonly port: number; readonly fd?: number };
+/** `fd`: a socket that is bound already and was handed over; `carried`: one that the data plane reads. */
+export type ListenAddress = {
+  readonly address: string;
+  readonly port: number;
+  readonly fd?: number;
+  readonly carried?: boolean;
+};
 
 /**
  * Opens the sockets of one listen address. Replies leave from the socket a request came in on, so that clients

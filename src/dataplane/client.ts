@@ -3,6 +3,7 @@ import { ChurningMap } from '../churning-map.js';
 import {
   DataPlaneError,
   type DataPlane,
+  type CarriedDatagram,
   type DataPlaneListener,
   type WrittenPlan,
 } from '../service/ports.js';
@@ -15,6 +16,7 @@ import {
   type Event,
   FINGERPRINT,
   type FromDataPlane,
+  type PatternPlan,
   type Request,
   type Response,
   type SessionId,
@@ -54,6 +56,9 @@ export class DataPlaneClient implements DataPlane {
   #socket: Socket | undefined;
   #nextId = 1;
   #lastSeq: number | undefined;
+  /** Start of the data plane that was connected last, and how far its log of repetitions was read. */
+  #boot = '';
+  #seen = 0;
   /** Frames of this round of the event loop, one character a byte. */
   #unsent = '';
   #failures = 0;
@@ -137,6 +142,19 @@ export class DataPlaneClient implements DataPlane {
     }
   }
 
+  learn(pattern: PatternPlan): Promise<void> {
+    return this.#request({ kind: 'learn', pattern }, 'learned', () => {});
+  }
+
+  forget(): Promise<void> {
+    return this.#request({ kind: 'forget' }, 'forgotten', () => {});
+  }
+
+  /** Sends a reply to a client; without a connection it is lost, and the client asks again. */
+  send({ socket, client, bytes }: CarriedDatagram): void {
+    if (this.#state === 'ready') this.#write(this.#frameOf(0, { kind: 'send', socket, to: client, bytes }));
+  }
+
   /** Resolves with what `read` takes from the response. */
   #request<K extends Response['kind'], T>(
     request: Outgoing,
@@ -169,7 +187,7 @@ export class DataPlaneClient implements DataPlane {
     pending.deadline = now() + this.#timing.responseMs;
     this.#pending.set(id, pending);
     try {
-      this.#write(frameOf(id, request));
+      this.#write(this.#frameOf(id, request));
     } catch (error) {
       this.#pending.delete(id);
       pending.reject(error instanceof Error ? error : new Error(String(error)));
@@ -214,12 +232,15 @@ export class DataPlaneClient implements DataPlane {
   }
 
   #hello(): void {
-    const request: Request = { kind: 'hello', fingerprint: FINGERPRINT, node: this.#options.node };
+    const position = this.#boot === '' ? null : { boot: this.#boot, seq: this.#seen };
+    const request: Request = { kind: 'hello', fingerprint: FINGERPRINT, node: this.#options.node, position };
     const resolve = (response: Response): void => {
       if (response.kind !== 'hello') throw unexpected(response, 'hello');
       const { boot, sessions } = response;
       this.#state = 'ready';
       this.#failures = 0;
+      if (boot !== this.#boot) this.#seen = 0;
+      this.#boot = boot;
       this.#options.listener.connected(boot, sessions);
       for (const waiting of this.#waiting.splice(0)) this.#send(waiting.request, waiting.pending);
     };
@@ -228,10 +249,25 @@ export class DataPlaneClient implements DataPlane {
   }
 
   #receive(message: FromDataPlane): void {
-    if (message.kind === 'event') {
-      this.#receiveEvent(message.seq, message.event);
-      return;
+    switch (message.kind) {
+      case 'event':
+        this.#receiveEvent(message.seq, message.event);
+        return;
+      case 'repeated':
+        this.#receiveRepetition(message);
+        return;
+      case 'datagram': {
+        const { socket, from: client, bytes } = message;
+        this.#options.listener.datagram({ socket, client, bytes });
+        return;
+      }
+      case 'ok':
+      case 'error':
+        this.#receiveResponse(message);
     }
+  }
+
+  #receiveResponse(message: Extract<FromDataPlane, { kind: 'ok' | 'error' }>): void {
     const pending = this.#pending.get(message.id);
     // Its time was up, or the answer is none of ours.
     if (pending === undefined) return;
@@ -246,6 +282,21 @@ export class DataPlaneClient implements DataPlane {
     }
     this.#lastSeq = seq;
     this.#options.listener.event(event);
+  }
+
+  #receiveRepetition({ seq, pattern, micros, values }: Extract<FromDataPlane, { kind: 'repeated' }>): void {
+    if (seq !== this.#seen + 1 && this.#seen > 0) {
+      throw new Error(`repetition ${seq} follows repetition ${this.#seen}: some are lost`);
+    }
+    this.#seen = seq;
+    this.#options.listener.repeated({ pattern, micros, values });
+  }
+
+  #frameOf(id: number, request: Outgoing): string {
+    const seen = this.#seen;
+    if (request.kind === 'written') return encodeWrittenFrame(id, seen, request.plan.json);
+    if (request.kind === 'apply') return encodePlanFrame(id, seen, request.plan);
+    return encodeFrameText({ id, seen, request });
   }
 
   #lost(reason: string): void {
@@ -303,11 +354,6 @@ type Waiting = { readonly request: Outgoing; readonly pending: Pending };
 
 /** A request, or a plan that needs no writing. */
 type Outgoing = Request | { readonly kind: 'written'; readonly plan: WrittenPlan };
-
-function frameOf(id: number, request: Outgoing): string {
-  if (request.kind === 'written') return encodeWrittenFrame(id, request.plan.json);
-  return request.kind === 'apply' ? encodePlanFrame(id, request.plan) : encodeFrameText({ id, request });
-}
 
 function unexpected(response: Response, kind: Response['kind']): Error {
   return new Error(`the data plane answered ${response.kind} instead of ${kind}`);

@@ -26,17 +26,17 @@ export function encodeFrameText(message: unknown): string {
 }
 
 /** The frame that applies a plan, as text. */
-export function encodePlanFrame(id: number, plan: SessionPlan): string {
-  return framedJson(planRequest(id, planText(plan)));
+export function encodePlanFrame(id: number, seen: number, plan: SessionPlan): string {
+  return framedJson(planRequest(id, seen, planText(plan)));
 }
 
 /** The frame that applies a plan written before, in ASCII; as text, one character a byte. */
-export function encodeWrittenFrame(id: number, plan: string): string {
-  return framed(planRequest(id, plan));
+export function encodeWrittenFrame(id: number, seen: number, plan: string): string {
+  return framed(planRequest(id, seen, plan));
 }
 
-function planRequest(id: number, plan: string): string {
-  return `{"id":${id},"request":{"kind":"apply","plan":${plan}}}`;
+function planRequest(id: number, seen: number, plan: string): string {
+  return `{"id":${id},"seen":${seen},"request":{"kind":"apply","plan":${plan}}}`;
 }
 
 function framedJson(json: string): string {

@@ -1,10 +1,16 @@
 import type { Status, SuspectCause, SuspectCounts } from '../dataplane/protocol.gen.js';
 import { fastPathMetrics } from './fast-path.js';
 import { labels, metric } from './metric.js';
+import { repeatMetrics } from './repeats.js';
 
 /** What the data plane tells, for Prometheus. */
 export function statusMetrics(status: Status): string {
-  return [...fastPathMetrics(status), ...suspectMetrics(status.counters.suspect), ''].join('\n');
+  const parts = [
+    fastPathMetrics(status),
+    suspectMetrics(status.counters.suspect),
+    repeatMetrics(status),
+  ].flat();
+  return [...parts, ''].join('\n');
 }
 
 function suspectMetrics(counts: SuspectCounts): readonly string[] {

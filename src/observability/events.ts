@@ -29,6 +29,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.debug({ callId, client: `${address}:${port}` }, 'call created by');
     },
 
+    patternRefused({ detail }: DataPlaneError): void {
+      log.debug(detail, 'the data plane does not take a pattern');
+    },
+
     callRejected(callId: string, reason: string): void {
       counters.callsRejected += 1;
       log.warn({ callId, reason }, 'call refused');

@@ -103,7 +103,7 @@ export function bodyOf(shape: string, values: readonly string[]): string {
 }
 
 /** Marks a gap. A body with this character has no shape. */
-const GAP = '\0';
+export const GAP = '\0';
 const CARRIAGE_RETURN = 0x0d;
 const LETTER_A = 0x61;
 const LETTER_C = 0x63;

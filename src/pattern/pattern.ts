@@ -16,6 +16,9 @@ export type Pattern = {
   readonly revision: number;
   /** The plan as JSON. */
   readonly plan: Template<string>;
+  /** The plan as data. */
+  readonly planData: Template<SessionPlan>;
+  readonly examplePlan: SessionPlan;
   /** Locals that the plan opens; their ports are values from then on. */
   readonly opened: readonly number[];
   readonly call: Template<Call>;
@@ -53,14 +56,17 @@ export function patternOf(
   const template = <T>(part: (sample: Exchanged) => T) =>
     templateOf({ result: part(one), standIns: one.texts }, { result: part(other), standIns: other.texts });
   const plan = template((sample) => JSON.stringify(sample.plan));
+  const planData = template((sample) => sample.plan);
   const call = template((sample) => sample.call);
   const sdp = template((sample) => sample.sdp);
   const statistics = template((sample) => describeCall(sample.call, null, null, 0));
-  if (plan === undefined || call === undefined || sdp === undefined || statistics === undefined)
-    return undefined;
+  if (plan === undefined || planData === undefined || call === undefined) return undefined;
+  if (sdp === undefined || statistics === undefined) return undefined;
   const pattern: Pattern = {
     revision: step.plan.revision,
     plan,
+    planData,
+    examplePlan: one.plan,
     opened: openedBy(one.plan),
     call,
     sdp,

@@ -3,7 +3,7 @@ import type { BoundLocal } from '../dataplane/protocol.gen.js';
 import type { Facts } from '../negotiation/facts.js';
 import type { Step } from '../negotiation/negotiate.js';
 import type { WrittenPlan } from '../service/ports.js';
-import { messageOf } from './message.js';
+import { type Message, messageOf } from './message.js';
 import { type Pattern, patternOf, withOpened } from './pattern.js';
 import { Recent } from '../recent.js';
 import { Repeat } from './repeat.js';
@@ -11,6 +11,8 @@ import { Repeat } from './repeat.js';
 /** What negotiation would say of a message, from memory. */
 export type RepeatedStep = {
   readonly kind: 'repeated';
+  readonly pattern: Pattern;
+  readonly message: Message;
   readonly plan: WrittenPlan;
   complete(bound: readonly BoundLocal[]): { readonly call: Repeat; readonly sdp: string };
 };
@@ -26,8 +28,11 @@ export class Patterns {
   readonly #offers: Recent<Entry>;
   #answers = new WeakMap<Pattern, Recent<Entry>>();
   #facts: Facts | undefined;
+  readonly #cleared: () => void;
 
-  constructor(limit = MAX_PATTERNS) {
+  /** `cleared` is told when nothing that was known holds any longer. */
+  constructor(cleared: () => void = () => {}, limit = MAX_PATTERNS) {
+    this.#cleared = cleared;
     this.#offers = new Recent(limit);
   }
 
@@ -47,7 +52,7 @@ export class Patterns {
     const entry = entries.get(message.key);
     if (entry === undefined) entries.set(message.key, { kind: 'seen' });
     if (entry === undefined || entry.kind === 'none') return undefined;
-    if (entry.kind === 'pattern') return repeated(entry.pattern, command.callId, message.texts);
+    if (entry.kind === 'pattern') return repeated(entry.pattern, command.callId, message);
     return {
       kind: 'unknown',
       learn: (step) => {
@@ -72,6 +77,7 @@ export class Patterns {
     if (isSame) return true;
     this.#offers.clear();
     this.#answers = new WeakMap();
+    this.#cleared();
     return false;
   }
 }
@@ -81,9 +87,12 @@ type Entry =
   | { readonly kind: 'none' }
   | { readonly kind: 'pattern'; readonly pattern: Pattern };
 
-function repeated(pattern: Pattern, callId: string, texts: readonly string[]): RepeatedStep {
+function repeated(pattern: Pattern, callId: string, message: Message): RepeatedStep {
+  const { texts } = message;
   return {
     kind: 'repeated',
+    pattern,
+    message,
     plan: { session: callId, revision: pattern.revision, json: pattern.plan.fill(texts) },
     complete(bound) {
       const values = withOpened(pattern, texts, bound);

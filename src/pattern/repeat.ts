@@ -10,10 +10,11 @@ export class Repeat {
   /** All values in one text: a tenth of the memory of a call. */
   readonly #values: string;
 
-  constructor(callId: string, pattern: Pattern, values: readonly string[]) {
+  /** `values`: or the text of all of them, with a space between them. */
+  constructor(callId: string, pattern: Pattern, values: readonly string[] | string) {
     this.callId = callId;
     this.pattern = pattern;
-    this.#values = values.join(SEPARATOR);
+    this.#values = typeof values === 'string' ? values : values.join(SEPARATOR);
   }
 
   get values(): readonly string[] {
@@ -30,5 +31,5 @@ export class Repeat {
   }
 }
 
-/** Values are printable. */
-const SEPARATOR = '\n';
+/** Values have none. */
+const SEPARATOR = ' ';

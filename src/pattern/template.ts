@@ -1,5 +1,16 @@
-/** Data or text with gaps: `fill` puts values into them. */
-export type Template<T> = { readonly fill: (values: readonly string[]) => T };
+/** Data or text with gaps: `fill` puts values into them, `gaps` tells where they are. */
+export type Template<T> = {
+  readonly fill: (values: readonly string[]) => T;
+  readonly gaps: () => readonly Gap[];
+};
+
+/** Some text that depends on values: `texts[0] values[at[0]] texts[1] …`. A number is the text of its digits. */
+export type Gap = {
+  /** Where it is in the data; empty for a text that is a template itself. */
+  readonly path: readonly (string | number)[];
+  readonly texts: readonly string[];
+  readonly at: readonly number[];
+};
 
 /** Unusual values, each known by its place in the list of values it stands for. */
 export type StandIns = readonly string[];
@@ -17,7 +28,7 @@ export function templateOf<T>(one: Sample<T>, other: Sample<T>): Template<T> | u
     other: finder(other.standIns),
   });
   // The node was made from values of this type, part by part.
-  return node && { fill: (values) => instance(node, values) as T };
+  return node && { fill: (values) => instance(node, values) as T, gaps: () => gapsOf(node, []) };
 }
 
 type Node =
@@ -95,6 +106,21 @@ function instance(node: Node, values: readonly string[]): unknown {
       for (const [key, gap] of node.gaps) copy[key] = instance(gap, values);
       return copy;
     }
+  }
+}
+
+function gapsOf(node: Node, path: readonly (string | number)[]): readonly Gap[] {
+  switch (node.kind) {
+    case 'constant':
+      return [];
+    case 'number':
+      return [{ path, texts: ['', ''], at: [node.at] }];
+    case 'text':
+      return [{ path, texts: node.texts, at: node.at }];
+    case 'list':
+      return node.members.flatMap((member, index) => gapsOf(member, [...path, index]));
+    case 'object':
+      return node.gaps.flatMap(([key, gap]) => gapsOf(gap, [...path, key]));
   }
 }
 

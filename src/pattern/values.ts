@@ -62,7 +62,8 @@ export function likenesses(kinds: readonly ValueKind[], texts: readonly string[]
   return found;
 }
 
-function firstLike(kinds: readonly ValueKind[], texts: readonly string[], at: number): number {
+/** The place of the first value that it equals; its own if there is none. */
+export function firstLike(kinds: readonly ValueKind[], texts: readonly string[], at: number): number {
   for (let before = 0; before < at; before += 1) {
     if (texts[before] === texts[at] && isComparable(kinds[before], kinds[at])) return before;
   }

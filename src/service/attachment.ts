@@ -4,7 +4,13 @@ import { reconcile } from '../dataplane/reconcile.js';
 import type { Events } from '../observability/events.js';
 import type { CertificateMaker, Certificates } from './certificates.js';
 import { decidedFastPath } from './fast-path.js';
-import { type DataPlane, DataPlaneError, type DataPlaneListener } from './ports.js';
+import {
+  type CarriedDatagram,
+  type DataPlane,
+  DataPlaneError,
+  type DataPlaneListener,
+  type Repetition,
+} from './ports.js';
 import type { CallRegistry } from './registry.js';
 
 export type AttachmentOptions = {
@@ -18,6 +24,10 @@ export type AttachmentOptions = {
   /** Takes over a call that was created before this process started. */
   readonly adopt: (call: Call) => void;
   readonly onEvent: (event: Event) => void;
+  /** Told of each new connection before anything comes over it. */
+  readonly onConnected?: () => void;
+  readonly onRepeated?: (repetition: Repetition) => void;
+  readonly onDatagram?: (datagram: CarriedDatagram) => void;
   /** Told of a call that could not be brought back and is forgotten. */
   readonly onLost?: (call: Call) => void;
   /** Told instead of going on if the configuration requires a fast path and there never was one. */
@@ -80,6 +90,7 @@ export class Attachment implements DataPlaneListener {
   connected(boot: string, sessions: number): void {
     this.#connection += 1;
     this.#boot = boot;
+    this.#options.onConnected?.();
     this.#options.events.dataPlaneConnected(boot, sessions);
     this.#close();
     void this.#attach(this.#connection);
@@ -95,6 +106,14 @@ export class Attachment implements DataPlaneListener {
 
   event(event: Event): void {
     this.#options.onEvent(event);
+  }
+
+  repeated(repetition: Repetition): void {
+    this.#options.onRepeated?.(repetition);
+  }
+
+  datagram(datagram: CarriedDatagram): void {
+    this.#options.onDatagram?.(datagram);
   }
 
   stop(): void {

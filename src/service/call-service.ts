@@ -1,5 +1,5 @@
 import type { Call } from '../call/call.js';
-import { keyLines, keyPress, type Pressed } from '../call/keys.js';
+import { keyLines, keyPress } from '../call/keys.js';
 import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
 import { endNotice, lastPacketMsAgo, type Notice, silenceNotice } from '../call/notice.js';
@@ -27,7 +27,9 @@ import { Repeat } from '../pattern/repeat.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { NodeReport } from './node-statistics.js';
+import { type RepetitionParts, Repetitions } from './repetitions.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
+import { pressed } from './pressed.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
@@ -41,14 +43,18 @@ export type CallServiceParts = KeeperParts & {
   readonly notifier: Notifier;
   /** What the data plane can do now. */
   readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
-} & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'>;
+} & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
+    readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
+  };
 
 /** Carries commands out: negotiation, data plane and registry meet here and nowhere else. */
 export class CallService {
   readonly #parts: CallServiceParts;
   readonly #keeper: Keeper;
   readonly #pairs: PairService;
-  readonly #patterns = new Patterns();
+  readonly #patterns = new Patterns(() => this.repetitions.forget());
+  /** What the data plane does in this one's place. */
+  readonly repetitions: Repetitions;
   readonly #deletions = new Deletions();
   readonly #relays = new Relays();
   readonly #node: NodeReport;
@@ -64,6 +70,13 @@ export class CallService {
       (callId) => this.#due(callId),
       (call, reason, media) => this.#ended(call, reason, media),
     );
+    this.repetitions = new Repetitions({
+      ...(parts.repetitions ?? NO_REPETITIONS),
+      dataPlane: parts.dataPlane,
+      registry: parts.registry,
+      events: parts.events,
+      store: (call, before) => this.#keeper.store(call, before),
+    });
     const admission = {
       refusal: (callId: string) => this.#refusal(callId),
       during: <T>(task: () => Promise<T>) => this.#arrival(task),
@@ -89,6 +102,7 @@ export class CallService {
   /** Refuses calls that do not exist yet; the others go on. */
   drain(on: boolean): void {
     this.#draining = on;
+    this.repetitions.pause(on);
     this.#parts.events.draining(on);
   }
 
@@ -176,7 +190,10 @@ export class CallService {
     const facts = this.#facts();
     const repeated = held instanceof Repeat || held === undefined ? held : null;
     const pattern = repeated === null ? undefined : this.#patterns.of(command, client, repeated, facts);
-    if (pattern?.kind === 'repeated') return this.#carryOut(client, pattern, held);
+    if (pattern?.kind === 'repeated') {
+      this.repetitions.handOver(pattern, command, repeated ?? undefined);
+      return this.#carryOut(client, pattern, held);
+    }
     const before = held && callOf(held);
     const negotiated =
       command.kind === 'offer'
@@ -379,19 +396,7 @@ function first(callIds: Iterable<string>, limit: number): readonly string[] {
   return found;
 }
 
-function pressed(event: Extract<Event, { kind: 'telephoneEvent' }>): Pressed {
-  const { stream, payloadType, source, event: key, duration: units, clockRate, volume } = event;
-  return {
-    stream,
-    payloadType,
-    source: source.slice(0, source.lastIndexOf(':')).replace(/^\[|\]$/g, ''),
-    event: key,
-    durationMs: clockRate > 0 ? Math.round((units * 1000) / clockRate) : 0,
-    units,
-    volume,
-  };
-}
-
+const NO_REPETITIONS = { reply: null, answered: () => {} };
 const UNMATCHED = "Call-ID not found or tags didn't match";
 const NO_RECORDER = 'start forwarding: there is no recorder, nothing is forwarded';
 const NOT_FOUND = { kind: 'notFound' } as const;

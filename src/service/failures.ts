@@ -27,6 +27,7 @@ export function dataPlaneFailure({ detail }: DataPlaneError): CommandFailure {
     case 'disconnected':
     case 'timeout':
       return failure('unavailable', 'Media relay is not available');
+    case 'overtaken':
     case 'stalePlan':
     case 'badPlan':
     case 'badFrame':

@@ -83,6 +83,8 @@ export class Keeper {
         return await dataPlane.apply(plan);
       } catch (error) {
         if (!(error instanceof DataPlaneError)) throw error;
+        // What this was decided from is no longer so: whoever has the call's turn decides again.
+        if (error.detail.code === 'overtaken') throw error;
         if (error.detail.code === 'disconnected' && performance.now() < patienceEndsMs) continue;
         events.applyFailed(plan.session, error);
         if (outcomeUnknown(error)) this.#takeBack(plan, before);

@@ -10,6 +10,7 @@ import type {
   Configuration,
   ErrorCode,
   Event,
+  PatternPlan,
   SessionId,
   SessionPlan,
   SessionSnapshot,
@@ -39,6 +40,10 @@ export type DataPlane = {
   snapshots(): Promise<readonly SessionSnapshot[]>;
   /** All sessions the data plane holds, with their ports. */
   list(): Promise<readonly SessionPlan[]>;
+  /** Lets the data plane answer requests of this kind from now on. */
+  learn(pattern: PatternPlan): Promise<void>;
+  /** Takes all of that back. What was answered before is known when this resolves. */
+  forget(): Promise<void>;
 };
 
 /** A plan that was written before: `json` is the whole plan, in ASCII. */
@@ -49,6 +54,28 @@ export type DataPlaneListener = {
   connected(boot: string, sessions: number): void;
   disconnected(reason: string): void;
   event(event: Event): void;
+  /** A request was answered by a pattern. */
+  repeated(repetition: Repetition): void;
+  /** A request that came in on a socket of the data plane. */
+  datagram(datagram: CarriedDatagram): void;
+};
+
+/** What the data plane has done by a pattern. */
+export type Repetition = {
+  readonly pattern: number;
+  readonly micros: number;
+  /** All values of the call, with a space between them. */
+  readonly values: string;
+};
+
+/** A datagram on its way between a client and this process, through the data plane. */
+export type CarriedDatagram = {
+  /** By its number there. */
+  readonly socket: number;
+  /** The client, as `address:port`. */
+  readonly client: string;
+  /** One byte a character. */
+  readonly bytes: string;
 };
 
 /** A request the data plane refused, or could not answer. */

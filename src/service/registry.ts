@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import { ChurningMap } from '../churning-map.js';
 import { Repeat } from '../pattern/repeat.js';
+import { DataPlaneError } from './ports.js';
 
 /** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
 export class CallRegistry {
@@ -39,13 +40,16 @@ export class CallRegistry {
     this.#calls.delete(callId);
   }
 
-  /** Runs `task` when all tasks of this call that came before have finished, whatever became of them. */
+  /**
+   * Runs `task` when all tasks of this call that came before have finished, whatever became of them; and again, if the
+   * data plane has meanwhile changed the call by a pattern.
+   */
   async run<T>(callId: string, task: () => Promise<T> | T): Promise<T> {
     const waiting = this.#turns.get(callId);
     if (waiting === undefined) this.#turns.set(callId, []);
     else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
-      return await task();
+      return await persistently(task);
     } finally {
       this.#next(callId);
     }
@@ -57,6 +61,23 @@ export class CallRegistry {
     else next();
   }
 }
+
+async function persistently<T>(task: () => Promise<T> | T): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await task();
+    } catch (error) {
+      if (!isOvertaken(error) || attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+}
+
+function isOvertaken(error: unknown): boolean {
+  return error instanceof DataPlaneError && error.detail.code === 'overtaken';
+}
+
+/** Each time some request of a client came in between. */
+const MOST_ATTEMPTS = 8;
 
 export function callOf(held: Call | Repeat): Call {
   return held instanceof Repeat ? held.call() : held;

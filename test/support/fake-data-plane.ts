@@ -5,6 +5,7 @@ import type {
   FastPathPlan,
   FastPathStatus,
   ErrorCode,
+  PatternPlan,
   SessionPlan,
   SessionSnapshot,
   SessionStats,
@@ -12,7 +13,7 @@ import type {
   SuspectCounts,
 } from '../../src/dataplane/protocol.gen.js';
 import { Certificates } from '../../src/service/certificates.js';
-import { type DataPlane, DataPlaneError } from '../../src/service/ports.js';
+import { type DataPlane, DataPlaneError, type WrittenPlan } from '../../src/service/ports.js';
 
 /** A data plane without sockets: keeps plans and gives out ports, in memory. */
 export class FakeDataPlane implements DataPlane {
@@ -63,13 +64,26 @@ export class FakeDataPlane implements DataPlane {
     return this.#certificates;
   }
 
+  readonly learned: PatternPlan[] = [];
+
+  async learn(pattern: PatternPlan): Promise<void> {
+    await this.hold;
+    this.learned.push(pattern);
+  }
+
+  async forget(): Promise<void> {
+    await this.hold;
+    this.learned.length = 0;
+  }
+
   async snapshots(): Promise<readonly SessionSnapshot[]> {
     await this.hold;
     return this.snapshot;
   }
 
-  async apply(plan: SessionPlan): Promise<readonly BoundLocal[]> {
+  async apply(wanted: SessionPlan | WrittenPlan): Promise<readonly BoundLocal[]> {
     await this.hold;
+    const plan = 'json' in wanted ? (JSON.parse(wanted.json) as SessionPlan) : wanted;
     const refusal = this.refusals.apply.shift();
     if (refusal !== undefined) throw new DataPlaneError(refusal);
     const current = this.plans.get(plan.session);
@@ -129,6 +143,7 @@ export class FakeDataPlane implements DataPlane {
         fastPathBytes: 0,
         suspect: NOTHING_SUSPECT,
       },
+      repeats: { patterns: this.learned.length, answered: 0, repeated: 0, passedOn: 0 },
     };
   }
 

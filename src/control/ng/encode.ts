@@ -10,6 +10,9 @@ export function writeNg(reply: Reply): string {
   return dictionaryOf(entriesOf(reply));
 }
 
+/** What `writeNg` writes around an SDP and its length. */
+export const SDP_REPLY = { before: 'd3:sdp', after: `${textAt('result', 'ok')}e` };
+
 /** The same as data, for other encodings. */
 export function encodeNg(reply: Reply): Dictionary {
   return decodeBencode(Buffer.from(writeNg(reply), 'latin1')) ?? new Map();

@@ -1,4 +1,4 @@
-import type { AnswerCommand, DeleteCommand, OfferCommand } from '../../command/command.js';
+import type { AnswerCommand, DeleteCommand, OfferCommand, WrittenCommand } from '../../command/command.js';
 import { decodeBencode } from './bencode.js';
 import { decodeNg, readDraft } from './decode.js';
 import type { Templates } from './evaluate.js';
@@ -25,13 +25,13 @@ export class KnownRequests {
   decode(payload: Buffer): Repeated | undefined {
     const split = splitRequest(payload.toString('latin1'));
     if (split === undefined) return undefined;
-    const { rest, texts } = split;
+    const { rest, texts, written } = split;
     if (texts.callId === '' || texts.fromTag === '' || texts.toTag === '' || texts.viaBranch === '')
       return undefined;
     if (texts.receivedFrom === 'IP4' || texts.receivedFrom === 'IP6') return undefined;
     const known = this.#known.get(rest);
     if (known === 'none') return undefined;
-    if (known !== undefined) return withTexts(known, texts);
+    if (known !== undefined) return withTexts(known, texts, written);
     this.#known.set(rest, this.#learn(payload) ?? 'none');
     return undefined;
   }
@@ -56,7 +56,7 @@ export class KnownRequests {
   }
 }
 
-function withTexts(known: Repeated, texts: RequestTexts): Repeated | undefined {
+function withTexts(known: Repeated, texts: RequestTexts, written: WrittenCommand): Repeated | undefined {
   const { callId, fromTag, toTag, viaBranch, sdp } = texts;
   // What a known request has, this one has too, since the keys are part of what is alike.
   if (callId === undefined) return undefined;
@@ -72,7 +72,7 @@ function withTexts(known: Repeated, texts: RequestTexts): Repeated | undefined {
     case 'offer': {
       if (fromTag === undefined || !sdp) return undefined;
       const flags = flagsWith(known, texts);
-      const offer = { ...known, callId, fromTag, sdp, flags };
+      const offer = { ...known, callId, fromTag, sdp, flags, written };
       if (toTag === undefined && viaBranch === undefined) return offer;
       return {
         ...offer,
@@ -82,7 +82,7 @@ function withTexts(known: Repeated, texts: RequestTexts): Repeated | undefined {
     }
     case 'answer': {
       if (fromTag === undefined || toTag === undefined || !sdp) return undefined;
-      const answer = { ...known, callId, fromTag, toTag, sdp, flags: flagsWith(known, texts) };
+      const answer = { ...known, callId, fromTag, toTag, sdp, flags: flagsWith(known, texts), written };
       return viaBranch === undefined ? answer : { ...answer, viaBranch };
     }
   }

@@ -1,59 +1,66 @@
+import type { TextName, WrittenCommand, WrittenText } from '../../command/command.js';
+
 /** A request taken apart without reading it: the texts that differ from call to call, and everything else. */
 export type RequestText = {
   /** Every byte but the texts. Requests with the same rest differ in nothing else. */
   readonly rest: string;
   /** The texts by key. */
   readonly texts: RequestTexts;
+  readonly written: WrittenCommand;
 };
 
-export type RequestTexts = {
-  callId: string | undefined;
-  fromTag: string | undefined;
-  toTag: string | undefined;
-  viaBranch: string | undefined;
-  sdp: string | undefined;
-  /** `IP4` and an address, as a list. */
-  receivedFrom: string | undefined;
-};
+export type RequestTexts = Record<TextName, string | undefined>;
 
 /** Takes a bencoded dictionary apart. `undefined`: not one in the usual spelling. */
 export function splitRequest(request: string): RequestText | undefined {
-  if (request.charCodeAt(0) !== DICTIONARY) return undefined;
+  const places = placesOf(request);
+  if (places === undefined) return undefined;
   const texts: RequestTexts = {
     callId: undefined,
     fromTag: undefined,
     toTag: undefined,
     viaBranch: undefined,
     sdp: undefined,
+    // `IP4` and an address, as a list.
     receivedFrom: undefined,
   };
   let rest = '';
   let restFrom = 0;
-  let at = 1;
-  while (request.charCodeAt(at) !== END) {
-    const keyStart = textStart(request, at);
-    const keyEnd = textEnd(request, at, keyStart);
+  for (const { name, at, start, end } of places) {
+    if (texts[name] !== undefined) return undefined;
+    texts[name] = request.slice(start, end);
+    rest += request.slice(restFrom, at);
+    restFrom = end;
+  }
+  return { rest: rest + request.slice(restFrom), texts, written: { text: request, texts: places } };
+}
+
+/** Where the texts are; `undefined` if the dictionary is not in the usual spelling. */
+function placesOf(request: string): WrittenText[] | undefined {
+  if (request.charCodeAt(0) !== DICTIONARY) return undefined;
+  const places: WrittenText[] = [];
+  let next = 1;
+  while (request.charCodeAt(next) !== END) {
+    const keyStart = textStart(request, next);
+    const keyEnd = textEnd(request, next, keyStart);
     if (keyEnd < 0) return undefined;
     const name = NAMES.get(request.slice(keyStart, keyEnd));
     if (name === undefined) {
-      at = skipValue(request, keyEnd, MAX_DEPTH);
-      if (at < 0) return undefined;
+      next = skipValue(request, keyEnd, MAX_DEPTH);
+      if (next < 0) return undefined;
       continue;
     }
     const isList = name === 'receivedFrom';
     if (isList && !request.startsWith(RECEIVED_FROM, keyEnd)) return undefined;
-    const valueAt = isList ? keyEnd + RECEIVED_FROM.length : keyEnd;
-    const valueStart = textStart(request, valueAt);
-    const valueEnd = textEnd(request, valueAt, valueStart);
-    if (valueEnd < 0 || texts[name] !== undefined) return undefined;
-    texts[name] = request.slice(valueStart, valueEnd);
-    rest += request.slice(restFrom, valueAt);
-    restFrom = valueEnd;
-    at = isList ? valueEnd + 1 : valueEnd;
-    if (isList && request.charCodeAt(valueEnd) !== END) return undefined;
+    const at = isList ? keyEnd + RECEIVED_FROM.length : keyEnd;
+    const start = textStart(request, at);
+    const end = textEnd(request, at, start);
+    if (end < 0) return undefined;
+    places.push({ name, at, start, end });
+    next = isList ? end + 1 : end;
+    if (isList && request.charCodeAt(end) !== END) return undefined;
   }
-  if (at + 1 !== request.length) return undefined;
-  return { rest: rest + request.slice(restFrom), texts };
+  return next + 1 === request.length ? places : undefined;
 }
 
 /** Where the text of `length:text` begins; -1 if there is none. */
@@ -91,7 +98,7 @@ function isDigit(code: number): boolean {
   return code >= ZERO && code <= NINE;
 }
 
-const NAMES: ReadonlyMap<string, keyof RequestTexts> = new Map([
+const NAMES: ReadonlyMap<string, TextName> = new Map([
   ['call-id', 'callId'],
   ['from-tag', 'fromTag'],
   ['to-tag', 'toTag'],

@@ -1,5 +1,7 @@
+import type { Client } from '../../command/command.js';
 import type { ControlStatistics } from '../../command/reply.js';
 import type { CommandHandler } from '../../service/ports.js';
+import type { CarriedSockets } from '../carried.js';
 import type { ReplyCache } from '../reply-cache.js';
 import { type AnswerDatagram, closeUdp, type ListenAddress, listenUdp } from '../udp.js';
 import { ControlCounts } from './control-counts.js';
@@ -11,6 +13,8 @@ import type { Dictionary } from './value.js';
 export type NgServerOptions = {
   /** UDP. */
   readonly listen: readonly ListenAddress[];
+  /** For the addresses that are `carried`. */
+  readonly carrier?: CarriedSockets;
   readonly listenTcp?: readonly ListenAddress[];
   readonly handler: CommandHandler;
   readonly cache: ReplyCache;
@@ -26,6 +30,8 @@ export type NgServer = {
   readonly responder: NgResponder;
   /** Sends to every TCP client what it has not asked for. Returns how many could not take it. */
   broadcast(notification: Dictionary): number;
+  /** Counts a command that was answered elsewhere. */
+  answered(client: Client, command: string, seconds: number): void;
   /** Commands by client. */
   controls(): readonly ControlStatistics[];
   dropped(): Readonly<DroppedFrames>;
@@ -49,7 +55,12 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
     await Promise.all(closers.splice(0).map((closeOne) => closeOne()));
   };
   try {
+    options.carrier?.listen(answer);
     for (const listen of options.listen) {
+      if (listen.carried) {
+        addresses.push({ address: listen.address, port: listen.port });
+        continue;
+      }
       const sockets = await listenUdp(listen, answer, logger);
       closers.push(() => closeUdp(sockets));
       const bound = sockets[0]?.address();
@@ -72,6 +83,7 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
     tcpAddresses,
     responder,
     broadcast: (notification) => broadcast(tcpListeners, notification),
+    answered: ({ address }, command, seconds) => counts.record(address, command, seconds, false),
     controls: () => counts.statistics(),
     dropped: () => responder.dropped,
     close,

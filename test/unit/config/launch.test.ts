@@ -11,12 +11,16 @@ function launch(text: string): readonly string[] {
 }
 
 describe('the supervisor is told', () => {
-  test('which addresses to hold', () => {
-    expect(launch('listen: {ng: ["127.0.0.1:2223", "[::1]:2223"]}')).toEqual([
-      '--listen-udp',
-      '127.0.0.1:2223',
-      '--listen-udp',
-      '[::1]:2223',
+  test('which addresses to hold, and that the data plane answers on those of ng', () => {
+    const listen = 'listen: {ng: ["127.0.0.1:2223", "[::1]:2223"], rtpproxy: "udp:127.0.0.1:22222"}';
+    const rtpproxy = ['--listen-udp', '127.0.0.1:22222'];
+    expect(launch(listen)).toEqual([
+      ...['--answer-udp', '127.0.0.1:2223', '--answer-udp', '[::1]:2223'],
+      ...rtpproxy,
+    ]);
+    expect(launch(`${listen}\ndataPlane: {patterns: false}`)).toEqual([
+      ...['--listen-udp', '127.0.0.1:2223', '--listen-udp', '[::1]:2223'],
+      ...rtpproxy,
     ]);
   });
 

@@ -22,6 +22,7 @@ type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['err
 /** The other end of the socket, with scripted answers. */
 class ScriptedDataPlane {
   readonly requests: Request[] = [];
+  seen = 0;
   readonly sockets = new Set<Socket>();
   answer: (request: Request) => Answer = () => undefined;
   #server: Server | undefined;
@@ -43,7 +44,11 @@ class ScriptedDataPlane {
   }
 
   event(seq: number, event: Event): void {
-    for (const socket of this.sockets) socket.write(encodeFrame({ kind: 'event', seq, event }));
+    this.sends({ kind: 'event', seq, event });
+  }
+
+  sends(message: FromDataPlane): void {
+    for (const socket of this.sockets) socket.write(encodeFrame(message));
   }
 
   #accept(socket: Socket): void {
@@ -53,7 +58,8 @@ class ScriptedDataPlane {
     const decoder = new FrameDecoder();
     socket.on('data', (chunk) => {
       for (const message of decoder.push(chunk)) {
-        const { id, request } = message as ToDataPlane;
+        const { id, seen, request } = message as ToDataPlane;
+        this.seen = seen;
         this.requests.push(request);
         const answer =
           request.kind === 'hello'
@@ -83,7 +89,13 @@ const FOREIGN: Event = { kind: 'noFirstPacket', session: 'call-1', revision: 1, 
 let directory: string;
 let dataPlane: ScriptedDataPlane;
 let client: DataPlaneClient;
-const listener = { connected: vi.fn(), disconnected: vi.fn(), event: vi.fn() };
+const listener = {
+  connected: vi.fn(),
+  disconnected: vi.fn(),
+  event: vi.fn(),
+  repeated: vi.fn(),
+  datagram: vi.fn(),
+};
 
 beforeEach(() => {
   vi.resetAllMocks();
@@ -116,7 +128,9 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
 describe('the connection to the data plane', () => {
   test('opens with the fingerprint of the schema', async () => {
     await connected();
-    expect(dataPlane.requests).toEqual([{ kind: 'hello', fingerprint: FINGERPRINT, node: 'test' }]);
+    expect(dataPlane.requests).toEqual([
+      { kind: 'hello', fingerprint: FINGERPRINT, node: 'test', position: null },
+    ]);
     expect(listener.connected).toHaveBeenCalledWith('b1', 0);
   });
 
@@ -159,6 +173,7 @@ describe('the connection to the data plane', () => {
         interfaces: [],
         portRestMs: 0,
         maxSessions: null,
+        maxRepeated: null,
         certificates: [],
         fastPath: WITHOUT_FAST_PATH,
         relayServer: null,
@@ -202,4 +217,55 @@ describe('the connection to the data plane', () => {
     };
     expect((await client.list()).map(({ session }) => session)).toEqual(['a', 'b']);
   });
+});
+
+describe('what the data plane does by patterns', () => {
+  const repeated = (seq: number): FromDataPlane => ({
+    kind: 'repeated',
+    seq,
+    pattern: 1,
+    micros: 9,
+    values: `1 call-${seq}`,
+  });
+
+  test('is told in order, and each request says how much of it was known', async () => {
+    await connected();
+    dataPlane.answer = () => ({ kind: 'released', stats: null });
+    dataPlane.sends(repeated(41));
+    dataPlane.sends(repeated(42));
+    await vi.waitFor(() => expect(listener.repeated).toHaveBeenCalledTimes(2));
+    expect(listener.repeated).toHaveBeenLastCalledWith({ pattern: 1, micros: 9, values: '1 call-42' });
+    await client.release('call-1');
+    expect(dataPlane.seen).toBe(42);
+  });
+
+  test('is continued where it was left when the connection comes back', async () => {
+    await connected();
+    dataPlane.sends(repeated(1));
+    await vi.waitFor(() => expect(listener.repeated).toHaveBeenCalledTimes(1));
+    for (const socket of dataPlane.sockets) socket.destroy();
+    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    expect(dataPlane.requests.at(-1)).toMatchObject({ kind: 'hello', position: { boot: 'b1', seq: 1 } });
+  });
+
+  test('must not have a gap: the connection begins anew', async () => {
+    await connected();
+    dataPlane.sends(repeated(1));
+    dataPlane.sends(repeated(3));
+    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    expect(listener.repeated).toHaveBeenCalledTimes(1);
+  });
+});
+
+test('datagrams of clients go to and fro byte by byte', async () => {
+  await connected();
+  const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));
+  dataPlane.sends({ kind: 'datagram', socket: 1, from: '192.0.2.1:5060', bytes });
+  await vi.waitFor(() =>
+    expect(listener.datagram).toHaveBeenCalledWith({ socket: 1, client: '192.0.2.1:5060', bytes }),
+  );
+  client.send({ socket: 1, client: '192.0.2.1:5060', bytes });
+  await vi.waitFor(() =>
+    expect(dataPlane.requests.at(-1)).toEqual({ kind: 'send', socket: 1, to: '192.0.2.1:5060', bytes }),
+  );
 });

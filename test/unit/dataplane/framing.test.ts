@@ -73,6 +73,6 @@ test('a frame as text is the same frame', () => {
   );
   expect(encodeFrameText('\u00e4\u20ac')).toBe(encodeFrame('\u00e4\u20ac').toString('latin1'));
   const request = { kind: 'apply', plan: { session: 'a' } };
-  expect(encodeWrittenFrame(7, '{"session":"a"}')).toBe(encodeFrameText({ id: 7, request }));
+  expect(encodeWrittenFrame(7, 3, '{"session":"a"}')).toBe(encodeFrameText({ id: 7, seen: 3, request }));
   expect(() => encodeFrameText('x'.repeat(MAX_FRAME))).toThrow(FrameError);
 });

@@ -65,6 +65,7 @@ describe('HTTP', () => {
     const metrics = await (await fetch(`${url}/metrics`)).text();
     expect(metrics).toContain('\ntandem_fast_path_active 0\n');
     expect(metrics).toContain('\ntandem_relayed_packets_total{path="kernel"} 0\n');
+    expect(metrics).toContain('\ntandem_requests_total{answered="pattern"} 0\n');
   });
 
   test('counts suspect packets by cause', async () => {

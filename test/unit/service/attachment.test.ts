@@ -20,6 +20,7 @@ const CONFIGURATION: Configuration = {
   interfaces: [],
   portRestMs: 0,
   maxSessions: null,
+  maxRepeated: null,
   certificates: [],
   fastPath: WITHOUT_FAST_PATH,
   relayServer: null,

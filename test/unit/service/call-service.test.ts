@@ -52,6 +52,7 @@ async function start({
       interfaces: [],
       portRestMs: 0,
       maxSessions: null,
+      maxRepeated: null,
       certificates: [],
       fastPath: WITHOUT_FAST_PATH,
       relayServer: null,

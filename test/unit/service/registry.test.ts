@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { DataPlaneError } from '../../../src/service/ports.js';
 import { CallRegistry } from '../../../src/service/registry.js';
 
 /** A promise that is settled from outside. */
@@ -53,6 +54,26 @@ test('a task that fails fails alone', async () => {
   const next = registry.run('a', async () => 'fine');
   await expect(failing).rejects.toThrow('broken');
   expect(await next).toBe('fine');
+});
+
+test('a task that the data plane was ahead of runs again, before the next one', async () => {
+  const registry = new CallRegistry();
+  const seen: string[] = [];
+  const overtaken = registry.run('a', async () => {
+    seen.push('first');
+    if (seen.length < 3) throw new DataPlaneError({ code: 'overtaken' });
+    return 'done';
+  });
+  const next = registry.run('a', () => seen.push('next'));
+  expect(await overtaken).toBe('done');
+  await next;
+  expect(seen).toEqual(['first', 'first', 'first', 'next']);
+});
+
+test('a task that is overtaken again and again is given up', async () => {
+  const registry = new CallRegistry();
+  const overtaken = registry.run('a', () => Promise.reject(new DataPlaneError({ code: 'overtaken' })));
+  await expect(overtaken).rejects.toThrow('overtaken');
 });
 
 test('a task for a call at rest starts at once', () => {

@@ -72,7 +72,7 @@ test('a known request is read as an unknown one is', () => {
         reads += 1;
         const read = readPayload(payload);
         if (!read.ok) throw new Error(read.reason);
-        const { likeness: _, ...rest } = { likeness: 0, ...command };
+        const { likeness: _, written: __, ...rest } = { likeness: 0, written: undefined, ...command };
         expect({ command: rest, warnings: [] }).toEqual(decodeNg(read.dictionary, templates));
       }
     }),

@@ -1,0 +1,144 @@
+import type { WrittenCommand, WrittenText } from '../command/command.js';
+import type {
+  PatternPlan,
+  PlanGap,
+  PlanPlace,
+  ReplyPlan,
+  RequestPart,
+  Spelling,
+  TextPlan,
+} from '../dataplane/protocol.gen.js';
+import { GAP } from './body-shape.js';
+import type { Message } from './message.js';
+import type { Pattern } from './pattern.js';
+import type { Gap } from './template.js';
+import { firstLike, type ValueKind } from './values.js';
+
+/** How clients are told of an SDP: what stands before its length, and what behind the SDP. */
+export type SdpReply = Pick<ReplyPlan, 'before' | 'after'>;
+
+export type Numbers = {
+  readonly number: number;
+  /** Of the pattern that made the call before. */
+  readonly after: number | null;
+};
+
+/**
+ * A pattern in the form in which the data plane can do the same. `undefined` if it depends on values in a way the data
+ * plane knows nothing of.
+ */
+export function handedOver(
+  pattern: Pattern,
+  message: Message,
+  written: WrittenCommand,
+  reply: SdpReply,
+  numbers: Numbers,
+): PatternPlan | undefined {
+  const { kinds, texts, start } = message;
+  const gaps = pattern.planData.gaps().map(planGap);
+  const [body, ...others] = pattern.sdp.gaps();
+  const request = requestParts(message, written);
+  if (body === undefined || others.length > 0 || request === undefined || !gaps.every(isKnown))
+    return undefined;
+  return {
+    ...numbers,
+    request,
+    values: kinds.map((kind, at) => ({
+      spelling: SPELLINGS[kind],
+      like: kind === 'digits' || kind === 'next port' ? at : firstLike(kinds, texts, at),
+    })),
+    known: start,
+    places: { now: start, session: start + 1, clientAddress: start + 2, clientPort: start + 3 },
+    plan: pattern.examplePlan,
+    gaps,
+    opened: [...pattern.opened],
+    reply: { ...reply, body: textPlan(body) },
+  };
+}
+
+/** The request as text with gaps; `undefined` if it is not what the message was made from. */
+function requestParts(message: Message, { text, texts }: WrittenCommand): RequestPart[] | undefined {
+  const places = placesOf(message, texts);
+  const parts: RequestPart[] = [];
+  let textFrom = 0;
+  for (const { name, at, end } of texts) {
+    parts.push({ kind: 'text', text: text.slice(textFrom, at) });
+    textFrom = end;
+    if (name === 'sdp') {
+      parts.push({ kind: 'measuredStart' }, ...bodyParts(message, places.body), { kind: 'measuredEnd' });
+      continue;
+    }
+    const place = places[name];
+    if (place === undefined) return undefined;
+    parts.push({ kind: 'measuredValue', at: place });
+  }
+  return [...parts, { kind: 'text', text: text.slice(textFrom) }];
+}
+
+/** Where the values of a message are, in the order in which `messageOf` puts them. */
+function placesOf({ start }: Message, texts: readonly WrittenText[]) {
+  let next = start + VALUES_IN_FRONT;
+  const has = (name: WrittenText['name']) => texts.some((text) => text.name === name);
+  const placeIf = (isThere: boolean) => {
+    if (!isThere) return undefined;
+    next += 1;
+    return next - 1;
+  };
+  const fromTag = placeIf(true);
+  const toTag = placeIf(has('toTag'));
+  const viaBranch = placeIf(has('viaBranch'));
+  const receivedFrom = placeIf(has('receivedFrom'));
+  return { callId: start + 1, fromTag, toTag, viaBranch, receivedFrom, body: next };
+}
+
+function bodyParts({ shape, kinds }: Message, first: number): RequestPart[] {
+  const texts = shape.split(GAP);
+  let at = first;
+  return texts.flatMap((text, index): RequestPart[] => {
+    const part: RequestPart = { kind: 'text', text };
+    if (index === texts.length - 1) return [part];
+    if (kinds[at] === 'next port') at += 1;
+    at += 1;
+    return [part, { kind: 'value', at: at - 1 }];
+  });
+}
+
+function planGap(gap: Gap): PlanGap | undefined {
+  const place = planPlace(gap.path);
+  return place && { place, text: textPlan(gap) };
+}
+
+function planPlace(path: Gap['path']): PlanPlace | undefined {
+  const [list, stream, part, ...rest] = path;
+  if (path.length === 1 && list === 'session') return { kind: 'session' };
+  if (path.length === 1 && list === 'memo') return { kind: 'memo' };
+  if (list !== 'streams' || typeof stream !== 'number') return undefined;
+  const [first, second] = rest;
+  if (part === 'locals' && typeof first === 'number' && second === 'port')
+    return { kind: 'localPort', stream, local: first };
+  const isAddress = (first === 'rtp' || first === 'rtcp') && rest.length === 1;
+  if (!isAddress) return undefined;
+  if (part === 'remote') return { kind: 'remote', stream, which: 'remote', component: first };
+  return part === 'pendingRemote'
+    ? { kind: 'remote', stream, which: 'pending', component: first }
+    : undefined;
+}
+
+function textPlan({ texts, at }: Gap): TextPlan {
+  return { texts: [...texts], at: [...at] };
+}
+
+function isKnown(gap: PlanGap | undefined): gap is PlanGap {
+  return gap !== undefined;
+}
+
+const SPELLINGS: Record<ValueKind, Spelling> = {
+  word: 'word',
+  digits: 'digits',
+  address: 'address',
+  port: 'port',
+  'next port': 'nextPort',
+};
+
+/** Time, Call-ID, address and port of the client. */
+const VALUES_IN_FRONT = 4;

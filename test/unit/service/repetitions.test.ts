@@ -1,0 +1,173 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Client } from '../../../src/command/command.js';
+import { SDP_REPLY } from '../../../src/control/ng/encode.js';
+import { KnownRequests } from '../../../src/control/ng/known-requests.js';
+import type { PatternPlan } from '../../../src/dataplane/protocol.gen.js';
+import { RELAY_ONLY } from '../../../src/negotiation/facts.js';
+import { planOf } from '../../../src/negotiation/plan.js';
+import { newCounters } from '../../../src/observability/counters.js';
+import { createEvents } from '../../../src/observability/events.js';
+import { createLogger } from '../../../src/observability/logger.js';
+import { Attachment } from '../../../src/service/attachment.js';
+import { CallService } from '../../../src/service/call-service.js';
+import { recordedCall } from '../../../src/service/recorded.js';
+import { CallRegistry } from '../../../src/service/registry.js';
+import { bencode } from '../../support/oracle-ng-client.js';
+import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { audio, FACTS } from '../negotiation/sample.js';
+
+const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
+
+let dataPlane: FakeDataPlane;
+let registry: CallRegistry;
+let service: CallService;
+let known: KnownRequests;
+let counters: ReturnType<typeof newCounters>;
+let answered: string[];
+
+beforeEach(async () => {
+  dataPlane = new FakeDataPlane();
+  registry = new CallRegistry();
+  known = new KnownRequests(new Map());
+  answered = [];
+  counters = newCounters();
+  const events = createEvents(createLogger({ level: 'error', format: 'text' }), counters);
+  const attachment = new Attachment({
+    configuration: {
+      interfaces: [],
+      portRestMs: 0,
+      maxSessions: null,
+      maxRepeated: null,
+      certificates: [],
+      fastPath: WITHOUT_FAST_PATH,
+      relayServer: null,
+    },
+    certificates: ownCertificates(),
+    registry,
+    events,
+    read: recordedCall,
+    planOf,
+    adopt: (call) => service.adopt(call),
+    onEvent: (event) => service.handleEvent(event),
+  });
+  attachment.use(dataPlane);
+  service = new CallService({
+    dataPlane,
+    attachment,
+    registry,
+    events,
+    counters,
+    clock: { now: () => FACTS.now },
+    random: FACTS.random,
+    interfaces: FACTS.interfaces,
+    defaults: FACTS.defaults,
+    notifier: { tellEnd() {}, tellKeyLine() {}, tell() {}, tellKey() {} },
+    routes: { sourceTowards: async () => undefined },
+    pairRules: { bridge: null, asymmetricBridge: false },
+    cpuSeconds: () => 0,
+    maxSessions: null,
+    protection: () => RELAY_ONLY,
+    repetitions: {
+      reply: SDP_REPLY,
+      answered: ({ address }, command) => void answered.push(`${command} of ${address}`),
+    },
+  });
+  attachment.connected('boot', 0);
+  await attachment.ready(1000);
+});
+
+async function says(command: 'offer' | 'answer', number: number): Promise<string> {
+  const request = {
+    sdp: audio(command === 'offer' ? 7 : 8, 4_000 + 2 * number),
+    flags: ['trust-address'],
+    'call-id': `call-${number}`,
+    'from-tag': `from-${number}`,
+    ...(command === 'answer' && { 'to-tag': `to-${number}` }),
+    command,
+  };
+  const payload = Buffer.from(bencode(request), 'latin1');
+  // The first of a kind is only looked at.
+  const read = known.decode(payload) ?? known.decode(payload);
+  if (read === undefined) throw new Error('not read');
+  const reply = await service.handle(read, CLIENT);
+  return reply.kind === 'sdp' ? reply.sdp : reply.kind;
+}
+
+async function learnOffers(): Promise<PatternPlan> {
+  for (const number of [1, 2, 3]) await says('offer', number);
+  const [pattern] = dataPlane.learned;
+  if (pattern === undefined) throw new Error('no pattern was handed over');
+  return pattern;
+}
+
+/** What a call with these values is, in the words of the data plane. */
+function values(callId: string, fromTag: string): string {
+  const body = 'a 1 1 198.51.100.7 4100 4101 198.51.100.7';
+  return `${FACTS.now} ${callId} 192.0.2.9 5062 ${fromTag} ${body} 40100 40101`;
+}
+
+test('a kind of request is handed over when it has come often enough, and once', async () => {
+  const pattern = await learnOffers();
+  expect(pattern).toMatchObject({
+    after: null,
+    known: 0,
+    reply: { before: 'd3:sdp', after: '6:result2:oke' },
+  });
+  expect(pattern.plan.session).not.toContain('call-');
+  await says('offer', 4);
+  expect(dataPlane.learned).toHaveLength(1);
+});
+
+test('what follows is handed over with the number of what it follows', async () => {
+  await learnOffers();
+  for (const number of [3, 4, 5]) {
+    if (number > 3) await says('offer', number);
+    await says('answer', number);
+  }
+  expect(dataPlane.learned.map(({ number, after }) => [number, after])).toEqual([
+    [1, null],
+    [2, 1],
+  ]);
+});
+
+test('a call made by a pattern is one like any other', async () => {
+  const { number, values: kinds } = await learnOffers();
+  expect(values('made', 'from').split(' ')).toHaveLength(kinds.length + 2 * 1);
+  service.repetitions.take({ pattern: number, micros: 40, values: values('made', 'from') });
+  expect(registry.find('made')).toMatchObject({ callId: 'made', createdMs: FACTS.now });
+  expect(counters.callsCreated).toBe(4);
+  expect(answered).toEqual(['offer of 192.0.2.9']);
+  const made = registry.find('made');
+  expect(made && JSON.stringify(planOf(made))).toContain('40100');
+  const deletion = { kind: 'delete', callId: 'made', delaySeconds: 0, fatal: false, fast: false } as const;
+  expect(await service.handle(deletion, CLIENT)).toMatchObject({ kind: 'deleted' });
+  expect(dataPlane.released).toEqual(['made']);
+});
+
+test('a command that was overtaken by a pattern is decided again', async () => {
+  const { number } = await learnOffers();
+  dataPlane.refusals.apply.push({ code: 'overtaken' });
+  const late = says('offer', 9);
+  service.repetitions.take({ pattern: number, micros: 40, values: values('call-9', 'from-9') });
+  expect(await late).toContain('m=audio ');
+  // As what it is now: an offer in a call that is there.
+  expect(dataPlane.plans.get('call-9')?.revision).toBe(2);
+});
+
+test('while nothing may be handed over, nothing is known there', async () => {
+  await learnOffers();
+  service.drain(true);
+  await says('answer', 3);
+  expect(dataPlane.learned).toEqual([]);
+  service.drain(false);
+  for (const number of [5, 6]) await says('offer', number);
+  expect(dataPlane.learned.map(({ number }) => number)).toEqual([2]);
+});
+
+test('another data plane is told anew', async () => {
+  await learnOffers();
+  dataPlane.learned.length = 0;
+  service.repetitions.connected();
+  await says('offer', 5);
+  expect(dataPlane.learned).toHaveLength(1);
+});
