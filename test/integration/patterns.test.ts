@@ -1,0 +1,270 @@
+import { createSocket } from 'node:dgram';
+import { expect, onTestFinished, test } from 'vitest';
+import { at, sdpOf } from '../support/loopback-call.js';
+import { ngExchange } from '../support/loopback-ng.js';
+import { until } from '../support/netns-until.js';
+import { bencode, isList, type NgDictionary } from '../support/oracle-ng-client.js';
+import { mediaAddress } from '../support/rtp-peer.js';
+import { SupervisedTandem } from '../support/supervised.js';
+import { freePort, loopbackAddress } from '../support/tandem.js';
+
+test('what repeats is answered by the data plane, with the words of the control plane', async () => {
+  const [repeating, deciding] = [await Watched.start(), await Watched.start(['dataPlane.patterns=false'])];
+  for (const [kind, flags] of KINDS.entries()) {
+    for (let number = 0; number < 9; number += 1) {
+      const call = dialogue(`call-${kind}-${number}`, number, flags);
+      for (const request of [call.offer, call.answer, call.answer, call.query]) {
+        const [one, other] = await Promise.all([repeating.says(request), deciding.says(request)]);
+        expect(one).toEqual(other);
+      }
+      if (number % 2 === 0) {
+        const [one, other] = await Promise.all([repeating.says(call.delete), deciding.says(call.delete)]);
+        expect(one).toEqual(other);
+      }
+    }
+  }
+  const list = { command: 'list', limit: 1_000 };
+  expect(sorted(await repeating.says(list))).toEqual(sorted(await deciding.says(list)));
+  const statistics = await repeating.tandem.ng.command({ command: 'statistics' });
+  expect(at(statistics, 'statistics', 'totalstatistics', 'managedsessions')).toBe(
+    4 * KINDS.length + KINDS.length,
+  );
+  const { pattern, control } = await repeating.requests();
+  expect(pattern).toBeGreaterThan(10 * KINDS.length);
+  expect(control).toBeGreaterThan(0);
+  expect(await deciding.requests()).toEqual({ pattern: 0, again: 0, control: 0 });
+});
+
+test('a repeated datagram is answered again and carried out once', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const { offer } = dialogue('again', 77);
+  const exchange = ngExchange(tandem.tandem.address, tandem.tandem.port);
+  const datagram = Buffer.from(`cookie ${bencode(offer)}`, 'latin1');
+  const before = await tandem.requests();
+  const first = await exchange(datagram);
+  expect((await tandem.requests()).pattern).toBe(before.pattern + 1);
+  expect(await exchange(datagram)).toEqual(first);
+  // The same from another port is the same; another request with this cookie is not.
+  const elsewhere = ngExchange(tandem.tandem.address, tandem.tandem.port);
+  expect(await elsewhere(datagram)).toEqual(first);
+  const other = Buffer.from(`cookie ${bencode(dialogue('other', 78).offer)}`, 'latin1');
+  expect(await ngExchange(tandem.tandem.address, tandem.tandem.port)(other)).not.toEqual(first);
+  expect(await tandem.requests()).toMatchObject({ pattern: before.pattern + 2, again: before.again + 2 });
+  expect(await tandem.calls()).toEqual(['again', 'other']);
+});
+
+test('what was passed on is passed on again, though it could be answered by now', async () => {
+  const tandem = await Watched.start();
+  const exchange = ngExchange(tandem.tandem.address, tandem.tandem.port);
+  const datagram = Buffer.from(`early ${bencode(dialogue('early', 50).offer)}`, 'latin1');
+  const first = await exchange(datagram);
+  await tandem.tandem.ng.command(dialogue('early', 50).delete);
+  await tandem.learn();
+  expect(await exchange(datagram)).toEqual(first);
+  expect(await tandem.calls()).toEqual([]);
+});
+
+test('a call that the control plane has changed is its own from then on', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const { offer, answer } = dialogue('touched', 60);
+  await tandem.tandem.ng.command(offer);
+  const block = { command: 'block media', 'call-id': 'touched', 'from-tag': offer['from-tag'] };
+  expect(await tandem.tandem.ng.command(block)).toMatchObject({ result: 'ok' });
+  const before = await tandem.requests();
+  expect(await tandem.tandem.ng.command(answer)).toMatchObject({ result: 'ok' });
+  expect((await tandem.requests()).pattern).toBe(before.pattern);
+  expect(await tandem.tandem.ng.command({ ...block, command: 'unblock media' })).toMatchObject({
+    result: 'ok',
+  });
+});
+
+test('the control plane crashes while calls are set up: every call that was answered is known afterwards', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const load = setUpMany(tandem, 300);
+  await until('calls', async () => ((await tandem.requests()).pattern > 100 ? true : undefined));
+  const pid = tandem.tandem.crash('main.js');
+  await tandem.tandem.restarted('main.js', pid);
+  await expectAllAlive(tandem, await load);
+});
+
+test('the data plane crashes while calls are set up: every call that was answered is brought back', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const load = setUpMany(tandem, 300);
+  await until('calls', async () => ((await tandem.requests()).pattern > 100 ? true : undefined));
+  const pid = tandem.tandem.crash('tandem-dataplane');
+  await tandem.tandem.restarted('tandem-dataplane', pid);
+  await expectAllAlive(tandem, await load);
+});
+
+test('a node that drains, or is full, answers no new call by a pattern', async () => {
+  const tandem = await Watched.start(['maxSessions=260']);
+  await tandem.learn();
+  const answers = async (callId: string, number: number): Promise<number> => {
+    const { pattern } = await tandem.requests();
+    await tandem.tandem.ng.command(dialogue(callId, number).offer);
+    return (await tandem.requests()).pattern - pattern;
+  };
+  // Of 260 the last 256 are counted one by one.
+  expect([await answers('1', 1), await answers('2', 2), await answers('3', 3)]).toEqual([1, 1, 1]);
+  expect([await answers('4', 4), await answers('5', 5), await answers('6', 6)]).toEqual([1, 0, 0]);
+  for (const number of [1, 2, 3, 4, 5, 6])
+    await tandem.tandem.ng.command(dialogue(`${number}`, number).delete);
+  expect(await answers('7', 7)).toBe(1);
+  await fetch(`http://${tandem.http}/drain`, { method: 'POST' });
+  const refused = await tandem.tandem.ng.command(dialogue('8', 8).offer);
+  expect(refused).toMatchObject({ result: 'error', 'error-reason': 'Parallel session limit reached' });
+  // The call that is there goes on.
+  expect((await tandem.tandem.ng.command(dialogue('7', 7).answer)).result).toBe('ok');
+  expect((await tandem.requests()).pattern).toBeGreaterThan(0);
+});
+
+test('datagrams that only look like a known request are answered or dropped as ever', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const socket = createSocket('udp4');
+  onTestFinished(() => void socket.close());
+  const known = `c ${bencode(dialogue('known', 5).offer)}`;
+  const send = (text: string) =>
+    socket.send(Buffer.from(text, 'latin1'), tandem.tandem.port, tandem.tandem.address);
+  for (let length = 0; length < known.length; length += 7) send(`x${length}${known.slice(0, length)}`);
+  for (let place = 2; place < known.length; place += 5) {
+    send(`y${place}${known.slice(0, place)}\xff${known.slice(place + 1)}`);
+  }
+  send('\0'.repeat(9_000));
+  send(`z ${'l'.repeat(20_000)}`);
+  expect(await tandem.tandem.ng.command({ command: 'ping' })).toEqual({ result: 'pong' });
+  const before = await tandem.requests();
+  await sdpOf(tandem.tandem.ng, dialogue('usual', 6).offer);
+  expect((await tandem.requests()).pattern).toBe(before.pattern + 1);
+});
+
+const KINDS: readonly NgDictionary[] = [
+  { flags: ['trust-address'], replace: ['origin', 'session-connection'] },
+  { flags: ['trust-address', 'symmetric'], ICE: 'remove', 'transport-protocol': 'RTP/AVP' },
+  { flags: [], 'received-from': ['IP4', '192.0.2.77'], 'rtcp-mux': ['demux'] },
+  { flags: ['trust-address'], 'via-branch': 'z9hG4bK-1', label: 'line' },
+];
+
+type Dialogue = {
+  readonly offer: NgDictionary;
+  readonly answer: NgDictionary;
+  readonly query: NgDictionary;
+  readonly delete: NgDictionary;
+};
+
+function dialogue(callId: string, number: number, flags: NgDictionary = KINDS[0] ?? {}): Dialogue {
+  const body = (host: number, port: number, codecs: string): string =>
+    `v=0\r\no=user${number} ${number + 1_000} 1 IN IP4 192.0.2.${host}\r\ns=-\r\nc=IN IP4 192.0.2.${host}\r\n` +
+    `t=0 0\r\nm=audio ${port} RTP/AVP ${codecs}\r\na=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\n`;
+  const tags = { 'call-id': callId, 'from-tag': `from-${callId}` };
+  const sdp = body(1 + (number % 100), 4_000 + 2 * number, '0 8 101');
+  const answered = body(101 + (number % 100), 14_000 + 2 * number, '8 101');
+  return {
+    offer: { sdp, ...flags, ...tags, command: 'offer' },
+    answer: { sdp: answered, ...flags, ...tags, 'to-tag': `to-${callId}`, command: 'answer' },
+    query: { ...tags, command: 'query' },
+    delete: { ...tags, 'delete-delay': 0, command: 'delete' },
+  };
+}
+
+/** A program whose counters can be read. */
+class Watched {
+  readonly tandem: SupervisedTandem;
+  readonly http: string;
+
+  private constructor(tandem: SupervisedTandem, http: string) {
+    this.tandem = tandem;
+    this.http = http;
+  }
+
+  static async start(settings: readonly string[] = []): Promise<Watched> {
+    const address = loopbackAddress();
+    const http = `${address}:${await freePort(address)}`;
+    return new Watched(await SupervisedTandem.start([`listen.http=${http}`, ...settings]), http);
+  }
+
+  /** Makes it know the first kind of calls, and ends them. */
+  async learn(): Promise<void> {
+    for (let number = 900; number < 907; number += 1) {
+      const call = dialogue(`learned-${number}`, number);
+      for (const request of [call.offer, call.answer, call.delete]) await this.tandem.ng.command(request);
+    }
+  }
+
+  /** The reply without what differs from program to program: addresses of its own, ports and times. */
+  async says(request: NgDictionary): Promise<unknown> {
+    const reply = JSON.stringify(await this.tandem.ng.command(request));
+    const ports = new Map<string, string>();
+    const place = (port: string): string => {
+      const known = ports.get(port) ?? `port ${ports.size}`;
+      ports.set(port, known);
+      return known;
+    };
+    return JSON.parse(
+      reply
+        .replaceAll(this.tandem.address, 'us')
+        .replace(
+          /("(?:created|created_us|created_ts|last signal|last_signal|last packet|last user packet)":)\d+/g,
+          '$10',
+        )
+        .replace(/(m=audio |a=rtcp:|"local port":)(\d+)/g, (_, name: string, port: string) =>
+          name.startsWith('"') ? `${name}0` : name + place(port),
+        )
+        .replace(/o=(\S+) \d+ \d+/g, 'o=$1'),
+    );
+  }
+
+  async requests(): Promise<{ pattern: number; again: number; control: number }> {
+    const text = await (await fetch(`http://${this.http}/metrics`)).text();
+    const count = (name: string): number =>
+      Number(new RegExp(`tandem_requests_total\\{answered="${name}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
+    return { pattern: count('pattern'), again: count('again'), control: count('control') };
+  }
+
+  async calls(): Promise<readonly string[]> {
+    return sorted(await this.tandem.ng.command({ command: 'list', limit: 10_000 }));
+  }
+}
+
+function sorted(reply: unknown): readonly string[] {
+  const calls = (reply as NgDictionary).calls;
+  return isList(calls) ? calls.map(String).sort() : [];
+}
+
+/** Sets calls up, eight at a time; resolves with the ports each of them was told. */
+async function setUpMany(
+  { tandem }: Watched,
+  count: number,
+): Promise<ReadonlyMap<string, readonly number[]>> {
+  const ports = new Map<string, readonly number[]>();
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < count) {
+      const number = next;
+      next += 1;
+      const { offer, answer } = dialogue(`load-${number}`, number);
+      const [offered, answered] = [await sdpOf(tandem.ng, offer), await sdpOf(tandem.ng, answer)];
+      ports.set(`load-${number}`, [mediaAddress(offered).port, mediaAddress(answered).port]);
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, work));
+  return ports;
+}
+
+async function expectAllAlive(tandem: Watched, ports: ReadonlyMap<string, readonly number[]>): Promise<void> {
+  expect(await tandem.calls()).toEqual([...ports.keys()].sort());
+  for (const [callId, [offered, answered]] of ports) {
+    const number = Number(callId.slice('load-'.length));
+    const known = await tandem.tandem.ng.command(dialogue(callId, number).query);
+    expect(known.result).toBe('ok');
+    const text = JSON.stringify(known);
+    expect(text).toContain(`"local port":${offered}`);
+    expect(text).toContain(`"local port":${answered}`);
+    expect((await tandem.tandem.ng.command(dialogue(callId, number).delete)).result).toBe('ok');
+  }
+  expect(await tandem.calls()).toEqual([]);
+}
