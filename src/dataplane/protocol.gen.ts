@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '92c87fefafc17a6f';
+export const FINGERPRINT = 'e82bf466449f7ab9';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -464,19 +464,31 @@ export type ToDataPlane = {
 /**
  * Chosen by the control plane; the response carries it back.
  */
-id: number, request: Request, };
+id: number, 
+/**
+ * The last `seq` of `repeated` that the control plane had taken in.
+ */
+seen: number, request: Request, };
 
 /**
  * One frame from the data plane.
  */
-export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | { "kind": "error", id: number, error: ErrorCode, } | { "kind": "event", seq: number, event: Event, };
+export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | { "kind": "error", id: number, error: ErrorCode, } | { "kind": "event", seq: number, event: Event, } | { "kind": "repeated", seq: number, pattern: number, 
+/**
+ * How long that took.
+ */
+micros: number, 
+/**
+ * All values of the session, with a space between them.
+ */
+values: string, } | { "kind": "datagram", socket: number, from: string, bytes: string, };
 
 /**
- * A request from the control plane. Every request gets exactly one response.
+ * A request from the control plane. Every request but `send` gets exactly one response.
  */
-export type Request = { "kind": "hello", fingerprint: string, node: string, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "renewCertificate", key: CertificateKey, insteadOf: string, } | { "kind": "status" };
+export type Request = { "kind": "hello", fingerprint: string, node: string, position: LogPosition | null, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "renewCertificate", key: CertificateKey, insteadOf: string, } | { "kind": "status" } | { "kind": "learn", pattern: PatternPlan, } | { "kind": "forget" } | { "kind": "send", socket: number, to: string, bytes: string, };
 
-export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificates: Array<CertificatePlan>, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, };
+export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificates: Array<CertificatePlan>, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, } | { "kind": "learned" } | { "kind": "forgotten" };
 
 /**
  * What has to be known of a session's protection to continue it after a crash; taken again and again.
@@ -492,6 +504,10 @@ portRestMs: number,
  * Sessions beyond this are refused with `tooManySessions`.
  */
 maxSessions: number | null, 
+/**
+ * Patterns make no sessions beyond this.
+ */
+maxRepeated: number | null, 
 /**
  * DTLS certificates, that of new calls first; so fingerprints stay valid when the data plane restarts. Those it
  * has besides are kept behind them, and if none is given, as they are.
@@ -661,7 +677,7 @@ export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "b
 /**
  * State of the data plane process.
  */
-export type Status = { version: string, boot: string, sessions: number, shards: number, dataPath: DataPath, fastPath: FastPathStatus, interfaces: Array<InterfaceStatus>, counters: NodeCounters, };
+export type Status = { version: string, boot: string, sessions: number, shards: number, dataPath: DataPath, fastPath: FastPathStatus, interfaces: Array<InterfaceStatus>, counters: NodeCounters, repeats: RepeatCounters, };
 
 /**
  * Which way packets take, and why that one.
@@ -702,7 +718,122 @@ export type SuspectCounts = { foreign: number, tolerated: number, notAuthentic: 
  */
 export type Suspect = { cause: SuspectCause, source: string, };
 
-export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "outOfSockets", reason: string, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+export type ErrorCode = { "code": "badFrame", reason: string, } | { "code": "fingerprintMismatch", ours: string, theirs: string, } | { "code": "stalePlan", current: number, } | { "code": "overtaken" } | { "code": "badPlan", path: string, reason: string, } | { "code": "noSuchInterface", name: string, } | { "code": "addressNotLocal", address: string, } | { "code": "portRangeFull", interface: string, address: string, inUse: number, } | { "code": "outOfSockets", reason: string, } | { "code": "portBusy", address: string, port: number, } | { "code": "tooManySessions", limit: number, } | { "code": "unsupported", feature: string, } | { "code": "shuttingDown" } | { "code": "internal", incident: string, };
+
+/**
+ * One kind of request. Requests of a kind differ in nothing but values; so do their plans, records and replies.
+ */
+export type PatternPlan = { 
+/**
+ * Names it; never used again.
+ */
+number: number, 
+/**
+ * The pattern the session was made or changed by before. `null`: there must not be such a session.
+ */
+after: number | null, 
+/**
+ * The request, without its cookie.
+ */
+request: Array<RequestPart>, 
+/**
+ * All values: first those of the session so far, then those of the request.
+ */
+values: Array<ValuePlan>, 
+/**
+ * How many of them are the session's so far.
+ */
+known: number, 
+/**
+ * Where the values that do not stand in the request go, and which one names the session.
+ */
+places: PlacesPlan, 
+/**
+ * The plan of an example; `gaps` are filled in with values.
+ */
+plan: SessionPlan, gaps: Array<PlanGap>, 
+/**
+ * Locals the plan opens. Each adds two values: its port, and the next one.
+ */
+opened: Array<LocalId>, reply: ReplyPlan, };
+
+export type RequestPart = { "kind": "text", text: string, } | { "kind": "value", at: number, } | { "kind": "measuredValue", at: number, } | { "kind": "measuredStart" } | { "kind": "measuredEnd" };
+
+/**
+ * Where values go that are not in the request.
+ */
+export type PlacesPlan = { 
+/**
+ * Milliseconds since the epoch.
+ */
+now: number, clientAddress: number, clientPort: number, 
+/**
+ * The value that names the session.
+ */
+session: number, };
+
+/**
+ * How a value is spelled, and the first value before it that it equals.
+ */
+export type ValuePlan = { spelling: Spelling, 
+/**
+ * Its own place: it equals none.
+ */
+like: number, };
+
+/**
+ * Values are spelled in the one way that is the value itself.
+ */
+export type Spelling = "word" | "digits" | "address" | "port" | "nextPort";
+
+/**
+ * `texts[0] values[at[0]] texts[1] …`: one text more than values.
+ */
+export type TextPlan = { texts: Array<string>, at: Array<number>, };
+
+/**
+ * A part of a plan that depends on values.
+ */
+export type PlanGap = { place: PlanPlace, text: TextPlan, };
+
+export type PlanPlace = { "kind": "session" } | { "kind": "memo" } | { "kind": "localPort", stream: number, local: number, } | { "kind": "remote", stream: number, which: RemoteKind, component: Component, };
+
+export type RemoteKind = "remote" | "pending";
+
+/**
+ * The answer to the client, behind the cookie and a space: `before`, length of the body, colon, body, `after`.
+ */
+export type ReplyPlan = { before: string, body: TextPlan, after: string, };
+
+/**
+ * What was answered by patterns, and what was passed on.
+ */
+export type RepeatCounters = { 
+/**
+ * Patterns that are known.
+ */
+patterns: number, 
+/**
+ * Requests answered by a pattern.
+ */
+answered: number, 
+/**
+ * Requests answered with an earlier reply.
+ */
+repeated: number, 
+/**
+ * Requests passed on to the control plane.
+ */
+passedOn: number, };
+
+/**
+ * How far a control plane that connects again has read of `repeated`.
+ */
+export type LogPosition = { 
+/**
+ * Of the data plane it was connected to.
+ */
+boot: string, seq: number, };
 
 export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
 
