@@ -1,5 +1,7 @@
 //! Requests of a small made-up language: `call d2:id<name>4:from<word>4:bodyN:m=<port> c=<address>;e`.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
