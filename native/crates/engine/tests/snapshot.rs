@@ -117,8 +117,8 @@ fn no_index_is_sent_twice() {
     scene.net.report(bob, to, &report, true);
     scene.net.settle();
     let state = snapshot(&scene);
-    for _ in 0..100 {
-        scene.net.report(bob, to, &report, true);
+    for at in 0..100 {
+        scene.net.report(bob, to, &packets::sender_report(ssrc, 1000 + at, &[]), true);
     }
     scene.net.settle();
     assert_eq!(opened(&mut scene, alice).len(), 50 + 101);

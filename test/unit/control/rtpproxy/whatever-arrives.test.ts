@@ -32,6 +32,7 @@ async function node(): Promise<{ ask(datagram: Buffer): Promise<string | undefin
       interfaces: [],
       portRestMs: 0,
       maxSessions: null,
+      maxRepeated: null,
       certificates: [],
       fastPath: WITHOUT_FAST_PATH,
       relayServer: null,
