@@ -104,6 +104,14 @@ impl Agent {
 
     /// Settles who controls (RFC 8445 §7.3.1.1); false if the peer has to give in.
     fn resolve_role(&mut self, attributes: &Attributes<'_>) -> bool {
+        if self.lite {
+            // Who checks is a full agent, and of the two the full one controls (RFC 8445 §6.1.1). It may well check
+            // before its answer says that it is one.
+            if self.role == Role::Controlling && attributes.controlling.is_some() {
+                self.switch_role();
+            }
+            return attributes.controlled.is_none();
+        }
         let (theirs, ours_wins) = match (self.role, attributes.controlling, attributes.controlled) {
             (Role::Controlling, Some(theirs), _) => (theirs, false),
             (Role::Controlled, _, Some(theirs)) => (theirs, true),

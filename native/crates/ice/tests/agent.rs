@@ -357,6 +357,21 @@ fn a_lite_agent_never_asks() {
 }
 
 #[test]
+fn a_lite_agent_lets_the_peer_that_checks_control_whatever_the_tie_breaker() {
+    for tie_breaker in [0, u64::MAX] {
+        for role in [Role::Controlling, Role::Controlled] {
+            let mut scene = Scene::with(role, true, |_| {});
+            let conflict = scene.check(NEAR, |builder| builder.use_candidate().controlled(tie_breaker));
+            assert_eq!(conflict, (Class::Error, Some(487)));
+            let taken = scene.check(NEAR, |builder| builder.use_candidate().controlling(tie_breaker));
+            assert_eq!(taken, (Class::Success, None));
+            assert_eq!(scene.agent.role(), Role::Controlled);
+            assert_eq!(scene.target(), Some((at(NEAR), true)));
+        }
+    }
+}
+
+#[test]
 fn two_lite_agents_take_the_best_pair() {
     let settings = Settings {
         component: 1,
