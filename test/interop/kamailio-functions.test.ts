@@ -142,11 +142,13 @@ async function talk(one: RtpPeer, other: RtpPeer, ofOther = 5): Promise<void> {
 
 /** Reports to and fro, until both sources have a figure: the first one knows one half of the round trip only. */
 async function untilRated(tandem: Tandem, caller: RtpPeer, callee: RtpPeer): Promise<void> {
+  let number = 0;
   await until('a figure for both parties', async () => {
-    caller.sendRaw(senderReport(caller.ssrc), 1);
-    callee.sendRaw(senderReport(callee.ssrc), 1);
-    caller.sendRaw(receiverReport(caller.ssrc, callee.ssrc), 1);
-    callee.sendRaw(receiverReport(callee.ssrc, caller.ssrc), 1);
+    number += 1;
+    caller.sendRaw(senderReport(caller.ssrc, number), 1);
+    callee.sendRaw(senderReport(callee.ssrc, number), 1);
+    caller.sendRaw(receiverReport(caller.ssrc, callee.ssrc, number), 1);
+    callee.sendRaw(receiverReport(callee.ssrc, caller.ssrc, number), 1);
     const reply = await tandem.ng.command({ command: 'query', 'call-id': CALL.callId });
     const isRated = ({ ssrc }: RtpPeer) =>
       Number(at(reply, 'SSRC', String(ssrc), 'average MOS', 'MOS') ?? 0) > 0;
@@ -165,13 +167,13 @@ function expectRated(variable: (name: string) => string | undefined): void {
   expect(variable('Min-At')).toMatch(/^\d+:\d\d$/);
 }
 
-/** With a time of which the middle 32 bits are 1. */
-function senderReport(ssrc: number): Buffer {
-  return rtcp(200, 0, ssrc, 0, 0x0001_0000, 0, 5, 860);
+/** With a time of which the middle 32 bits are 1; no two are equal, or they would look like one that goes in a circle. */
+function senderReport(ssrc: number, number: number): Buffer {
+  return rtcp(200, 0, ssrc, 0, 0x0001_0000 + number, 0, 5, 860);
 }
 
-function receiverReport(ssrc: number, about: number): Buffer {
-  return rtcp(201, 1, ssrc, about, 8 << 24, 5, 80, 1, 0);
+function receiverReport(ssrc: number, about: number, highestSequence: number): Buffer {
+  return rtcp(201, 1, ssrc, about, 8 << 24, highestSequence, 80, 1, 0);
 }
 
 function rtcp(type: number, count: number, ...words: readonly number[]): Buffer {
