@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import { canonical } from './addresses.js';
 import { decodeConfig } from './decode.js';
 import type { Host } from './interfaces.js';
 import type { Config } from './schema.js';
+import { ownAddresses } from './own-addresses.js';
 import { type Mistake, parseValue } from './value.js';
 import { type Environment, withEnvironment, withSettings } from './variables.js';
 
@@ -49,10 +49,7 @@ function readText(
 
 /** What this machine says of itself. */
 export function thisHost(): Host {
-  const addresses = new Set<string>();
-  for (const entries of Object.values(networkInterfaces())) {
-    for (const { address } of entries ?? []) addresses.add(canonical(address));
-  }
+  const addresses = ownAddresses();
   const anyAddress = new Set<string>();
   if (allowsForeignBind('ipv4')) anyAddress.add('IP4');
   if (allowsForeignBind('ipv6')) anyAddress.add('IP6');
