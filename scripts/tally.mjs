@@ -1,4 +1,5 @@
-// Adds up what the runners reported and prints `N passed, N failed[, N skipped]` as the last line.
+// Names the tests that failed, adds up what the runners reported, and prints `N passed, N failed[, N skipped]` as the last
+// line.
 import { existsSync, readFileSync } from 'node:fs';
 
 const [directory, ...suites] = process.argv.slice(2);
@@ -12,6 +13,7 @@ for (const suite of suites) {
     continue;
   }
   for (const key of Object.keys(total)) total[key] += seen[key];
+  for (const name of seen.names) console.log(`failed: ${suite}: ${name}`);
 }
 
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
@@ -21,7 +23,8 @@ process.exit(total.failed === 0 ? 0 : 1);
 function cargo(file) {
   if (!existsSync(file)) return undefined;
   const text = readFileSync(file, 'utf8');
-  const seen = { passed: 0, failed: 0, skipped: 0 };
+  const names = [...text.matchAll(/^test (.*) \.\.\. FAILED$/gm)].map(([, name]) => name);
+  const seen = { passed: 0, failed: 0, skipped: 0, names };
   for (const [, passed, failed, ignored] of text.matchAll(
     /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/gm,
   )) {
@@ -37,12 +40,15 @@ function cargo(file) {
 function vitest(file) {
   if (!existsSync(file)) return undefined;
   const report = JSON.parse(readFileSync(file, 'utf8'));
-  const brokenFiles = report.testResults.filter(
-    (result) => result.status === 'failed' && result.assertionResults.length === 0,
-  ).length;
+  const failed = report.testResults.filter(({ status }) => status === 'failed');
+  const broken = failed.filter(({ assertionResults }) => assertionResults.length === 0);
+  const names = failed.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => status === 'failed').map(({ fullName }) => fullName),
+  );
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + brokenFiles,
+    failed: report.numFailedTests + broken.length,
     skipped: report.numPendingTests + report.numTodoTests,
+    names: [...names, ...broken.map(({ name }) => name)],
   };
 }

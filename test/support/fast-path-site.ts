@@ -90,13 +90,14 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
         },
       });
     const ng = createNgClient((datagram) => core.exchange(CONTROL, datagram, 2000));
-    const ready = async (proxy: RunningProxy): Promise<void> => {
+    // The log goes on where the process before has ended.
+    const ready = async (proxy: RunningProxy, starts: number): Promise<void> => {
       await until(
-        'tandem to answer',
+        'tandem to answer and to say that it is ready',
         async () => {
           if (proxy.running.child.exitCode !== null) throw new Error(`tandem ended: ${proxy.log()}`);
           const reply = await ng.command({ command: 'list' }).catch(() => undefined);
-          return reply?.result === 'ok' ? true : undefined;
+          return reply?.result === 'ok' && greetings(proxy) >= starts ? true : undefined;
         },
         30_000,
       );
@@ -109,8 +110,9 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
       pinDirectory,
       proxy: start(first),
       async restart(again = first) {
+        const before = greetings(site.proxy);
         site.proxy = start(again);
-        await ready(site.proxy);
+        await ready(site.proxy, before + 1);
       },
       status: () => readFastPath(network.core, HTTP_PORT),
       metrics: () => readHttp(network.core, HTTP_PORT, '/metrics'),
@@ -121,7 +123,7 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
         await network[Symbol.asyncDispose]();
       },
     };
-    await ready(site.proxy).catch(async (error: unknown) => {
+    await ready(site.proxy, 1).catch(async (error: unknown) => {
       await site[Symbol.asyncDispose]();
       throw error;
     });
@@ -130,6 +132,11 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
     await network[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** How often a proxy has said that it is ready, in the log it shares with those before it. */
+function greetings(proxy: RunningProxy): number {
+  return proxy.log().match(/^ready$/gm)?.length ?? 0;
 }
 
 function coreWith({ core }: Network, supervisor: string | undefined): Starter {

@@ -74,10 +74,15 @@ export function loopbackAddress(): string {
   return `127.${64 + (byte() % 64)}.${byte()}.${byte()}`;
 }
 
+/** A free port that is no media port of a configuration by default. */
 export async function freePort(address: string): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, address, resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
+  for (;;) {
+    const socket = createSocket('udp4');
+    await new Promise<void>((resolve) => socket.bind(0, address, resolve));
+    const { port } = socket.address();
+    await new Promise<void>((resolve) => socket.close(resolve));
+    if (port < MEDIA_PORTS.first || port > MEDIA_PORTS.last) return port;
+  }
 }
+
+const MEDIA_PORTS = { first: 30_000, last: 39_999 };
