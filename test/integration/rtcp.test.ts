@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { dissectRtcp, testWithTshark } from '../support/dissector.js';
 import { LoopbackCall, sdpOf } from '../support/loopback-call.js';
+import { rtcp } from '../support/rtcp.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { Tandem } from '../support/tandem.js';
 
@@ -88,15 +89,6 @@ function goodbye(ssrc: number): Buffer {
 /** A CNAME of two letters. */
 function description(ssrc: number): Buffer {
   return rtcp(202, 1, ssrc, 0x0102_6161, 0);
-}
-
-function rtcp(type: number, count: number, ...words: readonly number[]): Buffer {
-  const packet = Buffer.alloc(4 + words.length * 4);
-  packet[0] = 0x80 | count;
-  packet[1] = type;
-  packet.writeUInt16BE(words.length, 2);
-  for (const [at, word] of words.entries()) packet.writeUInt32BE(word >>> 0, 4 + at * 4);
-  return packet;
 }
 
 const SENDER_REPORT = 200;

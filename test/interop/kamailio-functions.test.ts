@@ -3,6 +3,7 @@ import { KamailioFunctions } from '../support/kamailio-functions.js';
 import { at } from '../support/loopback-call.js';
 import { describeLocalPeers } from '../support/netns-peers.js';
 import { until } from '../support/netns-until.js';
+import { rtcp } from '../support/rtcp.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { Tandem } from '../support/tandem.js';
 
@@ -174,13 +175,4 @@ function senderReport(ssrc: number, number: number): Buffer {
 
 function receiverReport(ssrc: number, about: number, highestSequence: number): Buffer {
   return rtcp(201, 1, ssrc, about, 8 << 24, highestSequence, 80, 1, 0);
-}
-
-function rtcp(type: number, count: number, ...words: readonly number[]): Buffer {
-  const packet = Buffer.alloc(4 + words.length * 4);
-  packet[0] = 0x80 | count;
-  packet[1] = type;
-  packet.writeUInt16BE(words.length, 2);
-  for (const [index, word] of words.entries()) packet.writeUInt32BE(word >>> 0, 4 + index * 4);
-  return packet;
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { onTestFinished } from 'vitest';
+import { rtcp } from './rtcp.js';
 import { loopbackAddress } from './tandem.js';
 
 /** What an attacker knows of the party it plays. */
@@ -70,9 +71,9 @@ const PACKETS = {
     Buffer.concat([rtp(ssrc, sequence, 160), randomBytes(10)]),
   'what was overheard': ({ lastSent }) => lastSent,
   'what was overheard, with a bit turned': ({ lastSent }) => turned(lastSent),
-  'a receiver report': ({ ssrc }) => rtcp(201, [ssrc]),
-  'a sender report': ({ ssrc }) => rtcp(200, [ssrc, 0, 0, 0, 0, 0]),
-  'a good-bye': ({ ssrc }) => rtcp(203, [ssrc]),
+  'a receiver report': ({ ssrc }) => rtcp(201, 0, ssrc),
+  'a sender report': ({ ssrc }) => rtcp(200, 0, ssrc, 0, 0, 0, 0, 0),
+  'a good-bye': ({ ssrc }) => rtcp(203, 1, ssrc),
   'RTCP of four bytes': () => Buffer.from([0x80, 0xc9, 0, 1]),
   'a connectivity check': () => stun(0x0001),
   'an answer to a connectivity check': () => stun(0x0101),
@@ -94,15 +95,6 @@ function rtp(ssrc: number, sequence: number, payloadBytes: number): Buffer {
   packet.writeUInt16BE(sequence & 0xffff, 2);
   packet.writeUInt32BE(sequence * 160, 4);
   packet.writeUInt32BE(ssrc, 8);
-  return packet;
-}
-
-function rtcp(type: number, words: readonly number[]): Buffer {
-  const packet = Buffer.alloc(4 + 4 * words.length);
-  packet.writeUInt8(type === 203 ? 0x81 : 0x80, 0);
-  packet.writeUInt8(type, 1);
-  packet.writeUInt16BE(words.length, 2);
-  for (const [at, word] of words.entries()) packet.writeUInt32BE(word, 4 + 4 * at);
   return packet;
 }
 

@@ -5,17 +5,13 @@ import type { Client, Command, DeleteCommand } from '../../../src/command/comman
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { Reply } from '../../../src/command/reply.js';
 import type { Event } from '../../../src/dataplane/protocol.gen.js';
-import { RELAY_ONLY } from '../../../src/negotiation/facts.js';
-import { planOf } from '../../../src/negotiation/plan.js';
-import { type Counters, newCounters } from '../../../src/observability/counters.js';
-import { createEvents } from '../../../src/observability/events.js';
-import { createLogger } from '../../../src/observability/logger.js';
-import { Attachment } from '../../../src/service/attachment.js';
-import { CallService } from '../../../src/service/call-service.js';
-import { recordedCall } from '../../../src/service/recorded.js';
-import { CallRegistry } from '../../../src/service/registry.js';
-import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import type { Counters } from '../../../src/observability/counters.js';
+import type { Attachment } from '../../../src/service/attachment.js';
+import type { CallService } from '../../../src/service/call-service.js';
+import type { CallRegistry } from '../../../src/service/registry.js';
+import { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
+import { startFakeNode } from './fake-node.js';
 
 const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
 
@@ -38,59 +34,24 @@ async function start({
   maxSessions = null as number | null,
   onto = new FakeDataPlane(),
 } = {}): Promise<void> {
-  dataPlane = onto;
-  registry = new CallRegistry();
-  counters = newCounters();
   log = [];
   told = [];
   keys = [];
   now = FACTS.now;
-  const logger = createLogger({ level: 'debug', format: 'text' }, { write: (line) => void log.push(line) });
-  const events = createEvents(logger, counters);
-  attachment = new Attachment({
-    configuration: {
-      interfaces: [],
-      portRestMs: 0,
-      maxSessions: null,
-      maxRepeated: null,
-      certificates: [],
-      fastPath: WITHOUT_FAST_PATH,
-      relayServer: null,
+  ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
+    onto,
+    log: (line) => void log.push(line),
+    parts: {
+      clock: { now: () => now },
+      maxSessions,
+      notifier: {
+        tellEnd() {},
+        tellKeyLine() {},
+        tell: (notice) => void told.push(notice),
+        tellKey: (press) => void keys.push(press),
+      },
     },
-    certificates: ownCertificates(),
-    registry,
-    events,
-    read: recordedCall,
-    planOf,
-    adopt: (call) => service.adopt(call),
-    onEvent: (event) => service.handleEvent(event),
-    onLost: (call) => service.lost(call),
-  });
-  attachment.use(dataPlane);
-  service = new CallService({
-    dataPlane,
-    attachment,
-    registry,
-    events,
-    counters,
-    clock: { now: () => now },
-    random: FACTS.random,
-    interfaces: FACTS.interfaces,
-    defaults: FACTS.defaults,
-    notifier: {
-      tellEnd() {},
-      tellKeyLine() {},
-      tell: (notice) => void told.push(notice),
-      tellKey: (press) => void keys.push(press),
-    },
-    routes: { sourceTowards: async () => undefined },
-    pairRules: { bridge: null, asymmetricBridge: false },
-    cpuSeconds: () => 0,
-    maxSessions,
-    protection: () => RELAY_ONLY,
-  });
-  attachment.connected('boot', 0);
-  await attachment.ready(1000);
+  }));
 }
 
 function run(command: Command): Promise<Reply> {

@@ -3,18 +3,14 @@ import type { Client } from '../../../src/command/command.js';
 import { SDP_REPLY } from '../../../src/control/ng/encode.js';
 import { KnownRequests } from '../../../src/control/ng/known-requests.js';
 import type { PatternPlan } from '../../../src/dataplane/protocol.gen.js';
-import { RELAY_ONLY } from '../../../src/negotiation/facts.js';
 import { planOf } from '../../../src/negotiation/plan.js';
-import { newCounters } from '../../../src/observability/counters.js';
-import { createEvents } from '../../../src/observability/events.js';
-import { createLogger } from '../../../src/observability/logger.js';
-import { Attachment } from '../../../src/service/attachment.js';
-import { CallService } from '../../../src/service/call-service.js';
-import { recordedCall } from '../../../src/service/recorded.js';
-import { CallRegistry } from '../../../src/service/registry.js';
+import type { Counters } from '../../../src/observability/counters.js';
+import type { CallService } from '../../../src/service/call-service.js';
+import type { CallRegistry } from '../../../src/service/registry.js';
 import { bencode } from '../../support/oracle-ng-client.js';
-import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import type { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
+import { startFakeNode } from './fake-node.js';
 
 const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
 
@@ -22,58 +18,20 @@ let dataPlane: FakeDataPlane;
 let registry: CallRegistry;
 let service: CallService;
 let known: KnownRequests;
-let counters: ReturnType<typeof newCounters>;
+let counters: Counters;
 let answered: string[];
 
 beforeEach(async () => {
-  dataPlane = new FakeDataPlane();
-  registry = new CallRegistry();
   known = new KnownRequests(new Map());
   answered = [];
-  counters = newCounters();
-  const events = createEvents(createLogger({ level: 'error', format: 'text' }), counters);
-  const attachment = new Attachment({
-    configuration: {
-      interfaces: [],
-      portRestMs: 0,
-      maxSessions: null,
-      maxRepeated: null,
-      certificates: [],
-      fastPath: WITHOUT_FAST_PATH,
-      relayServer: null,
+  ({ dataPlane, registry, counters, service } = await startFakeNode({
+    parts: {
+      repetitions: {
+        reply: SDP_REPLY,
+        answered: ({ address }, command) => void answered.push(`${command} of ${address}`),
+      },
     },
-    certificates: ownCertificates(),
-    registry,
-    events,
-    read: recordedCall,
-    planOf,
-    adopt: (call) => service.adopt(call),
-    onEvent: (event) => service.handleEvent(event),
-  });
-  attachment.use(dataPlane);
-  service = new CallService({
-    dataPlane,
-    attachment,
-    registry,
-    events,
-    counters,
-    clock: { now: () => FACTS.now },
-    random: FACTS.random,
-    interfaces: FACTS.interfaces,
-    defaults: FACTS.defaults,
-    notifier: { tellEnd() {}, tellKeyLine() {}, tell() {}, tellKey() {} },
-    routes: { sourceTowards: async () => undefined },
-    pairRules: { bridge: null, asymmetricBridge: false },
-    cpuSeconds: () => 0,
-    maxSessions: null,
-    protection: () => RELAY_ONLY,
-    repetitions: {
-      reply: SDP_REPLY,
-      answered: ({ address }, command) => void answered.push(`${command} of ${address}`),
-    },
-  });
-  attachment.connected('boot', 0);
-  await attachment.ready(1000);
+  }));
 });
 
 async function says(command: 'offer' | 'answer', number: number): Promise<string> {

@@ -2,70 +2,19 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ReplyCache } from '../../../../src/control/reply-cache.js';
 import { RtpproxyResponder } from '../../../../src/control/rtpproxy/responder.js';
-import { RELAY_ONLY } from '../../../../src/negotiation/facts.js';
-import { planOf } from '../../../../src/negotiation/plan.js';
-import { newCounters } from '../../../../src/observability/counters.js';
-import { createEvents } from '../../../../src/observability/events.js';
-import { createLogger } from '../../../../src/observability/logger.js';
-import { Attachment } from '../../../../src/service/attachment.js';
-import { CallService } from '../../../../src/service/call-service.js';
-import { recordedCall } from '../../../../src/service/recorded.js';
-import { CallRegistry } from '../../../../src/service/registry.js';
-import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../../support/fake-data-plane.js';
-import { FACTS } from '../../negotiation/sample.js';
 import { runs } from '../../../support/fuzz.js';
+import { startFakeNode } from '../../service/fake-node.js';
 
 const CLIENT = { address: '192.0.2.9', port: 5000, protocol: 'rtpproxy' } as const;
 const MOST_CALLS = 3;
 
 /** Everything between a datagram and a data plane that is played. */
 async function node(): Promise<{ ask(datagram: Buffer): Promise<string | undefined>; calls(): number }> {
-  const registry = new CallRegistry();
-  const counters = newCounters();
-  const events = createEvents(
-    createLogger({ level: 'error', format: 'text' }, { write: (line) => defects.push(line) }),
-    counters,
-  );
-  const dataPlane = new FakeDataPlane();
-  const attachment: Attachment = new Attachment({
-    configuration: {
-      interfaces: [],
-      portRestMs: 0,
-      maxSessions: null,
-      maxRepeated: null,
-      certificates: [],
-      fastPath: WITHOUT_FAST_PATH,
-      relayServer: null,
-    },
-    certificates: ownCertificates(),
-    registry,
-    events,
-    read: recordedCall,
-    planOf,
-    adopt: (call) => service.adopt(call),
-    onEvent: (event) => service.handleEvent(event),
-    onLost: (call) => service.lost(call),
+  const { registry, service } = await startFakeNode({
+    logLevel: 'error',
+    log: (line) => void defects.push(line),
+    parts: { maxSessions: MOST_CALLS },
   });
-  attachment.use(dataPlane);
-  const service: CallService = new CallService({
-    dataPlane,
-    attachment,
-    registry,
-    events,
-    counters,
-    clock: { now: () => FACTS.now },
-    random: FACTS.random,
-    interfaces: FACTS.interfaces,
-    defaults: FACTS.defaults,
-    notifier: { tell() {}, tellKey() {}, tellEnd() {}, tellKeyLine() {} },
-    routes: { sourceTowards: async () => undefined },
-    pairRules: { bridge: null, asymmetricBridge: false },
-    cpuSeconds: () => 0,
-    maxSessions: MOST_CALLS,
-    protection: () => RELAY_ONLY,
-  });
-  attachment.connected('boot', 0);
-  await attachment.ready(1000);
   const responder = new RtpproxyResponder({
     handler: service.handlePair,
     cache: new ReplyCache({ generationMs: 35_000 }),
