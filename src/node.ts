@@ -68,7 +68,13 @@ export async function runNode(config: Config, program: Program): Promise<number>
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
-  const certificates = new Certificates({ ...certificateSource(config, now), events, now });
+  const certificates = new Certificates({
+    ...certificateSource(config, now),
+    events,
+    now,
+    // What repeats may announce the one before.
+    onChanged: () => service.repetitions.forget(),
+  });
   const attachment: Attachment = new Attachment({
     configuration: dataPlaneConfiguration(config),
     certificates,
@@ -79,6 +85,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
     onConnected: () => service.repetitions.connected(),
+    onAgreed: () => service.repetitions.agreed(),
     onRepeated: (repetition) => service.repetitions.take(repetition),
     onDatagram: (datagram) => carrier.receive(datagram),
     onLost: (call) => service.lost(call),

@@ -26,6 +26,8 @@ export type AttachmentOptions = {
   readonly onEvent: (event: Event) => void;
   /** Told of each new connection before anything comes over it. */
   readonly onConnected?: () => void;
+  /** Told when calls and data plane agree, after every start of either. */
+  readonly onAgreed?: () => void;
   readonly onRepeated?: (repetition: Repetition) => void;
   readonly onDatagram?: (datagram: CarriedDatagram) => void;
   /** Told of a call that could not be brought back and is forgotten. */
@@ -128,6 +130,7 @@ export class Attachment implements DataPlaneListener {
       const outcome = await this.#agree();
       if (connection !== this.#connection) return;
       this.#attachedBefore = true;
+      this.#options.onAgreed?.();
       this.#open();
       this.#options.events.recovered({ ...outcome, ms: Math.round(performance.now() - started) });
     } catch (error) {
@@ -181,6 +184,8 @@ export class Attachment implements DataPlaneListener {
       return true;
     } catch (error) {
       if (error instanceof DataPlaneError && CONNECTION_TROUBLE.has(error.detail.code)) throw error;
+      // The data plane is ahead, and has told how.
+      if (error instanceof DataPlaneError && error.detail.code === 'overtaken') return true;
       events.callLost(call.callId, error);
       registry.remove(call.callId);
       this.#options.onLost?.(call);

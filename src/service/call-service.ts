@@ -73,6 +73,7 @@ export class CallService {
     this.repetitions = new Repetitions({
       ...(parts.repetitions ?? NO_REPETITIONS),
       dataPlane: parts.dataPlane,
+      attachment: parts.attachment,
       registry: parts.registry,
       events: parts.events,
       store: (call, before) => this.#keeper.store(call, before),

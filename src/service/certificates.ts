@@ -11,6 +11,8 @@ export type CertificateOptions = {
   /** `null`: never. */
   readonly rotationMs: number | null;
   readonly events: Pick<Events, 'certificateChanged' | 'certificateUnusable' | 'certificateExpires'>;
+  /** Told of another certificate for new calls. */
+  readonly onChanged?: () => void;
   readonly now: () => number;
 };
 
@@ -111,6 +113,7 @@ export class Certificates {
     if (!isOther) return;
     this.#facts = { ...factsOf(current), former: former.map(factsOf) };
     this.#options.events.certificateChanged(current);
+    this.#options.onChanged?.();
   }
 
   #warnOfExpiry(): void {

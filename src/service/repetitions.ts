@@ -10,6 +10,8 @@ import type { CallRegistry } from './registry.js';
 
 export type RepetitionParts = {
   readonly dataPlane: Pick<DataPlane, 'learn' | 'forget'>;
+  /** Until calls and data plane agree, nobody else may open ports: some are those of calls to be brought back. */
+  readonly attachment: { readonly isReady: boolean };
   readonly registry: Pick<CallRegistry, 'held'>;
   readonly store: (call: Repeat, before: Call | Repeat | undefined) => void;
   readonly events: Pick<Events, 'callCreated' | 'patternRefused'>;
@@ -30,6 +32,8 @@ export class Repetitions {
   /** Everything it may still tell of. */
   readonly #handed = new Map<number, Handed>();
   #next = 1;
+  /** The first one of this connection. */
+  #oldest = 1;
   #isPaused = false;
 
   constructor(parts: RepetitionParts) {
@@ -42,9 +46,10 @@ export class Repetitions {
     command: OfferCommand | AnswerCommand,
     before: Repeat | undefined,
   ): void {
-    const { dataPlane, events, reply } = this.#parts;
+    const { attachment, dataPlane, events, reply } = this.#parts;
     const { written } = command;
-    if (reply === null || written === undefined || this.#isPaused || this.#numbers.has(pattern)) return;
+    if (reply === null || written === undefined || this.#isPaused || !attachment.isReady) return;
+    if (this.#numbers.has(pattern)) return;
     const after = before === undefined ? null : this.#numbers.get(before.pattern);
     if (after === undefined) return;
     if (this.#numbers.size >= MAX_HANDED) this.forget();
@@ -84,6 +89,12 @@ export class Repetitions {
   /** The data plane knows nothing any more: it is another one, or connected anew. */
   connected(): void {
     this.#numbers = new Map();
+    this.#oldest = this.#next;
+  }
+
+  /** Calls and data plane agree again: what it did before, it has told. */
+  agreed(): void {
+    for (const number of this.#handed.keys()) if (number < this.#oldest) this.#handed.delete(number);
   }
 
   /** Takes everything back. */

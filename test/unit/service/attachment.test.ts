@@ -143,6 +143,17 @@ test('a call that ended meanwhile is released', async () => {
   expect(dataPlane.released).toEqual(['a']);
 });
 
+test('a call that the data plane has taken further by itself is not lost', async () => {
+  attachment.connected('boot-1', 0);
+  await attachment.ready(1000);
+  registry.set(call('a'));
+  attachment.disconnected('gone');
+  dataPlane.refusals.apply.push({ code: 'overtaken' });
+  attachment.connected('boot-1', 1);
+  await attachment.ready(1000);
+  expect(registry.find('a')).toBeDefined();
+});
+
 test('a call that cannot be brought back is lost alone', async () => {
   attachment.connected('boot-1', 0);
   await attachment.ready(1000);

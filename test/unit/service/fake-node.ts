@@ -58,6 +58,8 @@ export async function startFakeNode({
     planOf,
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
+    onConnected: () => service.repetitions.connected(),
+    onAgreed: () => service.repetitions.agreed(),
     onLost: (call) => service.lost(call),
   });
   attachment.use(onto);

@@ -5,6 +5,7 @@ import { KnownRequests } from '../../../src/control/ng/known-requests.js';
 import type { PatternPlan } from '../../../src/dataplane/protocol.gen.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import type { Counters } from '../../../src/observability/counters.js';
+import type { Attachment } from '../../../src/service/attachment.js';
 import type { CallService } from '../../../src/service/call-service.js';
 import type { CallRegistry } from '../../../src/service/registry.js';
 import { bencode } from '../../support/oracle-ng-client.js';
@@ -17,6 +18,7 @@ const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;
 let service: CallService;
+let attachment: Attachment;
 let known: KnownRequests;
 let counters: Counters;
 let answered: string[];
@@ -24,7 +26,7 @@ let answered: string[];
 beforeEach(async () => {
   known = new KnownRequests(new Map());
   answered = [];
-  ({ dataPlane, registry, counters, service } = await startFakeNode({
+  ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
     parts: {
       repetitions: {
         reply: SDP_REPLY,
@@ -122,10 +124,31 @@ test('while nothing may be handed over, nothing is known there', async () => {
   expect(dataPlane.learned.map(({ number }) => number)).toEqual([2]);
 });
 
-test('another data plane is told anew', async () => {
+test('another data plane is told anew, but not before all calls are back on their ports', async () => {
   await learnOffers();
   dataPlane.learned.length = 0;
-  service.repetitions.connected();
-  await says('offer', 5);
+  let goOn = (): void => {};
+  dataPlane.hold = new Promise((resolve) => {
+    goOn = resolve;
+  });
+  attachment.disconnected('killed');
+  const meanwhile = says('offer', 5);
+  attachment.connected('another boot', 0);
+  const early = says('offer', 6);
+  goOn();
+  await Promise.all([meanwhile, early]);
+  expect(dataPlane.learned).toEqual([]);
+  await says('offer', 7);
   expect(dataPlane.learned).toHaveLength(1);
+});
+
+test('what another connection has told of is not kept for ever', async () => {
+  const { number } = await learnOffers();
+  attachment.connected('boot', 0);
+  service.repetitions.take({ pattern: number, micros: 40, values: values('late', 'from') });
+  expect(registry.find('late')).toBeDefined();
+  await attachment.ready(1000);
+  const again = (): void =>
+    service.repetitions.take({ pattern: number, micros: 40, values: values('later', 'from') });
+  expect(again).toThrow('which there is not');
 });
