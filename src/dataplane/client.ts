@@ -8,6 +8,7 @@ import {
   type WrittenPlan,
 } from '../service/ports.js';
 import { encodeFrameText, encodePlanFrame, encodeWrittenFrame, FrameDecoder } from './framing.js';
+import { Outlet } from './outlet.js';
 import {
   type BoundLocal,
   type CertificateKey,
@@ -54,6 +55,7 @@ export class DataPlaneClient implements DataPlane {
   #waiting: Waiting[] = [];
   #state: 'idle' | 'connecting' | 'ready' | 'closed' = 'idle';
   #socket: Socket | undefined;
+  #outlet: Outlet | undefined;
   #nextId = 1;
   #lastSeq: number | undefined;
   /** Start of the data plane that was connected last, and how far its log of repetitions was read. */
@@ -196,14 +198,14 @@ export class DataPlaneClient implements DataPlane {
 
   /** What one round of the event loop writes goes out at once: a wake-up of the other side costs more than a frame. */
   #write(frame: string): void {
-    const socket = this.#socket;
-    if (socket === undefined) return;
+    const outlet = this.#outlet;
+    if (outlet === undefined) return;
     if (this.#unsent === '') {
       setImmediate(() => {
-        if (socket !== this.#socket) return;
-        const frames = this.#unsent;
+        if (outlet !== this.#outlet) return;
+        const frames = Buffer.from(this.#unsent, 'latin1');
         this.#unsent = '';
-        socket.write(frames, 'latin1');
+        outlet.write(frames);
       });
     }
     this.#unsent += frame;
@@ -214,6 +216,7 @@ export class DataPlaneClient implements DataPlane {
     const decoder = new FrameDecoder();
     const socket = createConnection({ path: this.#options.path });
     this.#socket = socket;
+    this.#outlet = new Outlet(socket);
     this.#unsent = '';
     this.#lastSeq = undefined;
     let reason = 'closed by the data plane';

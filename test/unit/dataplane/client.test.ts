@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, stat } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -183,6 +183,17 @@ describe('the connection to the data plane', () => {
     await connected();
     await applied;
     expect(dataPlane.requests.map(({ kind }) => kind)).toEqual(['hello', 'configure', 'apply']);
+  });
+
+  test('reads to the end what a data plane has said before it died, whatever is sent to it meanwhile', async () => {
+    await connected();
+    // Within one turn of the event loop nothing is read before the request goes out.
+    await new Promise((resolve) => stat(directory, resolve));
+    const outcome = codeOf(client.apply(PLAN));
+    dataPlane.event(1, FOREIGN);
+    for (const socket of dataPlane.sockets) socket.destroy();
+    expect(await outcome).toBe('disconnected');
+    expect(listener.event).toHaveBeenCalledWith(FOREIGN);
   });
 
   test('fails requests that waited too long for it', async () => {
