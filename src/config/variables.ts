@@ -4,6 +4,8 @@ import { type Mistake, parseVariable, type Value, withValue } from './value.js';
 /** Keys that an environment variable can set: `TANDEM_` and the key path in capitals. */
 const PATHS: readonly string[] = [
   'listen.ng',
+  'listen.ngTcp',
+  'listen.rtpproxy',
   'listen.http',
   'interfaces',
   'portMin',
@@ -42,6 +44,10 @@ const PATHS: readonly string[] = [
   'controlTos',
   'log.level',
   'log.format',
+  'dtls.certificate',
+  'dtls.privateKey',
+  'dtls.key',
+  'dtls.rotationHours',
   'fastPath.mode',
   'fastPath.devices',
   'fastPath.pinDirectory',

@@ -20,7 +20,6 @@ export class Attacker {
     this.address = address;
     this.#socket = socket;
     socket.on('message', (datagram) => this.received.push(datagram));
-    socket.on('error', () => {});
     onTestFinished(() => {
       socket.close();
     });
@@ -30,7 +29,12 @@ export class Attacker {
   static async open(port: number): Promise<Attacker> {
     const address = loopbackAddress();
     const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(port, address, resolve));
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.bind(port, address, resolve);
+    });
+    // From now on: that nobody listens where it sends to.
+    socket.on('error', () => {});
     return new Attacker(address, socket);
   }
 
