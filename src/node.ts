@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
 import type { Client, Command } from './command/command.js';
@@ -13,7 +14,7 @@ import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
 import { relayMetrics } from './http/relay-metrics.js';
-import { startHttpServer } from './http/server.js';
+import { startHttpServer, type TlsListen } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
 import { bridgeOf } from './negotiation/pair-places.js';
@@ -180,6 +181,10 @@ export async function runNode(config: Config, program: Program): Promise<number>
   if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
   const http = await startHttpServer({
     listen: config.listen.http,
+    tls: tlsListen(config),
+    webPages: config.http.webPages,
+    ng: server.responder,
+    logger,
     drain,
     eventStream,
     status: () => dataPlane.status(),
@@ -257,6 +262,15 @@ function rtpproxyListen(
   }
   const [held] = withInherited(listener.kind, [listener], inherited);
   return { ...listener, ...held };
+}
+
+/** Read once, at start: a certificate that was renewed takes a restart of this process, which no call notices. */
+function tlsListen({ http, listen }: Config): TlsListen | undefined {
+  if (listen.https.length === 0 || http.files === null) return undefined;
+  const [certificate, privateKey] = [http.files.certificate, http.files.privateKey].map((file) =>
+    readFileSync(file, 'utf8'),
+  );
+  return { listen: listen.https, certificate: certificate ?? '', privateKey: privateKey ?? '' };
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {

@@ -15,6 +15,7 @@ import {
 import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
 import { decodeDtls } from './dtls.js';
 import { decodeFastPath } from './fast-path.js';
+import { decodeHttp } from './http.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
@@ -35,16 +36,19 @@ export function decodeConfig(
   const dataPlane = subsection(top, 'dataPlane');
   const rtpproxySection = subsection(top, 'rtpproxy');
   const http = listenAddresses(listen, 'http', []);
+  const https = listenAddresses(listen, 'https', []);
 
   const ngTcp = listenAddresses(listen, 'ngTcp', []);
   const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
   const rtpproxy = rtpproxyListeners(listen);
-  if (ng.length + ngTcp.length + rtpproxy.length === 0 && listen.mistakes.length === 0) {
+  const listeners = [...ng, ...ngTcp, ...rtpproxy, ...http, ...https];
+  if (listeners.length === 0 && listen.mistakes.length === 0) {
     mistake(listen, 'ng', 'at least one address is needed');
   }
   const interfaces = decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host);
   const config: Config = {
-    listen: { ng, ngTcp, rtpproxy, http },
+    listen: { ng, ngTcp, rtpproxy, http, https },
+    http: decodeHttp(top),
     interfaces,
     turn: decodeTurn(subsection(top, 'turn'), interfaces),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
@@ -77,6 +81,7 @@ export function decodeConfig(
       patterns: boolean(dataPlane, 'patterns', true),
     },
   };
+  if (https.length > 0 && config.http.files === null) mistake(listen, 'https', 'needs http.certificate');
   finish(listen);
   finish(log);
   finish(rtpproxySection);
@@ -140,6 +145,10 @@ const TOS = { min: 0, max: 255, what: 'a type-of-service byte' };
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['interface', 'interfaces'],
   ['listen-ng', 'listen.ng'],
+  ['listen-http', 'listen.http'],
+  ['listen-https', 'listen.https'],
+  ['https-cert', 'http.certificate'],
+  ['https-key', 'http.privateKey'],
   ['timeout', 'timeouts.mediaSeconds'],
   ['silent-timeout', 'timeouts.silentSeconds'],
   ['offer-timeout', 'timeouts.offerSeconds'],

@@ -8,9 +8,12 @@ export type Config = {
     readonly ng: readonly ListenAddress[];
     readonly ngTcp: readonly ListenAddress[];
     readonly rtpproxy: readonly RtpproxyListenConfig[];
-    /** For operators and their programs. */
+    /** For operators and their programs, and for clients of ng over HTTP and WebSocket. */
     readonly http: readonly ListenAddress[];
+    /** The same over TLS. */
+    readonly https: readonly ListenAddress[];
   };
+  readonly http: HttpConfig;
   /** The first one is used for calls that name none. */
   readonly interfaces: readonly InterfaceConfig[];
   readonly portRestSeconds: number;
@@ -47,6 +50,13 @@ export type RtpproxyConfig = {
   readonly socketMode: number;
   /** Between two interfaces, media goes where signalling says, unless a command says otherwise. */
   readonly asymmetricBridge: boolean;
+};
+
+export type HttpConfig = {
+  /** Origins whose pages may use the listeners; `*` stands for all. */
+  readonly webPages: readonly string[];
+  /** `null`: there is no listener over TLS. */
+  readonly files: CertificateFiles | null;
 };
 
 /** Who is told of calls that end by themselves. In a URL `%%` stands for the host of the call's client. */

@@ -1,123 +1,97 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { setTimeout } from 'node:timers/promises';
 import type { ListenAddress } from '../config/schema.js';
-import type { Drain } from '../service/drain.js';
-import type { Status } from '../dataplane/protocol.gen.js';
+import type { ControlLogger } from '../control/udp.js';
+import { Door } from './door.js';
 import type { EventStream } from './event-stream.js';
-import { fastPathReport } from './fast-path.js';
-import { statusMetrics } from './status-metrics.js';
+import { type NgDoor, ngRoutes } from './ng.js';
+import { OpenRequests } from './open-requests.js';
+import { type OperatorParts, operatorRoutes } from './operators.js';
+import type { WebPages } from './web-pages.js';
+import { ngSubProtocols, WebSockets } from './web-sockets.js';
 
-export type HttpServerOptions = {
+export type HttpServerOptions = OperatorParts & {
   readonly listen: readonly ListenAddress[];
-  readonly drain: Pick<Drain, 'on' | 'remaining' | 'start' | 'stop'>;
+  readonly tls?: TlsListen | undefined;
+  readonly webPages: WebPages;
   readonly eventStream: EventStream;
-  /** Of the data plane; rejects while there is none. */
-  readonly status: () => Promise<Status>;
-  /** Further metrics, as Prometheus reads them. */
-  readonly metrics?: () => string;
+  readonly ng: NgDoor;
+  readonly logger: ControlLogger;
+  /** How long a request may take to arrive. */
+  readonly requestMs?: number;
+};
+
+export type TlsListen = {
+  readonly listen: readonly ListenAddress[];
+  /** PEM, with its chain. */
+  readonly certificate: string;
+  readonly privateKey: string;
 };
 
 export type HttpServer = {
   readonly addresses: readonly ListenAddress[];
+  readonly tlsAddresses: readonly ListenAddress[];
+  /** Answers what was asked, if that does not take long, and closes every connection. */
   close(): Promise<void>;
 };
 
-/** For operators and their programs: `/ping`, `/drain`, `/events`, `/fast-path`, `/metrics`. No authentication: a private address it must be. */
+/**
+ * For operators and their programs, and for clients of the ng protocol. No authentication: a private address it must
+ * be.
+ */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
+  const { eventStream, logger, ng, requestMs = REQUEST_MS, tls, webPages } = options;
+  const requests = new OpenRequests();
+  const webSockets = new WebSockets(ngSubProtocols(ng), { requests, logger });
+  const routes = new Map([...operatorRoutes(options), ...ngRoutes(ng)]);
+  const door = new Door({ routes, webPages, eventStream, webSockets, requests });
   const servers: Server[] = [];
+
+  const open = async (server: Server, { address, port }: ListenAddress): Promise<ListenAddress> => {
+    server.maxConnections = MAX_CONNECTIONS;
+    server.on('request', (request, response) => door.answer(request, response));
+    server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head));
+    server.listen(port, address);
+    await once(server, 'listening');
+    servers.push(server);
+    server.on('error', (error) => logger.error({ err: error }, 'HTTP listener failed'));
+    const bound = server.address();
+    return { address, port: bound !== null && typeof bound === 'object' ? bound.port : port };
+  };
   const close = async (): Promise<void> => {
-    options.eventStream.close();
-    await Promise.all(
-      servers.splice(0).map(async (server) => {
-        const closed = once(server, 'close');
-        server.close();
-        server.closeAllConnections();
-        await closed;
-      }),
-    );
+    const deadline = setTimeout(LAST_ANSWERS_MS, undefined, { ref: false });
+    const closed = servers.map((server) => once(server, 'close'));
+    for (const server of servers) server.close();
+    eventStream.close();
+    await Promise.race([requests.settled(), deadline]);
+    await webSockets.close(deadline);
+    for (const server of servers) server.closeAllConnections();
+    await Promise.all(closed);
+  };
+
+  const times = {
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: requestMs / 10,
   };
   const addresses: ListenAddress[] = [];
+  const tlsAddresses: ListenAddress[] = [];
   try {
-    for (const { address, port } of options.listen) {
-      const server = createServer((request, response) => answer(request, response, options));
-      server.maxConnections = MAX_CONNECTIONS;
-      server.listen(port, address);
-      await once(server, 'listening');
-      servers.push(server);
-      const bound = server.address();
-      if (bound !== null && typeof bound === 'object') addresses.push({ address, port: bound.port });
+    for (const address of options.listen) addresses.push(await open(createServer(times), address));
+    for (const address of tls?.listen ?? []) {
+      const server = createTlsServer({ ...times, cert: tls?.certificate, key: tls?.privateKey });
+      tlsAddresses.push(await open(server, address));
     }
   } catch (error) {
     await close();
     throw error;
   }
-  return { addresses, close };
+  return { addresses, tlsAddresses, close };
 }
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { drain, eventStream, status, metrics }: HttpServerOptions,
-): void {
-  const path = (request.url ?? '').split('?')[0];
-  const asked = `${request.method} ${path}`;
-  request.resume();
-  // A browser names the page that asks: no page has a business here.
-  switch (request.headers.origin === undefined ? asked : 'web page') {
-    case 'GET /ping':
-      reply(response, 200, { result: 'pong' });
-      return;
-    case 'GET /fast-path':
-      void answerLater(response, async () => [
-        'application/json',
-        `${JSON.stringify(fastPathReport(await status()))}\n`,
-      ]);
-      return;
-    case 'GET /metrics':
-      void answerLater(response, async () => [
-        PROMETHEUS,
-        `${statusMetrics(await status())}${metrics?.() ?? ''}`,
-      ]);
-      return;
-    case 'GET /events':
-      eventStream.attach(response);
-      return;
-    case 'web page':
-      reply(response, 403, { error: 'not for web pages' });
-      return;
-    case 'GET /drain':
-      break;
-    case 'POST /drain':
-      drain.start();
-      break;
-    case 'DELETE /drain':
-      drain.stop();
-      break;
-    default:
-      reply(response, 404, { error: `no such thing as ${asked}` });
-      return;
-  }
-  reply(response, 200, { draining: drain.on, calls: drain.remaining });
-}
-
-function reply(response: ServerResponse, status: number, body: Readonly<Record<string, unknown>>): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' });
-  response.end(`${JSON.stringify(body)}\n`);
-}
-
-/** Never rejects. */
-async function answerLater(
-  response: ServerResponse,
-  answer: () => Promise<readonly [type: string, body: string]>,
-): Promise<void> {
-  try {
-    const [type, body] = await answer();
-    response.writeHead(200, { 'Content-Type': type, 'Cache-Control': 'no-store' });
-    response.end(body);
-  } catch (error) {
-    reply(response, 503, { error: error instanceof Error ? error.message : String(error) });
-  }
-}
-
-const PROMETHEUS = 'text/plain; version=0.0.4';
 const MAX_CONNECTIONS = 256;
+const REQUEST_MS = 10_000;
+/** Within what the supervisor gives this process to end. */
+const LAST_ANSWERS_MS = 250;

@@ -15,6 +15,7 @@ export function greeting(
     ...config.listen.ngTcp.map((address) => `ng over TCP on ${showTransportAddress(address)}`),
     ...config.listen.rtpproxy.map((listener) => `rtpproxy on ${showRtpproxyListener(listener)}`),
     ...config.listen.http.map((address) => `HTTP on ${showTransportAddress(address)}`),
+    ...config.listen.https.map((address) => `HTTPS on ${showTransportAddress(address)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
     ...fastPathLines(node.status.fastPath),

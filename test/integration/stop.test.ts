@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { sdpOf } from '../support/loopback-call.js';
 import { ngExchange } from '../support/loopback-ng.js';
 import { until } from '../support/netns-until.js';
+import { webSocketNgClient } from '../support/ng-over-http.js';
 import { createNgClient, type NgClient } from '../support/oracle-ng-client.js';
 import { listenForPushes } from '../support/push-listener.js';
 import { childrenOf, SupervisedTandem } from '../support/supervised.js';
@@ -69,15 +70,22 @@ async function listeners() {
   return { address, ports, settings };
 }
 
-/** Calls, a client in the middle of a request, one that waits for pushes, and a listener to events. */
+/** Calls, clients in the middle of a request, a WebSocket, one that waits for pushes, and a listener to events. */
 async function open(ng: NgClient, address: string, ports: { ngTcp: number; http: number }): Promise<void> {
   const { events } = await listenForPushes(address, ports);
   // The connection breaks when the program ends.
   void events?.read().catch(() => undefined);
-  const hesitant = connect(ports.ngTcp, address);
-  hesitant.on('error', () => {});
-  onTestFinished(() => void hesitant.destroy());
-  hesitant.write('1 d7:command');
+  for (const [port, beginning] of [
+    [ports.ngTcp, '1 d7:command'],
+    [ports.http, POST],
+  ] as const) {
+    const hesitant = connect(port, address);
+    hesitant.on('error', () => {});
+    onTestFinished(() => void hesitant.destroy());
+    hesitant.write(beginning);
+  }
+  const webSocket = await webSocketNgClient(`http://${address}:${ports.http}`);
+  webSocket.socket.on('error', () => {});
   for (let number = 0; number < CALLS; number += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, at) => setUp(ng, `call-${number + at}`)));
   }
@@ -99,5 +107,7 @@ async function expectEnded({ process: supervisor }: SupervisedTandem, children: 
     await until(`the end of ${pid}`, () => (existsSync(`/proc/${pid}`) ? undefined : true));
 }
 
+const POST =
+  'POST /ng HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-rtpengine-ng\r\nContent-Length: 20\r\n\r\n1 d7:';
 const SDP =
   'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';

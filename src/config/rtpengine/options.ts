@@ -119,9 +119,10 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['reject-invalid-sdp', noted('flag', 'an SDP that cannot be read is always refused')],
 
   ['listen-cli', missing('list', 'the command line interface', 'c')],
-  ...all(missing('list', 'the HTTP interface'), 'listen-http', 'listen-https'),
-  ...all(missing('value', 'the HTTP interface'), 'https-cert', 'https-key', 'http-threads', 'http-buf-size'),
-  ['http-idle-timeout', missing('value', 'the HTTP interface')],
+  ...all(used('list'), 'listen-http', 'listen-https'),
+  ...all(used('value'), 'https-cert', 'https-key'),
+  ...all(noted('value', 'one thread is enough for HTTP'), 'http-threads', 'http-buf-size'),
+  ['http-idle-timeout', noted('value', 'an idle connection is closed after five seconds')],
   ['listen-udp', used('list', 'u')],
   ['listen-tcp', used('list', 'l')],
   ['janus-secret', missing('value', 'the Janus interface')],

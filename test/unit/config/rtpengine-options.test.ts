@@ -17,6 +17,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['interface', 'i', 'pub/127.0.0.2!203.0.113.7', interfaces, ['pub/127.0.0.2!203.0.113.7']],
   ['listen-ng', 'n', '127.0.0.2:2224', ({ config }) => config.listen.ng, [at('127.0.0.2', 2224)]],
   ['listen-tcp-ng', 'N', '127.0.0.2:2224', ({ config }) => config.listen.ngTcp, [at('127.0.0.2', 2224)]],
+  ['listen-http', '', '127.0.0.2:2225', ({ config }) => config.listen.http, [at('127.0.0.2', 2225)]],
   ['port-min', 'm', '31000', ({ config }) => config.interfaces[0]?.portMin, 31_000],
   ['port-max', 'M', '39999', ({ config }) => config.interfaces[0]?.portMax, 39_999],
   ['timeout', 'o', '31', ({ config }) => config.timeouts.mediaSeconds, 31],
@@ -78,6 +79,8 @@ describe('an option means the same in every form', () => {
   test('every option with an effect is in these tables', () => {
     const elsewhere = ['config-file', 'config-section', 'interfaces-config', 'version', 'help'];
     const others = [
+      // These go together: http.test.ts.
+      ...['listen-https', 'https-cert', 'https-key'],
       'listen-udp',
       'listen-tcp',
       'dtmf-log-dest',

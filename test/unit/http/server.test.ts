@@ -2,11 +2,11 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { EventStream } from '../../../src/http/event-stream.js';
-import { startHttpServer } from '../../../src/http/server.js';
+import type { EventStream } from '../../../src/http/event-stream.js';
 import { Drain } from '../../../src/service/drain.js';
 import { FakeDataPlane, NOTHING_SUSPECT } from '../../support/fake-data-plane.js';
 import { NOTICE } from '../notify/sample.js';
+import { startedHttp } from './started.js';
 
 let calls: number;
 let refusing: boolean;
@@ -39,21 +39,19 @@ async function start(
   suspect = NOTHING_SUSPECT,
 ): Promise<{ url: string; eventStream: EventStream; drain: Drain }> {
   const drain = newDrain();
-  const eventStream = new EventStream('n1', () => {});
-  const listen = [{ address: '127.0.0.1', port: 0 }];
   const status = async () => {
     const { counters, ...rest } = await new FakeDataPlane().status();
     return { ...rest, counters: { ...counters, suspect } };
   };
-  const server = await startHttpServer({ listen, drain, eventStream, status });
-  onTestFinished(() => server.close());
-  return { url: `http://127.0.0.1:${server.addresses[0]?.port}`, eventStream, drain };
+  return { ...(await startedHttp({ drain, status })), drain };
 }
 
 describe('HTTP', () => {
   test('answers a ping', async () => {
     const { url } = await start();
-    expect(await (await fetch(`${url}/ping`)).json()).toEqual({ result: 'pong' });
+    const response = await fetch(`${url}/ping`);
+    expect(response.headers.get('content-type')).toBe('text/plain');
+    expect(await response.text()).toBe('pong\n');
   });
 
   test('tells which way packets take, and why', async () => {
