@@ -14,6 +14,7 @@ import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
 import { relayMetrics } from './http/relay-metrics.js';
+import { rtpengineMetrics } from './http/rtpengine-metrics.js';
 import { startHttpServer, type TlsListen } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
@@ -188,7 +189,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
     drain,
     eventStream,
     status: () => dataPlane.status(),
-    metrics: () => relayMetrics(counters),
+    metrics: (status) =>
+      relayMetrics(counters) + rtpengineMetrics(service.node.totals(status), server.controls()),
   });
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
   const status = typeof outcome === 'string' ? undefined : outcome;

@@ -57,14 +57,14 @@ export class CallService {
   readonly repetitions: Repetitions;
   readonly #deletions = new Deletions();
   readonly #relays = new Relays();
-  readonly #node: NodeReport;
+  readonly node: NodeReport;
   /** Offers that are about to become calls. */
   #arriving = 0;
   #draining = false;
 
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
-    this.#node = new NodeReport(parts);
+    this.node = new NodeReport(parts);
     this.#keeper = new Keeper(
       parts,
       (callId) => this.#due(callId),
@@ -159,7 +159,7 @@ export class CallService {
       case 'list':
         return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
       case 'statistics':
-        return this.#node.read();
+        return this.node.read();
       case 'unsupported':
         return failure('unsupported', `${command.name} is not supported`);
     }

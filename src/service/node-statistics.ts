@@ -1,4 +1,4 @@
-import type { Distribution, NodeQuality, NodeStatistics, Reply, TrafficRates } from '../command/reply.js';
+import type { Distribution, NodeQuality, NodeStatistics, Reply } from '../command/reply.js';
 import type { Status } from '../dataplane/protocol.gen.js';
 import type { Counters } from '../observability/counters.js';
 import { deviation, mean, type QualityTotals, type Sum } from '../observability/quality.js';
@@ -26,29 +26,32 @@ export class NodeReport {
   }
 
   async read(): Promise<Reply> {
-    const { counters, registry, dataPlane, clock } = this.#parts;
+    const { dataPlane, clock } = this.#parts;
     const status = await dataPlane.status().catch(() => undefined);
     const now = clock.now();
-    const statistics = nodeStatistics(counters, {
-      uptimeSeconds: (now - this.#startedMs) / 1000,
-      sessions: registry.size,
-      status,
-      rates: this.#traffic.read(status?.counters, now),
-    });
-    return { kind: 'nodeStatistics', statistics };
+    const rates = this.#traffic.read(status?.counters, now);
+    return { kind: 'nodeStatistics', statistics: { ...this.totals(status), rates, controls: [] } };
+  }
+
+  /** `status` of the data plane; undefined: it does not answer. */
+  totals(status: Status | undefined): NodeTotals {
+    const { counters, registry, clock } = this.#parts;
+    const uptimeSeconds = (clock.now() - this.#startedMs) / 1000;
+    return nodeTotals(counters, { uptimeSeconds, sessions: registry.size, status });
   }
 }
+
+/** What is the same whoever asks, and however often. */
+export type NodeTotals = Omit<NodeStatistics, 'rates' | 'controls'>;
 
 type Node = {
   readonly uptimeSeconds: number;
   readonly sessions: number;
   /** Absent: the data plane does not answer. */
   readonly status: Status | undefined;
-  readonly rates: TrafficRates;
 };
 
-/** `controls` is known to the control protocol only. */
-function nodeStatistics(counters: Counters, node: Node): NodeStatistics {
+function nodeTotals(counters: Counters, node: Node): NodeTotals {
   const { callsEnded } = counters;
   const ended = Object.values(callsEnded).reduce((total, count) => total + count, 0);
   const callsDuration = distribution({
@@ -73,7 +76,6 @@ function nodeStatistics(counters: Counters, node: Node): NodeStatistics {
     relayedBytes: packets?.sentBytes ?? 0,
     relayedPacketErrors: packets === undefined ? 0 : packets.droppedPackets + packets.sendFailures,
     relayedInKernel: { packets: packets?.fastPathPackets ?? 0, bytes: packets?.fastPathBytes ?? 0 },
-    rates: node.rates,
     medias: {
       userspace: (fastPath?.userspace ?? []).reduce((total, { streams }) => total + streams, 0),
       kernel: fastPath?.offloaded ?? 0,
@@ -92,7 +94,6 @@ function nodeStatistics(counters: Counters, node: Node): NodeStatistics {
         portsFree,
       }),
     ),
-    controls: [],
   };
 }
 

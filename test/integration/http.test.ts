@@ -69,6 +69,24 @@ describe('ng over HTTP and WebSocket', () => {
     );
   });
 
+  test('/metrics counts calls, commands and packets under rtpengine’s names as well', async () => {
+    const { tandem, url } = await withHttp();
+    const call = await LoopbackCall.setUp(httpNgClient(url), 'counted');
+    await call.talks(10);
+    expect(await metricsOf(url)).toMatchObject({
+      'sessions{type="own"}': 1,
+      'requests_total{proxy="127.0.0.1",request="offer"}': 1,
+      [`ports{name="default",address="${tandem.address}"}`]: 10_000,
+    });
+    await call.delete();
+    const after = await metricsOf(url);
+    expect(after).toMatchObject({
+      'sessions{type="own"}': 0,
+      'closed_sessions_total{reason="terminated"}': 1,
+    });
+    expect(after['packets_total{type="userspace"}']).toBeGreaterThanOrEqual(20);
+  });
+
   test('SIGTERM ends WebSockets properly, whatever the data plane still owes them', async () => {
     const { tandem, url } = await withHttp();
     const socket = await webSocketNgClient(url);
@@ -106,6 +124,12 @@ test('rtpengine’s options open HTTP and HTTPS', async () => {
   program.signal('SIGTERM');
   expect(await program.exited()).toEqual({ code: 0, signal: null });
 });
+
+/** Samples by name and labels, without `rtpengine_`. */
+async function metricsOf(url: string): Promise<Record<string, number>> {
+  const lines = (await (await fetch(`${url}/metrics`)).text()).matchAll(/^rtpengine_(\S+) (\S+)$/gm);
+  return Object.fromEntries([...lines].map(([, of, value]) => [of, Number(value)]));
+}
 
 function makeCertificate(address: string): { certificate: string; privateKey: string } {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-https-'));
