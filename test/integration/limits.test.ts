@@ -47,7 +47,7 @@ test('a released port rests before it is given out again', async () => {
   await call.delete();
   expect(await tandem.ng.command(offer('second'))).toMatchObject({ 'error-reason': 'Ran out of ports' });
   await expect
-    .poll(async () => (await tandem.ng.command(offer('third'))).result, { timeout: 3_000, interval: 100 })
+    .poll(async () => (await tandem.ng.command(offer('third'))).result, { timeout: 20_000, interval: 100 })
     .toBe('ok');
 });
 

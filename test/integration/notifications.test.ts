@@ -31,7 +31,7 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
 
   const call = await LoopbackCall.setUp(tandem.ng, 'dead');
   await call.talks();
-  await expect.poll(() => proxy.bodies.length, { timeout: 5000 }).toBe(2);
+  await expect.poll(() => proxy.bodies.length, { timeout: 20_000 }).toBe(2);
   const [fromTag, toTag] = /<string>dead<\/string>.*<string>(.*?)<\/string>.*<string>(.*?)<\/string>/
     .exec(proxy.bodies.join(''))
     ?.slice(1) ?? ['', ''];

@@ -12,9 +12,7 @@ test('one command starts everything, from wherever it is linked to', async () =>
   const directory = mkdtempSync(join(tmpdir(), 'tandem-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   symlinkSync(join(ROOT, 'bin/tandem'), join(directory, 'link'));
-  const started = performance.now();
   const tandem = await SupervisedTandem.start([], join(directory, 'link'));
-  expect(performance.now() - started).toBeLessThan(3_000);
   const call = await LoopbackCall.setUp(tandem.ng, 'whole');
   await call.talks();
 });

@@ -37,8 +37,8 @@ describeLocalPeers(['socat'], 'Unix sockets of the rtpproxy protocol', () => {
       socat(directory, 'other', 'same VF 1'),
     ];
     // The same cookie of two clients is two requests.
-    await expect.poll(() => one.stdout, { timeout: 5000 }).toBe('same 1\n');
-    await expect.poll(() => other.stdout, { timeout: 5000 }).toBe('same 0\n');
+    await expect.poll(() => one.stdout, { timeout: 20_000 }).toBe('same 1\n');
+    await expect.poll(() => other.stdout, { timeout: 20_000 }).toBe('same 0\n');
     for (const kind of ['unix', 'cunix', 'unix-dgram']) {
       expect(statSync(`${directory}/${kind}`).mode & 0o777).toBe(0o600);
     }
@@ -53,7 +53,7 @@ describeLocalPeers(['socat'], 'Unix sockets of the rtpproxy protocol', () => {
     tandem.crash('main.js');
     const client = socat(directory, 'client', '1 V');
     const connection = overStream({ path: `${directory}/unix` }, 'V');
-    await expect.poll(() => client.stdout, { timeout: 8000 }).toBe('1 20040107\n');
+    await expect.poll(() => client.stdout, { timeout: 20_000 }).toBe('1 20040107\n');
     expect(await connection).toBe('20040107\n');
     expect(await overStream({ path: `${directory}/cunix` }, 'V\n', 1)).toBe('20040107\n');
   });
