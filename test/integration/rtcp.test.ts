@@ -78,6 +78,40 @@ testWithTshark('what leaves towards a telephone without feedback can be read by 
   expect(reports.every(({ types, isMalformed }) => !isMalformed && types[0] === SENDER_REPORT)).toBe(true);
 });
 
+testWithTshark('a call that ends says BYE to both parties, once each, and others can read it', async () => {
+  const { ng } = await Tandem.start();
+  const call = await LoopbackCall.setUp(ng, 'ending', { 'generate RTCP': 'on' });
+  await call.talks();
+  const { caller, callee } = call;
+  expect((await call.delete()).result).toBe('ok');
+  const byes = (peer: RtpPeer) => peer.rtcpReceived.filter(saysBye);
+  const bothLeft = () => byes(caller).length > 0 && byes(callee).length > 0;
+  await expect.poll(bothLeft, { timeout: 10_000 }).toBe(true);
+
+  await ng.command({ command: 'ping' });
+  const all = [byes(caller), byes(callee)].flat();
+  const sourcesThatLeft = all.map((compound) => compound.readUInt32BE(compound.length - 4));
+  expect(sourcesThatLeft).toEqual([callee.ssrc, caller.ssrc]);
+  expect(dissectRtcp(all)).toEqual(all.map(() => ({ types: [SENDER_REPORT, 202, 203], isMalformed: false })));
+});
+
+test('a call whose RTCP is only relayed ends without a word of ours', async () => {
+  const { ng } = await Tandem.start();
+  const relayed = await LoopbackCall.setUp(ng, 'relayed');
+  const generated = await LoopbackCall.setUp(ng, 'generated', { 'generate RTCP': 'on' });
+  await relayed.talks();
+  await generated.talks();
+  await relayed.delete();
+  await generated.delete();
+  const otherEnds = () => generated.caller.rtcpReceived.some(saysBye);
+  await expect.poll(otherEnds, { timeout: 10_000 }).toBe(true);
+  expect([relayed.caller.rtcpReceived, relayed.callee.rtcpReceived]).toEqual([[], []]);
+});
+
+function saysBye(compound: Buffer): boolean {
+  return compound.length >= 8 && compound[compound.length - 7] === 203;
+}
+
 function receiverReport(ssrc: number): Buffer {
   return rtcp(201, 0, ssrc);
 }

@@ -167,8 +167,10 @@ impl Engine {
         let key = self.key_or_create(now, &plan);
         self.refresh_session(now, key);
         let offloaded: Vec<RuleHandle> = offload::rules(&self.sessions[key]).collect();
+        let farewells = self.part(now, key, Some(&plan));
         let mut applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
-        applied.farewells = self.forget_relays(&applied.released);
+        applied.farewells = farewells;
+        applied.farewells.extend(self.forget_relays(&applied.released));
         self.disown(&applied.released);
         self.own(key);
         applied.farewells.extend(self.follow_relay_plans(now, key));
@@ -194,11 +196,12 @@ impl Engine {
         let key = self.by_id.remove(session.0.as_str())?;
         let now = self.time.moment(now);
         self.withdraw_session(now, key);
+        let mut farewells = self.part(now, key, None);
         let session = self.sessions.remove(key);
         self.protected.remove(&session.id);
         let stats = session.stats(now);
         let sockets: Vec<SocketId> = session.sockets().collect();
-        let farewells = self.forget_relays(&sockets);
+        farewells.extend(self.forget_relays(&sockets));
         self.disown(&sockets);
         drop(session);
         self.pool.session_released();

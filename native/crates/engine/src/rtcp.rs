@@ -2,6 +2,7 @@
 
 mod agenda;
 mod conversion;
+mod farewell;
 mod feedback;
 mod interval;
 mod numbers;

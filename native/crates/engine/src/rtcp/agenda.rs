@@ -3,6 +3,7 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use slab::Slab;
+use wire::rtcp::write;
 
 use super::{
     Reporting,
@@ -75,7 +76,11 @@ fn report_if_due(place: Place<'_>, scratch: &mut Vec<u8>, out: &mut impl Outbox)
     let mut sent = None;
     if reporting.is_wanted(now) && report::has_media(&session.streams[at]) {
         scratch.clear();
+        let former = reporting.avoid_collisions(&session.streams[at]);
         report::write(&mut reporting, Place { session, at, now }, scratch);
+        if let Some(former) = former {
+            write::bye(scratch, &[former]);
+        }
         sent = send(session, at, scratch, out);
         if let Some(size) = sent {
             reporting.note_sent(size);
@@ -89,7 +94,12 @@ fn report_if_due(place: Place<'_>, scratch: &mut Vec<u8>, out: &mut impl Outbox)
 }
 
 /// Sends a compound to the peer, protected as it wants it. `None` if there is no way to it yet.
-fn send(session: &mut Session, at: usize, compound: &mut Vec<u8>, out: &mut impl Outbox) -> Option<usize> {
+pub fn send(
+    session: &mut Session,
+    at: usize,
+    compound: &mut Vec<u8>,
+    out: &mut impl Outbox,
+) -> Option<usize> {
     let (port, socket, to) = session.rtcp_way(at)?;
     let carrier = session.carrier(at);
     if let Some(secure) = &mut session.streams[carrier].secure {

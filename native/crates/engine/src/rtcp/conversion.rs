@@ -93,7 +93,7 @@ fn put_report_first(reporting: &mut Reporting, sink: Place<'_>, out: &mut Vec<u8
     if reporting.replaces_reports() {
         report::write(reporting, sink, out);
     } else {
-        let sender = sender_of(out).unwrap_or(reporting.own_ssrc);
+        let sender = sender_of(out).unwrap_or_else(|| reporting.speak_as_own());
         write::receiver_report(out, sender, []);
         let is_named = wire::rtcp::packets(&out[..rest]).any(|packet| packet.kind == SOURCE_DESCRIPTION);
         if !is_named {

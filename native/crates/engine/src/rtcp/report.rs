@@ -42,7 +42,7 @@ pub fn write(reporting: &mut Reporting, place: Place<'_>, out: &mut Vec<u8>) {
         }
     }
     if let Some(blocks) = blocks {
-        write::receiver_report(out, reporting.own_ssrc, blocks);
+        write::receiver_report(out, reporting.speak_as_own(), blocks);
     }
     let mut is_named = false;
     for ssrc in senders.into_iter().flatten() {
@@ -88,9 +88,8 @@ fn block(reporting: &mut Reporting, source: &Ingress, now: Moment) -> Option<Rep
 }
 
 /// RFC 3550 §6.4: who has sent since the last report but one, and has not left.
-fn is_speaking(reporting: &mut Reporting, source: &Egress, now: Moment) -> bool {
-    let left = reporting.leaving(source.ssrc).left;
-    now.ms_since(source.last()) <= SPEAKING_MS && left.is_none_or(|left| source.last() > left)
+fn is_speaking(reporting: &Reporting, source: &Egress, now: Moment) -> bool {
+    now.ms_since(source.last()) <= SPEAKING_MS && !reporting.has_left(source.ssrc, source.last())
 }
 
 fn sender_report(reporting: &mut Reporting, source: &Egress, now: Moment, overhead: usize) -> SenderReport {

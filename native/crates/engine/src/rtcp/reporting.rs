@@ -8,7 +8,7 @@ use super::{
     feedback::{KeyFrames, Kinds},
     interval::{Circumstances, interval_ms},
 };
-use crate::{moment::Moment, source::MOST_SOURCES};
+use crate::{moment::Moment, source::MOST_SOURCES, stream::Stream};
 
 #[derive(Debug)]
 pub struct Reporting {
@@ -21,10 +21,13 @@ pub struct Reporting {
     pub passed: Option<Moment>,
     /// Names us where no source of the counterpart does.
     pub own_ssrc: u32,
+    /// The peer has heard of it.
+    pub spoke_as_own: bool,
+    /// Something of ours was sent.
+    pub has_reported: bool,
     name: [u8; 16],
     /// State of a generator that spreads reports over time.
     random: u64,
-    has_reported: bool,
     average_size: u32,
     arriving: Vec<Arriving>,
     leaving: Vec<Leaving>,
@@ -89,9 +92,10 @@ impl Reporting {
             due: None,
             passed: None,
             own_ssrc,
+            spoke_as_own: false,
+            has_reported: false,
             name,
             random,
-            has_reported: false,
             average_size: FIRST_SIZE,
             arriving: Vec::new(),
             leaving: Vec::new(),
@@ -132,6 +136,23 @@ impl Reporting {
         self.average_size = (self.average_size * 15 + size as u32 + HEADERS) / 16;
     }
 
+    /// Our own SSRC, for something that is going to be sent.
+    pub fn speak_as_own(&mut self) -> u32 {
+        self.spoke_as_own = true;
+        self.own_ssrc
+    }
+
+    /// RFC 3550 §8.2: takes another SSRC if a source has ours; returns the former one if it is for us to give it up.
+    pub fn avoid_collisions(&mut self, stream: &Stream) -> Option<u32> {
+        let is_peers = stream.ingress.find(self.own_ssrc).is_some();
+        if !is_peers && stream.egress.find(self.own_ssrc).is_none() {
+            return None;
+        }
+        let next = draw(&mut self.random) as u32;
+        let former = std::mem::replace(&mut self.own_ssrc, next);
+        (std::mem::take(&mut self.spoke_as_own) && is_peers).then_some(former)
+    }
+
     pub fn arriving(&mut self, ssrc: u32) -> &mut Arriving {
         let new = || Arriving { ssrc, expected: 0, received: 0, sender_report: None };
         entry(&mut self.arriving, |source| source.ssrc == ssrc, new)
@@ -140,6 +161,12 @@ impl Reporting {
     pub fn leaving(&mut self, ssrc: u32) -> &mut Leaving {
         let new = || Leaving { ssrc, name: Box::default(), clock: None, left: None };
         entry(&mut self.leaving, |source| source.ssrc == ssrc, new)
+    }
+
+    /// True if a source sent to the peer has said BYE, or we for it, since it spoke last.
+    pub fn has_left(&self, ssrc: u32, spoke: Moment) -> bool {
+        let known = self.leaving.iter().find(|source| source.ssrc == ssrc);
+        known.and_then(|source| source.left).is_some_and(|left| spoke <= left)
     }
 
     /// The CNAME of a source sent to the peer, or one of our own. Reports that replace the counterpart's have ours.

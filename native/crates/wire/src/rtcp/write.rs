@@ -1,7 +1,8 @@
 //! Writes RTCP packets behind each other into a buffer, which makes them a compound.
 
 use super::{
-    PAYLOAD_FEEDBACK, Packet, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION, SenderReport,
+    BYE, PAYLOAD_FEEDBACK, Packet, RECEIVER_REPORT, ReportBlock, SENDER_REPORT, SOURCE_DESCRIPTION,
+    SenderReport,
 };
 
 /// Most blocks, chunks or sources in one packet.
@@ -47,6 +48,15 @@ pub fn canonical_name(out: &mut Vec<u8>, ssrc: u32, name: &[u8]) {
         let nulls = 4 - (2 + name.len()) % 4;
         out.extend_from_slice(&[0; 4][..nulls]);
         1
+    });
+}
+
+/// These sources are gone (RFC 3550 §6.6).
+pub fn bye(out: &mut Vec<u8>, ssrcs: &[u32]) {
+    packet_of(out, BYE, |out| {
+        let ssrcs = &ssrcs[..ssrcs.len().min(MOST_COUNT)];
+        ssrcs.iter().for_each(|ssrc| word(out, *ssrc));
+        ssrcs.len() as u8
     });
 }
 
