@@ -28,6 +28,8 @@ export type Call = {
   readonly dropTraffic: boolean;
   /** Reports of the parties end here, and we send our own. */
   readonly generateRtcp: boolean | undefined;
+  /** Between reports of our own. */
+  readonly rtcpIntervalMs: number;
   /** The client wants all sound to go to a recorder. */
   readonly forwarding: boolean | undefined;
   readonly restrictions: readonly Restriction[];

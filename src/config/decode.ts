@@ -55,6 +55,7 @@ export function decodeConfig(
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),
     deleteDelaySeconds: integer(top, 'deleteDelaySeconds', SECONDS, 30),
+    rtcpIntervalMs: integer(top, 'rtcpIntervalMs', RTCP_INTERVAL_MS, 5000),
     endpointLearning: choice(
       top,
       'endpointLearning',
@@ -139,6 +140,7 @@ function decodeTemplates(templates: Section): ReadonlyMap<string, string> {
 const CALLS = { min: 0, max: 1_000_000, what: 'a number of calls', none: 'off' } as const;
 const SECONDS = { min: 0, max: 86_400, what: 'a number of seconds' };
 const SHARDS = { min: 1, max: 64, what: 'a number of threads', none: 'auto' } as const;
+const RTCP_INTERVAL_MS = { min: 100, max: 120_000, what: 'a number of milliseconds' };
 const TOS = { min: 0, max: 255, what: 'a type-of-service byte' };
 
 /** What rtpengine calls our keys, for those who bring its configuration along. */
@@ -154,6 +156,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['offer-timeout', 'timeouts.offerSeconds'],
   ['final-timeout', 'timeouts.finalSeconds'],
   ['delete-delay', 'deleteDelaySeconds'],
+  ['rtcp-interval', 'rtcpIntervalMs'],
   ['b2b-url', 'notify.xmlrpc.url'],
   ['xmlrpc-format', 'notify.xmlrpc.format'],
   ['dtmf-log-dest', 'notify.dtmf.udp'],

@@ -67,6 +67,7 @@ export function callDefaults(config: Config, hostname: string): CallDefaults {
     firstPacketTimeoutMs: inMs(timeouts.firstPacketSeconds),
     finalTimeoutMs: inMs(timeouts.finalSeconds),
     deleteDelaySeconds: config.deleteDelaySeconds,
+    rtcpIntervalMs: config.rtcpIntervalMs,
     tos: config.tos,
     endpointLearning: config.endpointLearning,
     strictSource: config.strictSource,

@@ -20,6 +20,8 @@ export type Config = {
   readonly maxSessions: number | null;
   readonly timeouts: TimeoutConfig;
   readonly deleteDelaySeconds: number;
+  /** Between RTCP reports of our own. */
+  readonly rtcpIntervalMs: number;
   readonly endpointLearning: EndpointLearning;
   readonly strictSource: boolean;
   readonly sipSource: boolean;

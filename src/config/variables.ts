@@ -22,6 +22,7 @@ const PATHS: readonly string[] = [
   'timeouts.finalSeconds',
   'timeouts.firstPacketSeconds',
   'deleteDelaySeconds',
+  'rtcpIntervalMs',
   'endpointLearning',
   'strictSource',
   'sipSource',

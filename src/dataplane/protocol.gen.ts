@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'e82bf466449f7ab9';
+export const FINGERPRINT = '6b1d281e6ac8ec6a';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -381,7 +381,7 @@ export type FeedbackKind = "nack" | "pli" | "fir" | "tmmbr" | "remb" | "transpor
  */
 export type ReportsPlan = { when: ReportsWhen, 
 /**
- * Least time between two of them before it is varied at random, in milliseconds.
+ * Least time between two of them, to which up to a second is added by chance, in milliseconds.
  */
 intervalMs: number, 
 /**

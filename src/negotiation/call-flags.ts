@@ -23,6 +23,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     deleteAtMs: undefined,
     dropTraffic: false,
     generateRtcp: undefined,
+    rtcpIntervalMs: defaults.rtcpIntervalMs,
     forwarding: undefined,
     restrictions: [],
     nextId: 1,
@@ -53,6 +54,7 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
       handover: call.learning.handover || flags.mediaHandover,
     },
     generateRtcp: flags.generateRtcp ?? call.generateRtcp,
+    rtcpIntervalMs: defaults.rtcpIntervalMs,
     dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
   };
 }

@@ -56,6 +56,8 @@ export type CallDefaults = {
   readonly firstPacketTimeoutMs: number | null;
   readonly finalTimeoutMs: number | null;
   readonly deleteDelaySeconds: number;
+  /** Between RTCP reports of our own. */
+  readonly rtcpIntervalMs: number;
   readonly tos: number;
   readonly endpointLearning: EndpointLearning;
   readonly strictSource: boolean;

@@ -1,5 +1,5 @@
 import type { Call, Stream } from '../call/call.js';
-import { hasFeedbackProfile, type RtcpSaid, unpackRtcpSaid } from '../call/rtcp-said.js';
+import { hasFeedbackProfile, unpackRtcpSaid } from '../call/rtcp-said.js';
 import type { ReportsPlan, RtcpRules } from '../dataplane/protocol.gen.js';
 import { isForBoth } from './feedback.js';
 
@@ -12,7 +12,9 @@ export function rtcpRules(call: Call, stream: Stream, partner: Stream): RtcpRule
   if (!isConverted && call.generateRtcp !== true) return null;
   const said = unpackRtcpSaid(stream.inForce?.rtcp);
   const theirs = unpackRtcpSaid(partner.inForce?.rtcp);
-  const reports = (when: ReportsPlan['when']) => reportsPlan(when, stream.type, said, hasFeedback);
+  const bandwidthBps = said.bandwidthBps ?? (stream.type === 'video' ? VIDEO_BPS : AUDIO_BPS);
+  const intervalMs = hasFeedback ? reducedIntervalMs(bandwidthBps, call.rtcpIntervalMs) : call.rtcpIntervalMs;
+  const reports = (when: ReportsPlan['when']): ReportsPlan => ({ when, intervalMs, bandwidthBps });
   return {
     feedback: isConverted ? said.feedback.filter(isForBoth) : null,
     reducedSize: !isConverted && said.reducedSize && theirs.reducedSize,
@@ -29,27 +31,17 @@ function isConvertedBetween(one: Stream, other: Stream): boolean {
   return hasFeedbackProfile(protocolOf(one)) !== hasFeedbackProfile(protocolOf(other));
 }
 
-function reportsPlan(
-  when: ReportsPlan['when'],
-  type: string,
-  said: RtcpSaid,
-  hasFeedback: boolean,
-): ReportsPlan {
-  const bandwidthBps = said.bandwidthBps ?? (type === 'video' ? VIDEO_BPS : AUDIO_BPS);
-  return { when, intervalMs: hasFeedback ? reducedMinimumMs(bandwidthBps) : MINIMUM_MS, bandwidthBps };
-}
-
 /** RFC 3550 §6.2: 360 seconds by the session's bandwidth in kilobits, of which RTCP has a twentieth. */
-function reducedMinimumMs(bandwidthBps: number): number {
-  if (bandwidthBps === 0) return MINIMUM_MS;
-  return Math.max(1000, Math.min(MINIMUM_MS, Math.trunc((360_000 * 1000) / (bandwidthBps * 20))));
+function reducedIntervalMs(bandwidthBps: number, configuredMs: number): number {
+  const byBandwidthMs = Math.trunc((360_000 * 1000) / (bandwidthBps * 20));
+  return Math.min(configuredMs, Math.max(LEAST_REDUCED_MS, byBandwidthMs));
 }
 
 function protocolOf(stream: Stream): string {
   return stream.inForce?.protocol ?? stream.protocol;
 }
 
-const MINIMUM_MS = 5000;
+const LEAST_REDUCED_MS = 1000;
 /** A twentieth of 64 kbit/s, and of 1 Mbit/s. */
 const AUDIO_BPS = 3200;
 const VIDEO_BPS = 50_000;

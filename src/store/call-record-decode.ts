@@ -57,6 +57,7 @@ function readCall(f: Fields): Call {
     deleteAtMs: f.maybe('da', number),
     dropTraffic: f.flag('dt'),
     generateRtcp: f.maybe('gr', () => true),
+    rtcpIntervalMs: f.maybe('ri', number) ?? RTCP_INTERVAL_MS,
     forwarding: f.maybe('fw', () => true),
     restrictions: f.list('re').map(restriction),
     nextId: f.number('n'),
@@ -249,3 +250,6 @@ function readKeyWatch(value: unknown): KeyWatch {
 function restriction(value: unknown): Restriction {
   return oneOf(text(value), ['block media', 'silence media', 'block DTMF']);
 }
+
+/** Of calls whose record does not tell. */
+const RTCP_INTERVAL_MS = 5000;

@@ -45,6 +45,7 @@ export function callMemo(call: Call): string {
   text += numberAt('da', call.deleteAtMs);
   text += flagAt('dt', call.dropTraffic);
   text += flagAt('gr', call.generateRtcp);
+  text += numberAt('ri', call.rtcpIntervalMs);
   text += flagAt('fw', call.forwarding);
   text += textsAt('re', call.restrictions);
   text += numberAt('n', call.nextId);

@@ -54,6 +54,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['offer-timeout', used('value')],
   ['final-timeout', used('value', 'a')],
   ['delete-delay', used('value', 'd')],
+  ['rtcp-interval', used('value')],
   ['max-sessions', used('value')],
   ['num-threads', used('value')],
   ['io-uring', noted('flag', 'io_uring is used whenever the host has it')],
@@ -202,7 +203,6 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['mos', noted('list', 'measured and reported quality are both kept')],
   ['measure-rtp', noted('flag', 'quality is always measured')],
   ['ssrc-reporting', noted('value', 'statistics always name every source')],
-  ['rtcp-interval', noted('value', 'reports of our own come at the times of RFC 3550')],
   ...all(
     missing('value', 'announcements'),
     ...['host', 'port', 'user', 'pass', 'query'].map((name) => `mysql-${name}`),

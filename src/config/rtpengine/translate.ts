@@ -53,6 +53,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('offer-timeout', 'timeouts.offerSeconds', number);
   put('final-timeout', 'timeouts.finalSeconds', (value) => (value === '0' ? 'off' : number(value)));
   put('delete-delay', 'deleteDelaySeconds', number);
+  put('rtcp-interval', 'rtcpIntervalMs', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
   put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
   if (options.has('b2b-url')) putAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));

@@ -16,6 +16,7 @@ export function factsOf(config: string): Facts {
     firstPacketTimeoutMs: null,
     finalTimeoutMs: null,
     deleteDelaySeconds: 30,
+    rtcpIntervalMs: Number(settings.get('rtcp-interval') ?? 5000),
     tos: Number(settings.get('tos') ?? 184),
     endpointLearning: 'heuristic',
     strictSource: false,

@@ -180,6 +180,11 @@ describe('a mistake is named with its line and key', () => {
       'timeouts: {finalSeconds: 0}\n',
       'x.yaml:1: timeouts.finalSeconds: 0 is not off or a number of seconds (1-2592000)',
     ],
+    [
+      'tos: 0\nrtcpIntervalMs: 5s\n',
+      'x.yaml:2: rtcpIntervalMs: 5s is not a number of milliseconds (100-120000)',
+    ],
+    ['rtcpIntervalMs: 0\n', 'x.yaml:1: rtcpIntervalMs: 0 is not a number of milliseconds (100-120000)'],
     ['strictSource: yes\n', 'x.yaml:1: strictSource: yes is not true or false'],
     [
       'endpointLearning: fast\n',

@@ -25,6 +25,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['offer-timeout', '', '121', ({ config }) => config.timeouts.offerSeconds, 121],
   ['final-timeout', 'a', '7201', ({ config }) => config.timeouts.finalSeconds, 7201],
   ['delete-delay', 'd', '0', ({ config }) => config.deleteDelaySeconds, 0],
+  ['rtcp-interval', '', '2500', ({ config }) => config.rtcpIntervalMs, 2500],
   ['tos', 'T', '184', ({ config }) => config.tos, 184],
   ['control-tos', '', '96', ({ config }) => config.controlTos, 96],
   ['endpoint-learning', '', 'heuristic', ({ config }) => config.endpointLearning, 'heuristic'],
@@ -137,6 +138,7 @@ describe('mistakes', () => {
     'endpoint-learning',
     'max-sessions',
     'delete-delay',
+    'rtcp-interval',
     'dtls-cert-cipher',
   ])('--%s with a value that makes no sense is refused with its name', async (name) => {
     const loaded = await loadRtpengine([...needed(), `--${name}=perhaps`], HOST);

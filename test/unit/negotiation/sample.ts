@@ -41,6 +41,7 @@ export const FACTS: Facts = {
     endpointLearning: 'heuristic',
     strictSource: false,
     sipSource: false,
+    rtcpIntervalMs: 5000,
     tellsKeys: false,
     instanceId: '0123456789ab',
   },

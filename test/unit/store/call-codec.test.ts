@@ -86,6 +86,14 @@ describe('the record of a call', () => {
     expect(decodeCall(JSON.stringify({ ...record, v: '1.0' }))).toEqual(call);
   });
 
+  test('has the usual interval of reports where it tells none, as older ones', () => {
+    const call = { ...callOf(sample()), rtcpIntervalMs: 2500 };
+    const record = JSON.parse(encodeCall(call));
+    expect(decodeCall(JSON.stringify(record))?.rtcpIntervalMs).toBe(2500);
+    delete record.ri;
+    expect(decodeCall(JSON.stringify(record))?.rtcpIntervalMs).toBe(5000);
+  });
+
   test('needs nothing written in another way in a plan, candidates and keys of a browser included', () => {
     const conversation = new Conversation();
     conversation.offer(browserAudio());

@@ -304,13 +304,13 @@ fn a_call_without_media_has_nothing_to_report() {
 }
 
 #[test]
-fn reports_come_at_irregular_times_around_the_interval() {
+fn reports_come_after_the_interval_and_up_to_a_second_by_chance() {
     let mut scene = terminated();
     scene.forget();
     scene.talk(120_000);
     let times: Vec<_> = scene.heard(scene.bob).iter().filter(|r| r.is_rtcp()).map(|r| r.at).collect();
     let gaps: Vec<_> = times.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect();
-    assert!(gaps.iter().all(|gap| (2000..=6300).contains(gap)), "{gaps:?}");
+    assert!(gaps.iter().all(|gap| (4990..=6010).contains(gap)), "{gaps:?}");
     assert!(gaps.iter().max().unwrap() - gaps.iter().min().unwrap() > 500);
 }
 

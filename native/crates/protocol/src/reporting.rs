@@ -39,7 +39,7 @@ pub enum FeedbackKind {
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ReportsPlan {
     pub when: ReportsWhen,
-    /// Least time between two of them before it is varied at random, in milliseconds.
+    /// Least time between two of them, to which up to a second is added by chance, in milliseconds.
     pub interval_ms: u32,
     /// Share of RTCP in the session's bandwidth, in bits per second. 0: none are sent.
     pub bandwidth_bps: u32,
