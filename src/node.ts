@@ -8,6 +8,8 @@ import { type InheritedListener, isCarried, parseInheritedListeners } from './co
 import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
 import type { Dictionary } from './control/ng/value.js';
 import { CarriedSockets } from './control/carried.js';
+import { CommandLine } from './control/cli/interpreter.js';
+import { startCliServer } from './control/cli/server.js';
 import { SDP_REPLY } from './control/ng/encode.js';
 import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
@@ -40,6 +42,7 @@ import { entrance } from './service/entrance.js';
 import { dataPlaneFailure } from './service/failures.js';
 import { decidedFastPath } from './service/fast-path.js';
 import { DataPlaneError } from './service/ports.js';
+import { operatedNode } from './service/operator.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
 import { kernelRoutes } from './service/routes.js';
@@ -70,6 +73,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
+  const defaults = callDefaults(config, node);
   const certificates = new Certificates({
     ...certificateSource(config, now),
     events,
@@ -116,7 +120,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     clock: { now },
     random: randomPool(),
     interfaces: interfaceFacts(config),
-    defaults: callDefaults(config, node),
+    defaults,
     maxSessions: config.maxSessions,
     notifier,
     routes: kernelRoutes,
@@ -180,11 +184,18 @@ export async function runNode(config: Config, program: Program): Promise<number>
   );
   notifier.add(eventStream);
   if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
+  const operated = operatedNode({
+    ...{ config, defaults, service, registry, events, logger },
+    controls: () => server.controls(),
+  });
+  const cli = new CommandLine(operated, logger);
+  const cliServer = await startCliServer({ listen: config.listen.cli, cli, logger });
   const http = await startHttpServer({
     listen: config.listen.http,
     tls: tlsListen(config),
     webPages: config.http.webPages,
     ng: server.responder,
+    cli,
     logger,
     drain,
     eventStream,
@@ -202,7 +213,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const drained = status !== undefined && (await Promise.race([stopped, drain.emptied().then(() => true)]));
   if (drained) await Promise.race([stopped, delivered(notifier)]);
   drain.close();
-  await Promise.all([server.close(), rtpproxy.close(), http.close()]);
+  await Promise.all([server.close(), rtpproxy.close(), cliServer.close(), http.close()]);
   snapshots.close();
   rotation.close();
   service.close();

@@ -37,6 +37,7 @@ export function decodeConfig(
   const rtpproxySection = subsection(top, 'rtpproxy');
   const http = listenAddresses(listen, 'http', []);
   const https = listenAddresses(listen, 'https', []);
+  const cli = listenAddresses(listen, 'cli', []);
 
   const ngTcp = listenAddresses(listen, 'ngTcp', []);
   const ng = listenAddresses(listen, 'ng', [{ address: '127.0.0.1', port: 2223 }]);
@@ -47,7 +48,7 @@ export function decodeConfig(
   }
   const interfaces = decodeInterfaces(top, [...ng, ...rtpproxy.filter(isUdp)], host);
   const config: Config = {
-    listen: { ng, ngTcp, rtpproxy, http, https },
+    listen: { ng, ngTcp, rtpproxy, http, https, cli },
     http: decodeHttp(top),
     interfaces,
     turn: decodeTurn(subsection(top, 'turn'), interfaces),
@@ -148,6 +149,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['interface', 'interfaces'],
   ['listen-ng', 'listen.ng'],
   ['listen-http', 'listen.http'],
+  ['listen-cli', 'listen.cli'],
   ['listen-https', 'listen.https'],
   ['https-cert', 'http.certificate'],
   ['https-key', 'http.privateKey'],

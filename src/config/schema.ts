@@ -12,6 +12,8 @@ export type Config = {
     readonly http: readonly ListenAddress[];
     /** The same over TLS. */
     readonly https: readonly ListenAddress[];
+    /** The command line, over TCP. */
+    readonly cli: readonly ListenAddress[];
   };
   readonly http: HttpConfig;
   /** The first one is used for calls that name none. */

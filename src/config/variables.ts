@@ -8,6 +8,7 @@ const PATHS: readonly string[] = [
   'listen.rtpproxy',
   'listen.http',
   'listen.https',
+  'listen.cli',
   'http.webPages',
   'http.certificate',
   'http.privateKey',

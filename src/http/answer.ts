@@ -6,10 +6,10 @@ export type Answer = { readonly status: number; readonly type: string; readonly 
 /** Undefined: whoever asked is gone. A rejection is an answer, too: 503 and why. */
 export type Route = (request: IncomingMessage) => Answer | Promise<Answer | undefined>;
 
-/** By `METHOD /path`. */
+/** By `METHOD /path`; `METHOD /path/*` is for everything below it. */
 export type Routes = ReadonlyMap<string, Route>;
 
-export function text(status: number, body: string): Answer {
+export function text(status: number, body: string | Buffer): Answer {
   return { status, type: 'text/plain', body };
 }
 

@@ -21,5 +21,10 @@ export async function readBody(request: IncomingMessage): Promise<Body> {
   return { kind: 'body', bytes: Buffer.concat(chunks) };
 }
 
+/** Without its parameters. */
+export function mediaTypeOf({ headers }: IncomingMessage): string | undefined {
+  return headers['content-type']?.split(';')[0]?.trim().toLowerCase();
+}
+
 /** Four times what a datagram holds: JSON writes an SDP at greater length. */
 export const MAX_BODY_BYTES = 256 * 1024;

@@ -28,13 +28,16 @@ export class Door {
       response.setHeader(name, value);
     const permitted = isPermitted(request, webPages);
     const asked = `${request.method} ${(request.url ?? '').split('?')[0]}`;
+    const below = asked.replace(/^(\w+ \/\w+\/).*$/, '$1*');
     if (permitted && asked === 'GET /events') {
       eventStream.attach(response);
       return;
     }
     response.on('close', requests.begin());
     const options = request.method === 'OPTIONS' ? () => NOTHING : undefined;
-    const route = permitted ? (options ?? routes.get(asked) ?? (() => NOT_FOUND)) : () => NOT_FOR_PAGES;
+    const route = permitted
+      ? (options ?? routes.get(asked) ?? routes.get(below) ?? (() => NOT_FOUND))
+      : () => NOT_FOR_PAGES;
     void follow(route, request).then((answer) => {
       if (answer !== undefined) reply(response, answer);
     });

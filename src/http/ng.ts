@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { NgResponder } from '../control/ng/responder.js';
 import { type Answer, NOT_FOUND, type Routes, text } from './answer.js';
-import { readBody } from './body.js';
+import { mediaTypeOf, readBody } from './body.js';
 import { clientOf } from './peer.js';
 
 export type NgDoor = Pick<NgResponder, 'answer' | 'answerPlain'>;
@@ -29,10 +29,6 @@ async function plain(request: IncomingMessage, ng: NgDoor): Promise<Answer | und
   const body = await readBody(request);
   if (body.kind !== 'body') return body.kind === 'refused' ? body.answer : undefined;
   return { status: 200, type, body: await ng.answerPlain(body.bytes, clientOf(request.socket)) };
-}
-
-function mediaTypeOf({ headers }: IncomingMessage): string | undefined {
-  return headers['content-type']?.split(';')[0]?.trim().toLowerCase();
 }
 
 const NG = 'application/x-rtpengine-ng';

@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { setTimeout } from 'node:timers/promises';
 import type { ListenAddress } from '../config/schema.js';
 import type { ControlLogger } from '../control/udp.js';
+import { type CliDoor, cliRoutes, cliSubProtocols } from './cli.js';
 import { Door } from './door.js';
 import type { EventStream } from './event-stream.js';
 import { type NgDoor, ngRoutes } from './ng.js';
@@ -18,6 +19,7 @@ export type HttpServerOptions = OperatorParts & {
   readonly webPages: WebPages;
   readonly eventStream: EventStream;
   readonly ng: NgDoor;
+  readonly cli: CliDoor;
   readonly logger: ControlLogger;
   /** How long a request may take to arrive. */
   readonly requestMs?: number;
@@ -42,10 +44,11 @@ export type HttpServer = {
  * be.
  */
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
-  const { eventStream, logger, ng, requestMs = REQUEST_MS, tls, webPages } = options;
+  const { cli, eventStream, logger, ng, requestMs = REQUEST_MS, tls, webPages } = options;
   const requests = new OpenRequests();
-  const webSockets = new WebSockets(ngSubProtocols(ng), { requests, logger });
-  const routes = new Map([...operatorRoutes(options), ...ngRoutes(ng)]);
+  const protocols = new Map([...ngSubProtocols(ng), ...cliSubProtocols(cli)]);
+  const webSockets = new WebSockets(protocols, { requests, logger });
+  const routes = new Map([...operatorRoutes(options), ...ngRoutes(ng), ...cliRoutes(cli)]);
   const door = new Door({ routes, webPages, eventStream, webSockets, requests });
   const servers: Server[] = [];
 

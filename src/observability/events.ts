@@ -260,6 +260,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.error({ callId, error: error instanceof Error ? error.stack : String(error) }, 'defect');
     },
 
+    settingChanged(setting: string, value: number): void {
+      log.warn({ setting, value }, 'changed by the operator');
+    },
+
     draining(on: boolean): void {
       log.info({ draining: on }, 'draining');
     },

@@ -16,6 +16,7 @@ export function greeting(
     ...config.listen.rtpproxy.map((listener) => `rtpproxy on ${showRtpproxyListener(listener)}`),
     ...config.listen.http.map((address) => `HTTP on ${showTransportAddress(address)}`),
     ...config.listen.https.map((address) => `HTTPS on ${showTransportAddress(address)}`),
+    ...config.listen.cli.map((address) => `command line on ${showTransportAddress(address)}`),
     ...config.interfaces.flatMap(interfaceLines),
     `data path ${dataPath.name}: ${dataPath.reason}; ${count(shards, 'packet thread')}`,
     ...fastPathLines(node.status.fastPath),

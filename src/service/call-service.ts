@@ -34,16 +34,18 @@ import { DataPlaneError, type Notifier, type PairHandler, type Random } from './
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
 
-export type CallServiceParts = KeeperParts & {
-  readonly counters: Counters;
-  readonly random: Random;
-  readonly interfaces: readonly InterfaceFacts[];
-  readonly defaults: CallDefaults;
-  readonly maxSessions: number | null;
-  readonly notifier: Notifier;
-  /** What the data plane can do now. */
-  readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
-} & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
+/** What new calls, and calls at their next message, go by. */
+export type CallRules = { readonly defaults: CallDefaults; readonly maxSessions: number | null };
+
+export type CallServiceParts = KeeperParts &
+  CallRules & {
+    readonly counters: Counters;
+    readonly random: Random;
+    readonly interfaces: readonly InterfaceFacts[];
+    readonly notifier: Notifier;
+    /** What the data plane can do now. */
+    readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
+  } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
   };
 
@@ -61,9 +63,11 @@ export class CallService {
   /** Offers that are about to become calls. */
   #arriving = 0;
   #draining = false;
+  #rules: CallRules;
 
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
+    this.#rules = parts;
     this.node = new NodeReport(parts);
     this.#keeper = new Keeper(
       parts,
@@ -103,8 +107,14 @@ export class CallService {
   /** Refuses calls that do not exist yet; the others go on. */
   drain(on: boolean): void {
     this.#draining = on;
-    this.repetitions.pause(on);
+    this.#pauseRepetitions();
     this.#parts.events.draining(on);
+  }
+
+  adjust(rules: CallRules): void {
+    this.#rules = rules;
+    this.repetitions.forget();
+    this.#pauseRepetitions();
   }
 
   get draining(): boolean {
@@ -351,9 +361,15 @@ export class CallService {
     return { kind: 'deleted', statistics: describeCall(call, media, null, this.#parts.clock.now()) };
   }
 
+  /** The data plane knows no drain, and no other limit than the configured one. */
+  #pauseRepetitions(): void {
+    this.repetitions.pause(this.#draining || this.#rules.maxSessions !== this.#parts.maxSessions);
+  }
+
   /** Why there is no room for a new call. */
   #refusal(callId: string): CommandFailure | undefined {
-    const { maxSessions, events } = this.#parts;
+    const { events } = this.#parts;
+    const { maxSessions } = this.#rules;
     const full = maxSessions !== null && this.calls >= maxSessions;
     if (!full && !this.#draining) return undefined;
     events.callRejected(callId, full ? 'limit' : 'draining');
@@ -376,7 +392,8 @@ export class CallService {
   }
 
   #facts(): Facts {
-    const { clock, random, interfaces, defaults, counters, protection } = this.#parts;
+    const { clock, random, interfaces, counters, protection } = this.#parts;
+    const { defaults } = this.#rules;
     return { now: clock.now(), random, interfaces, turn: counters.callsCreated, defaults, ...protection() };
   }
 

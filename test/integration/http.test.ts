@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LoopbackCall } from '../support/loopback-call.js';
+import { describeLocalPeers } from '../support/netns-peers.js';
 import { httpNgClient, webSocketNgClient } from '../support/ng-over-http.js';
 import { bencode } from '../support/oracle-ng-client.js';
 import { nativeProgram, Process, ROOT } from '../support/process.js';
@@ -42,33 +43,6 @@ describe('ng over HTTP and WebSocket', () => {
     expect(await tandem.ng.command({ command: 'list' })).toMatchObject({ calls: [] });
   });
 
-  test('a repeated command is not carried out again', async () => {
-    const { tandem, url } = await withHttp();
-    await LoopbackCall.setUp(tandem.ng, 'once');
-    const frame = `same ${bencode({ command: 'delete', 'call-id': 'once', 'from-tag': 'caller', 'delete-delay': 0 })}`;
-    const first = await curl('-H', NG, '--data-binary', frame, `${url}/ng`);
-    expect(first).toContain('6:result2:ok');
-    expect(await curl('-H', NG, '--data-binary', frame, `${url}/ng`)).toBe(first);
-    expect(await curl('-H', NG, '--data-binary', frame.replace('same', 'other'), `${url}/ng`)).toContain(
-      '7:warning',
-    );
-  });
-
-  test('curl sees what rtpengine would answer', async () => {
-    const { url } = await withHttp();
-    expect(await curl(`${url}/ping`)).toBe('pong\n 200');
-    expect(await curl('-H', NG, '-d', 'c d7:command4:pinge', `${url}/ng`)).toBe('c d6:result4:ponge 200');
-    expect(await curl('-H', NG, '-d', 'nocookie', `${url}/ng`)).toBe('error\n 600');
-    expect(await curl('-d', 'c d7:command4:pinge', `${url}/ng`)).toBe('not found\n 404');
-    expect(await curl('--json', '{"command":"ping"}', `${url}/ng-plain`)).toBe('{"result":"pong"} 200');
-    expect(await curl('-H', NG, '-H', 'Transfer-Encoding: chunked', '-d', 'c x', `${url}/ng`)).toMatch(
-      / 411$/,
-    );
-    expect(await curl('-H', NG, '-H', 'Origin: http://evil.example', '-d', 'c x', `${url}/ng`)).toMatch(
-      / 403$/,
-    );
-  });
-
   test('/metrics counts calls, commands and packets under rtpengine’s names as well', async () => {
     const { tandem, url } = await withHttp();
     const call = await LoopbackCall.setUp(httpNgClient(url), 'counted');
@@ -103,26 +77,55 @@ describe('ng over HTTP and WebSocket', () => {
   });
 });
 
-test('rtpengine’s options open HTTP and HTTPS', async () => {
-  const address = loopbackAddress();
-  const [ng, http, https] = [await freePort(address), await freePort(address), await freePort(address)];
-  const { certificate, privateKey } = makeCertificate(address);
-  const words = ['-t', '-1', '-i', address, '-n', `${address}:${ng}`, '-fE', '--config-file=none'];
-  const listeners = [`--listen-http=${address}:${http}`, `--listen-https=${address}:${https}`];
-  const files = [`--https-cert=${certificate}`, `--https-key=${privateKey}`];
-  const program = new Process('rtpengine', [`${ROOT}bin/rtpengine`, ...words, ...listeners, ...files], {
-    TANDEM_SUPERVISOR: nativeProgram('tandem-supervisor'),
+describeLocalPeers(['curl'], 'curl', () => {
+  test('repeats a command, and it is not carried out again', async () => {
+    const { tandem, url } = await withHttp();
+    await LoopbackCall.setUp(tandem.ng, 'once');
+    const frame = `same ${bencode({ command: 'delete', 'call-id': 'once', 'from-tag': 'caller', 'delete-delay': 0 })}`;
+    const first = await curl('-H', NG, '--data-binary', frame, `${url}/ng`);
+    expect(first).toContain('6:result2:ok');
+    expect(await curl('-H', NG, '--data-binary', frame, `${url}/ng`)).toBe(first);
+    expect(await curl('-H', NG, '--data-binary', frame.replace('same', 'other'), `${url}/ng`)).toContain(
+      '7:warning',
+    );
   });
-  await program.printed(/^ready$/m);
-  expect(program.stdout).toContain(`HTTPS on ${address}:${https}\n`);
-  expect(await curl(`http://${address}:${http}/ping`)).toBe('pong\n 200');
-  const url = `https://${address}:${https}`;
-  const frame = ['-H', NG, '-d', 'c d7:command4:pinge'];
-  expect(await curl('--cacert', certificate, ...frame, `${url}/ng`)).toBe('c d6:result4:ponge 200');
-  const socket = await webSocketNgClient(url, { ca: readFileSync(certificate) });
-  expect(await socket.command({ command: 'ping' })).toEqual({ result: 'pong' });
-  program.signal('SIGTERM');
-  expect(await program.exited()).toEqual({ code: 0, signal: null });
+
+  test('sees what rtpengine would answer', async () => {
+    const { url } = await withHttp();
+    expect(await curl(`${url}/ping`)).toBe('pong\n 200');
+    expect(await curl('-H', NG, '-d', 'c d7:command4:pinge', `${url}/ng`)).toBe('c d6:result4:ponge 200');
+    expect(await curl('-H', NG, '-d', 'nocookie', `${url}/ng`)).toBe('error\n 600');
+    expect(await curl('-d', 'c d7:command4:pinge', `${url}/ng`)).toBe('not found\n 404');
+    expect(await curl('--json', '{"command":"ping"}', `${url}/ng-plain`)).toBe('{"result":"pong"} 200');
+    expect(await curl('-H', NG, '-H', 'Transfer-Encoding: chunked', '-d', 'c x', `${url}/ng`)).toMatch(
+      / 411$/,
+    );
+    expect(await curl('-H', NG, '-H', 'Origin: http://evil.example', '-d', 'c x', `${url}/ng`)).toMatch(
+      / 403$/,
+    );
+  });
+
+  test('rtpengine’s options open HTTP and HTTPS', async () => {
+    const address = loopbackAddress();
+    const [ng, http, https] = [await freePort(address), await freePort(address), await freePort(address)];
+    const { certificate, privateKey } = makeCertificate(address);
+    const words = ['-t', '-1', '-i', address, '-n', `${address}:${ng}`, '-fE', '--config-file=none'];
+    const listeners = [`--listen-http=${address}:${http}`, `--listen-https=${address}:${https}`];
+    const files = [`--https-cert=${certificate}`, `--https-key=${privateKey}`];
+    const program = new Process('rtpengine', [`${ROOT}bin/rtpengine`, ...words, ...listeners, ...files], {
+      TANDEM_SUPERVISOR: nativeProgram('tandem-supervisor'),
+    });
+    await program.printed(/^ready$/m);
+    expect(program.stdout).toContain(`HTTPS on ${address}:${https}\n`);
+    expect(await curl(`http://${address}:${http}/ping`)).toBe('pong\n 200');
+    const url = `https://${address}:${https}`;
+    const frame = ['-H', NG, '-d', 'c d7:command4:pinge'];
+    expect(await curl('--cacert', certificate, ...frame, `${url}/ng`)).toBe('c d6:result4:ponge 200');
+    const socket = await webSocketNgClient(url, { ca: readFileSync(certificate) });
+    expect(await socket.command({ command: 'ping' })).toEqual({ result: 'pong' });
+    program.signal('SIGTERM');
+    expect(await program.exited()).toEqual({ code: 0, signal: null });
+  });
 });
 
 /** Samples by name and labels, without `rtpengine_`. */

@@ -13,6 +13,8 @@ const PACKAGES = {
   chromium: 'chromium',
   baresip: 'baresip',
   turnserver: 'coturn',
+  curl: 'curl',
+  'rtpengine-ctl': 'rtpengine-utils',
 } as const;
 
 export type Peer = keyof typeof PACKAGES;

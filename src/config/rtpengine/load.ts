@@ -130,8 +130,8 @@ export async function surroundingsOf(names: readonly string[]): Promise<Surround
 
 /** Everything that stands where an address may stand; asking for one too many does no harm. */
 function namesIn(options: GivenOptions, ini: IniFile): string[] {
-  const places = ['interface', 'listen-ng', 'listen-tcp-ng', 'listen-http', 'listen-https'];
-  const written = places.flatMap((name) => options.get(name) ?? []);
+  const listeners = ['ng', 'tcp-ng', 'http', 'https', 'cli'].map((name) => `listen-${name}`);
+  const written = ['interface', ...listeners].flatMap((name) => options.get(name) ?? []);
   const addresses = [...ini.sections.values()].flat().filter(({ key }) => key === 'address');
   return [...written, ...addresses].map(({ value }) =>
     value

@@ -119,7 +119,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['software-id', noted('value', 'no session name is made here')],
   ['reject-invalid-sdp', noted('flag', 'an SDP that cannot be read is always refused')],
 
-  ['listen-cli', missing('list', 'the command line interface', 'c')],
+  ['listen-cli', used('list', 'c')],
   ...all(used('list'), 'listen-http', 'listen-https'),
   ...all(used('value'), 'https-cert', 'https-key'),
   ...all(noted('value', 'one thread is enough for HTTP'), 'http-threads', 'http-buf-size'),

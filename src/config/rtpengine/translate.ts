@@ -38,6 +38,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   putAt(root, ['listen', 'ngTcp'], listeners(options.get('listen-tcp-ng') ?? [], around, mistakes));
   putAt(root, ['listen', 'http'], listeners(options.get('listen-http') ?? [], around, mistakes));
   putAt(root, ['listen', 'https'], listeners(options.get('listen-https') ?? [], around, mistakes));
+  putAt(root, ['listen', 'cli'], listeners(options.get('listen-cli') ?? [], around, mistakes));
   put('https-cert', 'http.certificate', (value) => value);
   put('https-key', 'http.privateKey', (value) => value);
   putAt(root, ['listen', 'rtpproxy'], rtpproxyListeners(options, around, mistakes));

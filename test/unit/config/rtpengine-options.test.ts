@@ -18,6 +18,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['listen-ng', 'n', '127.0.0.2:2224', ({ config }) => config.listen.ng, [at('127.0.0.2', 2224)]],
   ['listen-tcp-ng', 'N', '127.0.0.2:2224', ({ config }) => config.listen.ngTcp, [at('127.0.0.2', 2224)]],
   ['listen-http', '', '127.0.0.2:2225', ({ config }) => config.listen.http, [at('127.0.0.2', 2225)]],
+  ['listen-cli', 'c', '127.0.0.2:9900', ({ config }) => config.listen.cli, [at('127.0.0.2', 9900)]],
   ['port-min', 'm', '31000', ({ config }) => config.interfaces[0]?.portMin, 31_000],
   ['port-max', 'M', '39999', ({ config }) => config.interfaces[0]?.portMax, 39_999],
   ['timeout', 'o', '31', ({ config }) => config.timeouts.mediaSeconds, 31],

@@ -24,6 +24,7 @@ export async function startedHttp({
     webPages: [],
     eventStream,
     ng: ng.responder,
+    cli: { answer: async (line) => `did ${line}\n`, look: async (line) => lookedAt(line) },
     logger: SILENT,
     drain: { on: false, remaining: 0, start() {}, stop() {} },
     status: () => new FakeDataPlane().status(),
@@ -34,4 +35,9 @@ export async function startedHttp({
 }
 
 const PONG: CommandHandler = async ({ kind }) => (kind === 'ping' ? { kind: 'pong' } : { kind: 'done' });
+/** Some lines change something. */
+function lookedAt(line: string): string | undefined {
+  return line.startsWith('set') ? undefined : `saw ${line}\n`;
+}
+
 const SILENT = { debug() {}, warn() {}, error() {} };

@@ -1,0 +1,94 @@
+import type { NodeStatistics } from '../../command/reply.js';
+
+/** `list numsessions` */
+export function sessionsText({ sessions }: NodeStatistics): string {
+  return [
+    `Current sessions own: ${sessions}`,
+    'Current sessions foreign: 0',
+    `Current sessions total: ${sessions}`,
+    'Current transcoded media: 0',
+    '',
+  ].join('\n');
+}
+
+/** `list totals` */
+export function totalsText(node: NodeStatistics): string {
+  const { callsDuration, medias, relayedInKernel: kernel, sessions } = node;
+  const userspace = {
+    packets: node.relayedPackets - kernel.packets,
+    bytes: node.relayedBytes - kernel.bytes,
+  };
+  return [
+    '\nStatistics over currently running sessions:\n',
+    row('Owned sessions', sessions),
+    row('Foreign sessions', 0),
+    row('Total sessions', sessions),
+    row('Transcoded media', 0),
+    ...rateRows(node),
+    row('Userspace-only media streams', medias.userspace),
+    row('Kernel-only media streams', medias.kernel),
+    row('Mixed kernel/userspace media streams', 0),
+    '\nTotal statistics (does not include current running sessions):\n',
+    row('Uptime of rtpengine', `${Math.trunc(node.uptimeSeconds)} seconds`),
+    row('Total managed sessions', node.managedSessions),
+    row('Total rejected sessions', node.rejectedSessions),
+    row('Total timed-out sessions via TIMEOUT', node.timeoutSessions),
+    row('Total timed-out sessions via SILENT_TIMEOUT', node.silentTimeoutSessions),
+    row('Total timed-out sessions via FINAL_TIMEOUT', node.finalTimeoutSessions),
+    row('Total timed-out sessions via OFFER_TIMEOUT', node.offerTimeoutSessions),
+    row('Total regular terminated sessions', node.regularTerminatedSessions),
+    row('Total forced terminated sessions', node.forcedTerminatedSessions),
+    row('Total relayed packets (userspace)', userspace.packets),
+    row('Total relayed packet errors (userspace)', node.relayedPacketErrors),
+    row('Total relayed bytes (userspace)', userspace.bytes),
+    row('Total relayed packets (kernel)', kernel.packets),
+    row('Total relayed bytes (kernel)', kernel.bytes),
+    row('Total relayed packets', node.relayedPackets),
+    row('Total relayed packet errors', node.relayedPacketErrors),
+    row('Total relayed bytes', node.relayedBytes),
+    row('Total number of streams with no relayed packets', node.zeroWayStreams),
+    row('Total number of 1-way streams', node.oneWayStreams),
+    row('Average call duration', `${callsDuration.mean.toFixed(6)} seconds`),
+    row('Total calls duration', `${callsDuration.total.toFixed(6)} seconds`),
+    row('Total calls duration squared', `${callsDuration.squares.toFixed(6)} seconds squared`),
+    row('Total calls duration standard deviation', `${callsDuration.deviation.toFixed(6)} seconds`),
+    '',
+  ].join('\n');
+}
+
+/** `list counters` */
+export function countersText(node: NodeStatistics): string {
+  return ['\nCurrent per-second counters:\n', ...rateRows(node), ''].join('\n');
+}
+
+/** `list interfaces` */
+export function interfacesText({ interfaces }: NodeStatistics): string {
+  const lines = interfaces.flatMap(({ name, address, portMin, portMax, portsUsed }) => {
+    const ports = portMax - portMin + 1;
+    const percent = ((100 * portsUsed) / ports).toFixed(1).padStart(5);
+    return [
+      `Interface '${name}' address '${address}' (${address.includes(':') ? 'IPv6' : 'IPv4'})`,
+      ` Port range: ${String(portMin).padStart(5)} - ${String(portMax).padStart(5)}`,
+      ` Ports used: ${String(portsUsed).padStart(5)} / ${String(ports).padStart(5)} (${percent}%)`,
+    ];
+  });
+  return [...lines, ''].join('\n');
+}
+
+function rateRows({ rates: { userspace, kernel } }: NodeStatistics): readonly string[] {
+  const rows = (of: string, { packets, bytes, errors }: typeof kernel): readonly string[] => [
+    row(`Packets per second (${of})`, packets),
+    row(`Bytes per second (${of})`, bytes),
+    row(`Errors per second (${of})`, errors),
+  ];
+  const total = {
+    packets: userspace.packets + kernel.packets,
+    bytes: userspace.bytes + kernel.bytes,
+    errors: userspace.errors + kernel.errors,
+  };
+  return [...rows('userspace', userspace), ...rows('kernel', kernel), ...rows('total', total)];
+}
+
+function row(name: string, value: number | string): string {
+  return ` ${name.padEnd(48)}:${value}`;
+}

@@ -1,0 +1,30 @@
+import type { CallStatistics, NodeStatistics } from '../../command/reply.js';
+import type { SettingName, Settings } from './settings.js';
+
+/** A node as the command line sees it. */
+export type CliNode = {
+  statistics(): Promise<NodeStatistics>;
+  callIds(): readonly string[];
+  session(callId: string): CliSession | undefined;
+  /** The call with its streams; undefined: there is none. */
+  call(callId: string): Promise<CallStatistics | undefined>;
+  /** False: there is no such call. */
+  end(callId: string): Promise<boolean>;
+  readonly settings: {
+    /** As the program was started with. */
+    readonly start: Settings;
+    readonly current: Settings;
+    change(name: SettingName, value: number): void;
+  };
+};
+
+export type CliSession = {
+  readonly callId: string;
+  readonly createdMs: number;
+  readonly lastSignalMs: number;
+  /** It goes on only until its deletion is due. */
+  readonly isDeleted: boolean;
+  /** `address:port` of the client that made it. */
+  readonly createdFrom: string;
+  readonly tos: number;
+};

@@ -1,0 +1,58 @@
+import type { CallStatistics, MediaStatistics, PartyStatistics } from '../../command/reply.js';
+import type { CliSession } from './node.js';
+
+/** A call in a line. */
+export function sessionLine({ callId, isDeleted, createdMs, createdFrom }: CliSession): string {
+  const created = Math.trunc(createdMs / 1000);
+  return `ID: ${callId} | del:${yesOrNo(isDeleted)} | creat: ${created} | prx:${createdFrom} | redis:0 | frgn:n | rec:n`;
+}
+
+/** A call with its parties and their media. */
+export function sessionText(session: CliSession, call: CallStatistics): string {
+  const lines = [
+    '',
+    `callid: ${session.callId}`,
+    `deletionmark: ${session.isDeleted ? 'yes' : 'no'}`,
+    `created: ${Math.trunc(session.createdMs / 1000)}`,
+    `proxy: ${session.createdFrom}`,
+    `tos: ${session.tos}`,
+    `last_signal: ${Math.trunc(session.lastSignalMs / 1000)}`,
+    'redis_keyspace: 0',
+    'foreign: no',
+    '',
+    ...call.parties.flatMap((party) => partyLines(party, call)),
+    '',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function partyLines(party: PartyStatistics, call: CallStatistics): readonly string[] {
+  const seconds = ((call.atMs - party.createdMs) / 1000).toFixed(6);
+  const names = `label '${party.label ?? ''}', branch '${party.viaBranch ?? ''}'`;
+  return [
+    `--- Tag '${party.tag ?? ''}', ${names}, callduration ${seconds}`,
+    ...party.subscriptions.map(({ tag }) => `---     subscribed to '${tag}'`),
+    ...party.subscribers.map(({ tag }) => `---     subscription of '${tag}'`),
+    ...party.medias.flatMap((media) => mediaLines(media, call)),
+  ];
+}
+
+function mediaLines(media: MediaStatistics, call: CallStatistics): readonly string[] {
+  const { index, type, protocol, codec, local, advertised } = media;
+  const head = `------ Media #${index} (${type} over ${protocol}) using ${codec ?? 'unknown codec'}`;
+  if (local === undefined) return [head];
+  const counted = call.media?.streams.find(({ stream }) => stream === media.stream);
+  const line = (port: number, remote: string | undefined, component: 'rtp' | 'rtcp'): string => {
+    const { receivedPackets = 0, receivedBytes = 0, malformed = 0 } = counted?.[component] ?? {};
+    const counts = `${receivedPackets} p, ${receivedBytes} b, ${malformed} e`;
+    const mark = component === 'rtcp' ? '  (RTCP)' : '';
+    return `-------- Port ${local.address}:${port} <> ${remote ?? 'unknown'}${mark}, ${counts}`;
+  };
+  const rtp = line(local.rtpPort, advertised?.rtp, 'rtp');
+  if (local.rtcpPort === undefined) return [head, rtp];
+  return [head, rtp, line(local.rtcpPort, advertised?.rtcp, 'rtcp')];
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? 'y' : 'n';
+}

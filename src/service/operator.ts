@@ -1,0 +1,95 @@
+import type { Client } from '../command/command.js';
+import type { ControlStatistics } from '../command/reply.js';
+import type { Config, LogLevel } from '../config/schema.js';
+import type { CliNode } from '../control/cli/node.js';
+import type { Settings } from '../control/cli/settings.js';
+import type { CallDefaults } from '../negotiation/facts.js';
+import type { Events } from '../observability/events.js';
+import type { CallRules, CallService } from './call-service.js';
+import type { CallRegistry } from './registry.js';
+
+export type OperatorParts = {
+  readonly config: Config;
+  readonly defaults: CallDefaults;
+  readonly service: Pick<CallService, 'adjust' | 'end' | 'handle'>;
+  readonly registry: Pick<CallRegistry, 'callIds' | 'find'>;
+  readonly controls: () => readonly ControlStatistics[];
+  readonly logger: { level: string };
+  readonly events: Pick<Events, 'settingChanged'>;
+};
+
+/** What an operator sees of this node by the command line, and can change. */
+export function operatedNode(parts: OperatorParts): CliNode {
+  const { config, controls, defaults, events, logger, registry, service } = parts;
+  const start = settingsOf(config);
+  let current = start;
+  return {
+    async statistics() {
+      const reply = await service.handle({ kind: 'statistics' }, OPERATOR);
+      if (reply.kind !== 'nodeStatistics') throw new Error('statistics are answered with statistics');
+      return { ...reply.statistics, controls: controls() };
+    },
+    callIds: () => [...registry.callIds],
+    session(callId) {
+      const call = registry.find(callId);
+      return call && { ...call, isDeleted: call.deleteAtMs !== undefined };
+    },
+    async call(callId) {
+      if (registry.find(callId) === undefined) return undefined;
+      const reply = await service.handle({ kind: 'query', callId }, OPERATOR);
+      return reply.kind === 'statistics' ? reply.statistics : undefined;
+    },
+    end: (callId) => service.end(callId),
+    settings: {
+      start,
+      get current() {
+        return current;
+      },
+      change(name, value) {
+        current = { ...current, [name]: value };
+        events.settingChanged(name, value);
+        if (name === 'loglevel') logger.level = levelOf(value);
+        else service.adjust(rulesOf(current, defaults));
+      },
+    },
+  };
+}
+
+function settingsOf({ controlTos, deleteDelaySeconds, log, maxSessions, timeouts }: Config): Settings {
+  return {
+    timeout: timeouts.mediaSeconds,
+    silenttimeout: timeouts.silentSeconds,
+    offertimeout: timeouts.offerSeconds,
+    finaltimeout: timeouts.finalSeconds ?? 0,
+    deletedelay: deleteDelaySeconds,
+    maxsessions: maxSessions ?? -1,
+    loglevel: SYSLOG_LEVELS[log.level],
+    controltos: controlTos,
+  };
+}
+
+function rulesOf(settings: Settings, defaults: CallDefaults): CallRules {
+  return {
+    maxSessions: settings.maxsessions < 0 ? null : settings.maxsessions,
+    defaults: {
+      ...defaults,
+      mediaTimeoutMs: settings.timeout * 1000,
+      silentTimeoutMs: settings.silenttimeout * 1000,
+      offerTimeoutMs: settings.offertimeout * 1000,
+      finalTimeoutMs: settings.finaltimeout === 0 ? null : settings.finaltimeout * 1000,
+      deleteDelaySeconds: settings.deletedelay,
+    },
+  };
+}
+
+/** The most talkative of ours that is not more talkative than asked. */
+function levelOf(syslog: number): LogLevel {
+  if (syslog <= SYSLOG_LEVELS.error) return 'error';
+  if (syslog < SYSLOG_LEVELS.info) return 'warn';
+  if (syslog < SYSLOG_LEVELS.debug) return 'info';
+  return syslog < SYSLOG_LEVELS.trace ? 'debug' : 'trace';
+}
+
+/** Syslog has no number for the last one. */
+const SYSLOG_LEVELS: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 8 };
+const OPERATOR: Client = { address: '', port: 0, protocol: 'http' };

@@ -1,0 +1,222 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CallStatistics } from '../../../../src/command/reply.js';
+import { CommandLine } from '../../../../src/control/cli/interpreter.js';
+import type { CliNode } from '../../../../src/control/cli/node.js';
+import { COMMANDS } from '../../../../src/control/cli/grammar.js';
+import { SETTINGS } from '../../../../src/control/cli/settings.js';
+import { NODE } from '../ng/node.js';
+
+const START = {
+  ...{ timeout: 60, silenttimeout: 3600, offertimeout: 3600, finaltimeout: 0 },
+  ...{ deletedelay: 30, maxsessions: -1, loglevel: 6, controltos: 0 },
+};
+
+let calls: string[];
+let current: CliNode['settings']['current'];
+let line: CommandLine;
+const errors: unknown[] = [];
+
+beforeEach(() => {
+  calls = ['one@h', 'two@h'];
+  current = START;
+  errors.length = 0;
+  const node: CliNode = {
+    statistics: async () => NODE,
+    callIds: () => [...calls],
+    session: (callId) =>
+      calls.includes(callId)
+        ? {
+            ...{ callId, createdMs: 1_700_000_000_500, lastSignalMs: 1_700_000_001_000 },
+            ...{ isDeleted: callId === 'two@h', createdFrom: '192.0.2.1:5060', tos: 184 },
+          }
+        : undefined,
+    call: async (callId) => (calls.includes(callId) ? described(callId) : undefined),
+    end: async (callId) => {
+      if (callId === 'broken') throw new Error('of the data plane');
+      const existed = calls.includes(callId);
+      calls = calls.filter((one) => one !== callId);
+      return existed;
+    },
+    settings: {
+      start: START,
+      get current() {
+        return current;
+      },
+      change(name, value) {
+        current = { ...current, [name]: value };
+      },
+    },
+  };
+  const logger = { debug() {}, warn() {}, error: (fields: object) => void errors.push(fields) };
+  line = new CommandLine(node, logger);
+});
+
+function described(callId: string): CallStatistics {
+  const media = {
+    ...{
+      index: 1,
+      type: 'audio',
+      protocol: 'RTP/AVP',
+      codec: 'PCMU/8000',
+      flags: [],
+      packetFlags: [],
+      stream: 0,
+    },
+    local: { address: '192.0.2.9', rtpPort: 30_000, rtcpPort: 30_001 },
+    advertised: { rtp: '198.51.100.1:4000', rtcp: '198.51.100.1:4001' },
+  };
+  const party = {
+    ...{ tag: 'a', tagAliases: [], createdMs: 1_700_000_000_500, medias: [media] },
+    subscriptions: [{ tag: 'b', type: 'offer/answer' as const }],
+    subscribers: [],
+  };
+  return { callId, createdMs: 0, lastSignalMs: 0, parties: [party], atMs: 1_700_000_002_500 };
+}
+
+describe('the command line lists', () => {
+  test('how many calls there are', async () => {
+    expect(await line.answer('list numsessions')).toMatch(/^Current sessions own: 3\n/);
+  });
+
+  test.each(['list sessions all', 'list sessions own', 'get sessions all', '  list   sessions all\r'])(
+    'the calls, a line each: %j',
+    async (asked) => {
+      expect(await line.answer(asked)).toBe(
+        [
+          'ID: one@h | del:n | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:n\n',
+          'ID: two@h | del:y | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:n\n',
+        ].join(''),
+      );
+    },
+  );
+
+  test('that there are none', async () => {
+    expect(await line.answer('list sessions foreign')).toBe('No sessions on this media relay.\n');
+    calls = [];
+    expect(await line.answer('list sessions all')).toBe('No sessions on this media relay.\n');
+  });
+
+  test.each(['list sessions one@h', 'call one@h info'])('one call with its parties: %s', async (asked) => {
+    const text = await line.answer(asked);
+    expect(text).toContain('\ncallid: one@h\ndeletionmark: no\ncreated: 1700000000\nproxy: 192.0.2.1:5060\n');
+    expect(text).toContain(
+      "\n--- Tag 'a', label '', branch '', callduration 2.000000\n---     subscribed to 'b'\n",
+    );
+    expect(text).toContain('------ Media #1 (audio over RTP/AVP) using PCMU/8000\n');
+    expect(text).toContain('Port 192.0.2.9:30001 <> 198.51.100.1:4001  (RTCP), 0 p, 0 b, 0 e\n');
+  });
+
+  test('totals, counters and interfaces as rtpengine lays them out', async () => {
+    const totals = await line.answer('list totals');
+    expect(totals).toContain(' Total managed sessions                          :10\n');
+    expect(totals).toContain(' Total relayed packets (kernel)                  :60\n');
+    expect(await line.answer('list counters')).toContain(
+      ' Packets per second (total)                      :150\n',
+    );
+    expect(await line.answer('list interfaces')).toBe(
+      "Interface 'pub' address '192.0.2.10' (IPv4)\n Port range: 30000 - 39999\n Ports used:   250 / 10000 (  2.5%)\n",
+    );
+  });
+
+  test('all statistics as JSON', async () => {
+    expect(JSON.parse(await line.answer('list jsonstats'))).toMatchObject({
+      currentstatistics: { sessionsown: 3 },
+      controlstatistics: { totaloffercount: 2 },
+    });
+  });
+
+  test('settings, in the words of rtpengine', async () => {
+    expect(await line.answer('list timeout')).toBe('TIMEOUT=60\n');
+    expect(await line.answer('list silenttimeout')).toBe('SILENT_TIMEOUT=3600\n');
+    expect(await line.answer('list finaltimeout')).toBe('FINAL_TIMEOUT=0\n');
+    expect(await line.answer('list offertimeout')).toBe('OFFER_TIMEOUT=3600\n');
+    expect(await line.answer('list maxsessions')).toBe('Maximum sessions configured on rtpengine: -1\n');
+    expect(await line.answer('list deletedelay')).toBe('30\n');
+    expect(await line.answer('list loglevel')).toBe('core = 6\n');
+    expect(await line.answer('list loglevel core')).toBe('6\n');
+  });
+});
+
+describe('the command line ends', () => {
+  test.each(['terminate one@h', 'call one@h terminate'])('one call: %s', async (asked) => {
+    expect(await line.answer(asked)).toBe('\nCall Id (one@h) successfully terminated by operator.\n\n');
+    expect(calls).toEqual(['two@h']);
+  });
+
+  test('all calls', async () => {
+    expect(await line.answer('terminate foreign')).toBe('All foreign calls terminated by operator.\n');
+    expect(calls).toHaveLength(2);
+    expect(await line.answer('terminate all')).toBe('All calls terminated by operator.\n');
+    expect(calls).toEqual([]);
+  });
+
+  test('none that is not there', async () => {
+    for (const asked of ['terminate x', 'call x terminate', 'call x info', 'list sessions x']) {
+      expect(await line.answer(asked)).toBe('\nCall ID not found (x).\n\n');
+    }
+  });
+});
+
+describe('the command line sets', () => {
+  test('a value, shows what differs, and takes it back', async () => {
+    expect(await line.answer('set timeout 61')).toBe('Success setting timeout to 61\n');
+    expect(await line.answer('set maxsessions 5')).toBe('Success setting maxsessions to 5\n');
+    expect(current).toEqual({ ...START, timeout: 61, maxsessions: 5 });
+    expect(await line.answer('params diff')).toBe('max-sessions: -1 => 5\ntimeout: 60 => 61\n');
+    expect(await line.answer('params current')).toContain('\ntimeout = 61\n');
+    expect(await line.answer('params start')).toContain('\ntimeout = 60\n');
+    await line.answer('params revert');
+    expect(current).toEqual(START);
+    expect(await line.answer('params diff')).toBe('');
+  });
+
+  test.each([
+    ['set timeout 0', 'not a number from 1 to 2592000'],
+    ['set timeout abc', 'not a number from 1 to 2592000'],
+    ['set timeout 99999999999999999999', 'not a number from 1 to 2592000'],
+    ['set maxsessions -2', 'not a number from -1 to 1000000'],
+    ['set controltos 184', 'it cannot be changed'],
+  ])('not what makes no sense: %s', async (asked, why) => {
+    const [, name, value] = asked.split(' ');
+    expect(await line.answer(asked)).toBe(`Fail setting ${name} to ${value}; ${why}\n`);
+    expect(current).toEqual(START);
+  });
+});
+
+describe('the command line', () => {
+  test.each(['', 'list', 'list sessions', 'set', 'set timeout', 'terminate', 'params', 'call', 'call one@h'])(
+    'asks for more: %j',
+    async (asked) => {
+      expect(await line.answer(asked)).toBe('More parameters required.\n');
+    },
+  );
+
+  test.each([
+    'foo',
+    'list foo',
+    'set foo 1',
+    'params foo',
+    'list totals now',
+    'call one@h dance',
+    'POST / HTTP/1.1',
+  ])('does not know %j', async (asked) => {
+    expect(await line.answer(asked)).toBe(`Unknown command: ${asked}\n`);
+  });
+
+  test('only looks where it may do no more', async () => {
+    for (const { words, changes } of COMMANDS) {
+      const asked = words.join(' ').replace('set * *', 'set timeout 61').replace('*', 'one@h');
+      const looked = await line.look(asked);
+      if (changes) expect([asked, looked]).toEqual([asked, undefined]);
+      else expect(looked).not.toBe(undefined);
+    }
+    expect(calls).toHaveLength(2);
+    expect(current).toEqual(START);
+    for (const { name } of SETTINGS) expect(await line.look(`list ${name}`)).toMatch(/\n$/);
+  });
+
+  test('survives a defect, and says so', async () => {
+    expect(await line.answer('terminate broken')).toBe('Internal error\n');
+    expect(errors).toHaveLength(1);
+  });
+});
