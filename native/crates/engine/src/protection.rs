@@ -15,13 +15,14 @@ impl Passage<'_> {
     pub fn post(&mut self, datagram: &[u8]) -> Fate {
         let (now, from, port) = (self.now, self.from, self.socket);
         let verdict = self.session.foresee(self.stream, port, from, now, true);
-        if let (Verdict::Closed | Verdict::Foreign, Some(ice)) =
-            (verdict, &mut self.session.streams[self.stream].ice)
+        let stream = &mut self.session.streams[self.stream];
+        if let (Verdict::Closed | Verdict::Foreign, Some(ice)) = (verdict, &mut stream.ice)
             && ice.hold(port, from, datagram)
         {
+            stream.half_mut(port).failures().handshake_packets += 1;
             return Fate::default();
         }
-        let has_ice = self.session.streams[self.stream].ice.is_some();
+        let has_ice = stream.ice.is_some();
         match verdict {
             Verdict::Accepted | Verdict::Learned | Verdict::Tolerated => {}
             // The peer may be quicker than its SDP.

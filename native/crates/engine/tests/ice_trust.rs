@@ -6,8 +6,8 @@ mod support;
 
 use std::{net::SocketAddr, time::Duration};
 
-use protocol::{Event, IceRole, IceState, RtcpMode, SuspectCause};
-use sim::{MALLORY, PeerId, Scene, ice, packets};
+use protocol::{DtlsRole, Event, IceRole, IceState, RtcpMode, SecurityPlan, SuspectCause};
+use sim::{MALLORY, PeerId, Scene, crypto, ice, packets};
 use support::ice_call::Call;
 use wire::stun::{Builder, Class, LONGEST, Message, TransactionId};
 
@@ -244,4 +244,24 @@ fn a_peer_with_very_many_candidates_is_checked_at_a_bounded_pace() {
     call.scene.wait(120_000);
     assert!(call.scene.net.engine().counters().sent_packets - before <= 24 * 7);
     assert_eq!(call.state(), IceState::Failed);
+}
+
+#[test]
+fn a_hello_that_waits_for_a_check_that_is_never_answered_is_counted() {
+    let certificate = crypto::certificate();
+    let call = Call::with(IceRole::Controlled, |plan| {
+        plan.streams[0].security = SecurityPlan::Dtls {
+            role: DtlsRole::Passive,
+            fingerprints: vec![crypto::fingerprint(&certificate)],
+            association: 1,
+            certificate: None,
+        };
+    });
+    let mut attack = Attack::on(call);
+    attack.send(check(ice::LOCAL.0, ice::LOCAL.1));
+    let to = attack.call.scene.local(1);
+    attack.call.scene.net.start_dtls(attack.mallory, &certificate, to);
+    attack.call.scene.wait(60_000);
+    let stats = attack.call.scene.rtp(1);
+    assert_eq!((stats.checks, stats.handshake_packets), (1, 1));
 }

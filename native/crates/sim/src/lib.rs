@@ -6,6 +6,7 @@
 
 pub mod bundle;
 mod checks;
+pub mod course;
 pub mod crypto;
 pub mod ice;
 pub mod inputs;
@@ -24,7 +25,7 @@ mod scene;
 
 pub use kernel::Kernel;
 pub use nat::{Behaviour, NatId};
-pub use network::{Link, Network};
+pub use network::{Link, Network, Traffic, Way};
 pub use peer::{PeerId, Received};
 pub use proxy::{PROXY_IPV4, PROXY_IPV6, Proxy, Sent};
 pub use random::Random;

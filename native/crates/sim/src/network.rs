@@ -52,6 +52,24 @@ pub struct Network {
     events: Vec<Event>,
     certificate: Certificate,
     kernel: Option<Kernel>,
+    /// What went through the proxy, if anybody wants to know.
+    traffic: Option<Vec<Traffic>>,
+}
+
+/// A datagram at the proxy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traffic {
+    pub at: Duration,
+    pub way: Way,
+    pub from: SocketAddr,
+    pub to: SocketAddr,
+    pub payload: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    In,
+    Out,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -78,6 +96,7 @@ impl Network {
             proxy: Proxy::new(origin, certificate.clone()),
             certificate,
             kernel: None,
+            traffic: None,
             in_flight: BinaryHeap::new(),
             launched: 0,
             events: Vec::new(),
@@ -278,6 +297,11 @@ impl Network {
         std::mem::take(&mut self.events)
     }
 
+    /// What arrived at the proxy and what it sent, in its order, since this was asked first, or last.
+    pub fn take_traffic(&mut self) -> Vec<Traffic> {
+        self.traffic.replace(Vec::new()).unwrap_or_default()
+    }
+
     /// What arrived at a peer since the last call.
     pub fn take_received(&mut self, peer: PeerId) -> Vec<Received> {
         std::mem::take(&mut self.peers[peer.0].inbox)
@@ -302,6 +326,11 @@ impl Network {
     /// Sends from the peer's RTCP port.
     pub fn send_rtcp(&mut self, peer: PeerId, to: SocketAddr, payload: Vec<u8>) {
         self.send_from(peer, next_port(self.peers[peer.0].address), to, payload);
+    }
+
+    /// Sends from an address that need not be the sender's own.
+    pub fn send_as(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
+        self.launch(from, to, payload);
     }
 
     /// Peers speak every 20 ms, all at the same time, each to its address.
@@ -330,7 +359,7 @@ impl Network {
             self.now = self.now.max(due);
             if timeout == Some(due) {
                 let sent = self.proxy.handle_timeout(self.instant());
-                self.carry(sent);
+                self.carry_from_proxy(sent);
             } else if checks == Some(due) {
                 self.make_checks();
             } else if let Some(Reverse(flight)) = self.in_flight.pop() {
@@ -339,6 +368,11 @@ impl Network {
             self.collect_events();
         }
         self.now = end;
+    }
+
+    /// Virtual time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.now
     }
 
     /// Waits until nothing is under way any more.
@@ -359,6 +393,15 @@ impl Network {
             None => from,
         };
         self.launch(from, to, payload);
+    }
+
+    fn carry_from_proxy(&mut self, sent: Vec<Sent>) {
+        if let Some(traffic) = &mut self.traffic {
+            let (at, way) = (self.now, Way::Out);
+            let noted = |Sent { from, to, payload }| Traffic { at, way, from, to, payload };
+            traffic.extend(sent.iter().cloned().map(noted));
+        }
+        self.carry(sent);
     }
 
     fn carry(&mut self, sent: Vec<Sent>) {
@@ -385,7 +428,10 @@ impl Network {
         }
         if self.proxy.is_bound(to) {
             let sent = self.proxy.receive(now, from, to, &payload);
-            self.carry(sent);
+            if let Some(traffic) = &mut self.traffic {
+                traffic.push(Traffic { at: self.now, way: Way::In, from, to, payload });
+            }
+            self.carry_from_proxy(sent);
             self.proxy.engine.offload(now, &[]);
             return;
         }
