@@ -1,6 +1,7 @@
 //! The network: carries datagrams between peers, NATs and the proxy while virtual time goes on.
 
 mod checks;
+mod traffic;
 
 use std::{
     cmp::Reverse,
@@ -12,6 +13,8 @@ use std::{
 use dtls::{Certificate, Role};
 use engine::{Applied, Engine, Released, offload::PathChange};
 use protocol::{ErrorCode, Event, SessionId, SessionPlan, SessionSnapshot, SessionStats, SrtpKeyPlan};
+
+pub use traffic::{Traffic, Way};
 
 use crate::{
     crypto::{self, Crypto, DtlsEnd},
@@ -54,22 +57,6 @@ pub struct Network {
     kernel: Option<Kernel>,
     /// What went through the proxy, if anybody wants to know.
     traffic: Option<Vec<Traffic>>,
-}
-
-/// A datagram at the proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Traffic {
-    pub at: Duration,
-    pub way: Way,
-    pub from: SocketAddr,
-    pub to: SocketAddr,
-    pub payload: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
-    In,
-    Out,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -297,11 +284,6 @@ impl Network {
         std::mem::take(&mut self.events)
     }
 
-    /// What arrived at the proxy and what it sent, in its order, since this was asked first, or last.
-    pub fn take_traffic(&mut self) -> Vec<Traffic> {
-        self.traffic.replace(Vec::new()).unwrap_or_default()
-    }
-
     /// What arrived at a peer since the last call.
     pub fn take_received(&mut self, peer: PeerId) -> Vec<Received> {
         std::mem::take(&mut self.peers[peer.0].inbox)
@@ -395,15 +377,6 @@ impl Network {
         self.launch(from, to, payload);
     }
 
-    fn carry_from_proxy(&mut self, sent: Vec<Sent>) {
-        if let Some(traffic) = &mut self.traffic {
-            let (at, way) = (self.now, Way::Out);
-            let noted = |Sent { from, to, payload }| Traffic { at, way, from, to, payload };
-            traffic.extend(sent.iter().cloned().map(noted));
-        }
-        self.carry(sent);
-    }
-
     fn carry(&mut self, sent: Vec<Sent>) {
         for Sent { from, to, payload } in sent {
             self.launch(from, to, payload);
@@ -428,9 +401,7 @@ impl Network {
         }
         if self.proxy.is_bound(to) {
             let sent = self.proxy.receive(now, from, to, &payload);
-            if let Some(traffic) = &mut self.traffic {
-                traffic.push(Traffic { at: self.now, way: Way::In, from, to, payload });
-            }
+            self.note_arrival(from, to, payload);
             self.carry_from_proxy(sent);
             self.proxy.engine.offload(now, &[]);
             return;

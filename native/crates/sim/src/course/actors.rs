@@ -328,7 +328,7 @@ impl Course {
             }
         }
         for received in self.net.take_received(self.alice) {
-            if wire::classify(&received.payload) == wire::Kind::Dtls {
+            if !self.law.is_media(&received) {
                 continue;
             }
             let payload = match self.kind.security {
