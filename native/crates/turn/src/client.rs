@@ -274,7 +274,8 @@ impl Client {
         }
         if self.peers.len() >= MOST_PEERS {
             let (at, _) = self.peers.iter().enumerate().min_by_key(|(_, peer)| peer.used)?;
-            self.peers.remove(at);
+            let gone = self.peers.remove(at).address;
+            self.requests.retain(|request| request.peer() != Some(gone));
         }
         let number = channel_of(address);
         let is_taken = self.peers.iter().any(|peer| peer.channel == Some(number));

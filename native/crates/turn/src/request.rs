@@ -74,6 +74,14 @@ impl Request {
         }
     }
 
+    /// The peer it is about, if it is about one.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match self.purpose {
+            Purpose::Permit(peer) | Purpose::Bind(peer, _) => Some(peer),
+            Purpose::Allocate | Purpose::Refresh | Purpose::Clear => None,
+        }
+    }
+
     /// Counts another try; false if there were enough.
     pub fn repeat(&mut self, now: Duration) -> bool {
         self.tries += 1;

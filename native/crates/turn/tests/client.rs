@@ -358,6 +358,17 @@ fn the_password_is_in_no_description() {
     assert!(!format!("{:?} {:?}", server(), Scene::asking().client).contains("pass"));
 }
 
+#[test]
+fn a_peer_that_gives_way_to_others_is_not_asked_for_any_more() {
+    let mut scene = Scene::granted();
+    for port in 1..1000 {
+        scene.send(&format!("203.0.113.9:{port}"), b"check");
+    }
+    scene.methods();
+    scene.wait(300);
+    assert_eq!(scene.methods().len(), 64, "as many as there are peers at a time");
+}
+
 fn lifetime(request: &[u8]) -> Option<u32> {
     Attributes::of(&Message::parse_any(request)?).lifetime
 }
