@@ -1,5 +1,8 @@
 //! What the fuzz targets do with their bytes. `tests/corpus.rs` does the same with the committed corpus.
 
+mod patterns;
+mod relay;
+
 use std::time::Instant;
 
 use protocol::{ToDataPlane, framing::Decoder};
@@ -112,4 +115,19 @@ pub fn stun(bytes: &[u8]) {
         assert!(message.authenticate(&message.attributes(), b"a password nobody has").is_err());
     }
     crate::checks::replay(bytes);
+}
+
+/// Whole calls, in which anything happens in any order.
+pub fn courses(bytes: &[u8]) {
+    crate::course::replay(bytes);
+}
+
+/// What a TURN server may send to a client of ours.
+pub fn turn(bytes: &[u8]) {
+    relay::replay(bytes);
+}
+
+/// Patterns, and requests to be answered by them.
+pub fn patterns(bytes: &[u8]) {
+    patterns::replay(bytes);
 }

@@ -47,3 +47,18 @@ fn the_dtls_corpus_passes() {
 fn the_stun_corpus_passes() {
     replay("stun", sim::inputs::stun);
 }
+
+#[test]
+fn the_course_corpus_passes() {
+    replay("courses", sim::inputs::courses);
+}
+
+#[test]
+fn the_turn_corpus_passes() {
+    replay("turn", sim::inputs::turn);
+}
+
+#[test]
+fn the_pattern_corpus_passes() {
+    replay("patterns", sim::inputs::patterns);
+}
