@@ -20,7 +20,7 @@ pub fn interval_ms(plan: &ReportsPlan, circumstances: Circumstances, random: u32
     let bits = u64::from(average_size) * 8 * u64::from(members);
     let by_bandwidth = bits * 1000 / u64::from(plan.bandwidth_bps.max(1));
     let calculated = least.max(by_bandwidth).min(LONGEST_MS);
-    calculated + (u64::from(random) * SPREAD_MS >> 32)
+    calculated + ((u64::from(random) * SPREAD_MS) >> 32)
 }
 
 const SPREAD_MS: u64 = 1000;
