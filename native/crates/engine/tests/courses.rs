@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use sim::course::{Kind, Step, run};
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn the_laws_hold_on_every_course(

@@ -1,17 +1,21 @@
 //! What the parties of a course do.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{net::SocketAddr, sync::LazyLock, time::Duration};
 
 use dtls::Certificate;
+use engine::Farewell;
 use protocol::{DtlsRole, IceRole, SessionPlan, StreamStats};
 
 use super::{
     Ice, Kind, Party, Rules, Security, Step,
     counting::Counting,
-    law::{Law, Reach},
+    law::{self, Law, Reach},
     plan::{self, Homes},
 };
-use crate::{ALICE, BOB, MALLORY, Network, PeerId, Received, bundle, ice, ice::IceEnd, packets};
+use crate::{
+    ALICE, BOB, MALLORY, Network, PROXY_IPV4, PeerId, Received, Traffic, Way, bundle, ice, ice::IceEnd,
+    packets,
+};
 
 pub struct Course {
     pub kind: Kind,
@@ -31,6 +35,8 @@ pub struct Course {
     sequence: u16,
     /// Media went both ways, and nothing but strangers and waiting has come in between.
     is_up: bool,
+    /// What was to be sent before ports close or rules change.
+    farewells: Vec<Traffic>,
 }
 
 impl Course {
@@ -51,6 +57,7 @@ impl Course {
             sources: 0,
             sequence: 0,
             is_up: false,
+            farewells: Vec::new(),
             kind,
             net,
             plan,
@@ -99,8 +106,13 @@ impl Course {
         self.talk(false);
         assert!(self.is_up, "in the end media flows both ways: {:?}", self.stats());
         self.look(Step::Talk { mid: false });
-        let released = self.net.release(&self.plan.session).map(|released| released.sockets.len());
-        assert_eq!(released, Some(self.plan.streams.iter().flat_map(|stream| &stream.locals).count() * 2));
+        let Some(released) = self.net.release(&self.plan.session) else { panic!("the call has gone") };
+        let locals = self.plan.streams.iter().flat_map(|stream| &stream.locals).count();
+        assert_eq!(released.sockets.len(), 2 * locals, "every socket is given back");
+        self.note_farewells(released.farewells);
+        for farewell in std::mem::take(&mut self.farewells) {
+            self.law.judge(&farewell, Step::Talk { mid: false });
+        }
         self.net.stop_ice(self.alice);
         self.net.settle();
         self.net.take_traffic();
@@ -298,15 +310,23 @@ impl Course {
     }
 
     fn apply(&mut self) {
-        if let Err(error) = self.net.apply(&self.plan) {
-            panic!("the plan of the course was refused: {error}");
+        match self.net.apply(&self.plan) {
+            Ok(applied) => self.note_farewells(applied.farewells),
+            Err(error) => panic!("the plan of the course was refused: {error}"),
         }
+    }
+
+    fn note_farewells(&mut self, farewells: Vec<Farewell>) {
+        let (at, from) = (self.net.elapsed(), SocketAddr::new(PROXY_IPV4, 0));
+        let noted = |Farewell { to, payload, .. }| Traffic { at, way: Way::Out, from, to, payload };
+        self.farewells.extend(farewells.into_iter().map(noted));
     }
 
     /// Looks at the laws.
     fn look(&mut self, step: Step) {
         self.hear();
-        let traffic = self.net.take_traffic();
+        let mut traffic = self.net.take_traffic();
+        traffic.append(&mut self.farewells);
         self.counting.add(&self.net, &self.plan, &traffic);
         for datagram in &traffic {
             self.law.judge(datagram, step);
@@ -354,8 +374,6 @@ impl Course {
         }
     }
 }
-
-use super::law;
 
 pub static CERTIFICATE: LazyLock<Certificate> = LazyLock::new(crate::crypto::certificate);
 const VIDEO_PHONE: &str = "203.0.113.9:6000";
