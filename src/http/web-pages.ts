@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
 
 /** Origins (RFC 6454) whose pages may use the listeners; `*` stands for all. */
 export type WebPages = readonly string[];
@@ -33,7 +32,6 @@ export function crossOriginHeaders({ headers }: IncomingMessage, pages: WebPages
  * (DNS rebinding).
  */
 function isOwn(origin: string, host: string | undefined): boolean {
-  const [, named, address] = /^https?:\/\/((?:\[([^\]]+)\]|[\d.]+)(?::\d+)?)$/.exec(origin) ?? [];
-  if (named === undefined || named !== host) return false;
-  return isIP(address ?? named.replace(/:\d+$/, '')) !== 0;
+  const [, named] = /^https?:\/\/((?:\[[^\]]+\]|[\d.]+)(?::\d+)?)$/.exec(origin) ?? [];
+  return named !== undefined && named === host;
 }
