@@ -1,7 +1,17 @@
 import type { Random } from '../service/ports.js';
 
+/** A random value, as it is written. */
+export type Drawn = {
+  readonly kind: 'base64' | 'hex' | 'alphanumeric';
+  /** What was asked for. */
+  readonly length: number;
+  readonly text: string;
+};
+
 /** Random values of one negotiation. Most need none; an SRTP offer needs many, and gets them with one request. */
 export class Draws {
+  /** In the order in which they were asked for. */
+  readonly drawn: Drawn[] = [];
   readonly #random: Random;
   #pool: Uint8Array = new Uint8Array(0);
   #at = 0;
@@ -14,11 +24,11 @@ export class Draws {
   base64(bytes: number): string {
     const text = Buffer.from(this.#take(bytes)).toString('base64');
     const padding = text.indexOf('=');
-    return padding < 0 ? text : text.slice(0, padding);
+    return this.note('base64', bytes, padding < 0 ? text : text.slice(0, padding));
   }
 
   hex(bytes: number): string {
-    return Buffer.from(this.#take(bytes)).toString('hex');
+    return this.note('hex', bytes, Buffer.from(this.#take(bytes)).toString('hex'));
   }
 
   /** Letters and digits, each as likely as any other. */
@@ -28,6 +38,11 @@ export class Draws {
       const six = this.#byte() & 0x3f;
       if (six < ALPHANUMERIC.length) text += ALPHANUMERIC[six];
     }
+    return this.note('alphanumeric', length, text);
+  }
+
+  protected note(kind: Drawn['kind'], length: number, text: string): string {
+    this.drawn.push({ kind, length, text });
     return text;
   }
 

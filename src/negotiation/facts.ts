@@ -1,11 +1,14 @@
 import type { EndpointLearning } from '../command/flags.js';
 import type { Random } from '../service/ports.js';
+import type { Draws } from './draws.js';
 
 /** What negotiation needs to know and cannot compute. */
 export type Facts = {
   /** Milliseconds since the epoch. */
   readonly now: number;
   readonly random: Random;
+  /** What is drawn, where it is not to be left to chance. */
+  readonly draws?: Draws;
   /** The first one is the default. Never empty. */
   readonly interfaces: readonly InterfaceFacts[];
   /** Grows with every call: interfaces named `BASE:SUFFIX` take turns by it. */

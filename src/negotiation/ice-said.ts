@@ -1,6 +1,6 @@
 import type { SignalledIce } from '../call/ice.js';
 import { isUnspecified } from '../sdp/address.js';
-import type { Candidate } from '../sdp/candidate.js';
+import { bareCandidate, type Candidate } from '../sdp/candidate.js';
 import { detach } from '../sdp/detach.js';
 import { type IceAttributes, offersIce } from '../sdp/ice.js';
 import type { MediaView } from '../sdp/media-view.js';
@@ -46,9 +46,8 @@ function withUsable(known: string, { candidates }: IceAttributes): string {
   let bytes = known.length;
   for (const candidate of candidates) {
     if (!isUsable(candidate)) continue;
-    const { foundation, component, priority, address, port, type } = candidate;
-    const line = `${foundation} ${component} UDP ${priority} ${address} ${port} typ ${type}`;
-    if (bytes + line.length >= MAX_BYTES) break;
+    const line = bareCandidate(candidate);
+    if (bytes + line.length >= MAX_CANDIDATE_BYTES) break;
     if (lines.includes(line)) continue;
     lines.push(line);
     bytes += line.length + 1;
@@ -71,4 +70,4 @@ const KNOWN_OPTIONS: ReadonlySet<string> = new Set(['trickle', 'ice2']);
  * Of one stream: a dozen long ones. They are kept in the memo, which has to hold eight streams like this; a party with
  * more is found by its own checks.
  */
-const MAX_BYTES = 1_000;
+export const MAX_CANDIDATE_BYTES = 1_000;

@@ -11,7 +11,7 @@ import { awaitsAnswer, exchangeAnswer } from './answer.js';
 import { acceptsGroups, answersGroups, withGroups } from './bundle-said.js';
 import { newCall, withCallFlags, withOwnKeys } from './call-flags.js';
 import { refusedPlan } from './capabilities.js';
-import { Draws } from './draws.js';
+import { type Drawn, Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { withEarlyFragments, withFragment } from './fragments.js';
 import { refusedIce } from './ice.js';
@@ -33,6 +33,8 @@ export type Step = {
   readonly plan: SessionPlan;
   /** The SDP for the receiver, with marks where ports go. */
   readonly receiver: { readonly template: string };
+  /** What chance has decided. */
+  readonly drawn: readonly Drawn[];
   /** What the client asked for and did not get, for the log. */
   readonly warnings: readonly string[];
 };
@@ -152,7 +154,7 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
     receiver: withReceiverFlags(found.receiver),
   };
   const take = kind === 'offer' ? exchangeOffer : exchangeAnswer;
-  const draws = new Draws(facts.random);
+  const draws = facts.draws ?? new Draws(facts.random);
   const exchanged: Exchange | CommandFailure = take(parties, body, { flags, facts, ids, draws });
   if (exchanged.kind === 'failure') return exchanged;
 
@@ -179,6 +181,7 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
     call,
     plan,
     receiver: { template: rendered.template },
+    drawn: draws.drawn,
     warnings: [...context.warnings, ...ignoredFlags(flags, facts)],
   };
 }
@@ -200,4 +203,4 @@ function byteLength(text: string): number {
 const NO_RELAYS: RelayOutcomes = new Map();
 
 /** The data plane keeps no longer memo. */
-const MAX_MEMO_BYTES = 16_000;
+export const MAX_MEMO_BYTES = 16_000;

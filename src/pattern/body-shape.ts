@@ -1,20 +1,30 @@
-import { isPlainValue, type ValueKind } from './values.js';
+import { Cutter, GAP } from './cutter.js';
+import { cutProtected, isProtected } from './protected-lines.js';
+import type { ValueKind } from './values.js';
 
 /** What differs from call to call in a body, and the rest. */
 export type BodyShape = {
-  /** The body with gaps where values were. Bodies of one shape differ in nothing else. */
+  /** The body with gaps where values were. */
   readonly shape: string;
+  /** What has to be known of the values beside their kinds. Bodies with one shape and these differ in nothing else. */
+  readonly notes: string;
   readonly kinds: readonly ValueKind[];
   readonly values: readonly string[];
+  /** It has ICE: the control plane alone knows how to take such a body apart. */
+  readonly isProtected: boolean;
 };
 
 /**
- * Takes a body apart: the words of `o=`, addresses, and ports. Only what is spelled in the plainest way, so that a
- * value put into its gap can be read in one way only; everything else belongs to the shape.
+ * Takes a body apart: the words of `o=`, addresses, and ports; with ICE also what goes with that. Only what is spelled
+ * in the plainest way, so that a value put into its gap can be read in one way only; everything else belongs to the
+ * shape.
  */
 export function bodyShape(body: string): BodyShape | undefined {
-  if (body.length > MAX_BODY || body.includes(GAP)) return undefined;
-  const cutter = new Cutter(body);
+  const hasIce = isProtected(body);
+  const limits = hasIce ? PROTECTED : PLAIN;
+  if (body.length > limits.body || body.includes(GAP)) return undefined;
+  const cutter = new Cutter(body, limits.values);
+  const cutLine = hasIce ? cutProtected : cutPlain;
   for (let start = 0; start < body.length; ) {
     const newline = body.indexOf('\n', start);
     if (newline < 0) return undefined;
@@ -22,77 +32,25 @@ export function bodyShape(body: string): BodyShape | undefined {
     if (!cutLine(cutter, start, end)) return undefined;
     start = newline + 1;
   }
-  return cutter.finish();
+  const shape = cutter.finish();
+  if (shape.length > limits.shape) return undefined;
+  return { shape, notes: cutter.notes, kinds: cutter.kinds, values: cutter.values, isProtected: hasIce };
 }
 
 /** Whether the line could be taken apart, or need not be. */
-function cutLine(cutter: Cutter, start: number, end: number): boolean {
+function cutPlain(cutter: Cutter, start: number, end: number): boolean {
   const { body } = cutter;
   switch (body.charCodeAt(start)) {
     case LETTER_O:
-      return cutOrigin(cutter, start + 2, end);
+      return cutter.cutOrigin(start + 2, end);
     case LETTER_C:
       return body.startsWith('c=IN IP4 ', start) ? cutter.cut('address', start + 9, end) : true;
-    case LETTER_M: {
-      const from = body.indexOf(' ', start) + 1;
-      const to = body.indexOf(' ', from);
-      return from > start && to > from && to < end && cutter.cut('port', from, to);
-    }
+    case LETTER_M:
+      return cutter.cutPort(start, end);
     case LETTER_A:
-      return body.startsWith('rtcp:', start + 2) ? cutRtcp(cutter, start + 7, end) : true;
+      return body.startsWith('rtcp:', start + 2) ? cutter.cutRtcp(start + 7, end) : true;
     default:
       return true;
-  }
-}
-
-/** `username session version IN IP4 address` */
-function cutOrigin(cutter: Cutter, start: number, end: number): boolean {
-  const { body } = cutter;
-  const session = body.indexOf(' ', start) + 1;
-  const version = body.indexOf(' ', session) + 1;
-  const network = body.indexOf(' ', version) + 1;
-  if (session <= start || version <= session || network <= version) return false;
-  if (!body.startsWith('IN IP4 ', network)) return false;
-  return (
-    cutter.cut('word', start, session - 1) &&
-    cutter.cut('digits', session, version - 1) &&
-    cutter.cut('digits', version, network - 1) &&
-    cutter.cut('address', network + 7, end)
-  );
-}
-
-/** `port`, or `port IN IP4 address`. */
-function cutRtcp(cutter: Cutter, start: number, end: number): boolean {
-  const space = cutter.body.indexOf(' ', start);
-  if (space < 0 || space > end) return cutter.cut('port', start, end);
-  if (!cutter.body.startsWith(' IN IP4 ', space)) return false;
-  return cutter.cut('port', start, space) && cutter.cut('address', space + 8, end);
-}
-
-class Cutter {
-  readonly body: string;
-  readonly #kinds: ValueKind[] = [];
-  readonly #values: string[] = [];
-  #shape = '';
-  #at = 0;
-
-  constructor(body: string) {
-    this.body = body;
-  }
-
-  cut(kind: ValueKind, start: number, end: number): boolean {
-    const value = this.body.slice(start, end);
-    if (this.#values.length >= MAX_VALUES || !isPlainValue(kind, value)) return false;
-    this.#shape += this.body.slice(this.#at, start) + GAP;
-    this.#kinds.push(kind);
-    this.#values.push(value);
-    this.#at = end;
-    return true;
-  }
-
-  finish(): BodyShape | undefined {
-    const shape = this.#shape + this.body.slice(this.#at);
-    return shape.length <= MAX_SHAPE ? { shape, kinds: this.#kinds, values: this.#values } : undefined;
   }
 }
 
@@ -102,15 +60,12 @@ export function bodyOf(shape: string, values: readonly string[]): string {
   return texts.map((text, index) => text + (index < texts.length - 1 ? (values[index] ?? '') : '')).join('');
 }
 
-/** Marks a gap. A body with this character has no shape. */
-export const GAP = '\0';
 const CARRIAGE_RETURN = 0x0d;
 const LETTER_A = 0x61;
 const LETTER_C = 0x63;
 const LETTER_M = 0x6d;
 const LETTER_O = 0x6f;
 
-const MAX_VALUES = 32;
-const MAX_SHAPE = 4_096;
 /** What is much longer than a shape does not become one by its values. */
-const MAX_BODY = MAX_SHAPE + 1_024;
+const PLAIN = { body: 5_120, shape: 4_096, values: 32 };
+const PROTECTED = { body: 20_480, shape: 12_288, values: 220 };

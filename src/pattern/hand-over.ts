@@ -7,8 +7,9 @@ import type {
   RequestPart,
   Spelling,
   TextPlan,
+  ValuePlan,
 } from '../dataplane/protocol.gen.js';
-import { GAP } from './body-shape.js';
+import { GAP } from './cutter.js';
 import type { Message } from './message.js';
 import type { Pattern } from './pattern.js';
 import type { Gap } from './template.js';
@@ -35,21 +36,20 @@ export function handedOver(
   numbers: Numbers,
 ): PatternPlan | undefined {
   const { kinds, texts, start } = message;
+  if (pattern.planData === undefined) return undefined;
   const gaps = pattern.planData.gaps().map(planGap);
   const [body, ...others] = pattern.sdp.gaps();
   const request = requestParts(message, written);
-  if (body === undefined || others.length > 0 || request === undefined || !gaps.every(isKnown))
-    return undefined;
+  const values = kinds.map((kind, at) => valuePlan(kind, firstLike(kinds, texts, at)));
+  if (body === undefined || others.length > 0 || request === undefined) return undefined;
+  if (!gaps.every(isKnown) || !values.every(isKnown)) return undefined;
   return {
     ...numbers,
     request,
-    values: kinds.map((kind, at) => ({
-      spelling: SPELLINGS[kind],
-      like: kind === 'digits' || kind === 'next port' ? at : firstLike(kinds, texts, at),
-    })),
+    values,
     known: start,
     places: { now: start, session: start + 1, clientAddress: start + 2, clientPort: start + 3 },
-    plan: pattern.examplePlan,
+    plan: pattern.planData.example,
     gaps,
     opened: [...pattern.opened],
     reply: { ...reply, body: textPlan(body) },
@@ -128,17 +128,22 @@ function textPlan({ texts, at }: Gap): TextPlan {
   return { texts: [...texts], at: [...at] };
 }
 
-function isKnown(gap: PlanGap | undefined): gap is PlanGap {
-  return gap !== undefined;
+function isKnown<T>(part: T | undefined): part is T {
+  return part !== undefined;
 }
 
-const SPELLINGS: Record<ValueKind, Spelling> = {
-  word: 'word',
-  digits: 'digits',
-  address: 'address',
-  port: 'port',
-  'next port': 'nextPort',
-};
+function valuePlan(kind: ValueKind, like: number): ValuePlan | undefined {
+  const spelling = SPELLINGS.get(kind);
+  return spelling && { spelling, like };
+}
+
+const SPELLINGS: ReadonlyMap<ValueKind, Spelling> = new Map([
+  ['word', 'word'],
+  ['digits', 'digits'],
+  ['address', 'address'],
+  ['port', 'port'],
+  ['next port', 'nextPort'],
+]);
 
 /** Time, Call-ID, address and port of the client. */
 const VALUES_IN_FRONT = 4;

@@ -1,6 +1,6 @@
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
 import { bodyOf, bodyShape } from './body-shape.js';
-import { likenesses, MAX_VALUES, type ValueKind, Values } from './values.js';
+import { likenesses, MAX_STAND_INS, type ValueKind, Values } from './values.js';
 
 /** An offer or answer taken apart: the values that differ from call to call, and everything else. */
 export type Message = {
@@ -12,9 +12,16 @@ export type Message = {
   readonly texts: readonly string[];
   /** Where those of the message begin. */
   readonly start: number;
+  /** It has ICE, or a message before it had. */
+  readonly isProtected: boolean;
 };
 
-type Known = { readonly kinds: readonly ValueKind[]; readonly texts: readonly string[] };
+/** Of the call so far. */
+export type Known = {
+  readonly kinds: readonly ValueKind[];
+  readonly texts: readonly string[];
+  readonly isProtected: boolean;
+};
 
 /** `undefined`: the message says something in an unusual way, and has no pattern. */
 export function messageOf(
@@ -26,6 +33,9 @@ export function messageOf(
   if (command.likeness === undefined) return undefined;
   const body = bodyShape(command.sdp);
   if (body === undefined) return undefined;
+  const isProtected = body.isProtected || known.isProtected;
+  // What the client wants done with single lines may have to do with what is in them.
+  if (isProtected && command.flags.sdpAttributes.size > 0) return undefined;
   const values = new Values(known.kinds, known.texts);
   const start = known.texts.length;
   const { fromTag, toTag, viaBranch, callId } = command;
@@ -42,10 +52,10 @@ export function messageOf(
   if (!isPlain) return undefined;
   for (const [at, kind] of body.kinds.entries()) values.put(kind, body.values[at] ?? '');
   const { kinds, texts } = values;
-  if (texts.length > MAX_VALUES - MAX_LOCALS) return undefined;
+  if (texts.length > (isProtected ? MOST_PROTECTED : MOST_PLAIN)) return undefined;
   const given = `${toTag === undefined ? '' : 't'}${viaBranch === undefined ? '' : 'b'}${receivedFrom === undefined ? '' : 'r'}`;
-  const key = `${command.kind} ${command.likeness} ${given} ${likenesses(kinds, texts, start)}\n${body.shape}`;
-  return { key, shape: body.shape, kinds, texts, start };
+  const key = `${command.kind} ${command.likeness} ${given} ${body.notes} ${likenesses(kinds, texts, start)}\n${body.shape}`;
+  return { key, shape: body.shape, kinds, texts, start, isProtected };
 }
 
 /** The same message with other values. */
@@ -84,6 +94,7 @@ export function messageWith<C extends OfferCommand | AnswerCommand>(
   };
 }
 
-const NOTHING: Known = { kinds: [], texts: [] };
-/** Room for the ports a message opens: each takes two values. */
-const MAX_LOCALS = 16;
+const NOTHING: Known = { kinds: [], texts: [], isProtected: false };
+/** With room for the ports that a message opens, which take two values each, and for what is drawn. */
+const MOST_PLAIN = 90 - 16;
+const MOST_PROTECTED = MAX_STAND_INS - 40;

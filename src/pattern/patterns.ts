@@ -3,8 +3,9 @@ import type { BoundLocal } from '../dataplane/protocol.gen.js';
 import type { Facts } from '../negotiation/facts.js';
 import type { Step } from '../negotiation/negotiate.js';
 import type { WrittenPlan } from '../service/ports.js';
-import { type Message, messageOf } from './message.js';
-import { type Pattern, patternOf, withOpened } from './pattern.js';
+import { type Known, type Message, messageOf } from './message.js';
+import { type Entry, ProtectedEntries } from './entries.js';
+import { fitsMemo, type Pattern, patternOf, withDrawn, withOpened } from './pattern.js';
 import { Recent } from '../recent.js';
 import { Repeat } from './repeat.js';
 
@@ -26,6 +27,7 @@ export type Unknown = { readonly kind: 'unknown'; learn(step: Step): void };
  */
 export class Patterns {
   readonly #offers: Recent<Entry>;
+  readonly #protected = new ProtectedEntries();
   #answers = new WeakMap<Pattern, Recent<Entry>>();
   #facts: Facts | undefined;
   readonly #cleared: () => void;
@@ -45,21 +47,31 @@ export class Patterns {
   ): RepeatedStep | Unknown | undefined {
     if (before === undefined && command.kind === 'answer') return undefined;
     if (!this.#isSameGround(facts) || takesTurns(facts)) return undefined;
-    const entries = before === undefined ? this.#offers : this.#after(before.pattern);
-    const known = before && { kinds: before.pattern.kinds, texts: before.values };
-    const message = messageOf(command, client, facts.now, known);
+    const message = messageOf(command, client, facts.now, before && knownOf(before));
     if (message === undefined) return undefined;
-    const entry = entries.get(message.key);
-    if (entry === undefined) entries.set(message.key, { kind: 'seen' });
+    const entry = this.#entryOf(message, before?.pattern, facts.now);
     if (entry === undefined || entry.kind === 'none') return undefined;
-    if (entry.kind === 'pattern') return repeated(entry.pattern, command.callId, message);
+    if (entry.kind === 'pattern') return repeated(entry.pattern, command.callId, message, facts);
     return {
       kind: 'unknown',
       learn: (step) => {
         const pattern = patternOf(message, command, before?.pattern, { step, facts });
-        entries.set(message.key, pattern === undefined ? { kind: 'none' } : { kind: 'pattern', pattern });
+        if (message.isProtected) this.#protected.learn(message, before?.pattern, pattern);
+        else this.#entries(before?.pattern).set(message.key, pattern ? { kind: 'pattern', pattern } : NONE);
       },
     };
+  }
+
+  #entryOf(message: Message, before: Pattern | undefined, nowMs: number): Entry | undefined {
+    if (message.isProtected) return this.#protected.of(message, before, nowMs);
+    const entries = this.#entries(before);
+    const entry = entries.get(message.key);
+    if (entry === undefined) entries.set(message.key, SEEN);
+    return entry;
+  }
+
+  #entries(before: Pattern | undefined): Recent<Entry> {
+    return before === undefined ? this.#offers : this.#after(before);
   }
 
   #after(pattern: Pattern): Recent<Entry> {
@@ -77,18 +89,24 @@ export class Patterns {
     if (isSame) return true;
     this.#offers.clear();
     this.#answers = new WeakMap();
+    this.#protected.clear();
     this.#cleared();
     return false;
   }
 }
 
-type Entry =
-  | { readonly kind: 'seen' }
-  | { readonly kind: 'none' }
-  | { readonly kind: 'pattern'; readonly pattern: Pattern };
+function knownOf({ pattern, values }: Repeat): Known {
+  return { kinds: pattern.kinds, texts: values, isProtected: pattern.planData === undefined };
+}
 
-function repeated(pattern: Pattern, callId: string, message: Message): RepeatedStep {
-  const { texts } = message;
+function repeated(
+  pattern: Pattern,
+  callId: string,
+  message: Message,
+  { random }: Facts,
+): RepeatedStep | undefined {
+  const texts = withDrawn(pattern, message.texts, random);
+  if (!fitsMemo(pattern, texts)) return undefined;
   return {
     kind: 'repeated',
     pattern,
@@ -114,6 +132,9 @@ function sameGround(one: Facts, other: Facts): boolean {
 function takesTurns({ interfaces }: Facts): boolean {
   return interfaces.some(({ name }) => name.includes(':'));
 }
+
+const SEEN: Entry = { kind: 'seen' };
+const NONE: Entry = { kind: 'none' };
 
 const MAX_PATTERNS = 512;
 const MAX_FOLLOWING = 64;

@@ -14,11 +14,11 @@ export class Repeat {
   constructor(callId: string, pattern: Pattern, values: readonly string[] | string) {
     this.callId = callId;
     this.pattern = pattern;
-    this.#values = typeof values === 'string' ? values : values.join(SEPARATOR);
+    this.#values = typeof values === 'string' ? values : values.join(separatorOf(pattern));
   }
 
   get values(): readonly string[] {
-    return this.#values.split(SEPARATOR);
+    return this.#values.split(separatorOf(this.pattern));
   }
 
   call(): Call {
@@ -31,5 +31,7 @@ export class Repeat {
   }
 }
 
-/** Values have none. */
-const SEPARATOR = ' ';
+/** Values have none; those that the data plane does not know may have spaces. */
+function separatorOf({ planData }: Pattern): string {
+  return planData === undefined ? '\n' : ' ';
+}

@@ -55,8 +55,13 @@ export function parseCandidate(value: string): Candidate | undefined {
 }
 
 export function formatCandidate(candidate: Candidate): string {
-  const { foundation, component, transport, priority, address, port, type, rest } = candidate;
-  return `${foundation} ${component} ${transport} ${priority} ${address} ${port} typ ${type}${rest}`;
+  return bareCandidate(candidate) + candidate.rest;
+}
+
+/** Without what follows the type. */
+export function bareCandidate(candidate: Omit<Candidate, 'rest'>): string {
+  const { foundation, component, transport, priority, address, port, type } = candidate;
+  return `${foundation} ${component} ${transport} ${priority} ${address} ${port} typ ${type}`;
 }
 
 function isEvenlySpaced(text: string): boolean {

@@ -49,7 +49,7 @@ export class Repetitions {
     const { attachment, dataPlane, events, reply } = this.#parts;
     const { written } = command;
     if (reply === null || written === undefined || this.#isPaused || !attachment.isReady) return;
-    if (this.#numbers.has(pattern)) return;
+    if (this.#numbers.has(pattern) || pattern.planData === undefined) return;
     const after = before === undefined ? null : this.#numbers.get(before.pattern);
     if (after === undefined) return;
     if (this.#numbers.size >= MAX_HANDED) this.forget();
