@@ -24,7 +24,9 @@ export type Pattern = {
   /** The plan as JSON. */
   readonly plan: Template<string>;
   /** The plan as data, with an example; `undefined`: the data plane cannot do the same. */
-  readonly planData: { readonly gaps: Template<SessionPlan>['gaps']; readonly example: SessionPlan } | undefined;
+  readonly planData:
+    | { readonly gaps: Template<SessionPlan>['gaps']; readonly example: SessionPlan }
+    | undefined;
   /** Text of the call's record, whose length is limited; `undefined`: it cannot become too long. */
   readonly memo: Gap | undefined;
   /** What chance decides. It follows the values of the message. */

@@ -3,6 +3,7 @@ import { MAX_CANDIDATE_BYTES } from '../negotiation/ice-said.js';
 import { isUnspecified } from '../sdp/address.js';
 import { bareCandidate, parseCandidate } from '../sdp/candidate.js';
 import type { Cutter } from './cutter.js';
+import { isPlainValue } from './values.js';
 
 /** A body of a browser, or of anybody else with ICE. */
 export function isProtected(body: string): boolean {
@@ -126,6 +127,7 @@ function cutCandidate(cutter: Cutter, start: number, end: number): boolean {
   cutter.candidateBytes += bare.length + 1;
   // Those that are too many are left out, which depends on how long they are.
   if (cutter.candidateBytes >= MAX_CANDIDATE_BYTES) return false;
+  if (!isPlainValue('candidate', bare)) return false;
   if (!cutter.take('candidate', bare, start, start + bare.length)) return false;
   return rest === '' || cutter.cut('opaque', start + bare.length + 1, end);
 }
