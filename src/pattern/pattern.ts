@@ -65,6 +65,9 @@ export function patternOf(
   { step, facts }: { readonly step: Step; readonly facts: Facts },
 ): Pattern | undefined {
   if (step.warnings.length > 0 || localsOf(step.plan).some(({ relay }) => relay)) return undefined;
+  // Our candidates beside those of the parties are less than the least of theirs.
+  if (step.call.legs.some(({ streams }) => streams.some(({ transparent }) => transparent === 'all')))
+    return undefined;
   const one = exchangeSample(message, command, before?.samples[0], facts, 0);
   const other = exchangeSample(message, command, before?.samples[1], facts, 1);
   if (one === undefined || other === undefined) return undefined;

@@ -1,3 +1,5 @@
+import { remembered } from '../remembered.js';
+
 /** Data or text with gaps: `fill` puts values into them, `gaps` tells where they are. */
 export type Template<T> = {
   readonly fill: (values: readonly string[]) => T;
@@ -135,7 +137,8 @@ type Finder = {
   split(text: string): { readonly texts: readonly string[]; readonly at: readonly number[] };
 };
 
-function finder(standIns: StandIns): Finder {
+/** The same for all results of a computation. */
+const finder = remembered((standIns: StandIns): Finder => {
   const indices = new Map(standIns.map((value, index) => [value, index]));
   const pattern = new RegExp(`(${[...indices.keys()].map(escaped).join('|')})`);
   return {
@@ -149,7 +152,7 @@ function finder(standIns: StandIns): Finder {
       };
     },
   };
-}
+});
 
 type Plain = Readonly<Record<string, unknown>>;
 

@@ -306,33 +306,43 @@ export class CallService {
 
   async #executeEvent(event: Event): Promise<void> {
     const { registry, events } = this.#parts;
-    const call = this.#keeper.find(event.session);
+    // Most events of browsers change nothing: to write their calls out would cost more than all else.
+    const find = () => this.#keeper.find(event.session);
     switch (event.kind) {
-      case 'remoteLearned':
+      case 'remoteLearned': {
+        const call = find();
         if (call !== undefined) registry.set(withLearned(call, event));
         return events.remoteLearned(event);
+      }
       case 'suspectPackets':
         return events.suspectPackets(event);
       case 'noFirstPacket': {
+        const call = find();
         const notice = call && silenceNotice(call, event.stream, this.#parts.clock.now());
         if (notice !== undefined) this.#parts.notifier.tell(notice);
         return events.noFirstPacket(event);
       }
-      case 'telephoneEvent':
+      case 'telephoneEvent': {
+        const call = find();
         if (call !== undefined) this.#tellKey(call, event);
         return;
+      }
       case 'dtlsState':
         return events.dtlsState(event);
       case 'iceState':
         return events.iceState(event);
-      case 'relay':
+      case 'relay': {
+        const call = find();
         if (call !== undefined) registry.set(withRelayOutcome(call, event));
         return events.relaySettled(event);
-      case 'mediaTimeout':
+      }
+      case 'mediaTimeout': {
+        const call = find();
         if (call === undefined) await this.#keeper.release(event.session);
         // Signalling that came in since then has started the wait anew.
         else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
         return;
+      }
     }
   }
 

@@ -42,7 +42,10 @@ const candidate = fc.record({
   foundation: often(digits(4_000_000_000), fc.constantFrom('Qzw110kQx', 'a"b', 'x~y')),
   transport: often(fc.constant('udp'), fc.constantFrom('tcp', 'UDP')),
   component: often(fc.constant('1'), fc.constantFrom('2', '3', '01')),
-  priority: often(digits(4_294_967_295), fc.constantFrom('0', '007', '4294967296')),
+  priority: often(
+    fc.oneof(digits(4_294_967_295), digits(1_000_000)),
+    fc.constantFrom('0', '007', '4294967296'),
+  ),
   address: often(
     fc.tuple(fc.nat(200), fc.integer({ min: 1, max: 250 })).map(([c, d]) => `198.51.${c}.${d}`),
     fc.constantFrom('0.0.0.0', '2001:db8::7', '::', 'a1b2.local', '198.18.110.71', 'no address'),
