@@ -16,7 +16,7 @@ export class ProtectedEntries {
   readonly #patterns = new Recent<Pattern>(MAX_PROTECTED);
   readonly #others = new Recent<Entry>(MAX_SEEN);
   readonly #learning = new Learning(MOST_AT_ONCE, PER_SECOND);
-  #numbers = new WeakMap<Pattern, number>();
+  readonly #numbers = new WeakMap<Pattern, number>();
   #next = 1;
 
   /** `undefined`: there is no use in learning from this message, or no time. */
@@ -35,19 +35,26 @@ export class ProtectedEntries {
       this.#others.set(key, NONE);
       return;
     }
-    this.#numbers.set(pattern, this.#next);
-    this.#next += 1;
     this.#patterns.set(key, pattern);
   }
 
   clear(): void {
     this.#patterns.clear();
     this.#others.clear();
-    this.#numbers = new WeakMap();
   }
 
   #keyOf({ key }: Message, before: Pattern | undefined): string {
-    return before === undefined ? key : `${this.#numbers.get(before)} ${key}`;
+    return before === undefined ? key : `${this.#numberOf(before)} ${key}`;
+  }
+
+  /** Calls outlive what is known: no number is given twice. */
+  #numberOf(pattern: Pattern): number {
+    const known = this.#numbers.get(pattern);
+    if (known !== undefined) return known;
+    const number = this.#next;
+    this.#next += 1;
+    this.#numbers.set(pattern, number);
+    return number;
   }
 }
 

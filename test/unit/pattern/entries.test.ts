@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { OfferCommand } from '../../../src/command/command.js';
+import type { AnswerCommand, OfferCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { Facts } from '../../../src/negotiation/facts.js';
 import { negotiateOffer } from '../../../src/negotiation/negotiate.js';
@@ -7,6 +7,7 @@ import { handedOver } from '../../../src/pattern/hand-over.js';
 import { Learning } from '../../../src/pattern/learning.js';
 import { Patterns, type RepeatedStep } from '../../../src/pattern/patterns.js';
 import { CLIENT, FACTS } from '../negotiation/sample.js';
+import { Both } from './both.js';
 
 const HASH = Array.from({ length: 32 }, () => 'AB').join(':');
 
@@ -128,18 +129,22 @@ test('a call whose record would become too long for the data plane is negotiated
   });
 });
 
-test('bodies made to be learned are learned at a bounded rate, and displace nothing that is in use', SLOW, () => {
-  const patterns = acquainted();
-  let learned = 0;
-  for (let form = 1; form <= 80; form += 1) {
-    for (const number of [2 * form, 2 * form + 1]) {
-      if (take(patterns, browser(form, number), 1_000_001 + form * 10) === 'learned') learned += 1;
+test(
+  'bodies made to be learned are learned at a bounded rate, and displace nothing that is in use',
+  SLOW,
+  () => {
+    const patterns = acquainted();
+    let learned = 0;
+    for (let form = 1; form <= 80; form += 1) {
+      for (const number of [2 * form, 2 * form + 1]) {
+        if (take(patterns, browser(form, number), 1_000_001 + form * 10) === 'learned') learned += 1;
+      }
     }
-  }
-  // A stock, of which one is used up, and what comes back within 0.8 seconds.
-  expect(learned).toBe(64 - 1 + 6);
-  expect(take(patterns, browser(0, 3), 1_000_900)).toBe('repeated');
-});
+    // A stock, of which one is used up, and what comes back within 0.8 seconds.
+    expect(learned).toBe(64 - 1 + 6);
+    expect(take(patterns, browser(0, 3), 1_000_900)).toBe('repeated');
+  },
+);
 
 test('bodies seen once make room for others, and displace none that is known', SLOW, () => {
   const patterns = acquainted();
@@ -158,4 +163,33 @@ test('learning has a stock that comes back with time', () => {
   // A clock that is set back brings nothing.
   expect(learning.take(10)).toBe(false);
   expect([1_000_000, 1_000_000, 1_000_000].map((atMs) => learning.take(atMs))).toEqual([true, true, false]);
+});
+
+test('an answer is known by the offer before it, whatever has been forgotten since', SLOW, () => {
+  const both = new Both();
+  const plain = (codecs: string, number: number): OfferCommand => ({
+    ...browser(0, number),
+    sdp: `v=0\r\no=- ${number} 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP ${codecs}\r\n`,
+    flags: { ...browser(0, 0).flags, ice: 'force', transportProtocol: 'UDP/TLS/RTP/SAVPF' },
+    likeness: 2,
+  });
+  const answer = (number: number): AnswerCommand => {
+    const { supportsLoadLimit: _, ...offer } = browser(0, number);
+    return { ...offer, kind: 'answer', toTag: 'b', flags: DEFAULT_FLAGS, likeness: 3 };
+  };
+  const renewed = {
+    ...NODE,
+    certificate: { id: 'next', former: [], fingerprints: [{ hash: 'sha-256', value: HASH }] },
+  };
+  const offered = (codecs: string, number: number) => both.take(undefined, plain(codecs, number), NODE);
+  for (const codecs of ['0 8', '8 0', '8']) for (const number of [1, 2]) offered(codecs, number);
+  const calls = ['0 8', '8 0', '8'].flatMap((codecs) =>
+    [3, 4, 5, 6].map((number) => offered(codecs, number)),
+  );
+  const before = both.repeated;
+  for (const facts of [NODE, renewed]) {
+    for (const [at, call] of calls.entries()) both.take(call, answer(3 + (at % 4)), facts);
+  }
+  expect(before).toBe(12);
+  expect(both.repeated - before).toBeGreaterThan(8);
 });
