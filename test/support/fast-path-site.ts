@@ -53,8 +53,8 @@ const HTTP_PORT = 2225;
 
 export async function createFastPathSite(first: Start = {}): Promise<FastPathSite> {
   const network = await createNetwork();
-  const { pinDirectory, unmount } = mountBpf(network);
   try {
+    const pinDirectory = mountBpf(network);
     const program = await compileAgent(network);
     const core = startAgent(network.core, program);
     const [alice, bob] = [network.parties.alice, network.parties.bob].map((party) =>
@@ -119,7 +119,6 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
       async [Symbol.asyncDispose]() {
         await site.proxy.running.stop();
         await Promise.all([alice, bob, core].map((agent) => agent.stop()));
-        unmount();
         await network[Symbol.asyncDispose]();
       },
     };

@@ -3,9 +3,6 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { LINKS, type Namespace, type Network, type Party } from './netns.js';
 
-/** A BPF file system of a network's own: `ip netns exec` has a /sys of its own, so the usual place is not to be had. */
-export type BpfFileSystem = { readonly path: string; readonly pinDirectory: string; unmount(): void };
-
 export type FastPathReport = {
   readonly state: string;
   readonly reason: string;
@@ -24,15 +21,15 @@ export type FastPathDevice = {
   readonly forwarded: number;
 };
 
-export function mountBpf(network: Network): BpfFileSystem {
+/**
+ * A BPF file system of a network's own, as long as the network: `ip netns exec` has a /sys of its own, so the usual place
+ * is not to be had. Answers the directory for pins.
+ */
+export function mountBpf(network: Network): string {
   const path = join(network.directory, 'bpf');
   mkdirSync(path);
   execFileSync('mount', ['-t', 'bpf', 'bpf', path]);
-  return {
-    path,
-    pinDirectory: join(path, 'tandem'),
-    unmount: () => void execFileSync('umount', ['--lazy', path]),
-  };
+  return join(path, 'tandem');
 }
 
 /** Lets the parties' ends of their links take frames, so that the core's ends are run natively. */

@@ -69,7 +69,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
     stack.defer(async () => {
       await Promise.all(Object.values(agents).map((agent) => agent.stop()));
     });
-    const fastPath = options.fastPath === true ? await fastPathSettings(network, stack) : {};
+    const fastPath = options.fastPath === true ? await fastPathSettings(network) : {};
     const proxy = startProxy(options.proxy, network.core, {
       interfaces: options.interfaces,
       control: CONTROL,
@@ -133,14 +133,13 @@ export async function createSite(options: SiteOptions): Promise<Site> {
   }
 }
 
-async function fastPathSettings(network: Network, stack: AsyncDisposableStackLike): Promise<object> {
-  const bpf = mountBpf(network);
-  stack.defer(async () => bpf.unmount());
+async function fastPathSettings(network: Network): Promise<object> {
+  const pinDirectory = mountBpf(network);
   await takeFrames(network);
   const http = [`127.0.0.1:${HTTP_PORT}`];
   return {
     listen: { ng: [`${CONTROL.address}:${CONTROL.port}`], http },
-    fastPath: { mode: 'require', pinDirectory: bpf.pinDirectory },
+    fastPath: { mode: 'require', pinDirectory },
   };
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -71,7 +71,7 @@ export function namespacesMissing(): string | undefined {
 export async function createNetwork(): Promise<Network> {
   await removeLeftovers();
   networks += 1;
-  const directory = mkdtempSync(join(tmpdir(), `${PREFIX}-network-`));
+  const directory = mkdtempSync(join(tmpdir(), `${PREFIX}-network-${process.pid}-`));
   const id = `${PREFIX}-${process.pid}-${networks}`;
   const core = namespace(`${id}-core`);
   const parties = {
@@ -82,6 +82,7 @@ export async function createNetwork(): Promise<Network> {
   const all = [core, ...Object.values(parties)];
   const dispose = async (): Promise<void> => {
     await Promise.all(all.map((each) => removeNamespace(each.name)));
+    await unmountBelow(directory);
     if (process.env.TANDEM_KEEP_FILES !== '1') rmSync(directory, { recursive: true, force: true });
   };
   try {
@@ -216,13 +217,25 @@ async function removeNamespace(name: string): Promise<void> {
   await run('ip', ['netns', 'delete', name]).catch(() => undefined);
 }
 
-/** Removes the namespaces, and the processes in them, of runs whose own process is gone. */
+/** Removes the namespaces, the processes in them and the mounts of runs whose own process is gone. */
 async function removeLeftovers(): Promise<void> {
   const { stdout } = await run('ip', ['netns', 'list']);
   const names = stdout.split('\n').map((line) => line.split(' ')[0] ?? '');
   for (const name of names) {
     const owner = new RegExp(`^${PREFIX}-(\\d+)-\\d+-`).exec(name)?.[1];
     if (owner !== undefined && !existsSync(`/proc/${owner}`)) await removeNamespace(name);
+  }
+  for (const name of readdirSync(tmpdir())) {
+    const owner = new RegExp(`^${PREFIX}-network-(\\d+)-`).exec(name)?.[1];
+    if (owner !== undefined && !existsSync(`/proc/${owner}`)) await unmountBelow(join(tmpdir(), name));
+  }
+}
+
+/** Whatever a network's own directory has mounted, also where a start has failed half-way. */
+async function unmountBelow(directory: string): Promise<void> {
+  const mounts = readFileSync('/proc/self/mounts', 'latin1').split('\n');
+  for (const place of mounts.map((mount) => mount.split(' ')[1] ?? '')) {
+    if (place.startsWith(`${directory}/`)) await run('umount', ['--lazy', place]);
   }
 }
 
