@@ -2,7 +2,10 @@
 /* Deciding how a packet of a rule leaves, and writing its new headers: the same at every hook. */
 #pragma once
 
+#include <linux/stddef.h>
+
 #include "datagram_sum.h"
+#include "find.h"
 #include "maps.h"
 #include "measure.h"
 #include "packet.h"
@@ -11,6 +14,7 @@
 /* How a packet shall leave; all decided before it is touched. */
 struct departure {
 	struct relay_hop hop;
+	const struct relay_details *details; /* for IPv6 */
 	__u32 device;
 	__u32 headers; /* bytes before the UDP header */
 	__u16 checksum;
@@ -22,14 +26,27 @@ struct departure {
 	__u8 tagged;
 };
 
-/* The rule's word for a payload type. */
-static __always_inline __u64 find_payload(const struct relay_rule *rule, __u32 type)
+static __always_inline int is_payload(__u64 word, __u32 type)
 {
-	__u64 wanted = (__u64)(type & 0x7f) << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN;
-	const __u64 *payload = rule->payloads;
+	__u64 wanted = (__u64)type << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN;
 
-	for (__u32 i = 0; i < MOST_PAYLOADS; i++, payload++)
-		if ((*payload & (0xffULL << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN)) == wanted)
+	return (word & (0xffULL << PAYLOAD_ARRIVES_AS | PAYLOAD_KNOWN)) == wanted;
+}
+
+/* The rule's word for a payload type. */
+static __always_inline __u64 find_payload(const struct found *found, __u32 type)
+{
+	const struct relay_details *more;
+	const __u64 *payload;
+
+	if (is_payload(found->state->rule.payload, type))
+		return found->state->rule.payload;
+	more = bpf_map_lookup_elem(&details, &found->index);
+	if (!more)
+		return 0;
+	payload = more->payloads;
+	for (__u32 i = 0; i < MOST_PAYLOADS - 1; i++, payload++)
+		if (is_payload(*payload, type))
 			return *payload;
 	return 0;
 }
@@ -49,17 +66,23 @@ static __always_inline int read_hop(struct relay_hop *copy, __u32 index)
 	return !(before & 1) && before == *(volatile __u32 *)&hop->version && (copy->flags & HOP_RESOLVED);
 }
 
-static __always_inline void rewrite_rtp(struct departure *d, const struct arrival *a, const struct relay_rule *rule,
+static __always_inline void rewrite_rtp(struct departure *d, const struct arrival *a, const struct found *found,
 					__u8 leaves_as)
 {
+	const struct relay_rule *rule = &found->state->rule;
+	const struct relay_details *more;
+
 	d->first = a->rtp->first;
 	d->second = (a->rtp->second & 0x80) | leaves_as;
-	d->ssrc = rule->ssrc;
+	d->ssrc = rule->leaving_ssrc;
 	d->sequence = a->rtp->sequence;
 	d->timestamp = a->rtp->timestamp;
-	if (rule->flags & RULE_REWRITES) {
-		d->sequence = bpf_htons(bpf_ntohs(d->sequence) + rule->sequence_offset);
-		d->timestamp = bpf_htonl(bpf_ntohl(d->timestamp) + rule->timestamp_offset);
+	if (!(rule->flags & RULE_REWRITES))
+		return;
+	more = bpf_map_lookup_elem(&details, &found->index);
+	if (more) {
+		d->sequence = bpf_htons(bpf_ntohs(d->sequence) + more->sequence_offset);
+		d->timestamp = bpf_htonl(bpf_ntohl(d->timestamp) + more->timestamp_offset);
 	}
 }
 
@@ -79,16 +102,18 @@ static __always_inline __u32 change_of_rtp(const struct departure *d, const stru
  * chance (1 of 65536) is the same in a frame; of a packet of the stack nobody can tell, so it goes up.
  */
 static __always_inline enum relay_outcome make_checksum(struct departure *d, const struct arrival *a,
-							const struct relay_rule *rule, void *ctx,
-							enum hook hook, int native)
+							const struct found *found, void *ctx, enum hook hook,
+							int native)
 {
+	const struct relay_rule *rule = &found->state->rule;
+	const struct relay_details *more;
 	__u32 pseudo = bpf_htons(IPPROTO_UDP) + bpf_htons(a->udp_length);
 	__u16 field = a->udp->check, complete;
 	__u32 sum;
 	int is_open = field && field == fold(rule->addresses_in + pseudo);
 	int leaves_as_ipv4 = rule->flags & RULE_LEAVES_AS_IPV4;
 
-	if (!field && a->key.local[2] != bpf_htonl(0xffff))
+	if (!field && a->is_ipv6)
 		return PASSED_CHECKSUM;
 	if (!field && leaves_as_ipv4) {
 		d->checksum = 0;
@@ -101,9 +126,10 @@ static __always_inline enum relay_outcome make_checksum(struct departure *d, con
 					 sum_packet(ctx, a->headers, a->udp_length);
 		complete = ~fold(rule->addresses_in + pseudo + sum + (__u16)~field);
 		if (is_open && !native) {
-			if (complete == field)
+			more = bpf_map_lookup_elem(&details, &found->index);
+			if (complete == field || !more)
 				return PASSED_CHECKSUM;
-			d->checksum = fold(rule->addresses_out + pseudo);
+			d->checksum = fold(more->addresses_out + pseudo);
 			return FORWARDED;
 		}
 		field = complete;
@@ -116,15 +142,22 @@ static __always_inline enum relay_outcome make_checksum(struct departure *d, con
 }
 
 static __always_inline enum relay_outcome plan(struct departure *d, const struct arrival *a,
-					       const struct relay_rule *rule, __u8 leaves_as,
+					       const struct found *found, __u8 leaves_as,
 					       const struct relay_device *device, __u32 ingress, void *ctx,
 					       enum hook hook)
 {
+	const struct relay_rule *rule = &found->state->rule;
 	int native = device->flags & DEVICE_NATIVE;
 	__u32 ip = rule->flags & RULE_LEAVES_AS_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
 
-	if ((device->flags & DEVICE_STRICT) && rule->arrival_device != ingress)
-		return PASSED_INTERFACE;
+	d->details = NULL;
+	if ((device->flags & DEVICE_STRICT) || !(rule->flags & RULE_LEAVES_AS_IPV4)) {
+		d->details = bpf_map_lookup_elem(&details, &found->index);
+		if (!d->details)
+			return PASSED_NO_RULE;
+		if ((device->flags & DEVICE_STRICT) && d->details->arrival_device != ingress)
+			return PASSED_INTERFACE;
+	}
 	if (!read_hop(&d->hop, rule->hop))
 		return PASSED_NEXT_HOP;
 	if (ip + a->udp_length > d->hop.mtu)
@@ -134,8 +167,8 @@ static __always_inline enum relay_outcome plan(struct departure *d, const struct
 		return PASSED_EGRESS;
 	d->tagged = native && (d->hop.flags & HOP_TAGGED);
 	d->headers = sizeof(struct ethernet) + ip + (d->tagged ? sizeof(struct vlan_tag) : 0);
-	rewrite_rtp(d, a, rule, leaves_as);
-	return make_checksum(d, a, rule, ctx, hook, native);
+	rewrite_rtp(d, a, found, leaves_as);
+	return make_checksum(d, a, found, ctx, hook, native);
 }
 
 static __always_inline void write_ipv4(struct iphdr *ip, const struct relay_rule *rule, __u32 udp_length)
@@ -151,18 +184,19 @@ static __always_inline void write_ipv4(struct iphdr *ip, const struct relay_rule
 	ip->ttl = rule->ttl;
 	ip->protocol = IPPROTO_UDP;
 	ip->check = ~fold(rule->ip_header + total);
-	ip->saddr = rule->from[3];
-	ip->daddr = rule->to[3];
+	ip->saddr = rule->from;
+	ip->daddr = rule->to;
 }
 
-static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct relay_rule *rule, __u32 udp_length)
+static __always_inline void write_ipv6(struct ipv6hdr *ip, const struct relay_rule *rule,
+				       const struct relay_details *more, __u32 udp_length)
 {
 	*(__be32 *)ip = bpf_htonl(6 << 28 | rule->tos << 20);
 	ip->payload_len = bpf_htons(udp_length);
 	ip->nexthdr = IPPROTO_UDP;
 	ip->hop_limit = rule->ttl;
-	__builtin_memcpy(&ip->saddr, rule->from, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, rule->to, sizeof(ip->daddr));
+	__builtin_memcpy(&ip->saddr, more->from, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, more->to, sizeof(ip->daddr));
 }
 
 /*
@@ -199,7 +233,9 @@ static __always_inline int write_frame(enum hook hook, void *data, void *end, co
 		write_ipv4(at, rule, udp_length);
 		at += sizeof(struct iphdr);
 	} else {
-		write_ipv6(at, rule, udp_length);
+		if (!d->details)
+			return 0;
+		write_ipv6(at, rule, d->details, udp_length);
 		at += sizeof(struct ipv6hdr);
 	}
 	udp = at;
@@ -223,8 +259,7 @@ struct relaying {
 	struct arrival arrival;
 	struct departure departure;
 	struct measured measured;
-	const struct relay_rule *rule;
-	struct relay_state *state;
+	struct found found;
 	__u32 version; /* of the state */
 };
 
@@ -233,31 +268,25 @@ static __always_inline enum relay_outcome decide(struct relaying *r, void *ctx, 
 {
 	struct arrival *a = &r->arrival;
 	enum relay_outcome outcome = read_frame(a, ctx, hook, data, end, device);
-	const struct relay_rule *rule;
 	__u64 payload;
 
 	if (outcome != FORWARDED)
 		return outcome;
-	rule = bpf_map_lookup_elem(&rules, &a->key);
-	if (!rule)
-		return PASSED_NO_RULE;
-	r->rule = rule;
-	r->state = bpf_map_lookup_elem(&states, &rule->index);
-	if (!r->state)
+	if (!find_rule(&r->found, a))
 		return PASSED_NO_RULE;
 	/* Read early, so that it is there when the clock has been: that waits for all reads before it. */
-	r->version = *(volatile __u32 *)&r->state->version;
-	payload = find_payload(rule, a->rtp->second & 0x7f);
+	r->version = *(volatile __u32 *)&r->found.state->version;
+	payload = find_payload(&r->found, a->rtp->second & 0x7f);
 	if (!payload)
 		return PASSED_PAYLOAD_TYPE;
 	r->measured.payload_type = a->rtp->second & 0x7f;
 	r->measured.times = !!(payload & PAYLOAD_TIMES);
 	r->measured.clock_rate = payload >> PAYLOAD_CLOCK_RATE;
-	r->measured.epoch_ns = rule->epoch_ns;
+	r->measured.epoch_ns = r->found.state->rule.epoch_ns;
 	r->measured.sequence = bpf_ntohs(a->rtp->sequence);
 	r->measured.timestamp = bpf_ntohl(a->rtp->timestamp);
 	r->measured.length = a->udp_length - sizeof(struct udphdr);
-	return plan(&r->departure, a, rule, payload & PAYLOAD_LEAVES_AS, device, ingress, ctx, hook);
+	return plan(&r->departure, a, &r->found, payload & PAYLOAD_LEAVES_AS, device, ingress, ctx, hook);
 }
 
 static __always_inline const struct relay_device *find_device(__u32 interface)

@@ -14,7 +14,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, 1);
 	__type(key, struct relay_key);
-	__type(value, struct relay_rule);
+	__type(value, __u32);
 } rules SEC(".maps");
 
 struct {
@@ -24,6 +24,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct relay_state);
 } states SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct relay_details);
+} details SEC(".maps");
+
+/* A program's own: what it does not find there it looks for in the table. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, PLACES);
+	__type(key, __u32);
+	__type(value, __u64);
+} places SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

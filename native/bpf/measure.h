@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Measuring a source exactly as the engine does (crates/engine/src/source.rs), so that either can go on for the other. */
+/* Measuring a source exactly as the engine does (crates/engine/src/measurement.rs), so that either can go on for the other. */
 #pragma once
 
 #include <bpf/bpf_endian.h>

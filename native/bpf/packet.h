@@ -17,6 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "relay.h"
+#include "sums.h"
 
 #define MOST_TAGS 2
 #define IPV4_FRAGMENT 0x3fff /* offset and "more fragments" */
@@ -45,50 +46,21 @@ struct rtp_header {
 	__be32 ssrc;
 };
 
+/* Source and destination as a rule has them. */
 struct arrival {
-	struct relay_key key;
+	__be32 local;
+	__be32 source;
+	__be16 local_port;
+	__be16 source_port;
+	__be32 ssrc;
+	int is_ipv6;
+	const struct ipv6hdr *ipv6; /* its header, if it is that */
 	struct udphdr *udp;
 	struct rtp_header *rtp;
 	__u32 length;  /* of the frame */
 	__u32 headers; /* bytes before the UDP header */
 	__u32 udp_length;
 };
-
-static __always_inline __u16 fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static __always_inline __u32 words(__u32 value)
-{
-	return (value & 0xffff) + (value >> 16);
-}
-
-static __always_inline void map_ipv4(__be32 mapped[4], __be32 address)
-{
-	mapped[0] = 0;
-	mapped[1] = 0;
-	mapped[2] = bpf_htonl(0xffff);
-	mapped[3] = address;
-}
-
-static __always_inline void copy_ipv6(__be32 to[4], const struct in6_addr *address)
-{
-	to[0] = address->in6_u.u6_addr32[0];
-	to[1] = address->in6_u.u6_addr32[1];
-	to[2] = address->in6_u.u6_addr32[2];
-	to[3] = address->in6_u.u6_addr32[3];
-}
-
-/* Of a header without options. */
-static __always_inline int is_intact(const struct iphdr *ip)
-{
-	const __u32 *word = (const void *)ip;
-
-	return fold(words(word[0]) + words(word[1]) + words(word[2]) + words(word[3]) + words(word[4])) == 0xffff;
-}
 
 /* Lengths have to agree exactly: whatever else there is, the stack shall judge. */
 static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at, void *end)
@@ -110,8 +82,10 @@ static __always_inline enum relay_outcome read_ipv4(struct arrival *a, void *at,
 	a->udp = (void *)(ip + 1);
 	a->headers += sizeof(*ip);
 	a->udp_length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
-	map_ipv4(a->key.local, ip->daddr);
-	map_ipv4(a->key.source, ip->saddr);
+	a->is_ipv6 = 0;
+	a->ipv6 = at;
+	a->local = ip->daddr;
+	a->source = ip->saddr;
 	return FORWARDED;
 }
 
@@ -138,8 +112,10 @@ static __always_inline enum relay_outcome read_ipv6(struct arrival *a, void *at,
 	a->udp = (void *)(ip + 1);
 	a->headers += sizeof(*ip);
 	a->udp_length = bpf_ntohs(ip->payload_len);
-	copy_ipv6(a->key.local, &ip->daddr);
-	copy_ipv6(a->key.source, &ip->saddr);
+	a->is_ipv6 = 1;
+	a->ipv6 = ip;
+	a->local = ip->daddr.in6_u.u6_addr32[3];
+	a->source = ip->saddr.in6_u.u6_addr32[3];
 	return FORWARDED;
 }
 
@@ -151,8 +127,8 @@ static __always_inline enum relay_outcome read_udp(struct arrival *a, void *end)
 		return PASSED_MALFORMED;
 	if (a->udp_length != bpf_ntohs(udp->len) || a->headers + a->udp_length > a->length)
 		return PASSED_MALFORMED;
-	a->key.local_port = udp->dest;
-	a->key.source_port = udp->source;
+	a->local_port = udp->dest;
+	a->source_port = udp->source;
 	return FORWARDED;
 }
 
@@ -189,7 +165,7 @@ static __always_inline enum relay_outcome read_rtp(struct arrival *a, void *ctx,
 	if (length > a->udp_length - sizeof(*a->udp))
 		return PASSED_NOT_RTP;
 	a->rtp = rtp;
-	a->key.ssrc = rtp->ssrc;
+	a->ssrc = rtp->ssrc;
 	return FORWARDED;
 }
 

@@ -29,11 +29,11 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 		return PASSED_HEADROOM;
 	data = (void *)(long)ctx->data;
 	end = (void *)(long)ctx->data_end;
-	if (!write_frame(HOOK_XDP, data, end, &r.departure, r.rule, r.arrival.udp_length)) {
+	if (!write_frame(HOOK_XDP, data, end, &r.departure, &r.found.state->rule, r.arrival.udp_length)) {
 		*verdict = XDP_ABORTED;
 		return FAILED;
 	}
-	measure(r.state, r.version, &r.measured);
+	measure(r.found.state, r.version, &r.measured);
 	if (r.departure.device == ctx->ingress_ifindex && !(device->flags & DEVICE_REDIRECTS))
 		*verdict = XDP_TX;
 	else
@@ -72,11 +72,11 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 	if (r.departure.headers != r.arrival.headers)
 		return PASSED_EGRESS;
 	/* Two bytes ahead, so that what follows the Ethernet header is aligned. */
-	write_frame(HOOK_TC, room + 2, NULL, &r.departure, r.rule, r.arrival.udp_length);
-	headers = r.rule->flags & RULE_LEAVES_AS_IPV4 ? LONGEST_HEADERS - 20 : LONGEST_HEADERS;
+	write_frame(HOOK_TC, room + 2, NULL, &r.departure, &r.found.state->rule, r.arrival.udp_length);
+	headers = r.found.state->rule.flags & RULE_LEAVES_AS_IPV4 ? LONGEST_HEADERS - 20 : LONGEST_HEADERS;
 	if (bpf_skb_store_bytes(ctx, 0, room + 2, headers, BPF_F_RECOMPUTE_CSUM))
 		return PASSED_EGRESS;
-	measure(r.state, r.version, &r.measured);
+	measure(r.found.state, r.version, &r.measured);
 	*verdict = bpf_redirect(r.departure.device, 0);
 	return FORWARDED;
 }

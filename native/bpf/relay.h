@@ -11,7 +11,7 @@
 
 #define MOST_PAYLOADS 16
 
-/* A source of RTP at one of our addresses. */
+/* A source of RTP at one of our addresses: by it the index of its state is found. */
 struct relay_key {
 	__be32 local[4];
 	__be32 source[4];
@@ -31,37 +31,56 @@ enum relay_payload {
 
 enum relay_rule_flags {
 	RULE_LEAVES_AS_IPV4 = 1,
-	RULE_REWRITES = 2, /* SSRC, sequence or timestamp */
+	RULE_REWRITES = 2, /* sequence or timestamp */
+	RULE_ARRIVES_AS_IPV4 = 4,
+	RULE_IN_USE = 8,
 };
 
 /*
- * In the order in which they are wanted: behind the key there is room for 32 bytes in a cache line that the look-up has
- * read, and the next line holds the rest for packets of the first two payload types.
+ * All that most packets need: one cache line. Of IPv6 addresses the last words; the others and whatever is wanted seldom
+ * are among its details.
  */
 struct relay_rule {
-	__u32 index; /* of its state */
-	__u32 hop;
-	__u32 arrival_device;
-	__u16 addresses_in; /* sum of the addresses a packet arrives with */
-	__u16 addresses_out;
-	__u16 change;	 /* what new addresses and ports add to the checksum's sum */
-	__u16 ip_header; /* sum of an IPv4 header of what leaves, total length 0 */
-	__u16 sequence_offset;
-	__u8 tos;
-	__u8 ttl;
+	__be32 local;
+	__be32 source;
+	__be16 local_port;
+	__be16 source_port;
+	__be32 ssrc;
+	__u64 payload; /* its first */
+	__u64 epoch_ns;
+	__be32 from;
+	__be32 to;
 	__be16 from_port;
 	__be16 to_port;
-	__be32 ssrc; /* of what leaves */
-	__be32 from[4];
-	__be32 to[4];
-	__u32 timestamp_offset;
+	__be32 leaving_ssrc;
+	__u32 hop;
+	__u16 addresses_in; /* sum of the addresses a packet arrives with */
+	__u16 change;	    /* what new addresses and ports add to the checksum's sum */
+	__u16 ip_header;    /* sum of an IPv4 header of what leaves, total length 0 */
+	__u8 tos;
+	__u8 ttl;
 	__u8 flags;
 	__u8 unused[3];
-	__u64 epoch_ns;
-	__u64 payloads[MOST_PAYLOADS];
 };
 
-/* The measurement of a rule's packets, the same as the engine's (source.rs). What most packets change comes first. */
+/* The rest of it. */
+struct relay_details {
+	__u32 version; /* nobody minds: it is written while no packet finds the rule */
+	__u32 arrival_device;
+	__u32 timestamp_offset;
+	__u16 sequence_offset;
+	__u16 addresses_out;
+	__be32 local[4];
+	__be32 source[4];
+	__be32 from[4];
+	__be32 to[4];
+	__u64 payloads[MOST_PAYLOADS - 1];
+};
+
+/*
+ * A rule and the measurement of its packets, the same as the engine's (measurement.rs). What most packets change and what
+ * they need are two lines side by side.
+ */
 struct relay_state {
 	__u32 version; /* odd while somebody writes */
 	__u32 clock_rate;
@@ -79,7 +98,7 @@ struct relay_state {
 	__u8 has_transit;
 	__u8 has_jumped;
 	__u8 in_use;
-	/* A cache line ends here. */
+	struct relay_rule rule;
 	__u64 expected_before;
 	__u64 received_before;
 	__u32 unmeasured_packets;
@@ -126,6 +145,13 @@ struct relay_device {
 	__u8 flags;
 	__u8 unused;
 };
+
+/*
+ * Where the index of a rule is looked for first, plus one: ports of an address lie together there, as they are given out.
+ * Who finds it taken is in the table only.
+ */
+#define PLACES 65536
+#define PLACE_OF_ADDRESS 0x9e3779b1u
 
 #define NEAR_DEVICES 256
 

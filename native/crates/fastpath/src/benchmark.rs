@@ -6,7 +6,7 @@ use crate::{
     OpenError, Payload, Progress, Rewrite, Rule,
     frame::Frame,
     kernel::{Kernel, LOOPBACK},
-    layout::{DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, Hop, Key, RuleValue, State, Way},
+    layout::{DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, Hop, State, Way},
 };
 
 /// What was run, and nanoseconds per packet.
@@ -15,7 +15,7 @@ pub type Timing = (&'static str, u64);
 /// Runs the program on packets that come back as they were, so that each run does the whole work.
 pub fn time_program(repeat: u32) -> Result<Vec<Timing>, OpenError> {
     let failed = |error: &dyn std::error::Error| OpenError::SelfTest(error.to_string());
-    let (mut kernel, states) = Kernel::load(None, 4)?;
+    let mut kernel = Kernel::load(None, 4)?;
     let hops = kernel.take_hops().map_err(|error| failed(&error))?;
     hops.write(
         0,
@@ -37,9 +37,9 @@ pub fn time_program(repeat: u32) -> Result<Vec<Timing>, OpenError> {
     let rules = [(v4, v4), (v6, v6), ((v4.0, other4), (v6.0, other6)), ((v6.0, other6), (v4.0, other4))];
     for (index, ((source, local), (from, to))) in (0..).zip(rules) {
         let rule = rule(source, local, from, to);
-        states.write(index, State::beginning(&Progress::default()));
-        let value = RuleValue::of(&rule, index, Way { hop: 0, arrival_device: LOOPBACK, ttl: 64 });
-        kernel.rules.insert(Key::of(&rule), value, 0).map_err(|error| failed(&error))?;
+        let way = Way { hop: 0, arrival_device: LOOPBACK, ttl: 64 };
+        let state = State::beginning(&Progress::default());
+        kernel.rules.insert(index, &rule, way, state).map_err(|error| failed(&error))?;
     }
     let stranger = frame(address("192.0.2.9:40000"), v4.1);
     let mut not_udp = frame(v4.0, v4.1);

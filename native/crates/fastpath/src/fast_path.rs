@@ -5,7 +5,7 @@ use std::{
     net::IpAddr,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -13,12 +13,15 @@ use crate::{
     DeviceCounters, InstallError, InterfaceReport, MOST_PAYLOADS, Mode, OpenError, Progress, Rule, RuleIndex,
     RuleStats,
     attach::{Attacher, Covered, enter_device, unfit},
+    earlier,
     hops::Hops,
     kernel::{self, Kernel},
-    layout::{Key, OUTCOMES, RuleValue, State, Way},
+    layout::{OUTCOMES, State, Way},
     mapped::MappedArray,
     netlink::{Change, Interface, Socket},
-    pins, privileges, self_test,
+    pins, privileges,
+    rules::Entry,
+    self_test,
     topology::Topology,
 };
 
@@ -37,7 +40,7 @@ pub struct Options {
 /// The loaded program with its maps. May be shared by threads; reading statistics takes no lock and no system call.
 #[derive(Debug)]
 pub struct FastPath {
-    states: MappedArray<State>,
+    states: Arc<MappedArray<State>>,
     changes: OwnedFd,
     not_pinned: Option<String>,
     inner: Mutex<Inner>,
@@ -101,16 +104,26 @@ impl FastPath {
         let (pins, not_pinned) = match options.pin_dir.as_deref().map(pins::prepare) {
             None => (None, Some("not asked for".to_owned())),
             Some(Err(reason)) => (None, Some(reason)),
-            Some(Ok(directory)) => (Some(directory), None),
+            Some(Ok(pins)) => (Some(pins), None),
         };
-        let (mut kernel, states) = Kernel::load(pins.as_deref(), options.capacity)?;
+        let (pins, earlier) = pins.map_or((None, None), |pins| (Some(pins.directory), pins.earlier));
+        let mut kernel = Kernel::load(pins.as_deref(), options.capacity)?;
+        let states = kernel.rules.states.clone();
         let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
+        let earlier = earlier.zip(pins.as_deref()).map(|(from, to)| {
+            let taken = earlier::take(&from, to, &mut kernel, &hops_map);
+            (from, taken)
+        });
         let mut hops = Hops::new(hops_map).map_err(OpenError::Netlink)?;
-        let taken_over: Vec<(Key, RuleValue)> = kernel.rules.iter().filter_map(Result::ok).collect();
-        taken_over.iter().for_each(|(_, value)| hops.reserve(value.hop));
-        self_test::run(&mut kernel, &states, &mut hops)?;
+        let taken_over = kernel.rules.take_over();
+        taken_over.iter().for_each(|entry| hops.reserve(entry.hop));
+        self_test::run(&mut kernel, &mut hops)?;
         let mut attacher = Attacher::new(pins, only);
         let covered = attacher.cover(&mut kernel, &topology, hops.drivers(), &owners)?;
+        if let Some((directory, taken)) = earlier {
+            taken.into_iter().for_each(|taken| taken.finish(&kernel));
+            let _ = pins::remove(&directory);
+        }
         reports.extend(covered.iter().map(|covered| covered.report.clone()));
         if reports.iter().all(|report| report.mode == Mode::None) {
             return Err(no_interface(options, reports));
@@ -147,7 +160,7 @@ impl FastPath {
         }
         let mut inner = self.lock();
         let way = inner.way(rule)?;
-        let installed = inner.enter(rule, progress, way, &self.states);
+        let installed = inner.enter(rule, progress, way);
         if installed.is_err() {
             inner.hops.release(way.hop);
         }
@@ -158,13 +171,10 @@ impl FastPath {
     pub fn withdraw(&self, index: RuleIndex) -> Option<RuleStats> {
         let mut inner = self.lock();
         let installed = inner.installed.remove(&index.0)?;
-        // Gone already only if somebody else cleaned up.
-        let _ = inner.kernel.rules.remove(&Key::of(&installed.rule));
-        let state = self.states.read(index.0)?;
-        self.states.write(index.0, State { in_use: 0, ..state });
+        let stats = inner.kernel.rules.remove(index.0, &installed.rule);
         inner.hops.release(installed.way.hop);
         inner.free.push_back(index.0);
-        Some(state.stats())
+        stats
     }
 
     /// `None` if the rule is not installed.
@@ -263,23 +273,14 @@ impl Inner {
         Ok(Way { hop, arrival_device: covered.owner, ttl: self.hops.ttl(rule.from.ip()) })
     }
 
-    fn enter(
-        &mut self,
-        rule: &Rule,
-        progress: &Progress,
-        way: Way,
-        states: &MappedArray<State>,
-    ) -> Result<RuleIndex, InstallError> {
-        const ONLY_IF_NEW: u64 = 1;
-        let index = self.free.pop_front().ok_or(InstallError::MapFull(states.len()))?;
-        states.write(index, State::beginning(progress));
-        let value = RuleValue::of(rule, index, way);
-        if let Err(error) = self.kernel.rules.insert(Key::of(rule), value, ONLY_IF_NEW) {
-            states.write(index, State { in_use: 0, ..State::beginning(progress) });
+    fn enter(&mut self, rule: &Rule, progress: &Progress, way: Way) -> Result<RuleIndex, InstallError> {
+        let full = InstallError::MapFull(self.kernel.rules.states.len());
+        let Some(index) = self.free.pop_front() else { return Err(full) };
+        if let Err(error) = self.kernel.rules.insert(index, rule, way, State::beginning(progress)) {
             self.free.push_front(index);
             return Err(match kernel::errno(&error) {
                 Some(libc::EEXIST) => InstallError::Taken,
-                Some(libc::E2BIG) => InstallError::MapFull(states.len()),
+                Some(libc::E2BIG) => full,
                 _ => InstallError::Refused(error.to_string()),
             });
         }
@@ -289,28 +290,21 @@ impl Inner {
 
     /// Finds new hops for the rules of another process; their old ones, reserved before anybody could take them, stay as
     /// they are until then.
-    fn take_over_rules(&mut self, found: Vec<(Key, RuleValue)>) {
-        for (key, value) in found {
-            let rule = value.rule(&key);
+    fn take_over_rules(&mut self, found: Vec<Entry>) {
+        for Entry { rule, index, hop } in found {
             match self.way(&rule) {
-                Ok(way) if self.move_rule(&rule, value.index, way) => {
-                    self.adopted.push((rule.clone(), RuleIndex(value.index)));
-                    self.installed.insert(value.index, Installed { rule, way });
+                Ok(way) if self.kernel.rules.redirect(index, &rule, way) => {
+                    self.adopted.push((rule.clone(), RuleIndex(index)));
+                    self.installed.insert(index, Installed { rule, way });
                 }
                 _ => {
-                    let _ = self.kernel.rules.remove(&key);
+                    self.kernel.rules.remove(index, &rule);
                 }
             }
-            self.hops.release(value.hop);
+            self.hops.release(hop);
         }
         let installed = &self.installed;
         self.free.retain(|index| !installed.contains_key(index));
-    }
-
-    fn move_rule(&mut self, rule: &Rule, index: u32, way: Way) -> bool {
-        const ONLY_IF_KNOWN: u64 = 2;
-        let value = RuleValue::of(rule, index, way);
-        self.kernel.rules.insert(Key::of(rule), value, ONLY_IF_KNOWN).is_ok()
     }
 
     /// Covers interfaces that have come, as containers' do, and lets go of those that are gone.
@@ -349,7 +343,7 @@ impl Inner {
                     let Some(before) = self.installed.get(&index).map(|installed| installed.way) else {
                         continue;
                     };
-                    if way != before && !self.move_rule(&rule, index, way) {
+                    if way != before && !self.kernel.rules.redirect(index, &rule, way) {
                         self.hops.release(way.hop);
                         continue;
                     }

@@ -1,17 +1,18 @@
 //! The program and its maps inside the kernel.
 
-use std::{io, os::fd::AsFd, path::Path};
+use std::{io, os::fd::AsFd, path::Path, sync::Arc};
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray},
+    maps::{Array, HashMap, Map, MapData, MapError, PerCpuArray, PerCpuValues},
     programs::{ProgramError, SchedClassifier, TestRun, TestRunOptions, Xdp},
 };
 
 use crate::{
-    layout::{Device, Hop, Key, NEAR_DEVICES, NearDevice, OUTCOMES, RuleValue, State},
+    layout::{Device, Hop, NEAR_DEVICES, NearDevice, OUTCOMES},
     mapped::MappedArray,
     report::OpenError,
+    rules::Rules,
 };
 
 mod program {
@@ -20,13 +21,13 @@ mod program {
 
 pub struct Kernel {
     ebpf: Ebpf,
-    pub rules: HashMap<MapData, Key, RuleValue>,
+    pub rules: Rules,
     pub devices: HashMap<MapData, u32, Device>,
     near_devices: Array<MapData, NearDevice>,
     counters: PerCpuArray<MapData, u64>,
     hops: Option<MappedArray<Hop>>,
     /// Referred to by programs that are loaded later.
-    _mapped: [Map; 2],
+    _mapped: [Map; 4],
 }
 
 /// What running the program on a frame led to.
@@ -38,12 +39,13 @@ pub struct Outcome {
 }
 
 impl Kernel {
-    /// Loads the program; maps pinned below `pins` are taken over, others pinned there. The states come apart, since
-    /// they are read without anybody's leave.
-    pub fn load(pins: Option<&Path>, capacity: u32) -> Result<(Kernel, MappedArray<State>), OpenError> {
+    /// Loads the program; maps pinned below `pins` are taken over, others pinned there.
+    pub fn load(pins: Option<&Path>, capacity: u32) -> Result<Kernel, OpenError> {
         let object = program::PROGRAM.map_err(OpenError::NotBuilt)?;
         let mut loader = EbpfLoader::new();
-        loader.map_max_entries("rules", capacity).map_max_entries("states", capacity);
+        for map in ["rules", "states", "details"] {
+            loader.map_max_entries(map, capacity);
+        }
         if let Some(pins) = pins {
             for map in MAPS {
                 loader.map_pin_path(map, pins.join(map));
@@ -55,11 +57,17 @@ impl Kernel {
         let mut take = |name| ebpf.take_map(name).ok_or_else(|| OpenError::Load(format!("no map {name}")));
         let (rules, devices, counters) = (take("rules")?, take("devices")?, take("counters")?);
         let near_devices = take("near_devices")?;
-        let mapped = [take("states")?, take("hops")?];
-        let states = map_memory(&mapped[0]).map_err(load_error)?;
-        let hops = map_memory(&mapped[1]).map_err(load_error)?;
+        let mapped = [take("states")?, take("hops")?, take("details")?, take("places")?];
+        let [states, hops, details, places] = &mapped;
+        let rules = Rules {
+            table: rules.try_into().map_err(load_error)?,
+            states: Arc::new(map_memory(states).map_err(load_error)?),
+            details: map_memory(details).map_err(load_error)?,
+            places: map_memory(places).map_err(load_error)?,
+        };
+        let hops = map_memory(hops).map_err(load_error)?;
         let kernel = Kernel {
-            rules: rules.try_into().map_err(load_error)?,
+            rules,
             devices: devices.try_into().map_err(load_error)?,
             near_devices: near_devices.try_into().map_err(load_error)?,
             counters: counters.try_into().map_err(load_error)?,
@@ -67,7 +75,7 @@ impl Kernel {
             _mapped: mapped,
             ebpf,
         };
-        Ok((kernel, states))
+        Ok(kernel)
     }
 
     /// Has packets that arrive there looked at from now on.
@@ -86,6 +94,10 @@ impl Kernel {
         let first = slot * OUTCOMES.len() as u32;
         let each = (first..).take(OUTCOMES.len());
         each.map(|index| self.counters.get(&index, 0).map_or(0, |cores| cores.iter().sum())).collect()
+    }
+
+    pub fn set_counter(&mut self, index: u32, counts: PerCpuValues<u64>) -> Result<(), MapError> {
+        self.counters.set(index, counts, 0)
     }
 
     pub fn program(&mut self) -> Result<&mut Xdp, OpenError> {
@@ -140,7 +152,7 @@ fn program_of(ebpf: &mut Ebpf) -> Result<&mut Xdp, OpenError> {
     program.try_into().map_err(load_error)
 }
 
-fn map_memory<T: crate::mapped::Versioned>(map: &Map) -> Result<MappedArray<T>, io::Error> {
+fn map_memory<T: Copy>(map: &Map) -> Result<MappedArray<T>, io::Error> {
     let Map::Array(data) = map else { return Err(io::ErrorKind::InvalidData.into()) };
     let len = data.info().map_err(io::Error::other)?.max_entries();
     MappedArray::new(data.fd().as_fd(), len)
@@ -166,6 +178,7 @@ pub fn last_lines(error: &dyn std::error::Error) -> String {
 pub const XDP_TX: u32 = 3;
 /// In every network namespace.
 pub const LOOPBACK: u32 = 1;
-pub const MAPS: [&str; 5] = ["rules", "states", "hops", "devices", "counters"];
+/// Those that outlive the process.
+pub const MAPS: [&str; 6] = ["rules", "states", "details", "hops", "devices", "counters"];
 const PROGRAM_NAME: &str = "tandem_relay";
 const CLASSIFIER_NAME: &str = "tandem_tc";

@@ -1,16 +1,11 @@
 //! The maps' keys and values, as in `bpf/relay.h`. Addresses, ports and the SSRC are in network order.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use aya::Pod;
 
-use crate::{
-    rule::{MOST_PAYLOADS, Payload, Progress, Rewrite, Rule, RuleStats},
-    sum::Sum,
-};
+use crate::rule::{MOST_PAYLOADS, Progress, RuleStats};
 
-/// Changes whenever a map's key or value does: pinned maps of another number are of no use.
-pub const LAYOUT: u32 = 2;
+/// Changes whenever a map's key or value does: of other numbers only the one before can be read (earlier.rs).
+pub const LAYOUT: u32 = 3;
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,29 +17,46 @@ pub struct Key {
     pub ssrc: [u8; 4],
 }
 
+/// What most packets need of a rule, one cache line.
 #[repr(C)]
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct RuleValue {
-    pub index: u32,
-    pub hop: u32,
-    pub arrival_device: u32,
-    pub addresses_in: u16,
-    pub addresses_out: u16,
-    pub change: u16,
-    pub ip_header: u16,
-    pub sequence_offset: u16,
-    pub tos: u8,
-    pub ttl: u8,
+    pub local: [u8; 4],
+    pub source: [u8; 4],
+    pub local_port: [u8; 2],
+    pub source_port: [u8; 2],
+    pub ssrc: [u8; 4],
+    pub payload: u64,
+    pub epoch_ns: u64,
+    pub from: [u8; 4],
+    pub to: [u8; 4],
     pub from_port: [u8; 2],
     pub to_port: [u8; 2],
-    pub ssrc: [u8; 4],
-    pub from: [u8; 16],
-    pub to: [u8; 16],
-    pub timestamp_offset: u32,
+    pub leaving_ssrc: [u8; 4],
+    pub hop: u32,
+    pub addresses_in: u16,
+    pub change: u16,
+    pub ip_header: u16,
+    pub tos: u8,
+    pub ttl: u8,
     pub flags: u8,
     pub unused: [u8; 3],
-    pub epoch_ns: u64,
-    pub payloads: [u64; MOST_PAYLOADS],
+}
+
+/// The rest of it.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct Details {
+    pub version: u32,
+    pub arrival_device: u32,
+    pub timestamp_offset: u32,
+    pub sequence_offset: u16,
+    pub addresses_out: u16,
+    pub local: [u8; 16],
+    pub source: [u8; 16],
+    pub from: [u8; 16],
+    pub to: [u8; 16],
+    pub payloads: [u64; MOST_PAYLOADS - 1],
 }
 
 #[repr(C)]
@@ -66,6 +78,7 @@ pub struct State {
     pub has_transit: u8,
     pub has_jumped: u8,
     pub in_use: u8,
+    pub rule: RuleValue,
     pub expected_before: u64,
     pub received_before: u64,
     pub unmeasured_packets: u32,
@@ -109,11 +122,15 @@ pub struct NearDevice {
     pub device: Device,
 }
 
+/// Where the index of a rule is looked for first, plus one.
+pub const PLACES: u32 = 65_536;
+/// Interfaces that may be counted.
+pub const MOST_DEVICES: u32 = 64;
 pub const NEAR_DEVICES: u32 = 256;
 pub const RULE_LEAVES_AS_IPV4: u8 = 1;
 pub const RULE_REWRITES: u8 = 2;
-const PAYLOAD_TIMES: u64 = 0x100;
-const PAYLOAD_KNOWN: u64 = 0x200;
+pub const RULE_ARRIVES_AS_IPV4: u8 = 4;
+pub const RULE_IN_USE: u8 = 8;
 pub const HOP_RESOLVED: u8 = 1;
 pub const HOP_TAGGED: u8 = 2;
 pub const HOP_SENDS_FRAMES: u8 = 4;
@@ -144,14 +161,12 @@ pub const OUTCOMES: [&str; 16] = [
 // SAFETY: plain integers and arrays of them, without padding, any bit pattern is a value.
 unsafe impl Pod for Key {}
 // SAFETY: see above.
-unsafe impl Pod for RuleValue {}
-// SAFETY: see above.
 unsafe impl Pod for Device {}
 // SAFETY: see above.
 unsafe impl Pod for NearDevice {}
 
-const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 208);
-const _: () = assert!(size_of::<State>() == 128 && size_of::<Hop>() == 32 && size_of::<Device>() == 12);
+const _: () = assert!(size_of::<Key>() == 40 && size_of::<RuleValue>() == 64 && size_of::<Details>() == 200);
+const _: () = assert!(size_of::<State>() == 192 && size_of::<Hop>() == 32 && size_of::<Device>() == 12);
 const _: () = assert!(size_of::<NearDevice>() == 16);
 
 /// What the rule's route adds to it.
@@ -160,82 +175,6 @@ pub struct Way {
     pub hop: u32,
     pub arrival_device: u32,
     pub ttl: u8,
-}
-
-impl Key {
-    pub fn of(rule: &Rule) -> Self {
-        Key {
-            local: mapped(rule.local.ip()),
-            source: mapped(rule.source.ip()),
-            local_port: rule.local.port().to_be_bytes(),
-            source_port: rule.source.port().to_be_bytes(),
-            ssrc: rule.ssrc.to_be_bytes(),
-        }
-    }
-}
-
-impl RuleValue {
-    pub fn of(rule: &Rule, index: u32, way: Way) -> Self {
-        let addresses_in = Sum::of(&mapped(rule.local.ip())).add(&mapped(rule.source.ip()));
-        let addresses_out = Sum::of(&mapped(rule.from.ip())).add(&mapped(rule.to.ip()));
-        // The mapped form's prefix is no part of an IPv4 pseudo header.
-        let addresses_in = addresses_in.minus(prefix(rule.local.ip())).minus(prefix(rule.source.ip()));
-        let addresses_out = addresses_out.minus(prefix(rule.from.ip())).minus(prefix(rule.to.ip()));
-        let ports =
-            |a: SocketAddr, b: SocketAddr| Sum::of(&a.port().to_be_bytes()).add(&b.port().to_be_bytes());
-        let change = addresses_out
-            .plus(ports(rule.from, rule.to))
-            .minus(addresses_in)
-            .minus(ports(rule.local, rule.source));
-        let mut payloads = [0; MOST_PAYLOADS];
-        for (value, payload) in payloads.iter_mut().zip(&rule.payloads) {
-            *value = word(payload);
-        }
-        let as_ipv4 = if rule.from.is_ipv4() { RULE_LEAVES_AS_IPV4 } else { 0 };
-        let rewrites = if rule.rewrite == Rewrite::default() { 0 } else { RULE_REWRITES };
-        RuleValue {
-            index,
-            hop: way.hop,
-            arrival_device: way.arrival_device,
-            addresses_in: addresses_in.folded(),
-            addresses_out: addresses_out.folded(),
-            change: change.folded(),
-            ip_header: ip_header(rule.tos, way.ttl).plus(addresses_out).folded(),
-            sequence_offset: rule.rewrite.sequence_offset,
-            tos: rule.tos,
-            ttl: way.ttl,
-            from_port: rule.from.port().to_be_bytes(),
-            to_port: rule.to.port().to_be_bytes(),
-            ssrc: rule.rewrite.ssrc.unwrap_or(rule.ssrc).to_be_bytes(),
-            from: mapped(rule.from.ip()),
-            to: mapped(rule.to.ip()),
-            timestamp_offset: rule.rewrite.timestamp_offset,
-            flags: as_ipv4 | rewrites,
-            unused: [0; 3],
-            epoch_ns: rule.epoch_ns,
-            payloads,
-        }
-    }
-
-    /// The rule this entry was made of.
-    pub fn rule(&self, key: &Key) -> Rule {
-        let ssrc = u32::from_be_bytes(self.ssrc);
-        Rule {
-            local: address(key.local, key.local_port),
-            source: address(key.source, key.source_port),
-            ssrc: u32::from_be_bytes(key.ssrc),
-            from: address(self.from, self.from_port),
-            to: address(self.to, self.to_port),
-            tos: self.tos,
-            payloads: self.payloads.iter().filter(|word| **word != 0).map(payload).collect(),
-            rewrite: Rewrite {
-                ssrc: (self.ssrc != key.ssrc).then_some(ssrc),
-                sequence_offset: self.sequence_offset,
-                timestamp_offset: self.timestamp_offset,
-            },
-            epoch_ns: self.epoch_ns,
-        }
-    }
 }
 
 impl State {
@@ -256,7 +195,8 @@ impl State {
             payload_type: progress.payload_type,
             has_transit: progress.transit.is_some().into(),
             has_jumped: progress.jumped_to.is_some().into(),
-            in_use: 1,
+            in_use: 0,
+            rule: RuleValue::default(),
             expected_before: progress.expected_before,
             received_before: progress.received_before,
             unmeasured_packets: 0,
@@ -268,6 +208,11 @@ impl State {
             jumped_to: progress.jumped_to.unwrap_or_default(),
             unused: [0; 24],
         }
+    }
+
+    /// Of no rule; what was measured stays.
+    pub fn ended(self) -> Self {
+        State { in_use: 0, rule: RuleValue::default(), ..self }
     }
 
     pub fn stats(&self) -> RuleStats {
@@ -296,46 +241,4 @@ impl State {
             },
         }
     }
-}
-
-pub fn mapped(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
-        IpAddr::V6(address) => address.octets(),
-    }
-}
-
-/// A payload type as the program finds it.
-fn word(payload: &Payload) -> u64 {
-    let times = if payload.times { PAYLOAD_TIMES } else { 0 };
-    u64::from(payload.leaves_as & 0x7f)
-        | times
-        | PAYLOAD_KNOWN
-        | u64::from(payload.arrives_as) << 16
-        | u64::from(payload.clock_rate) << 32
-}
-
-fn payload(word: &u64) -> Payload {
-    let [leaves_as, _, arrives_as, _, ..] = word.to_le_bytes();
-    let (clock_rate, times) = ((word >> 32) as u32, word & PAYLOAD_TIMES != 0);
-    Payload { arrives_as, leaves_as, clock_rate, times }
-}
-
-fn address(octets: [u8; 16], port: [u8; 2]) -> SocketAddr {
-    let address = Ipv6Addr::from(octets);
-    let address = address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4);
-    SocketAddr::new(address, u16::from_be_bytes(port))
-}
-
-fn prefix(address: IpAddr) -> Sum {
-    match address {
-        IpAddr::V4(_) => Sum::of(&Ipv4Addr::UNSPECIFIED.to_ipv6_mapped().octets()),
-        IpAddr::V6(_) => Sum::default(),
-    }
-}
-
-/// An IPv4 header without its addresses and total length: no options, no fragmenting, UDP.
-fn ip_header(tos: u8, ttl: u8) -> Sum {
-    const UDP: u8 = 17;
-    Sum::of(&[0x45, tos, 0, 0, 0, 0, 0x40, 0, ttl, UDP, 0, 0])
 }

@@ -3,6 +3,8 @@
 
 mod attach;
 mod benchmark;
+mod earlier;
+mod entry;
 mod fast_path;
 mod frame;
 mod hops;
@@ -14,6 +16,7 @@ mod pins;
 mod privileges;
 mod report;
 mod rule;
+mod rules;
 mod self_test;
 mod sum;
 mod topology;

@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
     os::fd::{AsRawFd, BorrowedFd},
     ptr::NonNull,
-    sync::atomic::{AtomicU32, Ordering, fence},
+    sync::atomic::{AtomicU32, AtomicU64, Ordering, fence},
 };
 
 /// Values that begin with a version, odd while somebody writes.
@@ -18,6 +18,8 @@ pub unsafe trait Versioned: Copy {}
 unsafe impl Versioned for crate::layout::State {}
 // SAFETY: see the structure.
 unsafe impl Versioned for crate::layout::Hop {}
+// SAFETY: see the structure.
+unsafe impl Versioned for crate::layout::Details {}
 
 #[derive(Debug)]
 pub struct MappedArray<T> {
@@ -28,11 +30,11 @@ pub struct MappedArray<T> {
 }
 
 // SAFETY: the memory is shared with the kernel anyhow; every access is volatile or atomic, below.
-unsafe impl<T: Versioned> Send for MappedArray<T> {}
+unsafe impl<T: Copy> Send for MappedArray<T> {}
 // SAFETY: as above; writers are told to be alone.
-unsafe impl<T: Versioned> Sync for MappedArray<T> {}
+unsafe impl<T: Copy> Sync for MappedArray<T> {}
 
-impl<T: Versioned> MappedArray<T> {
+impl<T: Copy> MappedArray<T> {
     pub fn new(map: BorrowedFd<'_>, len: u32) -> io::Result<Self> {
         let page = 4096;
         let bytes = (len as usize * size_of::<T>()).next_multiple_of(page);
@@ -52,6 +54,29 @@ impl<T: Versioned> MappedArray<T> {
         self.len
     }
 
+    fn at(&self, index: u32) -> Option<NonNull<T>> {
+        // SAFETY: within the mapping.
+        (index < self.len).then(|| unsafe { self.base.add(index as usize) })
+    }
+}
+
+impl MappedArray<u64> {
+    /// 0 beyond its end.
+    pub fn get(&self, index: u32) -> u64 {
+        // SAFETY: within the mapping, aligned, alive as long as it; whoever shares it writes whole words.
+        self.at(index).map_or(0, |at| unsafe { AtomicU64::from_ptr(at.as_ptr()) }.load(Ordering::Acquire))
+    }
+
+    /// Whatever was written elsewhere before is seen by whoever sees this.
+    pub fn set(&self, index: u32, value: u64) {
+        if let Some(at) = self.at(index) {
+            // SAFETY: as above.
+            unsafe { AtomicU64::from_ptr(at.as_ptr()) }.store(value, Ordering::Release);
+        }
+    }
+}
+
+impl<T: Versioned> MappedArray<T> {
     /// A value nobody was changing while it was read; the last attempt's if it changes all the time.
     pub fn read(&self, index: u32) -> Option<T> {
         let at = self.at(index)?;
@@ -87,17 +112,31 @@ impl<T: Versioned> MappedArray<T> {
         version.store(odd.wrapping_add(1), Ordering::Release);
     }
 
+    /// Replaces one word of a value at once, so many bytes behind its beginning.
+    pub fn write_word(&self, index: u32, offset: usize, word: u32) {
+        if let Some(at) = self.word(index, offset) {
+            at.store(word, Ordering::Release);
+        }
+    }
+
+    pub fn add_to_word(&self, index: u32, offset: usize, count: u32) {
+        if let Some(at) = self.word(index, offset) {
+            at.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    fn word(&self, index: u32, offset: usize) -> Option<&AtomicU32> {
+        assert!(offset.is_multiple_of(4) && offset + 4 <= size_of::<T>());
+        // SAFETY: within a value, aligned, alive as long as the mapping.
+        self.at(index).map(|at| unsafe { AtomicU32::from_ptr(at.as_ptr().cast::<u8>().add(offset).cast()) })
+    }
+
     /// As if a writer had been stopped in the midst of it.
     #[cfg(test)]
     pub fn leave_odd(&self, index: u32) {
         if let Some(at) = self.at(index) {
             self.version(at).fetch_or(1, Ordering::SeqCst);
         }
-    }
-
-    fn at(&self, index: u32) -> Option<NonNull<T>> {
-        // SAFETY: within the mapping.
-        (index < self.len).then(|| unsafe { self.base.add(index as usize) })
     }
 
     fn version(&self, at: NonNull<T>) -> &AtomicU32 {

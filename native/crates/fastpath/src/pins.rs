@@ -10,11 +10,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use aya::maps::{HashMap, Map, MapData};
+use aya::{
+    Pod,
+    maps::{HashMap, Map, MapData},
+};
 
 use crate::{
-    kernel::MAPS,
-    layout::{Key, LAYOUT, RuleValue},
+    earlier::{EARLIER, OldRule},
+    layout::{Key, LAYOUT},
     netlink::Socket,
     report::Mode,
     topology::Topology,
@@ -28,20 +31,34 @@ pub struct Cleaned {
     pub rules: usize,
 }
 
-/// Makes the directory of this layout, and removes what other layouts have left. Mounts the bpffs if it has to and may.
-pub fn prepare(pin_dir: &Path) -> Result<PathBuf, String> {
+/// Where this process keeps its maps and links, and where one of the layout before has kept them.
+#[derive(Debug)]
+pub struct Pins {
+    pub directory: PathBuf,
+    pub earlier: Option<PathBuf>,
+}
+
+/// Makes the directory of this layout, and removes what older ones have left. Mounts the bpffs if it has to and may.
+pub fn prepare(pin_dir: &Path) -> Result<Pins, String> {
     if !is_on_bpffs(pin_dir) {
         mount(Path::new(BPFFS), pin_dir)?;
     }
-    let ours = pin_dir.join(format!("{LAYOUT_PREFIX}{LAYOUT}"));
+    let of_layout = |number: u32| pin_dir.join(format!("{LAYOUT_PREFIX}{number}"));
+    let (directory, earlier) = (of_layout(LAYOUT), of_layout(EARLIER));
+    let failed = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
     for other in layouts(pin_dir).map_err(|error| error.to_string())? {
-        if other != ours {
-            remove(&other).map_err(|error| format!("{}: {error}", other.display()))?;
+        if other != directory && !(other == earlier && is_layout(&other)) {
+            remove(&other).map_err(|error| failed(&other, &error))?;
         }
     }
-    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&ours);
-    made.map_err(|error| format!("{}: {error}", ours.display()))?;
-    Ok(ours)
+    let earlier = Some(earlier).filter(|earlier| earlier.exists());
+    if earlier.is_some() && directory.exists() && links(&directory).is_ok_and(|links| links.is_empty()) {
+        // Of a start that was stopped before its program was at work.
+        remove(&directory).map_err(|error| failed(&directory, &error))?;
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
+    made.map_err(|error| failed(&directory, &error))?;
+    Ok(Pins { directory, earlier })
 }
 
 /// Removes programs, links and maps left below this directory by whatever ran before.
@@ -167,24 +184,26 @@ fn layouts(pin_dir: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Links go first, so that no program runs on maps that are gone.
-fn remove(directory: &Path) -> io::Result<()> {
+/// Links go first, so that no program runs on maps that are gone. Other layouts have other maps.
+pub fn remove(directory: &Path) -> io::Result<()> {
     for (_, _, path) in links(directory)? {
         remove_link(&path)?;
     }
-    for map in MAPS {
-        match fs::remove_file(directory.join(map)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+    for entry in fs::read_dir(directory)? {
+        fs::remove_file(entry?.path())?;
     }
     fs::remove_dir(directory)
 }
 
 fn count_rules(directory: &Path) -> usize {
-    let Ok(data) = MapData::from_pin(directory.join("rules")) else { return 0 };
-    let Ok(rules) = HashMap::<_, Key, RuleValue>::try_from(Map::HashMap(data)) else { return 0 };
-    rules.keys().filter(Result::is_ok).count()
+    count_as::<u32>(directory).or_else(|| count_as::<OldRule>(directory)).unwrap_or(0)
+}
+
+/// `None` if the values are others.
+fn count_as<T: Pod>(directory: &Path) -> Option<usize> {
+    let data = MapData::from_pin(directory.join("rules")).ok()?;
+    let rules = HashMap::<_, Key, T>::try_from(Map::HashMap(data)).ok()?;
+    Some(rules.keys().filter(Result::is_ok).count())
 }
 
 fn is_on_bpffs(path: &Path) -> bool {

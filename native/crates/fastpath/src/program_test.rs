@@ -13,10 +13,10 @@ mod stack;
 use bench::{Bench, OURS, PEER, ROUTER, address, rtp};
 
 use crate::{
-    Progress, Rewrite,
+    Progress, Rewrite, Rule,
     frame::Frame,
     kernel::XDP_TX,
-    layout::{HOP_RESOLVED, HOP_SENDS_FRAMES},
+    layout::{Details, HOP_RESOLVED, HOP_SENDS_FRAMES, RuleValue, Way},
 };
 
 #[test]
@@ -135,6 +135,26 @@ fn a_hop_that_cannot_be_used_sends_packets_up() {
 }
 
 #[test]
+fn rules_at_one_port_do_not_hide_each_other() {
+    let Some(mut bench) = Bench::new() else { return };
+    let first = bench::eastwards();
+    let second = Rule { source: address("192.0.2.7:40000"), ..first.clone() };
+    let third = Rule { local: address("192.0.2.1:30001"), ..first.clone() };
+    let rules = [first, second, third];
+    let forwarded = |bench: &mut Bench| {
+        rules.each_ref().map(|rule| bench.run(&bench::arriving(rule, &rtp(1))).verdict == XDP_TX)
+    };
+    let indices = rules.each_ref().map(|rule| bench.install(rule, &Progress::default()));
+    assert_eq!(forwarded(&mut bench), [true; 3]);
+    assert_eq!(indices.map(|index| bench.stats(index).packets), [1; 3]);
+    bench.withdraw(&rules[0]);
+    assert_eq!(forwarded(&mut bench), [false, true, true]);
+    bench.install(&rules[0], &Progress::default());
+    bench.withdraw(&rules[1]);
+    assert_eq!(forwarded(&mut bench), [true, false, true]);
+}
+
+#[test]
 fn measuring_goes_on_where_the_engine_was() {
     let Some(mut bench) = Bench::new() else { return };
     let rule = bench::eastwards();
@@ -154,8 +174,8 @@ fn measuring_goes_on_where_the_engine_was() {
 fn a_rule_is_found_again_in_its_entry() {
     let mut rule = bench::rule("192.0.2.1:1", "192.0.2.2:2", "[2001:db8::1]:3", "[2001:db8::2]:4");
     rule.rewrite = Rewrite { ssrc: Some(5), sequence_offset: 6, timestamp_offset: 7 };
-    let way = crate::layout::Way { hop: 1, arrival_device: 2, ttl: 64 };
-    let key = crate::layout::Key::of(&rule);
-    assert_eq!(crate::layout::RuleValue::of(&rule, 8, way).rule(&key), rule);
+    let way = Way { hop: 1, arrival_device: 2, ttl: 64 };
+    let details = Details::of(&rule, way);
+    assert_eq!(RuleValue::of(&rule, way).rule(&details), rule);
     assert_eq!(rule.source, address("192.0.2.2:2"));
 }

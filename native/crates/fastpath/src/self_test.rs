@@ -7,16 +7,16 @@ use crate::{
     frame::Frame,
     hops::Hops,
     kernel::{Kernel, LOOPBACK, XDP_TX},
-    layout::{DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, Hop, Key, RuleValue, State, Way},
-    mapped::MappedArray,
+    layout::{DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, Hop, State, Way},
     report::OpenError,
 };
 
 /// All in documentation addresses, which nobody has.
-pub fn run(kernel: &mut Kernel, states: &MappedArray<State>, hops: &mut Hops) -> Result<(), OpenError> {
+pub fn run(kernel: &mut Kernel, hops: &mut Hops) -> Result<(), OpenError> {
     let fail = |what: String| OpenError::SelfTest(what);
     let refused = |error: aya::maps::MapError| OpenError::SelfTest(error.to_string());
     // The last index is the last to be given out.
+    let states = kernel.rules.states.clone();
     let index = states.len().checked_sub(1).ok_or_else(|| fail("no room for a rule".to_owned()))?;
     if states.read(index).is_some_and(|state| state.in_use != 0) {
         return Ok(());
@@ -32,17 +32,14 @@ pub fn run(kernel: &mut Kernel, states: &MappedArray<State>, hops: &mut Hops) ->
     };
     let slot = hops.occupy(hop).map_err(|error| fail(error.to_string()))?;
     let rule = rule();
-    let key = Key::of(&rule);
     let way = Way { hop: slot, arrival_device: LOOPBACK, ttl: 64 };
-    states.write(index, State::beginning(&Progress::default()));
-    kernel.rules.insert(key, RuleValue::of(&rule, index, way), 0).map_err(refused)?;
+    kernel.rules.insert(index, &rule, way, State::beginning(&Progress::default())).map_err(refused)?;
     let device = Device { slot: TEST_SLOT, address: OURS, flags: DEVICE_NATIVE, unused: 0 };
     kernel.devices.insert(LOOPBACK, device, 0).map_err(refused)?;
     let ran = kernel.run(&arriving(&rule), 1).map_err(|error| fail(error.to_string()));
     let counted = states.read(index).map_or(0, |state| state.packets);
     let _ = kernel.devices.remove(&LOOPBACK);
-    let _ = kernel.rules.remove(&key);
-    states.write(index, State { in_use: 0, ..State::beginning(&Progress::default()) });
+    kernel.rules.remove(index, &rule);
     hops.release(slot);
     let ran = ran?;
     if ran.verdict != XDP_TX {

@@ -5,7 +5,6 @@
 mod support;
 
 use std::{
-    net::UdpSocket,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -13,38 +12,9 @@ use std::{
 
 use aya::programs::links::PinnedLink;
 use fastpath::{FastPath, Mode, OpenError, Progress, clean, find};
-use support::{Network, SSRC, eastwards, options, rtp};
+use support::{Flow, Network, eastwards, options};
 
 const PINS: &str = "/sys/fs/bpf/tandem";
-
-struct Flow {
-    alice: UdpSocket,
-    bob: UdpSocket,
-    next: u16,
-}
-
-impl Flow {
-    fn new(network: &Network) -> Self {
-        let rule = eastwards();
-        let alice = network.alice.socket(&rule.source.to_string());
-        let bob = network.bob.socket(&rule.to.to_string());
-        let relay = network.relay.socket(&rule.from.to_string());
-        relay.send_to(b"who are you", rule.to).unwrap();
-        bob.recv(&mut [0; 64]).unwrap();
-        Flow { alice, bob, next: 0 }
-    }
-
-    fn packets(&mut self, count: u16) {
-        for _ in 0..count {
-            let packet = rtp(0, self.next, SSRC);
-            self.alice.send_to(&packet, eastwards().local).unwrap();
-            let mut buffer = [0; 2048];
-            let len = self.bob.recv(&mut buffer).unwrap();
-            assert_eq!(&buffer[..len], &packet[..]);
-            self.next += 1;
-        }
-    }
-}
 
 #[test]
 fn relaying_goes_on_without_the_process_and_with_the_next_one() {

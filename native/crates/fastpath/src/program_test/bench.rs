@@ -1,14 +1,13 @@
 //! The program on a bench: one device, one next hop, rules as the test wants them.
 
-use std::net::SocketAddr;
+use std::{collections::HashMap, net::SocketAddr};
 
 use crate::{
     Payload, Progress, Rewrite, Rule, RuleStats,
     frame::Frame,
     kernel::{Kernel, LOOPBACK, Outcome},
     layout::{
-        DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, HOP_TAGGED, Hop, Key, OUTCOMES, RuleValue,
-        State, Way,
+        DEVICE_NATIVE, Device, HOP_RESOLVED, HOP_SENDS_FRAMES, HOP_TAGGED, Hop, Key, OUTCOMES, State, Way,
     },
     mapped::MappedArray,
 };
@@ -16,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Bench {
     kernel: Kernel,
-    states: MappedArray<State>,
+    installed: HashMap<u32, Rule>,
     hops: MappedArray<Hop>,
     next: u32,
 }
@@ -30,9 +29,9 @@ impl Bench {
             eprintln!("skipped: {}", missing.join("; "));
             return None;
         }
-        let (mut kernel, states) = Kernel::load(None, 64).unwrap();
+        let mut kernel = Kernel::load(None, 64).unwrap();
         let hops = kernel.take_hops().unwrap();
-        let mut bench = Bench { kernel, states, hops, next: 0 };
+        let mut bench = Bench { kernel, installed: HashMap::new(), hops, next: 0 };
         bench.change_hop(|_| {});
         bench.arrive_as(DEVICE_NATIVE);
         Some(bench)
@@ -51,9 +50,9 @@ impl Bench {
     }
 
     pub fn install_at(&mut self, index: u32, rule: &Rule, progress: &Progress) {
-        self.states.write(index, State::beginning(progress));
         let way = Way { hop: HOP, arrival_device: LOOPBACK, ttl: 64 };
-        self.kernel.rules.insert(Key::of(rule), RuleValue::of(rule, index, way), 1).unwrap();
+        self.kernel.rules.insert(index, rule, way, State::beginning(progress)).unwrap();
+        self.installed.insert(index, rule.clone());
     }
 
     /// In place of the first rule, measuring from nothing.
@@ -66,11 +65,14 @@ impl Bench {
     }
 
     pub fn withdraw(&mut self, rule: &Rule) {
-        self.kernel.rules.remove(&Key::of(rule)).unwrap();
+        let index =
+            *self.installed.iter().find(|(_, installed)| Key::of(installed) == Key::of(rule)).unwrap().0;
+        self.installed.remove(&index);
+        self.kernel.rules.remove(index, rule).unwrap();
     }
 
     pub fn stats(&self, index: u32) -> RuleStats {
-        self.states.read(index).unwrap().stats()
+        self.kernel.rules.states.read(index).unwrap().stats()
     }
 
     pub fn run(&mut self, frame: &[u8]) -> Outcome {
@@ -116,7 +118,7 @@ impl Bench {
     /// The rule's packets should arrive on another interface.
     pub fn expect_elsewhere(&mut self, rule: &Rule) {
         let way = Way { hop: HOP, arrival_device: LOOPBACK + 1, ttl: 64 };
-        self.kernel.rules.insert(Key::of(rule), RuleValue::of(rule, 0, way), 0).unwrap();
+        assert!(self.kernel.rules.redirect(0, rule, way));
     }
 
     pub fn leave_with_tag(&mut self, tag: Option<u16>) {

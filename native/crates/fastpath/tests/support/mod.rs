@@ -311,3 +311,33 @@ pub fn rtp(payload_type: u8, sequence: u16, ssrc: u32) -> Vec<u8> {
 
 /// How long to wait for what has to come.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// RTP of alice's, each packet awaited by bob.
+pub struct Flow {
+    alice: UdpSocket,
+    bob: UdpSocket,
+    pub next: u16,
+}
+
+impl Flow {
+    pub fn new(network: &Network) -> Self {
+        let rule = eastwards();
+        let alice = network.alice.socket(&rule.source.to_string());
+        let bob = network.bob.socket(&rule.to.to_string());
+        let relay = network.relay.socket(&rule.from.to_string());
+        relay.send_to(b"who are you", rule.to).unwrap();
+        bob.recv(&mut [0; 64]).unwrap();
+        Flow { alice, bob, next: 0 }
+    }
+
+    pub fn packets(&mut self, count: u16) {
+        for _ in 0..count {
+            let packet = rtp(0, self.next, SSRC);
+            self.alice.send_to(&packet, eastwards().local).unwrap();
+            let mut buffer = [0; 2048];
+            let len = self.bob.recv(&mut buffer).unwrap();
+            assert_eq!(&buffer[..len], &packet[..]);
+            self.next = self.next.wrapping_add(1);
+        }
+    }
+}
