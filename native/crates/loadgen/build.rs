@@ -6,7 +6,10 @@ mod compile;
 use std::{error::Error, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("bpf/frames.bpf.c");
-    println!("cargo::rerun-if-changed={}", source.display());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let source = folder.join("bpf/frames.bpf.c");
+    for read in [&source, &folder.join("../../bpf/sums.h")] {
+        println!("cargo::rerun-if-changed={}", read.display());
+    }
     compile::program(&source, "frames cannot be made")
 }

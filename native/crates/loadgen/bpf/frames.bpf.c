@@ -13,6 +13,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "../../../bpf/sums.h"
+
 /* As in src/frame.rs. */
 #define HEAD_WORDS 10
 #define MAGIC 0x7a6db31c
@@ -88,57 +90,25 @@ struct detour {
 	__u32 out;
 };
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct pace);
-} pacing SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set by the loader */
-	__type(key, __u32);
-	__type(value, struct stream);
-} streams SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1); /* set by the loader */
-	__type(key, __u32);
-	__type(value, struct tally);
-} tallies SEC(".maps");
-
 #define LATENCIES 65536
 /* One of so many packets of a stream is timed; a power of two. */
 #define TIMED 16
 
+#define ARRAY(name, entry, entries)                    \
+	struct {                                       \
+		__uint(type, BPF_MAP_TYPE_ARRAY);      \
+		__uint(max_entries, entries);          \
+		__type(key, __u32);                    \
+		__type(value, entry);                  \
+	} name SEC(".maps")
+
+ARRAY(pacing, struct pace, 1);
+/* The loader says how many. */
+ARRAY(streams, struct stream, 1);
+ARRAY(tallies, struct tally, 1);
 /* Microseconds; the last one is for all that are longer. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, LATENCIES);
-	__type(key, __u32);
-	__type(value, __u32);
-} latencies SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct detour);
-} detours SEC(".maps");
-
-static __always_inline __u16 fold(__u32 sum)
-{
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
-
-static __always_inline __u32 words(__u32 value)
-{
-	return (value & 0xffff) + (value >> 16);
-}
+ARRAY(latencies, __u32, LATENCIES);
+ARRAY(detours, struct detour, 1);
 
 SEC("xdp")
 int generate(struct xdp_md *ctx)
@@ -183,17 +153,6 @@ int generate(struct xdp_md *ctx)
 	stream->packets++;
 	stream->sequence++;
 	return bpf_redirect(pace->out, 0);
-}
-
-static __always_inline int is_intact(const struct iphdr *ip)
-{
-	const __u16 *word = (const void *)ip;
-	__u32 sum = 0;
-
-#pragma unroll
-	for (int i = 0; i < 10; i++)
-		sum += word[i];
-	return fold(sum) == 0xffff;
 }
 
 SEC("xdp")
