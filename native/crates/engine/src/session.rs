@@ -101,6 +101,9 @@ impl Session {
             let passed = self.passed(at, plan);
             self.streams[at].follow(now, plan, &own, passed);
             self.streams[at].watch_keys(self.report_telephone_events);
+            if let Some(reporting) = &mut self.streams[at].reporting {
+                reporting.name_after(&self.id);
+            }
         }
         self.routes = plan.routes.into_boxed_slice();
         self.compile_routes();

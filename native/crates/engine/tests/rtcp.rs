@@ -190,6 +190,36 @@ fn a_report_of_our_own_says_what_was_sent_and_what_was_received() {
 }
 
 #[test]
+fn a_report_tells_when_the_peers_own_last_came() {
+    let mut scene = terminated();
+    let bob = scene.net.ssrc(scene.bob);
+    scene.net.send_rtcp(scene.bob, scene.local_rtcp(2), packets::sender_report(bob, NTP, &[]));
+    scene.net.settle();
+    scene.talk(100);
+    let sent = scene.heard(scene.bob).first().unwrap().at;
+    scene.talk(7000);
+    let first = scene.heard(scene.bob).into_iter().find(|received| received.is_rtcp()).unwrap();
+    let (_, blocks) = sender_report(&first.payload);
+    assert_eq!(blocks[0].last_sender_report, (NTP >> 16) as u32);
+    let seconds = f64::from(blocks[0].delay_since_last_sender_report) / 65_536.0;
+    assert!((seconds - (first.at - sent).as_secs_f64()).abs() < 0.1, "{seconds}");
+}
+
+#[test]
+fn feedback_a_party_agreed_to_passes_as_it_is() {
+    let mut scene = with_rules(RtcpRules {
+        reduced_size: true,
+        ..rules(&[FeedbackKind::Nack, FeedbackKind::Tmmbr, FeedbackKind::Remb, FeedbackKind::TransportCc])
+    });
+    let request = packets::feedback(205, 3, 1, 0, &[2, 77]);
+    let notification = packets::feedback(205, 4, 1, 0, &[2, 77]);
+    let estimate = packets::feedback(206, 15, 1, 0, &[u32::from_be_bytes(*b"REMB"), 0x0100_1234, 2]);
+    let arrivals = packets::feedback(205, 15, 1, 2, &[7 << 16 | 1, 0, 0x2000_0000]);
+    let compound = [packets::feedback(205, 1, 1, 2, &[7 << 16]), request, notification, estimate, arrivals];
+    assert_eq!(pass(&mut scene, &compound), [compound.concat()]);
+}
+
+#[test]
 fn loss_on_the_way_here_is_reported_as_it_happens() {
     let mut scene = terminated();
     scene.net.link = sim::Link { loss_per_mille: 200, ..sim::Link::default() };

@@ -108,6 +108,33 @@ fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
     assert_eq!(senders.into_iter().collect::<Vec<_>>(), [33, 44]);
 }
 
+#[test]
+fn sound_and_picture_of_a_party_have_one_name() {
+    let mut call = Bundle::with(|plan| {
+        plan.streams[0].rtcp_rules = Some(always());
+        plan.streams[1].rtcp_rules = Some(always());
+    });
+    for at in 0..600u16 {
+        call.bob_sends(3, &packets::rtp(AUDIO, at, u32::from(at) * 160, 33));
+        call.bob_sends(4, &packets::rtp(VIDEO, at, u32::from(at) * 160, 44));
+    }
+    let compounds: Vec<_> = call.alice_hears().into_iter().filter(|packet| is_rtcp(&packet)).collect();
+    let names: std::collections::BTreeSet<(u32, Vec<u8>)> =
+        compounds.iter().filter_map(|compound| Some((sender(compound)?, name(compound)?))).collect();
+    let [(33, sound), (44, picture)] = &names.into_iter().collect::<Vec<_>>()[..] else {
+        panic!("not one name for each source");
+    };
+    assert_eq!(sound, picture);
+}
+
+/// The CNAME behind the report.
+fn name(compound: &[u8]) -> Option<Vec<u8>> {
+    let Content::SourceDescription(mut chunks) = wire::rtcp::packets(compound).nth(1)?.content() else {
+        return None;
+    };
+    Some(chunks.next()?.items().next()?.1.to_vec())
+}
+
 /// Of the sender report at the beginning.
 fn sender(compound: &[u8]) -> Option<u32> {
     let first = wire::rtcp::packets(compound).next()?;

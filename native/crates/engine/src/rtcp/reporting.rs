@@ -2,6 +2,8 @@
 //!
 //! What a new plan resets: the time of the next report, if the rules of reports are new. All else stays.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use protocol::{FeedbackKind, ReportsPlan, ReportsWhen, RtcpRules};
 
 use super::{
@@ -80,11 +82,6 @@ impl Reporting {
     fn new(rules: &RtcpRules, seed: u64) -> Self {
         let mut random = seed;
         let own_ssrc = draw(&mut random) as u32;
-        let mut name = [0; 16];
-        let text = draw(&mut random);
-        for (at, letter) in name.iter_mut().enumerate() {
-            *letter = b"0123456789abcdef"[(text >> (at * 4) & 15) as usize];
-        }
         Reporting {
             rules: rules.clone(),
             allowed: kinds(rules),
@@ -94,11 +91,21 @@ impl Reporting {
             own_ssrc,
             spoke_as_own: false,
             has_reported: false,
-            name,
+            name: [b'0'; 16],
             random,
             average_size: FIRST_SIZE,
             arriving: Vec::new(),
             leaving: Vec::new(),
+        }
+    }
+
+    /// Gives us one name in all streams of a session, by which receivers know which sound belongs to which picture.
+    pub fn name_after(&mut self, session: &str) {
+        let mut hasher = DefaultHasher::new();
+        session.hash(&mut hasher);
+        let text = hasher.finish();
+        for (at, letter) in self.name.iter_mut().enumerate() {
+            *letter = b"0123456789abcdef"[(text >> (at * 4) & 15) as usize];
         }
     }
 
