@@ -114,6 +114,10 @@ export type Leg = {
   readonly natWait: boolean;
   /** The party is sent small packets until it is found, so that its NAT opens (`pierce-NAT`). */
   readonly pierceNat: boolean;
+  /** The client asked for one-way streams in the kernel (`unidirectional`), where each direction goes by itself anyway. */
+  readonly unidirectional: boolean;
+  /** The last offer's flags, and not the other party, chose the packetisation time this one is told. */
+  readonly ptimeOverridden: boolean;
   /** Whom the party hears instead of its peer (`media-echo`). */
   readonly hears: 'itself' | 'nobody' | undefined;
   /** We are an ICE lite agent towards this party (RFC 8445 §2.5). */

@@ -34,6 +34,8 @@ export function newLeg(id: number, createdMs: number): Leg {
     asymmetric: false,
     natWait: false,
     pierceNat: false,
+    unidirectional: false,
+    ptimeOverridden: false,
     hears: undefined,
     iceLite: false,
     forwarding: undefined,

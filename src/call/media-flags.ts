@@ -1,6 +1,6 @@
-import type { Call, Leg, Stream } from './call.js';
+import type { Call, Leg, Local, Stream } from './call.js';
 import { hasFeedbackProfile } from './rtcp-said.js';
-import { receives, sends } from './signalled.js';
+import { receives, sends, socketAddress, streamKind } from './signalled.js';
 
 /** What is said of a media of a party in statistics, in the words clients know. */
 export function mediaFlags(call: Call, leg: Leg, stream: Stream, position: number): readonly string[] {
@@ -14,6 +14,9 @@ export function mediaFlags(call: Call, leg: Leg, stream: Stream, position: numbe
   addSecurity(flags, stream);
   if (stream.transparent === 'all') flags.push('passthrough');
   addIce(flags, leg, stream);
+  if (leg.unidirectional) flags.push('unidirectional');
+  if (isOwnPort(call, said?.addresses?.rtp)) flags.push('loop check');
+  if (leg.ptimeOverridden && streamKind(stream) === 'rtp') flags.push('ptime-override');
   if (hasFeedbackProfile(said?.protocol ?? stream.protocol)) flags.push('RTCP feedback');
   if (call.generateRtcp === true) flags.push('RTCP generator');
   if (leg.hears !== undefined) flags.push(leg.hears === 'itself' ? 'echo' : 'blackhole');
@@ -42,6 +45,12 @@ function addIce(flags: string[], leg: Leg, { ice, inForce }: Stream): void {
   if (ice.role === 'controlling') flags.push('ICE controlling');
   if (inForce?.ice?.lite === true) flags.push('ICE-lite peer');
   if (leg.iceLite) flags.push('ICE-lite self');
+}
+
+/** The party names a port of the call's own. Packets that go in a circle are stopped on every stream, named so or not. */
+function isOwnPort({ legs }: Call, address: string | undefined): boolean {
+  const isAt = ({ address: own, port }: Local) => port !== undefined && socketAddress(own, port) === address;
+  return address !== undefined && legs.some(({ streams }) => streams.some(({ locals }) => locals.some(isAt)));
 }
 
 /** Two `m=` lines for one stream, the plain one (`p`) or the secure one (`s`) first. */

@@ -7,7 +7,7 @@ import type { Parties } from './parties.js';
 import { type Body, familyInUse } from './signal.js';
 import { defaultFamily, interfaceNamed } from './transport.js';
 
-/** Remembers the interfaces an offer names for its two parties. */
+/** Remembers what an offer's flags say of its two parties, interfaces first. */
 export function withOffererFlags(
   parties: Parties,
   flags: MediaFlags,
@@ -23,7 +23,7 @@ export function withOffererFlags(
     return { ...leg, interface: chosen.family === undefined ? chosen.interface.name : detach(name) };
   };
   const towards = (leg: Leg, side: 'forward' | 'backward'): Leg =>
-    withEcho(withIceLite(leg, flags, side), flags, side);
+    withPtime(withEcho(withIceLite(leg, flags, side), flags, side), flags, side);
   const sender = towards(placed(parties.sender, flags.fromInterface), 'backward');
   const receiver = towards(placed(parties.receiver, flags.toInterface), 'forward');
   return { parties: { ...parties, sender, receiver }, warnings };
@@ -37,6 +37,11 @@ function withIceLite(leg: Leg, { iceLite }: MediaFlags, side: 'forward' | 'backw
 function withEcho(leg: Leg, { mediaEcho }: MediaFlags, side: 'forward' | 'backward'): Leg {
   if (mediaEcho === undefined) return leg;
   return { ...leg, hears: mediaEcho === side || mediaEcho === 'both' ? 'itself' : 'nobody' };
+}
+
+function withPtime(leg: Leg, { ptimeMs, ptimeReverseMs }: MediaFlags, side: 'forward' | 'backward'): Leg {
+  const ptimeOverridden = (side === 'forward' ? ptimeMs : ptimeReverseMs) !== undefined;
+  return leg.ptimeOverridden === ptimeOverridden ? leg : { ...leg, ptimeOverridden };
 }
 
 /** What a message says of the party that sent it. It also calls off a scheduled deletion. */
@@ -58,6 +63,7 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
     asymmetric: leg.asymmetric || flags.asymmetric,
     natWait: leg.natWait || flags.natWait,
     pierceNat: leg.pierceNat || flags.pierceNat,
+    unidirectional: leg.unidirectional || flags.unidirectional,
     restrictions,
   };
 }

@@ -85,6 +85,8 @@ function readLeg(f: Fields): Leg {
     asymmetric: f.flag('as'),
     natWait: f.flag('nw'),
     pierceNat: f.flag('pn'),
+    unidirectional: f.flag('ud'),
+    ptimeOverridden: f.flag('po'),
     hears: f.maybe('he', (value) => oneOf(text(value), ['itself', 'nobody'])),
     iceLite: f.flag('li'),
     forwarding: f.maybe('fw', () => true),

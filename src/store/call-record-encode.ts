@@ -78,6 +78,8 @@ function legMemo(leg: Leg): string {
   text += flagAt('as', leg.asymmetric);
   text += flagAt('nw', leg.natWait);
   text += flagAt('pn', leg.pierceNat);
+  text += flagAt('ud', leg.unidirectional);
+  text += flagAt('po', leg.ptimeOverridden);
   text += textAt('he', leg.hears);
   text += flagAt('li', leg.iceLite);
   text += flagAt('fw', leg.forwarding);

@@ -134,7 +134,9 @@ export function describeReply(command: string, reply: NgDictionary, ports: PortN
 }
 
 /** Flags of a media that mean the same to everybody. */
-const MEDIA_FLAGS = ['send', 'recv', 'rtcp-mux', 'asymmetric'];
+const MEDIA_FLAGS = ['send', 'recv', 'rtcp-mux', 'asymmetric', 'unidirectional', 'loop check'];
+/** The same of a stream, where no packets are needed for it. */
+const STREAM_FLAGS = ['RTP', 'RTCP', 'fallback RTCP', 'filled'];
 
 function describeQuery(reply: NgDictionary): Facts {
   const facts: Record<string, string> = {};
@@ -158,17 +160,23 @@ function describeQuery(reply: NgDictionary): Facts {
 }
 
 function describeQueriedMedia(party: string, media: NgDictionary): Facts {
-  const flags = isList(media.flags)
-    ? media.flags.map(String).filter((flag) => MEDIA_FLAGS.includes(flag))
-    : [];
   const prefix = `party ${party} media ${String(media.index)}`;
   const streams = isList(media.streams) ? media.streams : [];
   return {
     [`${prefix} type`]: String(media.type),
     [`${prefix} protocol`]: String(media.protocol),
-    [`${prefix} flags`]: flags.sort().join(' '),
+    [`${prefix} flags`]: flagsAmong(MEDIA_FLAGS, media),
     [`${prefix} endpoints`]: streams.map(endpointOf).join(', '),
+    [`${prefix} stream flags`]: streams.map((stream) => flagsAmong(STREAM_FLAGS, stream)).join(', '),
   };
+}
+
+function flagsAmong(known: readonly string[], described: NgValue): string {
+  const flags = isDictionary(described) && isList(described.flags) ? described.flags.map(String) : [];
+  return flags
+    .filter((flag) => known.includes(flag))
+    .sort()
+    .join(' ');
 }
 
 function endpointOf(stream: NgValue): string {

@@ -152,7 +152,12 @@ function streamRecords(
       localRecord(local?.address, local?.rtpPort) +
         endpoints(stats?.rtp, advertised?.rtp) +
         suite +
-        streamCounters('RTP', stats?.rtp, advertised?.rtp, { said, createdMs, atMs, path: stats?.path }) +
+        streamCounters(muxed ? MUXED_RTP : RTP, stats?.rtp, advertised?.rtp, {
+          said,
+          createdMs,
+          atMs,
+          path: stats?.path,
+        }) +
         pathRecord(stats?.path) +
         (rtpSsrc === undefined ? '' : integerAt('SSRC', rtpSsrc)),
     ) +
@@ -160,7 +165,12 @@ function streamRecords(
       localRecord(local?.address, muxed ? local?.rtpPort : local?.rtcpPort) +
         endpoints(stats?.rtcp, rtcpAdvertised) +
         suite +
-        streamCounters('RTCP', stats?.rtcp, rtcpAdvertised, { said, createdMs, atMs, path: undefined }),
+        streamCounters(muxed ? MUXED_RTCP : RTCP, stats?.rtcp, rtcpAdvertised, {
+          said,
+          createdMs,
+          atMs,
+          path: undefined,
+        }),
     )
   );
 }
@@ -203,7 +213,7 @@ function endpoint(transportAddress: string | undefined): string {
 }
 
 function streamCounters(
-  component: 'RTP' | 'RTCP',
+  components: readonly string[],
   stats: ComponentStats | undefined,
   advertised: string | undefined,
   {
@@ -215,7 +225,7 @@ function streamCounters(
 ): string {
   const age = stats?.lastPacketMsAgo ?? undefined;
   const lastPacket = age === undefined ? 0 : seconds(atMs - age);
-  const flags: string[] = [component];
+  const flags = [...components];
   if (advertised !== undefined) flags.push('filled');
   if (stats?.remoteState === 'confirmed') flags.push('confirmed');
   const inKernel = path?.kind === 'fastPath';
@@ -368,6 +378,12 @@ function whole(number: number): number {
 function roundTrip(microseconds: number): number {
   return Math.min(whole(microseconds), 9_999_999);
 }
+
+const RTP = ['RTP'];
+const RTCP = ['RTCP'];
+/** What comes to the one port of a party that multiplexes, and the stream that is there in case it does not. */
+const MUXED_RTP = ['RTP', 'RTCP'];
+const MUXED_RTCP = ['RTCP', 'fallback RTCP'];
 
 /** Of the reasons to relay here, those that stay as they are. */
 const NEVER_IN_KERNEL: ReadonlySet<UserspaceReason> = new Set<UserspaceReason>([

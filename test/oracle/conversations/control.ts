@@ -1,5 +1,5 @@
 import type { Conversation } from '../../support/oracle.js';
-import { AUDIO, AUDIO_B, answer, body, offer } from '../bodies.js';
+import { AUDIO, AUDIO_B, answer, audio, B, body, offer } from '../bodies.js';
 
 const established = [offer(AUDIO), answer()] as const;
 
@@ -21,6 +21,18 @@ export const CONTROL_CONVERSATIONS: readonly Conversation[] = [
   {
     name: 'query of a call that is not answered',
     steps: [offer(AUDIO), { command: 'query' }],
+  },
+  {
+    name: 'query of parties that multiplex',
+    steps: [
+      offer(body({ media: [audio(4000, 'a=rtcp-mux')] })),
+      answer(body({ address: B, media: [audio(5000, 'a=rtcp-mux')] })),
+      { command: 'query' },
+    ],
+  },
+  {
+    name: 'query of a call whose offer asks for one-way streams in the kernel',
+    steps: [offer(AUDIO, { flags: ['unidirectional'] }), answer(), { command: 'query' }],
   },
   { name: 'query of one party', steps: [...established, { command: 'query', 'from-tag': 'a' }] },
   { name: 'query of a call nobody knows', steps: [{ command: 'query' }] },

@@ -86,6 +86,53 @@ describe('what a query says of a media', () => {
     expect(bob).toEqual(['initialized', 'send', 'recv', 'RTCP generator', 'blackhole']);
   });
 
+  test('says of which party one-way streams were asked to go by the kernel', () => {
+    const phones = [audio(10, 4000), audio(20, 5000)] as const;
+    const asked = { unidirectional: true };
+    expect(shown(...phones, asked)).toMatchObject({
+      alice: ['initialized', 'send', 'recv', 'unidirectional'],
+      bob: ['initialized', 'send', 'recv'],
+    });
+    expect(shown(...phones, {}, asked).bob).toContain('unidirectional');
+  });
+
+  test('says who is told another packetisation time than the other party said', () => {
+    const phones = [audio(10, 4000), audio(20, 5000)] as const;
+    const towardsBob = shown(...phones, { ptimeMs: 40 });
+    expect(towardsBob.bob).toEqual(['initialized', 'send', 'recv', 'ptime-override']);
+    expect(towardsBob.alice).toEqual(['initialized', 'send', 'recv']);
+    const towardsAlice = shown(...phones, { ptimeReverseMs: 40 });
+    expect(towardsAlice.alice).toEqual(['initialized', 'send', 'recv', 'ptime-override']);
+    expect(towardsAlice.bob).toEqual(['initialized', 'send', 'recv']);
+  });
+
+  test('no longer says so after an offer without', () => {
+    const conversation = new Conversation();
+    conversation.offer(audio(10, 4000), { ptimeMs: 40 });
+    conversation.answer(audio(20, 5000));
+    conversation.offer(audio(10, 4000));
+    conversation.answer(audio(20, 5000));
+    if (conversation.call === undefined) throw new Error('there is no call');
+    const parties = describeCall(conversation.call, null, null, 0).parties;
+    expect(parties.flatMap(({ medias }) => medias.flatMap(({ flags }) => flags))).not.toContain(
+      'ptime-override',
+    );
+  });
+
+  test('names a party that sends its media back to where it comes from', () => {
+    const conversation = new Conversation();
+    const offered = conversation.offer(audio(10, 4000));
+    const call = conversation.call;
+    const local = call?.legs[1]?.streams[0]?.locals[0];
+    if (local?.port === undefined) throw new Error(`nothing was bound for ${JSON.stringify(offered)}`);
+    const answer = audio(20, local.port).replaceAll('198.51.100.20', local.address);
+    conversation.answer(answer);
+    if (conversation.call === undefined) throw new Error('there is no call');
+    const [alice, bob] = describeCall(conversation.call, null, null, 0).parties;
+    expect(bob?.medias[0]?.flags).toEqual(['initialized', 'send', 'recv', 'loop check']);
+    expect(alice?.medias[0]?.flags).toEqual(['initialized', 'send', 'recv']);
+  });
+
   test('says that two lines stood for one stream', () => {
     const twins = `${audio(10, 4000)}m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 ${KEY}\r\n`;
     const { alice } = shown(twins, audio(20, 5000), {

@@ -355,9 +355,9 @@ describe('statistics of a call', () => {
     };
     const streams = reply({ ...CALL, parties: [{ ...party, medias: [muxed] }] }).tags?.a?.medias?.[0]
       ?.streams;
-    expect(streams?.[1]).toMatchObject({
-      'local port': 30000,
-      flags: ['RTCP', 'filled', 'strict source address'],
-    });
+    expect(streams).toMatchObject([
+      { flags: ['RTP', 'RTCP', 'filled', 'confirmed', 'kernelized', 'strict source address'] },
+      { 'local port': 30000, flags: ['RTCP', 'fallback RTCP', 'filled', 'strict source address'] },
+    ]);
   });
 });
