@@ -95,6 +95,10 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
     matches: ({ fact, oracle, subject }) =>
       fact === 'm1.direction' && oracle === 'sendonly' && subject === 'sendrecv',
   },
+  'multiplexed RTCP is shown where it goes': {
+    reason: 'the RTCP of a party that multiplexes goes to its RTP port; 10.5 shows the port after it',
+    matches: ({ command, fact }) => command === 'query' && fact.endsWith(' endpoints'),
+  },
   'a profile is written as it came': {
     reason: 'the case of a profile name is kept',
     matches: ({ fact, oracle, subject }) =>

@@ -136,7 +136,7 @@ export function describeReply(command: string, reply: NgDictionary, ports: PortN
 /** Flags of a media that mean the same to everybody. */
 const MEDIA_FLAGS = ['send', 'recv', 'rtcp-mux', 'asymmetric', 'unidirectional', 'loop check'];
 /** The same of a stream, where no packets are needed for it. */
-const STREAM_FLAGS = ['RTP', 'RTCP', 'fallback RTCP', 'filled'];
+const STREAM_FLAGS = ['RTP', 'RTCP', 'fallback RTCP'];
 
 function describeQuery(reply: NgDictionary): Facts {
   const facts: Record<string, string> = {};

@@ -24,6 +24,7 @@ export const CONTROL_CONVERSATIONS: readonly Conversation[] = [
   },
   {
     name: 'query of parties that multiplex',
+    differs: ['multiplexed RTCP is shown where it goes'],
     steps: [
       offer(body({ media: [audio(4000, 'a=rtcp-mux')] })),
       answer(body({ address: B, media: [audio(5000, 'a=rtcp-mux')] })),
