@@ -5,6 +5,8 @@ export type Figure = {
   readonly tandem: number | undefined;
   readonly rtpengine: number | undefined;
   readonly bound: Bound;
+  /** False: what the bound supposes was not so, and it cannot be called kept. */
+  readonly holds?: boolean;
   readonly note?: string;
 };
 
@@ -13,10 +15,12 @@ export type Bound =
   | { readonly kind: 'ratio'; readonly atMost: number }
   /** Tandem's value itself is at most this. */
   | { readonly kind: 'value'; readonly atMost: number }
+  /** Or at least this: what other bounds suppose. */
+  | { readonly kind: 'value'; readonly atLeast: number }
   /** Only shown. */
   | { readonly kind: 'none' };
 
-export type Verdict = 'ok' | 'MISSED' | '';
+export type Verdict = 'ok' | 'MISSED' | 'VOID' | '';
 
 export function ratio(figure: Figure): number | undefined {
   const { tandem, rtpengine } = figure;
@@ -28,8 +32,12 @@ export function verdict(figure: Figure): Verdict {
   switch (figure.bound.kind) {
     case 'none':
       return '';
-    case 'value':
-      return figure.tandem <= figure.bound.atMost ? 'ok' : 'MISSED';
+    case 'value': {
+      const { bound, tandem } = figure;
+      if ('atLeast' in bound) return tandem >= bound.atLeast ? 'ok' : 'MISSED';
+      if (tandem > bound.atMost) return 'MISSED';
+      return figure.holds === false ? 'VOID' : 'ok';
+    }
     case 'ratio':
       return figure.rtpengine === undefined
         ? ''
@@ -71,7 +79,7 @@ function boundText(bound: Bound): string {
     case 'none':
       return '';
     case 'value':
-      return `<= ${number(bound.atMost)}`;
+      return 'atLeast' in bound ? `>= ${number(bound.atLeast)}` : `<= ${number(bound.atMost)}`;
     case 'ratio':
       return `<= ${number(bound.atMost)} x`;
   }

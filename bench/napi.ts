@@ -11,7 +11,14 @@ export class NapiThreads {
   /** Others of these names belong to other benchmarks. */
   readonly #others = threads();
 
-  constructor({ source, sink, proxyNamespace, inbound, outbound }: Lab) {
+  /** The lab's; devices stay set up that way. */
+  static of(lab: Lab): NapiThreads {
+    const known = labs.get(lab) ?? new NapiThreads(lab);
+    labs.set(lab, known);
+    return known;
+  }
+
+  private constructor({ source, sink, proxyNamespace, inbound, outbound }: Lab) {
     const inside = (namespace: string, ...words: readonly string[]): void => {
       execFileSync('ip', ['netns', 'exec', namespace, ...words], { stdio: 'ignore' });
     };
@@ -48,6 +55,7 @@ export class NapiThreads {
   }
 }
 
+const labs = new WeakMap<Lab, NapiThreads>();
 const sinkPollNs = 50_000;
 /** Polls without a packet until it would want to be told again. */
 const manyTimes = 2_000_000_000;

@@ -10,7 +10,7 @@ import type { Dictionary } from './control/ng/value.js';
 import { CarriedSockets } from './control/carried.js';
 import { CommandLine } from './control/cli/interpreter.js';
 import { startCliServer } from './control/cli/server.js';
-import { SDP_REPLY } from './control/ng/encode.js';
+import { SDP_REPLY, writeNg } from './control/ng/encode.js';
 import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
@@ -128,7 +128,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
     protection: () => ({ capabilities: CAPABILITIES, certificate: certificates.facts }),
     repetitions: {
-      reply: inherited.some(isCarried) ? SDP_REPLY : null,
+      reply: inherited.some(isCarried) ? { sdp: SDP_REPLY, write: writeNg } : null,
       answered: (client, command, seconds) => server.answered(client, command, seconds),
     },
   });

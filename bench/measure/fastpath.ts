@@ -33,7 +33,7 @@ type Costs = Record<PathName, Cost[]>;
 
 /** CPU time per packet, kernel and process together, of all ways a packet can take. */
 export async function measureFastPath(bench: Bench): Promise<readonly Figure[]> {
-  const threads = new NapiThreads(bench.lab);
+  const threads = NapiThreads.of(bench.lab);
   const taken = paths.filter((path) => isMeasured(bench, path));
   const costs: Costs = { bare: [], native: [], generic: [], tc: [], io_uring: [], mmsg: [], rtpengine: [] };
   const wide = new Map<number, Cost[]>(widths.map((width) => [width, []]));

@@ -84,6 +84,8 @@ export type DeleteCommand = {
   readonly fatal: boolean;
   /** No statistics in the reply. */
   readonly fast: boolean;
+  readonly likeness?: number;
+  readonly written?: WrittenCommand;
 };
 
 export type QueryCommand = {

@@ -292,6 +292,7 @@ export class DataPlaneClient implements DataPlane {
       throw new Error(`repetition ${seq} follows repetition ${this.#seen}: some are lost`);
     }
     this.#seen = seq;
+    if (seq % ACKNOWLEDGED === 0) this.#write(this.#frameOf(0, { kind: 'seen' }));
     this.#options.listener.repeated({ pattern, micros, values });
   }
 
@@ -381,6 +382,8 @@ const DEFAULT_TIMING: ClientTiming = {
 };
 
 const SWEEP_MS = 50;
+/** Repetitions: what the data plane remembers of them is bounded. */
+const ACKNOWLEDGED = 256;
 const PAGE = 500;
 /** The data plane holds packets up while it writes a page. */
 const SNAPSHOT_PAGE = 32;

@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '6b1d281e6ac8ec6a';
+export const FINGERPRINT = '214ea58a1244d038';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -479,14 +479,14 @@ export type FromDataPlane = { "kind": "ok", id: number, response: Response, } | 
  */
 micros: number, 
 /**
- * All values of the session, with a space between them.
+ * All values of the session, with a space between them; if it has ended, those of the request.
  */
 values: string, } | { "kind": "datagram", socket: number, from: string, bytes: string, };
 
 /**
- * A request from the control plane. Every request but `send` gets exactly one response.
+ * A request from the control plane. Every request but `send` and `seen` gets exactly one response.
  */
-export type Request = { "kind": "hello", fingerprint: string, node: string, position: LogPosition | null, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "renewCertificate", key: CertificateKey, insteadOf: string, } | { "kind": "status" } | { "kind": "learn", pattern: PatternPlan, } | { "kind": "forget" } | { "kind": "send", socket: number, to: string, bytes: string, };
+export type Request = { "kind": "hello", fingerprint: string, node: string, position: LogPosition | null, } | { "kind": "configure", configuration: Configuration, } | { "kind": "apply", plan: SessionPlan, } | { "kind": "release", session: SessionId, } | { "kind": "list", after: SessionId | null, limit: number, } | { "kind": "stats", sessions: Array<SessionId>, } | { "kind": "snapshot", after: SessionId | null, limit: number, } | { "kind": "renewCertificate", key: CertificateKey, insteadOf: string, } | { "kind": "status" } | { "kind": "learn", pattern: PatternPlan, } | { "kind": "forget" } | { "kind": "seen" } | { "kind": "send", socket: number, to: string, bytes: string, };
 
 export type Response = { "kind": "hello", boot: string, sessions: number, } | { "kind": "configured", certificates: Array<CertificatePlan>, } | { "kind": "applied", bound: Array<BoundLocal>, } | { "kind": "released", stats: SessionStats | null, } | { "kind": "sessions", plans: Array<SessionPlan>, more: boolean, } | { "kind": "stats", sessions: Array<SessionStats>, } | { "kind": "snapshot", sessions: Array<SessionSnapshot>, more: boolean, } | { "kind": "status", status: Status, } | { "kind": "learned" } | { "kind": "forgotten" };
 
@@ -747,7 +747,12 @@ known: number,
 /**
  * Where the values that do not stand in the request go, and which one names the session.
  */
-places: PlacesPlan, 
+places: PlacesPlan, outcome: OutcomePlan, };
+
+/**
+ * What becomes of the session, and what the client is told.
+ */
+export type OutcomePlan = { "kind": "session", 
 /**
  * The plan of an example; `gaps` are filled in with values.
  */
@@ -755,7 +760,7 @@ plan: SessionPlan, gaps: Array<PlanGap>,
 /**
  * Locals the plan opens. Each adds two values: its port, and the next one.
  */
-opened: Array<LocalId>, reply: ReplyPlan, };
+opened: Array<LocalId>, reply: ReplyPlan, } | { "kind": "end", revision: number, streams: Array<StreamStats>, remotes: Array<RemoteGap>, reply: FormedText, };
 
 export type RequestPart = { "kind": "text", text: string, } | { "kind": "value", at: number, } | { "kind": "measuredValue", at: number, } | { "kind": "measuredStart" } | { "kind": "measuredEnd" };
 
@@ -804,6 +809,24 @@ export type RemoteKind = "remote" | "pending";
  * The answer to the client, behind the cookie and a space: `before`, length of the body, colon, body, `after`.
  */
 export type ReplyPlan = { before: string, body: TextPlan, after: string, };
+
+/**
+ * The address in statistics that a value, or more of them, make.
+ */
+export type RemoteGap = { 
+/**
+ * By its place in the list.
+ */
+stream: number, component: Component, text: TextPlan, };
+
+/**
+ * A text of bytes, one a character, in which values stand in several forms: one text more than values.
+ */
+export type FormedText = { texts: Array<string>, at: Array<FormedValue>, };
+
+export type FormedValue = { at: number, form: ValueForm, };
+
+export type ValueForm = "plain" | "measured" | "seconds" | "microseconds" | "microsecondsBeyond";
 
 /**
  * What was answered by patterns, and what was passed on.

@@ -1,5 +1,7 @@
 import type { WrittenCommand, WrittenText } from '../command/command.js';
+import type { Reply } from '../command/reply.js';
 import type {
+  OutcomePlan,
   PatternPlan,
   PlanGap,
   PlanPlace,
@@ -18,6 +20,13 @@ import { firstLike, type ValueKind } from './values.js';
 /** How clients are told of an SDP: what stands before its length, and what behind the SDP. */
 export type SdpReply = Pick<ReplyPlan, 'before' | 'after'>;
 
+/** What clients are told. */
+export type ReplyForms = {
+  readonly sdp: SdpReply;
+  /** Any reply as bencode. */
+  readonly write: (reply: Reply) => string;
+};
+
 export type Numbers = {
   readonly number: number;
   /** Of the pattern that made the call before. */
@@ -35,24 +44,36 @@ export function handedOver(
   reply: SdpReply,
   numbers: Numbers,
 ): PatternPlan | undefined {
-  const { kinds, texts, start } = message;
   if (pattern.planData === undefined) return undefined;
   const gaps = pattern.planData.gaps().map(planGap);
   const [body, ...others] = pattern.sdp.gaps();
+  if (body === undefined || others.length > 0 || !gaps.every(isKnown)) return undefined;
+  return patternPlan(message, written, numbers, {
+    kind: 'session',
+    plan: pattern.planData.example,
+    gaps,
+    opened: [...pattern.opened],
+    reply: { ...reply, body: textPlan(body) },
+  });
+}
+
+export function patternPlan(
+  message: Message,
+  written: WrittenCommand,
+  numbers: Numbers,
+  outcome: OutcomePlan,
+): PatternPlan | undefined {
+  const { kinds, texts, start } = message;
   const request = requestParts(message, written);
   const values = kinds.map((kind, at) => valuePlan(kind, firstLike(kinds, texts, at)));
-  if (body === undefined || others.length > 0 || request === undefined) return undefined;
-  if (!gaps.every(isKnown) || !values.every(isKnown)) return undefined;
+  if (request === undefined || !values.every(isKnown)) return undefined;
   return {
     ...numbers,
     request,
     values,
     known: start,
     places: { now: start, session: start + 1, clientAddress: start + 2, clientPort: start + 3 },
-    plan: pattern.planData.example,
-    gaps,
-    opened: [...pattern.opened],
-    reply: { ...reply, body: textPlan(body) },
+    outcome,
   };
 }
 
@@ -84,7 +105,7 @@ function placesOf({ start }: Message, texts: readonly WrittenText[]) {
     next += 1;
     return next - 1;
   };
-  const fromTag = placeIf(true);
+  const fromTag = placeIf(has('fromTag'));
   const toTag = placeIf(has('toTag'));
   const viaBranch = placeIf(has('viaBranch'));
   const receivedFrom = placeIf(has('receivedFrom'));
@@ -124,7 +145,7 @@ function planPlace(path: Gap['path']): PlanPlace | undefined {
     : undefined;
 }
 
-function textPlan({ texts, at }: Gap): TextPlan {
+export function textPlan({ texts, at }: Gap): TextPlan {
   return { texts: [...texts], at: [...at] };
 }
 

@@ -38,6 +38,8 @@ export type Pattern = {
   /** What is told of the call, without its media. */
   readonly statistics: Template<CallStatistics>;
   readonly hasDeadline: boolean;
+  /** Which value tells when the call began. */
+  readonly createdAt: number;
   readonly kinds: readonly ValueKind[];
   /** The same call with stand-ins, for the patterns of the messages that follow. */
   readonly samples: readonly [SampleCall, SampleCall];
@@ -82,6 +84,8 @@ export function patternOf(
   const statistics = template((sample) => describeCall(sample.call, null, null, 0));
   if (plan === undefined || (planData ?? memo) === undefined || call === undefined) return undefined;
   if (sdp === undefined || statistics === undefined) return undefined;
+  const created = call.gaps().find(({ path }) => path.join() === 'createdMs')?.at[0];
+  if (created === undefined) return undefined;
   const pattern: Pattern = {
     revision: step.plan.revision,
     plan,
@@ -92,6 +96,7 @@ export function patternOf(
     call,
     sdp,
     statistics,
+    createdAt: created,
     hasDeadline: nextDeadline(one.call) !== undefined,
     kinds: one.kinds,
     samples: [sampleCall(one), sampleCall(other)],

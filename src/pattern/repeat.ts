@@ -21,6 +21,11 @@ export class Repeat {
     return this.#values.split(separatorOf(this.pattern));
   }
 
+  get createdMs(): number {
+    const at = this.pattern.createdAt;
+    return Number(this.#values.split(separatorOf(this.pattern), at + 1)[at]);
+  }
+
   call(): Call {
     return this.pattern.call.fill(this.values);
   }

@@ -158,7 +158,7 @@ export function standIn(kind: Exclude<ValueKind, 'next port' | 'candidate'>, at:
     case 'credential':
       return `${set === 0 ? 'Qzw' : 'Vxj'}${place}kQxUnlikelyCredential`;
     case 'digits':
-      return `16${place}${set === 0 ? '4707470747' : '5939593959'}`;
+      return `16${place}${set === 0 ? '47077747' : '59393959'}`;
     case 'source':
       return `${set === 0 ? '23' : '27'}${place}${set === 0 ? '47073' : '59395'}`;
     case 'fingerprint':

@@ -81,6 +81,8 @@ export class CallService {
       registry: parts.registry,
       events: parts.events,
       store: (call, before) => this.#keeper.store(call, before),
+      ended: (call, media) => this.#keeper.forget(call, media),
+      now: parts.clock.now,
     });
     const admission = {
       refusal: (callId: string) => this.#refusal(callId),
@@ -161,7 +163,7 @@ export class CallService {
       case 'answer':
         return registry.run(command.callId, () => this.#negotiate(command, client));
       case 'delete':
-        return registry.run(command.callId, () => this.#delete(command));
+        return registry.run(command.callId, () => this.#delete(command, client));
       case 'query':
         return registry.run(command.callId, () => this.#query(command));
       case 'media control':
@@ -265,10 +267,11 @@ export class CallService {
     return this.#change(changed.call, before);
   }
 
-  async #delete(command: DeleteCommand): Promise<Reply> {
+  async #delete(command: DeleteCommand, client: Client): Promise<Reply> {
     const { clock, events, registry } = this.#parts;
     const held = registry.held(command.callId);
-    if (held instanceof Repeat && this.#deletions.endCall(held, command)) return this.#end(held, command);
+    if (held instanceof Repeat && this.#deletions.endCall(held, command))
+      return this.#end(held, command, client);
     const call = this.#keeper.find(command.callId);
     const deletion = call === undefined ? NOT_FOUND : deleteParty(call, command, clock.now());
     if (call === undefined || deletion.kind === 'notFound') {
@@ -286,10 +289,11 @@ export class CallService {
   }
 
   /** Ends a call nobody else is to be told of, without writing it out. */
-  async #end(held: Repeat, { fast }: DeleteCommand): Promise<Reply> {
+  async #end(held: Repeat, command: DeleteCommand, client: Client): Promise<Reply> {
     const statistics = held.statistics();
     const media = await this.#keeper.endUntold(statistics, 'deleted');
-    if (fast) return { kind: 'deleted' };
+    this.repetitions.handOverDeletion(command, client, held, media);
+    if (command.fast) return { kind: 'deleted' };
     const atMs = this.#parts.clock.now();
     return {
       kind: 'deleted',

@@ -112,6 +112,13 @@ export class Keeper {
     return media;
   }
 
+  /** Forgets a call whose session the data plane has ended, as a client wanted. */
+  forget({ callId, createdMs }: Pick<Call, 'callId' | 'createdMs'>, media: SessionStats): void {
+    const { registry, events, clock } = this.#parts;
+    registry.remove(callId);
+    events.callEnded({ callId, createdMs }, 'deleted', clock.now(), media);
+  }
+
   async release(callId: string): Promise<SessionStats | null> {
     try {
       return await this.#parts.dataPlane.release(callId);

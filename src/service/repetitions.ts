@@ -1,7 +1,9 @@
 import type { Call } from '../call/call.js';
-import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
+import type { AnswerCommand, Client, DeleteCommand, OfferCommand } from '../command/command.js';
+import type { PatternPlan, SessionStats } from '../dataplane/protocol.gen.js';
 import type { Events } from '../observability/events.js';
-import { handedOver, type SdpReply } from '../pattern/hand-over.js';
+import { deletionOf, endingOf, isSilent } from '../pattern/ending.js';
+import { handedOver, patternPlan, type ReplyForms } from '../pattern/hand-over.js';
 import type { Pattern } from '../pattern/pattern.js';
 import type { RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
@@ -14,11 +16,14 @@ export type RepetitionParts = {
   readonly attachment: { readonly isReady: boolean };
   readonly registry: Pick<CallRegistry, 'held'>;
   readonly store: (call: Repeat, before: Call | Repeat | undefined) => void;
+  /** Forgets a call whose session has ended. */
+  readonly ended: (call: Call | Repeat, media: SessionStats) => void;
+  readonly now: () => number;
   readonly events: Pick<Events, 'callCreated' | 'patternRefused'>;
   /** How clients are told of an SDP; `null`: the data plane answers no requests. */
-  readonly reply: SdpReply | null;
+  readonly reply: ReplyForms | null;
   /** Told of every request that was answered. */
-  readonly answered: (client: Client, command: 'offer' | 'answer', seconds: number) => void;
+  readonly answered: (client: Client, command: Handed['kind'], seconds: number) => void;
 };
 
 /**
@@ -29,6 +34,10 @@ export class Repetitions {
   readonly #parts: RepetitionParts;
   /** What the data plane knows now. */
   #numbers = new Map<Pattern, number>();
+  /** The kinds of deletions that were met, for each pattern that made the call. */
+  #deletions = new WeakMap<Pattern, Map<string, 'seen' | 'handed'>>();
+  /** How many patterns it has. */
+  #count = 0;
   /** Everything it may still tell of. */
   readonly #handed = new Map<number, Handed>();
   #next = 1;
@@ -46,31 +55,48 @@ export class Repetitions {
     command: OfferCommand | AnswerCommand,
     before: Repeat | undefined,
   ): void {
-    const { attachment, dataPlane, events, reply } = this.#parts;
+    const { attachment, reply } = this.#parts;
     const { written } = command;
     if (reply === null || written === undefined || this.#isPaused || !attachment.isReady) return;
     if (this.#numbers.has(pattern) || pattern.planData === undefined) return;
     const after = before === undefined ? null : this.#numbers.get(before.pattern);
     if (after === undefined) return;
-    if (this.#numbers.size >= MAX_HANDED) this.forget();
-    const number = this.#next;
-    this.#next += 1;
+    const number = this.#number();
     this.#numbers.set(pattern, number);
-    const plan = handedOver(pattern, message, written, reply, { number, after });
+    const plan = handedOver(pattern, message, written, reply.sdp, { number, after });
     if (plan === undefined) return;
-    this.#handed.set(number, { pattern, kind: command.kind, isNew: after === null, start: message.start });
-    dataPlane.learn(plan).catch((error: unknown) => {
-      if (!(error instanceof DataPlaneError)) throw error;
-      events.patternRefused(error);
-    });
+    this.#learn(plan, { pattern, kind: command.kind, isNew: after === null, start: message.start });
+  }
+
+  /** The same for the next deletion like one that was carried out, if there was nothing to tell of its media. */
+  handOverDeletion(command: DeleteCommand, client: Client, held: Repeat, media: SessionStats | null): void {
+    const { reply, now } = this.#parts;
+    const { pattern } = held;
+    const after = this.#numbers.get(pattern);
+    const { written, fast } = command;
+    if (reply === null || written === undefined || after === undefined || this.#isPaused) return;
+    if (media === null || !isSilent(media)) return;
+    const message = deletionOf(command, client, now(), held);
+    if (message === undefined || !this.#isSecond(pattern, message.key)) return;
+    const end = endingOf(
+      pattern,
+      message,
+      media,
+      (statistics) => (fast ? { kind: 'deleted' } : { kind: 'deleted', statistics }),
+      reply.write,
+    );
+    if (end === undefined) return;
+    const number = this.#number();
+    const plan = patternPlan(message, written, { number, after }, end);
+    if (plan !== undefined) this.#learn(plan, { kind: 'delete', media });
   }
 
   /** Takes in what the data plane has done, as if it had been done here. */
   take({ pattern: number, micros, values }: Repetition): void {
-    const { registry, store, events, answered } = this.#parts;
+    const { registry, store, ended, events, answered } = this.#parts;
     const handed = this.#handed.get(number);
     if (handed === undefined) throw new Error(`the data plane repeats pattern ${number}, which there is not`);
-    const { pattern, kind, isNew, start } = handed;
+    const start = handed.kind === 'delete' ? 0 : handed.start;
     const words = values.split(' ', start + VALUES_IN_FRONT);
     const callId = words[CALL_ID] ?? '';
     const client: Client = {
@@ -78,17 +104,23 @@ export class Repetitions {
       port: Number(words[start + PORT]),
       protocol: 'ng',
     };
-    answered(client, kind, micros / 1e6);
+    answered(client, handed.kind, micros / 1e6);
     const before = registry.held(callId);
+    if (handed.kind === 'delete') {
+      if (before !== undefined) ended(before, handed.media);
+      return;
+    }
     // It has ended here while it was answered there; its session is about to end, too.
-    if (!isNew && before === undefined) return;
-    store(new Repeat(callId, pattern, values), before);
-    if (isNew) events.callCreated(callId, client);
+    if (!handed.isNew && before === undefined) return;
+    store(new Repeat(callId, handed.pattern, values), before);
+    if (handed.isNew) events.callCreated(callId, client);
   }
 
   /** The data plane knows nothing any more: it is another one, or connected anew. */
   connected(): void {
     this.#numbers = new Map();
+    this.#deletions = new WeakMap();
+    this.#count = 0;
     this.#oldest = this.#next;
   }
 
@@ -100,7 +132,7 @@ export class Repetitions {
   /** Takes everything back. */
   forget(): void {
     if (this.#numbers.size === 0) return;
-    this.#numbers = new Map();
+    this.connected();
     const known = [...this.#handed.keys()];
     this.#parts.dataPlane.forget().then(
       () => {
@@ -116,15 +148,44 @@ export class Repetitions {
     this.#isPaused = on;
     if (on) this.forget();
   }
+
+  #number(): number {
+    if (this.#count >= MAX_HANDED) this.forget();
+    this.#count += 1;
+    this.#next += 1;
+    return this.#next - 1;
+  }
+
+  #learn(plan: PatternPlan, handed: Handed): void {
+    const { dataPlane, events } = this.#parts;
+    this.#handed.set(plan.number, handed);
+    dataPlane.learn(plan).catch((error: unknown) => {
+      if (!(error instanceof DataPlaneError)) throw error;
+      events.patternRefused(error);
+    });
+  }
+
+  /** Whether a deletion like this was met just once before, so that there is use in handing it over now. */
+  #isSecond(pattern: Pattern, key: string): boolean {
+    const kinds = this.#deletions.get(pattern) ?? new Map<string, 'seen' | 'handed'>();
+    if (kinds.size === 0) this.#deletions.set(pattern, kinds);
+    const before = kinds.get(key);
+    if (before !== undefined) kinds.set(key, 'handed');
+    else if (kinds.size < MOST_DELETIONS) kinds.set(key, 'seen');
+    return before === 'seen';
+  }
 }
 
-type Handed = {
-  readonly pattern: Pattern;
-  readonly kind: 'offer' | 'answer';
-  readonly isNew: boolean;
-  /** Where the values of its message begin. */
-  readonly start: number;
-};
+type Handed =
+  | {
+      readonly kind: 'offer' | 'answer';
+      readonly pattern: Pattern;
+      readonly isNew: boolean;
+      /** Where the values of its message begin. */
+      readonly start: number;
+    }
+  /** Calls that end by it have statistics like these. */
+  | { readonly kind: 'delete'; readonly media: SessionStats };
 
 /** In the values of a message, and those of a call: its first message made it. */
 const CALL_ID = 1;
@@ -134,3 +195,5 @@ const VALUES_IN_FRONT = 4;
 
 /** What the data plane has to keep is bounded; a busy set of kinds is handed over again at once. */
 const MAX_HANDED = 1_024;
+/** Kinds of deletions after one pattern. */
+const MOST_DELETIONS = 64;

@@ -3,7 +3,13 @@ import { expect, onTestFinished, test } from 'vitest';
 import { at, sdpOf } from '../support/loopback-call.js';
 import { ngExchange } from '../support/loopback-ng.js';
 import { until } from '../support/netns-until.js';
-import { bencode, isList, type NgDictionary } from '../support/oracle-ng-client.js';
+import {
+  bencode,
+  isDictionary,
+  isList,
+  type NgDictionary,
+  type NgValue,
+} from '../support/oracle-ng-client.js';
 import { mediaAddress } from '../support/rtp-peer.js';
 import { SupervisedTandem } from '../support/supervised.js';
 import { freePort, loopbackAddress } from '../support/tandem.js';
@@ -33,7 +39,8 @@ test.each([1, 3])(
     const statistics = await repeating.tandem.ng.command({ command: 'statistics' });
     expect(at(statistics, 'statistics', 'totalstatistics', 'managedsessions')).toBe(9 * KINDS.length);
     const { pattern, control } = await repeating.requests();
-    expect(pattern).toBeGreaterThan(8 * KINDS.length);
+    // Of nine calls of a kind, all but the first few offers, answers and deletions.
+    expect(pattern).toBeGreaterThan(12 * KINDS.length);
     expect(control).toBeGreaterThan(0);
     expect(await deciding.requests()).toEqual({ pattern: 0, again: 0, control: 0 });
   },
@@ -83,6 +90,91 @@ test('a call that the control plane has changed is its own from then on', async 
     result: 'ok',
   });
 });
+
+test('a deletion by a pattern tells what a query has told just before, to the microsecond', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const call = dialogue('a-call-with-a-longer-name', 61);
+  for (const request of [call.offer, call.answer]) await tandem.tandem.ng.command(request);
+  const before = await tandem.requests();
+  const told = await tandem.tandem.ng.command(call.query);
+  expect(await tandem.tandem.ng.command(call.delete)).toEqual(told);
+  // The query was decided, the deletion was not.
+  expect(await tandem.requests()).toEqual({
+    ...before,
+    pattern: before.pattern + 1,
+    control: before.control + 1,
+  });
+  expect(await tandem.calls()).toEqual([]);
+  expect(await tandem.ports()).toBe(0);
+  expect(await tandem.tandem.ng.command(call.delete)).toMatchObject({
+    result: 'ok',
+    warning: expect.anything(),
+  });
+  // Its name may be used again.
+  expect(await tandem.tandem.ng.command(call.offer)).toMatchObject({ result: 'ok' });
+  expect(await tandem.calls()).toEqual(['a-call-with-a-longer-name']);
+});
+
+test('a call that was never answered ends by a pattern, too', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  for (const number of [1, 2]) {
+    const given = dialogue(`given-up-${number}`, number);
+    for (const request of [given.offer, given.delete]) await tandem.tandem.ng.command(request);
+  }
+  const { offer, query, delete: deletion } = dialogue('given-up', 3);
+  await tandem.tandem.ng.command(offer);
+  const { pattern } = await tandem.requests();
+  const told = await tandem.tandem.ng.command(query);
+  expect(await tandem.tandem.ng.command(deletion)).toEqual(told);
+  expect((await tandem.requests()).pattern).toBe(pattern + 1);
+});
+
+test('the end of a call with media is the control plane’s, which tells of the media', async () => {
+  const tandem = await Watched.start();
+  await tandem.learn();
+  const { offer, answer, query, delete: deletion } = dialogue('heard', 62);
+  await tandem.tandem.ng.command(offer);
+  const { address, port } = mediaAddress(await sdpOf(tandem.tandem.ng, answer));
+  const socket = createSocket('udp4');
+  onTestFinished(() => void socket.close());
+  socket.send(
+    Buffer.concat([Buffer.from('8008000100000001000000aa', 'hex'), Buffer.alloc(160)]),
+    port,
+    address,
+  );
+  const packets = (reply: NgDictionary) => at(reply, 'totals', 'RTP', 'packets');
+  await until('a packet', async () =>
+    packets(await tandem.tandem.ng.command(query)) === 1 ? true : undefined,
+  );
+  const { pattern } = await tandem.requests();
+  expect(packets(await tandem.tandem.ng.command(deletion))).toBe(1);
+  expect((await tandem.requests()).pattern).toBe(pattern);
+  expect(await tandem.calls()).toEqual([]);
+});
+
+test.each(['main.js', 'tandem-dataplane'] as const)(
+  '%s crashes while calls are deleted: those that were deleted are gone, and no others',
+  async (half) => {
+    const tandem = await Watched.start(['dataPlane.shards=2']);
+    await tandem.learn();
+    await setUpMany(tandem, 240);
+    const { pattern } = await tandem.requests();
+    const deletions = deleteMany(tandem, 200);
+    await until('deletions', async () =>
+      (await tandem.requests()).pattern > pattern + 40 ? true : undefined,
+    );
+    const pid = tandem.tandem.crash(half);
+    await tandem.tandem.restarted(half, pid);
+    await deletions;
+    const left = Array.from({ length: 40 }, (_, number) => `load-${200 + number}`);
+    expect(await tandem.calls()).toEqual(left.sort());
+    await until('ports', async () => ((await tandem.ports()) === 40 ? true : undefined));
+    await deleteMany(tandem, 240, 200);
+    expect(await tandem.calls()).toEqual([]);
+  },
+);
 
 test('the control plane crashes while calls are set up: every call that was answered is known afterwards', async () => {
   const tandem = await Watched.start();
@@ -235,6 +327,14 @@ class Watched {
     return Number(/^tandem_patterns (\d+)$/m.exec(text)?.[1]);
   }
 
+  /** Ports that sessions of the data plane have. */
+  async ports(): Promise<number> {
+    const { statistics } = await this.tandem.ng.command({ command: 'statistics' });
+    const interfaces = isDictionary(statistics) ? statistics.interfaces : undefined;
+    const used = (one: NgValue) => Number(isDictionary(one) ? at(one, 'ports', 'used') : Number.NaN);
+    return (isList(interfaces) ? interfaces : []).reduce((sum: number, one) => sum + used(one), 0);
+  }
+
   async calls(): Promise<readonly string[]> {
     return sorted(await this.tandem.ng.command({ command: 'list', limit: 10_000 }));
   }
@@ -263,6 +363,20 @@ async function setUpMany(
   };
   await Promise.all(Array.from({ length: 8 }, work));
   return ports;
+}
+
+/** Deletes them, eight at a time. */
+async function deleteMany({ tandem }: Watched, end: number, start = 0): Promise<void> {
+  let next = start;
+  const work = async (): Promise<void> => {
+    while (next < end) {
+      const number = next;
+      next += 1;
+      const reply = await tandem.ng.command(dialogue(`load-${number}`, number).delete);
+      expect(reply.result).toBe('ok');
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, work));
 }
 
 async function expectAllAlive(tandem: Watched, ports: ReadonlyMap<string, readonly number[]>): Promise<void> {

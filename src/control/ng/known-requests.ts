@@ -49,8 +49,8 @@ export class KnownRequests {
       (text) => text !== undefined,
     );
     if (isElsewhere || draft.flags.receivedFrom !== undefined) return undefined;
-    if (command.kind === 'delete') return command;
     this.#likeness += 1;
+    if (command.kind === 'delete') return { ...command, likeness: this.#likeness };
     // Read key by key, the flags have become a slow kind of object: ten times as dear to copy.
     return { ...command, flags: { ...command.flags }, likeness: this.#likeness };
   }
@@ -65,6 +65,7 @@ function withTexts(known: Repeated, texts: RequestTexts, written: WrittenCommand
       return {
         ...known,
         callId,
+        written,
         ...(fromTag !== undefined && { fromTag }),
         ...(known.toTag !== undefined && toTag !== undefined && { toTag }),
         ...(viaBranch !== undefined && { viaBranch }),

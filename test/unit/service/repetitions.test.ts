@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Client } from '../../../src/command/command.js';
-import { SDP_REPLY } from '../../../src/control/ng/encode.js';
+import { SDP_REPLY, writeNg } from '../../../src/control/ng/encode.js';
 import { KnownRequests } from '../../../src/control/ng/known-requests.js';
-import type { PatternPlan } from '../../../src/dataplane/protocol.gen.js';
+import type { ComponentStats, PatternPlan, StreamStats } from '../../../src/dataplane/protocol.gen.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import type { Counters } from '../../../src/observability/counters.js';
 import type { Attachment } from '../../../src/service/attachment.js';
@@ -29,7 +29,7 @@ beforeEach(async () => {
   ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
     parts: {
       repetitions: {
-        reply: SDP_REPLY,
+        reply: { sdp: SDP_REPLY, write: writeNg },
         answered: ({ address }, command) => void answered.push(`${command} of ${address}`),
       },
     },
@@ -53,6 +53,24 @@ async function says(command: 'offer' | 'answer', number: number): Promise<string
   return reply.kind === 'sdp' ? reply.sdp : reply.kind;
 }
 
+async function deletes(callId: string, fromTag: string): Promise<void> {
+  const request = { 'call-id': callId, 'from-tag': fromTag, 'delete-delay': 0, command: 'delete' };
+  const payload = Buffer.from(bencode(request), 'latin1');
+  const read = known.decode(payload) ?? known.decode(payload);
+  if (read === undefined) throw new Error('not read');
+  expect(await service.handle(read, CLIENT)).toMatchObject({ kind: 'deleted' });
+}
+
+/** Offers and deletes, until there are no more patterns to hand over. */
+async function learnDeletions(): Promise<PatternPlan | undefined> {
+  await learnOffers();
+  for (const number of [4, 5]) {
+    await says('offer', number);
+    await deletes(`call-${number}`, `from-${number}`);
+  }
+  return dataPlane.learned[1];
+}
+
 async function learnOffers(): Promise<PatternPlan> {
   for (const number of [1, 2, 3]) await says('offer', number);
   const [pattern] = dataPlane.learned;
@@ -71,9 +89,9 @@ test('a kind of request is handed over when it has come often enough, and once',
   expect(pattern).toMatchObject({
     after: null,
     known: 0,
-    reply: { before: 'd3:sdp', after: '6:result2:oke' },
+    outcome: { kind: 'session', reply: { before: 'd3:sdp', after: '6:result2:oke' } },
   });
-  expect(pattern.plan.session).not.toContain('call-');
+  expect(JSON.stringify(pattern.outcome)).not.toContain('call-');
   await says('offer', 4);
   expect(dataPlane.learned).toHaveLength(1);
 });
@@ -152,3 +170,59 @@ test('what another connection has told of is not kept for ever', async () => {
     service.repetitions.take({ pattern: number, micros: 40, values: values('later', 'from') });
   expect(again).toThrow('which there is not');
 });
+test('a deletion is handed over when it has come twice for calls of a pattern', async () => {
+  const ending = await learnDeletions();
+  expect(ending).toMatchObject({
+    number: 2,
+    after: 1,
+    places: { session: (ending?.known ?? 0) + 1 },
+    outcome: { kind: 'end', revision: 1 },
+  });
+  // Nothing of the calls it was made from.
+  expect(JSON.stringify(ending?.outcome)).not.toContain('call-');
+  expect(JSON.stringify(ending?.outcome)).not.toContain('from-');
+});
+
+test('a call that has ended by a pattern is none any more', async () => {
+  const { number = 0, after = 0 } = (await learnDeletions()) ?? {};
+  service.repetitions.take({ pattern: after ?? 0, micros: 40, values: values('made', 'from') });
+  const ended = counters.callsEnded.deleted;
+  const released = dataPlane.released.length;
+  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now} made 192.0.2.9 5062 from` });
+  expect(registry.find('made')).toBeUndefined();
+  expect(counters.callsEnded.deleted).toBe(ended + 1);
+  expect(answered.at(-1)).toBe('delete of 192.0.2.9');
+  expect(dataPlane.released).toHaveLength(released);
+  // One that has ended here while it was answered there is not told of twice.
+  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now} made 192.0.2.9 5062 from` });
+  expect(counters.callsEnded.deleted).toBe(ended + 1);
+});
+
+test('the end of a call with media is not handed over', async () => {
+  dataPlane.statsOf = () => ({ streams: [withPacket()] });
+  expect(await learnDeletions()).toBeUndefined();
+});
+
+test('what goes to an address that was not signalled is not handed over', async () => {
+  const { rtp, ...stream } = withPacket();
+  const silent = { ...rtp, receivedPackets: 0, lastPacketMsAgo: null, remote: '203.0.113.66:4000' };
+  dataPlane.statsOf = () => ({ streams: [{ ...stream, rtp: silent }] });
+  expect(await learnDeletions()).toBeUndefined();
+});
+
+function withPacket(): StreamStats {
+  const component: ComponentStats = {
+    ...{ receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, malformed: 0, foreign: 0 },
+    ...{ tolerated: 0, lastSuspect: null, blocked: 0, unroutable: 0, unassigned: 0, replays: 0, unkeyed: 0 },
+    ...{ authenticationFailures: 0, handshakePackets: 0, checks: 0, refusedChecks: 0, refusedHandshakes: 0 },
+    ...{ unknownPayloadType: 0, remote: null, remoteState: 'unknown', lastPacketMsAgo: null },
+  };
+  return {
+    stream: 0,
+    path: { kind: 'userspace', reason: 'noFastPath' },
+    rtp: { ...component, receivedPackets: 1, lastPacketMsAgo: 20 },
+    rtcp: component,
+    ...{ codecIn: null, codecOut: null, suiteIn: null, suiteOut: null, ice: null },
+    ...{ ingress: [], egress: [], ssrcsForgotten: 0 },
+  };
+}

@@ -221,6 +221,7 @@ impl Control {
                     self.answering.clients.reply(socket, to, bytes);
                 }
             }
+            Request::Seen => self.answering.repeater.seen(seen),
             Request::Apply { plan } => {
                 self.answering.repeater.seen(seen);
                 if self.answering.repeater.hand_over(&plan.session, seen) {
@@ -230,8 +231,12 @@ impl Control {
                 }
             }
             Request::Release { session } => {
-                self.answering.repeater.ended(&session);
-                self.dispatch(token, id, Request::Release { session }, shard);
+                self.answering.repeater.seen(seen);
+                if self.answering.repeater.end(&session, seen) {
+                    self.dispatch(token, id, Request::Release { session }, shard);
+                } else {
+                    self.respond(token, id, Ok(Response::Released { stats: None }));
+                }
             }
             Request::List { .. } | Request::Stats { .. } | Request::Snapshot { .. } | Request::Status => {
                 self.dispatch(token, id, request, shard);
@@ -357,6 +362,7 @@ fn name(request: &Request) -> &'static str {
         Request::Status => "status",
         Request::Learn { .. } => "learn",
         Request::Forget => "forget",
+        Request::Seen => "seen",
         Request::Send { .. } => "send",
     }
 }

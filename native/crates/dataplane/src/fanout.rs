@@ -45,6 +45,7 @@ pub fn split(request: Request, shards: usize) -> Option<Vec<(usize, ShardRequest
         | Request::RenewCertificate { .. }
         | Request::Learn { .. }
         | Request::Forget
+        | Request::Seen
         | Request::Send { .. } => return None,
     })
 }
@@ -71,6 +72,7 @@ impl Merge {
             | Request::RenewCertificate { .. }
             | Request::Learn { .. }
             | Request::Forget
+            | Request::Seen
             | Request::Send { .. }
             | Request::Apply { .. }
             | Request::Release { .. } => Self::Single,

@@ -10,8 +10,8 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{BoundLocal, FromDataPlane, LogPosition, PatternPlan, RepeatCounters, SessionId, SessionPlan};
-use repeat::{Held, Known, Patterns, Refused, Replies, ReplyLimits, Step};
+use protocol::{BoundLocal, FromDataPlane, LogPosition, PatternPlan, RepeatCounters, SessionId};
+use repeat::{Done, Held, Known, Patterns, Refused, Replies, ReplyLimits, Step, Work};
 
 /// A request of a client as it came in.
 #[derive(Debug)]
@@ -29,16 +29,15 @@ pub enum Taken {
     Nothing,
     Reply(Vec<u8>),
     PassOn,
-    Apply(Job),
+    Do(Job),
 }
 
-/// A plan to be applied because of a datagram.
+/// What is to be done about a session because of a datagram.
 #[derive(Debug)]
 pub struct Job {
-    pub plan: Box<SessionPlan>,
-    /// The revision the session has to have; `None`: there must not be one.
-    pub before: Option<u64>,
-    step: Step,
+    pub session: SessionId,
+    pub work: Work,
+    pub step: Step,
 }
 
 pub struct Repeater {
@@ -58,15 +57,27 @@ struct Entry {
     pattern: u32,
     micros: u32,
     values: Arc<str>,
+    /// The session that has ended by it.
+    ended: Option<Box<str>>,
 }
 
 /// A session that a pattern has made.
 #[derive(Debug)]
 struct Session {
-    /// `None`: it has changed by itself since.
-    held: Option<Held>,
+    state: State,
     /// When it was last changed by a pattern, in the log.
     seq: u64,
+    /// When another one of this name ended before it; 0: the control plane has read of that.
+    since: u64,
+}
+
+#[derive(Debug)]
+enum State {
+    Held(Held),
+    /// It has changed by itself since.
+    Changed,
+    /// There is none any more, which the control plane has not read yet.
+    Ended,
 }
 
 impl Repeater {
@@ -111,11 +122,11 @@ impl Repeater {
             if self.log.len() < MOST_UNSEEN { self.decide(datagram.from, request, is_room) } else { None };
         let known = if job.is_some() { Known::Running } else { Known::PassedOn };
         self.replies.add(datagram.from, cookie, request, known);
-        job.map_or_else(|| self.pass_on(), Taken::Apply)
+        job.map_or_else(|| self.pass_on(), Taken::Do)
     }
 
-    /// The plan is in force: what the client is told. `None`: the request is to be passed on all the same.
-    pub fn applied(
+    /// It is done: what the client is told. `None`: the request is to be passed on all the same.
+    pub fn done(
         &mut self,
         datagram: &Datagram,
         step: Step,
@@ -123,23 +134,31 @@ impl Repeater {
         bound: &[BoundLocal],
     ) -> Option<Vec<u8>> {
         let (cookie, _) = split(&datagram.bytes)?;
-        let Some((held, reply)) = step.complete(&self.patterns, bound) else {
+        let Some(done) = step.complete(&self.patterns, bound) else {
             self.sessions.remove(session.0.as_str());
             self.refused(datagram);
             return None;
         };
+        let Done { pattern, values, has_ended, reply } = done;
         let answer = [cookie, b" ", &reply].concat();
         self.replies.settle(datagram.from, cookie, Known::Answered(answer.as_slice().into()));
         self.counters.answered += 1;
         self.last += 1;
+        let (seq, name) = (self.last, Box::<str>::from(session.0));
         let micros = datagram.arrived.elapsed().as_micros().try_into().unwrap_or(u32::MAX);
-        let values = held.values.clone();
-        self.log.push_back(Entry { seq: self.last, pattern: held.pattern, micros, values });
-        self.sessions.insert(session.0.into(), Session { held: Some(held), seq: self.last });
+        let ended = has_ended.then(|| name.clone());
+        self.log.push_back(Entry { seq, pattern, micros, values: values.clone(), ended });
+        let state = if has_ended { State::Ended } else { State::Held(Held { pattern, values }) };
+        let since = match self.sessions.get(&name) {
+            Some(Session { state: State::Ended, seq, .. }) => *seq,
+            Some(Session { since, .. }) => *since,
+            None => 0,
+        };
+        self.sessions.insert(name, Session { state, seq, since });
         Some(answer)
     }
 
-    /// The plan was not taken: the request is for the control plane after all.
+    /// It was not to be done: the request is for the control plane after all.
     pub fn refused(&mut self, datagram: &Datagram) {
         if let Some((cookie, _)) = split(&datagram.bytes) {
             self.replies.settle(datagram.from, cookie, Known::PassedOn);
@@ -155,7 +174,13 @@ impl Repeater {
     /// The control plane has taken in the log so far.
     pub fn seen(&mut self, seq: u64) {
         while self.log.front().is_some_and(|entry| entry.seq <= seq) {
-            self.log.pop_front();
+            let Some(Entry { seq, ended, .. }) = self.log.pop_front() else { return };
+            // It may have been made anew since.
+            if let Some(name) = ended
+                && self.sessions.get(&name).is_some_and(|session| session.seq == seq)
+            {
+                self.sessions.remove(&name);
+            }
         }
     }
 
@@ -168,15 +193,26 @@ impl Repeater {
         is_known
     }
 
-    /// The session ends.
-    pub fn ended(&mut self, session: &SessionId) {
-        self.sessions.remove(session.0.as_str());
+    /// The control plane, having seen this much, ends the session. Whether it is there: it may have been ended by a
+    /// pattern, and another one made.
+    pub fn end(&mut self, session: &SessionId, seen: u64) -> bool {
+        let name = session.0.as_str();
+        let is_there = self
+            .sessions
+            .get(name)
+            .is_none_or(|session| !matches!(session.state, State::Ended) && session.since <= seen);
+        if is_there {
+            self.sessions.remove(name);
+        }
+        is_there
     }
 
     /// Something happened to the session that no pattern knows of.
     pub fn changed(&mut self, session: &SessionId) {
-        if let Some(session) = self.sessions.get_mut(session.0.as_str()) {
-            session.held = None;
+        if let Some(Session { state, .. }) = self.sessions.get_mut(session.0.as_str())
+            && matches!(state, State::Held(_))
+        {
+            *state = State::Changed;
         }
     }
 
@@ -205,14 +241,16 @@ impl Repeater {
 
     fn decide(&self, from: SocketAddr, request: &[u8], is_room: bool) -> Option<Job> {
         let reading = self.patterns.read(request, from, now_ms())?;
-        let before = match self.sessions.get(reading.session()) {
-            Some(session) => Some(session.held.as_ref()?),
-            None if is_room => None,
-            None => return None,
+        let before = match self.sessions.get(reading.session()).map(|session| &session.state) {
+            Some(State::Held(held)) => Some(held),
+            Some(State::Changed) => return None,
+            Some(State::Ended) | None if is_room => None,
+            Some(State::Ended) | None => return None,
         };
         let decision = self.patterns.decide(&reading, before)?;
-        let (plan, before) = (Box::new(decision.plan()?), decision.revision_before());
-        Some(Job { plan, before, step: decision.into_step() })
+        let work = decision.work()?;
+        let session = SessionId(reading.session().to_owned());
+        Some(Job { session, work, step: decision.into_step() })
     }
 
     fn pass_on(&mut self) -> Taken {
@@ -225,12 +263,6 @@ impl Entry {
     fn message(&self) -> FromDataPlane {
         let Self { seq, pattern, micros, .. } = *self;
         FromDataPlane::Repeated { seq, pattern, micros, values: self.values.to_string() }
-    }
-}
-
-impl Job {
-    pub fn into_parts(self) -> (Box<SessionPlan>, Option<u64>, Step) {
-        (self.plan, self.before, self.step)
     }
 }
 

@@ -9,7 +9,7 @@ use engine::{
 use netio::{PacketIo, SocketIndex, Token};
 use protocol::{
     BoundLocal, ErrorCode, Event, NodeCounters, SecurityPlan, SessionId, SessionPlan, SessionSnapshot,
-    SessionStats,
+    SessionStats, StreamStats,
 };
 
 use crate::{
@@ -31,6 +31,12 @@ pub enum ShardRequest {
     },
     Release {
         session: SessionId,
+    },
+    /// The same, if the session has this revision and these statistics.
+    ReleaseLike {
+        session: SessionId,
+        revision: u64,
+        streams: Vec<StreamStats>,
     },
     Plans {
         after: Option<SessionId>,
@@ -160,6 +166,14 @@ impl<I: PacketIo> Shard<I> {
             }
             ShardRequest::Release { session } => {
                 ShardResponse::Released { stats: self.release(now, &session) }
+            }
+            ShardRequest::ReleaseLike { session, revision, streams } => {
+                self.engine.refresh(now, &session);
+                let stats = self.engine.stats(now, &session);
+                let is_like =
+                    stats.is_some_and(|stats| stats.revision == revision && stats.streams == streams);
+                let stats = if is_like { self.release(now, &session) } else { None };
+                ShardResponse::Released { stats }
             }
             ShardRequest::Plans { after, limit } => {
                 ShardResponse::Plans { plans: self.engine.plans(after.as_ref(), limit) }

@@ -33,14 +33,14 @@ pub enum FromDataPlane {
     Error { id: u64, error: ErrorCode },
     /// Something happened by itself. `seq` grows by one with each event of a connection.
     Event { seq: u64, event: Event },
-    /// A request of a client was answered by a pattern: the session is what the pattern makes of these values. Comes
-    /// before anything that happened after it. `seq` grows by one, over all connections of this start.
+    /// A request of a client was answered by a pattern: the session is what the pattern makes of these values, or has
+    /// ended. Comes before anything that happened after it. `seq` grows by one, over all connections of this start.
     Repeated {
         seq: u64,
         pattern: u32,
         /// How long that took.
         micros: u32,
-        /// All values of the session, with a space between them.
+        /// All values of the session, with a space between them; if it has ended, those of the request.
         values: String,
     },
     /// A request of a client, for the control plane to answer with `send`. One byte a character.
@@ -52,7 +52,7 @@ pub enum FromDataPlane {
     },
 }
 
-/// A request from the control plane. Every request but `send` gets exactly one response.
+/// A request from the control plane. Every request but `send` and `seen` gets exactly one response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -82,6 +82,8 @@ pub enum Request {
     Learn { pattern: Box<PatternPlan> },
     /// All requests are passed on again, until new patterns come.
     Forget,
+    /// Only says how far the control plane has read.
+    Seen,
     /// Sends a datagram from a control socket. One byte a character.
     Send {
         socket: u32,

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LocalId, SessionPlan};
+use crate::{LocalId, SessionPlan, StreamStats};
 
 /// One kind of request. Requests of a kind differ in nothing but values; so do their plans, records and replies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,12 +22,26 @@ pub struct PatternPlan {
     pub known: u32,
     /// Where the values that do not stand in the request go, and which one names the session.
     pub places: PlacesPlan,
-    /// The plan of an example; `gaps` are filled in with values.
-    pub plan: Box<SessionPlan>,
-    pub gaps: Vec<PlanGap>,
-    /// Locals the plan opens. Each adds two values: its port, and the next one.
-    pub opened: Vec<LocalId>,
-    pub reply: ReplyPlan,
+    pub outcome: OutcomePlan,
+}
+
+/// What becomes of the session, and what the client is told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum OutcomePlan {
+    /// It is made or changed.
+    Session {
+        /// The plan of an example; `gaps` are filled in with values.
+        plan: Box<SessionPlan>,
+        gaps: Vec<PlanGap>,
+        /// Locals the plan opens. Each adds two values: its port, and the next one.
+        opened: Vec<LocalId>,
+        reply: ReplyPlan,
+    },
+    /// It ends, if it has this revision and these statistics but for the addresses in `remotes`: the reply tells of
+    /// them.
+    End { revision: u64, streams: Vec<StreamStats>, remotes: Vec<RemoteGap>, reply: FormedText },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +156,50 @@ pub struct ReplyPlan {
     pub before: String,
     pub body: TextPlan,
     pub after: String,
+}
+
+/// The address in statistics that a value, or more of them, make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RemoteGap {
+    /// By its place in the list.
+    pub stream: u32,
+    pub component: crate::Component,
+    pub text: TextPlan,
+}
+
+/// A text of bytes, one a character, in which values stand in several forms: one text more than values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FormedText {
+    pub texts: Vec<String>,
+    pub at: Vec<FormedValue>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct FormedValue {
+    pub at: u32,
+    pub form: ValueForm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum ValueForm {
+    /// As it is.
+    Plain,
+    /// Behind its length and a colon.
+    Measured,
+    /// Milliseconds as whole seconds.
+    Seconds,
+    /// Milliseconds as microseconds.
+    Microseconds,
+    /// What milliseconds are beyond whole seconds, as microseconds.
+    MicrosecondsBeyond,
 }
 
 /// What was answered by patterns, and what was passed on.

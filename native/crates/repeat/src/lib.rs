@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+mod ending;
+mod making;
 mod pattern;
 mod replies;
 mod spelling;
@@ -15,9 +17,10 @@ mod values;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 
-use protocol::{BoundLocal, PatternPlan, SessionPlan};
+use protocol::{BoundLocal, PatternPlan, SessionPlan, StreamStats};
 use thiserror::Error;
 
+use making::Outcome;
 use pattern::{Layout, Pattern};
 pub use replies::{Known, Replies, ReplyLimits};
 use tree::{Span, Tree};
@@ -180,15 +183,27 @@ pub struct Decision<'p> {
     values: Values,
 }
 
-impl Decision<'_> {
-    /// The plan, with ports to be chosen.
-    pub fn plan(&self) -> Option<SessionPlan> {
-        self.pattern.plan(&self.values)
-    }
+/// What is to be done.
+#[derive(Debug, PartialEq)]
+pub enum Work {
+    /// The plan, with ports to be chosen, is to be put in force. `before`: the revision that the session has to have;
+    /// `None`: there must be no such session.
+    Apply { plan: Box<SessionPlan>, before: Option<u64> },
+    /// The session is to end, if it has this revision and these statistics.
+    End { revision: u64, streams: Vec<StreamStats> },
+}
 
-    /// The revision of the session before; `None`: there must be no such session.
-    pub fn revision_before(&self) -> Option<u64> {
-        self.pattern.revision_before()
+impl Decision<'_> {
+    pub fn work(&self) -> Option<Work> {
+        match &self.pattern.outcome {
+            Outcome::Made(making) => {
+                let before = self.pattern.after.and(making.revision().checked_sub(1));
+                Some(Work::Apply { plan: Box::new(making.plan(&self.values)?), before })
+            }
+            Outcome::Ended(ending) => {
+                Some(Work::End { revision: ending.revision, streams: ending.streams(&self.values)? })
+            }
+        }
     }
 
     pub fn into_step(self) -> Step {
@@ -196,27 +211,46 @@ impl Decision<'_> {
     }
 }
 
-/// A decision whose plan is being carried out. Patterns may go meanwhile.
+/// A decision that is being carried out. Patterns may go meanwhile.
 #[derive(Debug)]
 pub struct Step {
     pattern: u32,
     values: Values,
 }
 
+/// What came of it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Done {
+    pub pattern: u32,
+    /// All values of the session; if it has ended, those of the request.
+    pub values: Arc<str>,
+    pub has_ended: bool,
+    /// Without its cookie.
+    pub reply: Vec<u8>,
+}
+
 impl Step {
-    /// What the session is now, and the reply without its cookie. `None`: the pattern has gone, or a port is missing.
-    pub fn complete(self, patterns: &Patterns, bound: &[BoundLocal]) -> Option<(Held, Vec<u8>)> {
+    /// `None`: the pattern has gone, or a port is missing.
+    pub fn complete(self, patterns: &Patterns, bound: &[BoundLocal]) -> Option<Done> {
         let leaf = patterns.by_number.get(&self.pattern)?;
         let mut known = patterns.leaves.get(*leaf as usize)?.patterns.iter();
         let pattern = known.find(|pattern| pattern.number == self.pattern)?;
         let mut values = self.values;
-        for local in &pattern.opened {
+        let making = match &pattern.outcome {
+            Outcome::Made(making) => making,
+            Outcome::Ended(ending) => {
+                let reply = ending.reply(&values)?;
+                let values = values.text_from(pattern.known())?.into();
+                return Some(Done { pattern: self.pattern, values, has_ended: true, reply });
+            }
+        };
+        for local in &making.opened {
             let port = bound.iter().find(|candidate| candidate.local == *local)?.port;
             values.push(&port.to_string());
             values.push_next_port()?;
         }
-        let reply = pattern.reply(&values)?;
-        Some((Held { pattern: self.pattern, values: values.into_text() }, reply))
+        let reply = making.reply(&values)?;
+        Some(Done { pattern: self.pattern, values: values.into_text(), has_ended: false, reply })
     }
 }
 

@@ -1,15 +1,8 @@
 //! One pattern: what a kind of request comes to.
 
-use protocol::{
-    Component, LocalId, PatternPlan, PlanGap, PlanPlace, RemoteKind, RequestPart, SessionPlan, Spelling,
-    StreamPlan, ValuePlan,
-};
+use protocol::{PatternPlan, RequestPart, Spelling, ValuePlan};
 
-use crate::{
-    Refused,
-    text::{Bytes, Text, bytes_of},
-    values::Values,
-};
+use crate::{Refused, making::Outcome, values::Values};
 
 /// Where the values of a request go, counted from the first one of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,19 +20,14 @@ pub struct Layout {
 pub struct Pattern {
     pub number: u32,
     pub after: Option<u32>,
-    pub opened: Vec<LocalId>,
+    pub outcome: Outcome,
     values: Vec<ValuePlan>,
     layout: Layout,
-    plan: SessionPlan,
-    gaps: Vec<(PlanPlace, Text)>,
-    before: Box<[u8]>,
-    body: Bytes,
-    behind: Box<[u8]>,
 }
 
 impl Pattern {
     pub fn new(plan: PatternPlan) -> Result<Self, Refused> {
-        let PatternPlan { number, after, request, values, known, places, plan, gaps, opened, reply } = plan;
+        let PatternPlan { number, after, request, values, known, places, outcome } = plan;
         let missing = Refused("there is no such value");
         let relative = |at: u32| match at.checked_sub(known) {
             Some(relative) if (at as usize) < values.len() => Ok(relative),
@@ -57,7 +45,6 @@ impl Pattern {
             client_port: relative(places.client_port)?,
             session: relative(places.session)?,
         };
-        let all = values.len() + 2 * opened.len();
         let is_pairwise = values.iter().enumerate().all(|(at, value)| {
             let follows_port = at > 0 && values[at - 1].spelling == Spelling::Port;
             (value.spelling == Spelling::NextPort) == follows_port
@@ -65,29 +52,11 @@ impl Pattern {
         if !is_pairwise || values.last().is_some_and(|value| value.spelling == Spelling::Port) {
             return Err(Refused("ports do not come with the next ones"));
         }
-        // Before the ports are known nothing can be put in their place.
-        let gaps = gaps.into_iter().map(|PlanGap { place, text }| {
-            let mut example = (*plan).clone();
-            let is_there = place_in(&mut example, place).is_some();
-            if is_there {
-                Ok((place, Text::new(text, values.len())?))
-            } else {
-                Err(Refused("the plan has no such place"))
-            }
-        });
-        let gaps = gaps.collect::<Result<_, Refused>>()?;
-        Ok(Self {
-            number,
-            after,
-            before: bytes_of(&reply.before)?,
-            body: Bytes::new(reply.body, all)?,
-            behind: bytes_of(&reply.after)?,
-            opened,
-            values,
-            layout,
-            plan: *plan,
-            gaps,
-        })
+        let outcome = Outcome::new(outcome, values.len())?;
+        if matches!(outcome, Outcome::Ended(_)) && after.is_none() {
+            return Err(Refused("what there is not cannot end"));
+        }
+        Ok(Self { number, after, outcome, values, layout })
     }
 
     pub fn layout(&self) -> &Layout {
@@ -132,70 +101,5 @@ impl Pattern {
             is_comparable && values.get(*before as u32) == value
         };
         (0..at).find(is_same).unwrap_or(at) as u32
-    }
-
-    pub fn revision_before(&self) -> Option<u64> {
-        self.after.and(self.plan.revision.checked_sub(1))
-    }
-
-    pub fn plan(&self, values: &Values) -> Option<SessionPlan> {
-        let mut plan = self.plan.clone();
-        for (place, text) in &self.gaps {
-            let text = text.fill(values)?;
-            place_in(&mut plan, *place)?.put(text)?;
-        }
-        Some(plan)
-    }
-
-    pub fn reply(&self, values: &Values) -> Option<Vec<u8>> {
-        let length = self.body.length(values)?;
-        let digits = length.to_string();
-        let mut reply = Vec::with_capacity(self.before.len() + digits.len() + 1 + length + self.behind.len());
-        reply.extend_from_slice(&self.before);
-        reply.extend_from_slice(digits.as_bytes());
-        reply.push(b':');
-        self.body.fill(values, &mut reply)?;
-        reply.extend_from_slice(&self.behind);
-        Some(reply)
-    }
-}
-
-/// A part of a plan that is to be filled in.
-enum Place<'a> {
-    Text(&'a mut String),
-    Port(&'a mut Option<u16>),
-    Address(&'a mut std::net::SocketAddr),
-}
-
-impl Place<'_> {
-    fn put(self, text: String) -> Option<()> {
-        match self {
-            Self::Text(place) => *place = text,
-            Self::Port(place) => *place = Some(text.parse().ok()?),
-            Self::Address(place) => *place = text.parse().ok()?,
-        }
-        Some(())
-    }
-}
-
-fn place_in(plan: &mut SessionPlan, place: PlanPlace) -> Option<Place<'_>> {
-    match place {
-        PlanPlace::Session => Some(Place::Text(&mut plan.session.0)),
-        PlanPlace::Memo => Some(Place::Text(&mut plan.memo)),
-        PlanPlace::LocalPort { stream, local } => {
-            let stream = plan.streams.get_mut(stream as usize)?;
-            Some(Place::Port(&mut stream.locals.get_mut(local as usize)?.port))
-        }
-        PlanPlace::Remote { stream, which, component } => {
-            let stream: &mut StreamPlan = plan.streams.get_mut(stream as usize)?;
-            let remote = match which {
-                RemoteKind::Remote => stream.remote.as_mut()?,
-                RemoteKind::Pending => stream.pending_remote.as_mut()?,
-            };
-            Some(Place::Address(match component {
-                Component::Rtp => &mut remote.rtp,
-                Component::Rtcp => remote.rtcp.as_mut()?,
-            }))
-        }
     }
 }

@@ -42,6 +42,11 @@ impl Values {
         Some(())
     }
 
+    /// The values from this one on.
+    pub fn text_from(&self, at: usize) -> Option<&str> {
+        self.text.get(self.ranges.get(at)?.start as usize..)
+    }
+
     pub fn into_text(self) -> Arc<str> {
         self.text.into()
     }

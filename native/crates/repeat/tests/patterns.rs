@@ -5,8 +5,8 @@
 use std::net::SocketAddr;
 
 use proptest::prelude::*;
-use protocol::{BoundLocal, LocalId, PatternPlan};
-use repeat::{Held, Patterns};
+use protocol::{BoundLocal, LocalId, PatternPlan, SessionPlan};
+use repeat::{Decision, Done, Held, Patterns, Work};
 use serde_json::{Value, json};
 
 #[test]
@@ -16,13 +16,13 @@ fn a_request_with_other_values_comes_to_its_own_plan_and_reply() {
     let reading = patterns.read(&request, client(), 1_234).unwrap();
     assert_eq!(reading.session(), "call-7@host");
     let decision = patterns.decide(&reading, None).unwrap();
-    let plan = decision.plan().unwrap();
+    let (plan, before) = applied(&decision).unwrap();
     assert_eq!((plan.session.0.as_str(), plan.memo.as_str()), ("call-7@host", "since 1234 by tag"));
     let remote = plan.streams[0].remote.unwrap();
     assert_eq!((remote.rtp, remote.rtcp), (address("192.0.2.9:4000"), Some(address("192.0.2.9:4001"))));
-    assert_eq!(decision.revision_before(), None);
-    let (held, reply) = decision.into_step().complete(&patterns, &bound(30_000)).unwrap();
-    assert_eq!(&*held.values, "1234 call-7@host 198.51.100.1 5060 tag 4000 4001 192.0.2.9 30000 30001");
+    assert_eq!(before, None);
+    let Done { values, reply, .. } = decision.into_step().complete(&patterns, &bound(30_000)).unwrap();
+    assert_eq!(&*values, "1234 call-7@host 198.51.100.1 5060 tag 4000 4001 192.0.2.9 30000 30001");
     assert_eq!(String::from_utf8(reply).unwrap(), "d3:sdp14:xym=30000 tag;e");
 }
 
@@ -102,9 +102,9 @@ fn a_pattern_that_contradicts_itself_or_another_is_refused() {
         |pattern| pattern["request"][1] = json!({ "kind": "value", "at": 1 }),
         |pattern| pattern["request"][4] = json!({ "kind": "measuredEnd" }),
         |pattern| pattern["request"][0]["text"] = json!("\u{1f600}"),
-        |pattern| pattern["gaps"][0]["text"]["at"] = json!([8]),
-        |pattern| pattern["gaps"][0]["text"]["texts"] = json!([""]),
-        |pattern| pattern["gaps"][2]["place"]["stream"] = json!(1),
+        |pattern| pattern["outcome"]["gaps"][0]["text"]["at"] = json!([8]),
+        |pattern| pattern["outcome"]["gaps"][0]["text"]["texts"] = json!([""]),
+        |pattern| pattern["outcome"]["gaps"][2]["place"]["stream"] = json!(1),
         |pattern| pattern["places"]["session"] = json!(8),
         |pattern| pattern["values"][6]["spelling"] = json!("word"),
         |pattern| pattern["known"] = json!(20),
@@ -170,8 +170,13 @@ fn request(name: &str, tag: &str, host: &str, port: u16) -> Vec<u8> {
 fn carried_out(patterns: &Patterns, request: &[u8], before: Option<&Held>) -> Option<Held> {
     let reading = patterns.read(request, client(), 1_234)?;
     let decision = patterns.decide(&reading, before)?;
-    decision.plan()?;
-    Some(decision.into_step().complete(patterns, &bound(30_000))?.0)
+    applied(&decision)?;
+    let Done { pattern, values, .. } = decision.into_step().complete(patterns, &bound(30_000))?;
+    Some(Held { pattern, values })
+}
+
+fn applied(decision: &Decision<'_>) -> Option<(SessionPlan, Option<u64>)> {
+    if let Work::Apply { plan, before } = decision.work()? { Some((*plan, before)) } else { None }
 }
 
 fn learned(plans: &[Value]) -> Patterns {
@@ -192,10 +197,13 @@ fn offer(number: u32) -> Value {
         "values": values(0),
         "known": 0,
         "places": places(0),
-        "plan": plan(1),
-        "gaps": gaps(0),
-        "opened": [0],
-        "reply": { "before": "d3:sdp", "body": { "texts": ["xym=", " ", ";"], "at": [8, 4] }, "after": "e" },
+        "outcome": {
+            "kind": "session",
+            "plan": plan(1),
+            "gaps": gaps(0),
+            "opened": [0],
+            "reply": { "before": "d3:sdp", "body": { "texts": ["xym=", " ", ";"], "at": [8, 4] }, "after": "e" },
+        },
     })
 }
 
@@ -215,10 +223,13 @@ fn follower(number: u32, after: u32) -> Value {
         "values": all,
         "known": 10,
         "places": places(10),
-        "plan": plan(2),
-        "gaps": gaps(10),
-        "opened": [],
-        "reply": { "before": "d3:sdp", "body": { "texts": ["m=", ";"], "at": [8] }, "after": "e" },
+        "outcome": {
+            "kind": "session",
+            "plan": plan(2),
+            "gaps": gaps(10),
+            "opened": [],
+            "reply": { "before": "d3:sdp", "body": { "texts": ["m=", ";"], "at": [8] }, "after": "e" },
+        },
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use netio::{PacketIo, Token};
 use protocol::{FromDataPlane, Request, SessionId, ToDataPlane};
-use repeat::Step;
+use repeat::{Step, Work};
 
 use super::Control;
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 pub struct Answering {
     pub clients: Clients,
     pub repeater: Repeater,
-    /// Plans that other shards are carrying out, by ticket.
+    /// What other shards are doing, by ticket.
     running: HashMap<u64, Running>,
     /// What came for their sessions meanwhile.
     waiting: HashMap<SessionId, Vec<(Token, ToDataPlane)>>,
@@ -68,7 +68,7 @@ impl Control {
                 Taken::Nothing => {}
                 Taken::Reply(reply) => self.answering.clients.reply(socket, datagram.from, reply),
                 Taken::PassOn => self.pass_on(datagram),
-                Taken::Apply(job) => self.apply(datagram, job, shard),
+                Taken::Do(job) => self.carry_out(datagram, job, shard),
             }
         }
     }
@@ -91,10 +91,14 @@ impl Control {
         None
     }
 
-    fn apply<I: PacketIo>(&mut self, datagram: Datagram, job: Job, shard: &mut Shard<I>) {
-        let (plan, before, step) = job.into_parts();
-        let session = plan.session.clone();
-        let request = ShardRequest::Repeat { plan, before };
+    fn carry_out<I: PacketIo>(&mut self, datagram: Datagram, job: Job, shard: &mut Shard<I>) {
+        let Job { session, work, step } = job;
+        let request = match work {
+            Work::Apply { plan, before } => ShardRequest::Repeat { plan, before },
+            Work::End { revision, streams } => {
+                ShardRequest::ReleaseLike { session: session.clone(), revision, streams }
+            }
+        };
         let Some(peer) = shard_of(&session, 1 + self.peers.len()).checked_sub(1) else {
             return self.finish(datagram, session, step, shard.execute(request));
         };
@@ -112,12 +116,21 @@ impl Control {
 
     fn finish(&mut self, datagram: Datagram, session: SessionId, step: Step, response: ShardResponse) {
         let Answering { repeater, clients, .. } = &mut self.answering;
-        let ShardResponse::Applied { bound } = response else {
-            repeater.changed(&session);
-            repeater.refused(&datagram);
-            return self.pass_on(datagram);
+        let bound = match response {
+            ShardResponse::Applied { bound } => bound,
+            ShardResponse::Released { stats: Some(_) } => Vec::new(),
+            ShardResponse::Released { stats: None }
+            | ShardResponse::Plans { .. }
+            | ShardResponse::Stats { .. }
+            | ShardResponse::Snapshot { .. }
+            | ShardResponse::Counters { .. }
+            | ShardResponse::Refused { .. } => {
+                repeater.changed(&session);
+                repeater.refused(&datagram);
+                return self.pass_on(datagram);
+            }
         };
-        let Some(reply) = repeater.applied(&datagram, step, session, &bound) else {
+        let Some(reply) = repeater.done(&datagram, step, session, &bound) else {
             return self.pass_on(datagram);
         };
         clients.reply(datagram.socket, datagram.from, reply);
