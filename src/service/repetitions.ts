@@ -75,7 +75,7 @@ export class Repetitions {
     const after = this.#numbers.get(pattern);
     const { written, fast } = command;
     if (reply === null || written === undefined || after === undefined || this.#isPaused) return;
-    if (media === null || !isSilent(media)) return;
+    if (pattern.planData === undefined || media === null || !isSilent(media)) return;
     const message = deletionOf(command, client, now(), held);
     if (message === undefined || !this.#isSecond(pattern, message.key)) return;
     const end = endingOf(
