@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout } from 'node:timers/promises';
 import type { ListenAddress } from '../config/schema.js';
 import type { ControlLogger } from '../control/udp.js';
@@ -51,9 +52,15 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const routes = new Map([...operatorRoutes(options), ...ngRoutes(ng), ...cliRoutes(cli)]);
   const door = new Door({ routes, webPages, eventStream, webSockets, requests });
   const servers: Server[] = [];
+  // Those that have not come to HTTP, or have left it, are not the server's to close.
+  const connections = new Set<Socket>();
 
   const open = async (server: Server, { address, port }: ListenAddress): Promise<ListenAddress> => {
     server.maxConnections = MAX_CONNECTIONS;
+    server.on('connection', (connection: Socket) => {
+      connections.add(connection);
+      connection.on('close', () => connections.delete(connection));
+    });
     server.on('request', (request, response) => door.answer(request, response));
     server.on('upgrade', (request, socket, head) => door.upgrade(request, socket, head));
     server.listen(port, address);
@@ -70,7 +77,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     eventStream.close();
     await Promise.race([requests.settled(), deadline]);
     await webSockets.close(deadline);
-    for (const server of servers) server.closeAllConnections();
+    for (const connection of connections) connection.destroy();
     await Promise.all(closed);
   };
 

@@ -128,7 +128,9 @@ function send(webSocket: WebSocket, reply: Buffer): void {
 
 export function refuseUpgrade(socket: Duplex, status: string): void {
   socket.on('error', () => {});
-  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  const response = `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`;
+  // Left half open it would stay for as long as the other end likes.
+  socket.end(response, () => socket.destroy());
 }
 
 const GOING_AWAY = 1001;

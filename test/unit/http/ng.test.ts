@@ -177,6 +177,31 @@ describe('at the end', () => {
   });
 });
 
+describe('a connection that is no HTTP any more', () => {
+  test('is closed when its WebSocket is refused, also if the other end keeps it open', async () => {
+    const { url } = await startedHttp();
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true });
+    onTestFinished(() => void socket.destroy());
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 400 /);
+    await once(socket.resume(), 'end');
+  });
+
+  test('keeps nobody from stopping before it has become HTTP, as in a handshake of TLS that never comes', async () => {
+    const { server } = await startedHttp({
+      tls: { listen: [{ address: '127.0.0.1', port: 0 }], certificate: '', privateKey: '' },
+    });
+    const silent = connect(server.tlsAddresses[0]?.port ?? 0, '127.0.0.1');
+    silent.on('error', () => {});
+    onTestFinished(() => void silent.destroy());
+    await once(silent, 'connect');
+    const ended = once(silent, 'close');
+    await server.close();
+    await ended;
+  });
+});
+
 async function opened(url: string): Promise<Socket> {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   onTestFinished(() => void socket.destroy());
