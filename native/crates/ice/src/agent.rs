@@ -304,7 +304,8 @@ impl Agent {
         self.candidates.iter().find(|known| known.address == address).map(|known| known.priority)
     }
 
-    /// A pair is decided on: what is worse needs no further checks.
+    /// A pair is decided on: what is worse needs no further checks of our own accord. Where the peer has checked, it may
+    /// be for the other one to use, so that is checked back all the same (RFC 8445 §7.3.1.4, §12.2).
     pub(crate) fn settle(&mut self) {
         let Some(best) = self.selected.and_then(|selected| self.pair(selected)).map(|pair| pair.priority)
         else {
@@ -312,12 +313,13 @@ impl Agent {
         };
         let may_nominate = self.role == Role::Controlled;
         self.pairs.retain(|pair| {
-            let is_better =
-                may_nominate && pair.priority > best && pair.is_pending() && pair.check().is_some();
-            pair.is_valid() || is_better
+            let is_better = may_nominate && pair.priority > best && pair.check().is_some();
+            pair.is_valid() || (pair.is_pending() && (is_better || pair.heard.is_some()))
         });
         self.pairs.shrink_to_fit();
-        self.triggered = VecDeque::new();
+        let pairs = &self.pairs;
+        self.triggered.retain(|place| pairs.iter().any(|pair| pair.place == *place));
+        self.triggered.shrink_to_fit();
         self.early = Vec::new();
         self.nominating = None;
         self.lost = None;

@@ -122,10 +122,14 @@ impl Agent {
             self.retarget(now);
         } else if let Some(transaction) = consent.ask(now, &mut self.random) {
             self.request(place, transaction, self.role == Role::Controlling, send);
-            let in_use = |pair: &Pair| pair.place == place || pair.check().is_some();
+            let is_settled = self.selected.is_some();
             let is_fresh =
                 |pair: &Pair| pair.heard.is_some_and(|heard| now < heard + crate::consent::EXPIRES);
-            self.pairs.retain(|pair| in_use(pair) || !pair.is_valid() || is_fresh(pair));
+            self.pairs.retain(|pair| match pair.phase {
+                Phase::Waiting | Phase::InProgress(_) | Phase::Valid(Some(_)) => true,
+                Phase::Valid(None) => pair.place == place || is_fresh(pair),
+                Phase::Failed => !is_settled,
+            });
         }
     }
 

@@ -131,6 +131,11 @@ fn candidate(address: &str, priority: u32) -> Candidate {
     Candidate::parse(&format!("1 1 UDP {priority} {} {} typ host", address.ip(), address.port())).unwrap()
 }
 
+/// As of a host with two addresses that does not rank them.
+fn equal(candidates: &mut Vec<Candidate>) {
+    candidates.iter_mut().for_each(|candidate| candidate.priority = 2_000);
+}
+
 fn transaction(number: usize) -> TransactionId {
     let mut transaction = TransactionId::default();
     transaction[..8].copy_from_slice(&number.to_be_bytes());
@@ -221,6 +226,82 @@ fn a_nominated_pair_that_fell_silent_gives_way_to_a_lesser_one() {
         scene.talk(&[ELSEWHERE], 500);
     }
     assert_eq!(scene.target(), Some((at(ELSEWHERE), true)));
+}
+
+#[test]
+fn of_two_nominated_pairs_of_equal_priority_both_are_the_peers() {
+    for answers_first in [NEAR, FAR] {
+        let mut scene = Scene::with(Role::Controlled, false, equal);
+        for from in [NEAR, FAR] {
+            scene.check(from, |builder| builder.use_candidate().controlling(7));
+        }
+        scene.talk(&[answers_first], 200);
+        assert_eq!(scene.target(), Some((at(answers_first), true)));
+        scene.talk(&[NEAR, FAR], 600);
+        assert!(scene.agent.accepts(at(NEAR)) && scene.agent.accepts(at(FAR)));
+        assert_eq!(scene.target(), Some((at(answers_first), true)), "and one is kept to");
+    }
+}
+
+#[test]
+fn a_pair_that_was_checked_before_another_one_was_settled_on_is_still_checked_back() {
+    for role in [Role::Controlled, Role::Controlling] {
+        let mut scene = Scene::new(role);
+        scene.talk(&[NEAR], 400);
+        scene.wait(200);
+        scene.check(FAR, |builder| builder.priority(1));
+        if role == Role::Controlled {
+            scene.check(NEAR, |builder| builder.use_candidate().controlling(7));
+        }
+        scene.answer(&[NEAR]);
+        assert_eq!(scene.target(), Some((at(NEAR), true)));
+        assert!(!scene.agent.accepts(at(FAR)));
+        scene.talk(&[NEAR, FAR], 1000);
+        assert!(scene.agent.accepts(at(FAR)), "{role:?}");
+        assert_eq!(scene.target(), Some((at(NEAR), true)));
+    }
+}
+
+#[test]
+fn a_pair_that_nobody_has_answered_on_is_never_the_peers_though_it_was_nominated() {
+    let mut scene = Scene::with(Role::Controlled, false, equal);
+    for _ in 0..60 {
+        for from in [NEAR, FAR, ELSEWHERE] {
+            scene.check(from, |builder| builder.use_candidate().controlling(7));
+        }
+        scene.talk(&[NEAR], 1000);
+    }
+    assert_eq!(scene.target(), Some((at(NEAR), true)));
+    assert!(!scene.agent.accepts(at(FAR)) && !scene.agent.accepts(at(ELSEWHERE)));
+}
+
+#[test]
+fn a_peer_that_keeps_to_the_other_pair_is_listened_to_there_for_good() {
+    let mut scene = Scene::with(Role::Controlled, false, equal);
+    for from in [NEAR, FAR] {
+        scene.check(from, |builder| builder.use_candidate().controlling(7));
+    }
+    scene.talk(&[NEAR, FAR], 500);
+    let other = if scene.target() == Some((at(NEAR), true)) { FAR } else { NEAR };
+    for _ in 0..20 {
+        scene.talk(&[NEAR, FAR], 5000);
+        scene.check(other, |builder| builder.use_candidate().controlling(7));
+        assert!(scene.agent.accepts(at(other)));
+    }
+    scene.talk(&[other], 5000);
+    scene.check(other, |builder| builder.use_candidate().controlling(7));
+    assert_eq!(scene.target(), Some((at(other), true)), "and followed once the one we kept to is silent");
+}
+
+#[test]
+fn a_valid_pair_that_neither_side_uses_is_forgotten() {
+    let mut scene = Scene::with(Role::Controlled, false, equal);
+    for from in [NEAR, FAR] {
+        scene.check(from, |builder| builder.use_candidate().controlling(7));
+    }
+    scene.talk(&[NEAR, FAR], 60_000);
+    let accepted = [NEAR, FAR].into_iter().filter(|from| scene.agent.accepts(at(from)));
+    assert_eq!(accepted.count(), 1);
 }
 
 #[test]
