@@ -32,10 +32,9 @@ export class WeriftPeer {
       bundlePolicy,
       iceServers: [],
       iceUseIpv6: false,
+      // Beside its other ones, all of one priority (RFC 8445 §5.1.2.1 wants them distinct): of two pairs that it
+      // nominates, it and Tandem may take different ones.
       iceAdditionalHostAddresses: ['127.0.0.1'],
-      // Its addresses all have one priority (RFC 8445 §5.1.2.1 wants them distinct): of two pairs that it nominates, it
-      // and Tandem may take different ones.
-      iceFilterCandidatePair: ({ localCandidate }) => localCandidate.host === '127.0.0.1',
       codecs: { audio: [usePCMU(), useOPUS()], video: [useVP8()] },
     });
     this.#connection.addTransceiver(this.#track, { direction: 'sendrecv' });

@@ -3,6 +3,9 @@
 //! Who the peer is, only its certificate can say. So several handshakes may be under way at once, one for each
 //! source that may be the peer, and the first one whose certificate has the signalled fingerprint wins; until then
 //! nobody can spoil anything for anybody else. A handshake may begin before the fingerprint is signalled.
+//!
+//! With ICE a source is the peer's when its pair is valid, and an association is with the peer, not with one of its
+//! addresses (RFC 8842 §5): its datagrams may come by any valid pair, and by another one each time.
 
 use std::{mem::Discriminant, net::SocketAddr};
 
@@ -34,6 +37,7 @@ pub struct Agent {
 /// One association with one source.
 struct Candidate {
     association: Association,
+    /// Where it was heard last, or called.
     peer: SocketAddr,
     begun: Moment,
     random: Option<ClientRandom>,
@@ -49,6 +53,22 @@ pub struct Setup<'a> {
     pub role: DtlsRole,
     pub fingerprints: &'a [FingerprintPlan],
     pub association: u32,
+}
+
+/// Where a datagram comes from, or goes to.
+#[derive(Debug, Clone, Copy)]
+pub struct Place {
+    pub at: SocketAddr,
+    pub reach: Reach,
+}
+
+/// What is one peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// An address: nobody knows who is elsewhere.
+    Address,
+    /// All addresses of the component: ICE has found the peer at each of them.
+    Component,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -97,11 +117,11 @@ impl Agent {
     }
 
     /// Whether a datagram is worth looking at; cheap.
-    pub fn wants(&self, now: Moment, from: SocketAddr, datagram: &[u8], role: DtlsRole) -> bool {
+    pub fn wants(&self, now: Moment, from: Place, datagram: &[u8], role: DtlsRole) -> bool {
         match ClientHello::parse(datagram) {
             Some(_) => {
                 let knows = self.knows(from);
-                role == DtlsRole::Passive && !self.barred.contains(&from) && (knows || self.may_begin(now))
+                role == DtlsRole::Passive && !self.is_barred(from) && (knows || self.may_begin(now))
             }
             None => wire::dtls::begins_well(datagram) && self.knows(from),
         }
@@ -112,7 +132,7 @@ impl Agent {
         &mut self,
         clock: Clock,
         setup: &Setup<'_>,
-        from: SocketAddr,
+        from: Place,
         is_signalled: bool,
         datagram: &[u8],
     ) {
@@ -126,8 +146,9 @@ impl Agent {
             // Of several handshakes with one source, only the one that is meant can make something of it.
             None => {
                 let known = self.candidates.iter_mut().chain(&mut self.settled);
-                for candidate in known.filter(|candidate| candidate.peer == from) {
+                for candidate in known.filter(|candidate| from.is_of(candidate.peer)) {
                     candidate.heard = true;
+                    candidate.peer = from.at;
                     candidate.association.handle_datagram(now, datagram);
                 }
             }
@@ -136,7 +157,7 @@ impl Agent {
     }
 
     /// Does what is due by time. `peer` is where the peer is thought to be.
-    pub fn drive(&mut self, clock: Clock, setup: &Setup<'_>, peer: Option<SocketAddr>) {
+    pub fn drive(&mut self, clock: Clock, setup: &Setup<'_>, peer: Option<Place>) {
         let now = clock.line.instant(clock.now);
         for candidate in self.candidates.iter_mut().chain(&mut self.settled) {
             candidate.association.handle_timeout(now);
@@ -149,19 +170,18 @@ impl Agent {
     }
 
     /// When `drive` wants to be called next. `peer` as for `drive`.
-    pub fn next_due(&self, clock: Clock, setup: &Setup<'_>, peer: Option<SocketAddr>) -> Option<Moment> {
+    pub fn next_due(&self, clock: Clock, setup: &Setup<'_>, peer: Option<Place>) -> Option<Moment> {
         let known = self.candidates.iter().chain(&self.settled);
         let timeouts = known.filter_map(|candidate| candidate.association.poll_timeout());
         let ends = self.candidates.iter().map(|candidate| candidate.begun.plus_ms(candidate.patience_ms()));
         let settled = self.settled.as_ref().map(|settled| settled.begun.plus_ms(LINGER_MS));
         let wants_peer = setup.role == DtlsRole::Active && self.established != Some(setup.association);
-        let attempt =
-            peer.filter(|peer| wants_peer && self.candidates.is_empty() && !self.barred.contains(peer));
+        let attempt = peer.filter(|peer| wants_peer && self.candidates.is_empty() && !self.is_barred(*peer));
         let attempt = attempt.map(|_| self.next_attempt.unwrap_or(clock.now));
         timeouts.map(|at| clock.line.moment(at).plus_ms(1)).chain(ends).chain(settled).chain(attempt).min()
     }
 
-    /// The next datagram to send, and where to.
+    /// The next datagram to send, and where its peer was heard last.
     pub fn poll_datagram(&mut self) -> Option<(SocketAddr, Box<[u8]>)> {
         let mut known = self.candidates.iter_mut().chain(&mut self.settled);
         known.find_map(|candidate| Some((candidate.peer, candidate.association.poll_datagram()?)))
@@ -186,8 +206,12 @@ impl Agent {
         true
     }
 
-    fn knows(&self, from: SocketAddr) -> bool {
-        self.candidates.iter().chain(&self.settled).any(|candidate| candidate.peer == from)
+    fn knows(&self, from: Place) -> bool {
+        self.candidates.iter().chain(&self.settled).any(|candidate| from.is_of(candidate.peer))
+    }
+
+    fn is_barred(&self, place: Place) -> bool {
+        self.barred.iter().any(|barred| place.is_of(*barred))
     }
 
     /// The association a ClientHello is for; a new one, if it is none of those there are.
@@ -195,17 +219,18 @@ impl Agent {
         &mut self,
         clock: Clock,
         setup: &Setup<'_>,
-        from: SocketAddr,
+        from: Place,
         is_signalled: bool,
         hello: ClientHello,
     ) -> Option<&mut Candidate> {
         let is_meant = |candidate: &Candidate| {
-            candidate.peer == from
+            from.is_of(candidate.peer)
                 && (hello.random.is_none() || candidate.random.is_none() || candidate.random == hello.random)
         };
         if let Some(at) = self.candidates.iter().rposition(is_meant) {
             let candidate = &mut self.candidates[at];
             candidate.random = candidate.random.or(hello.random);
+            candidate.peer = from.at;
             return Some(candidate);
         }
         if self.settled.as_ref().is_some_and(is_meant) {
@@ -214,27 +239,27 @@ impl Agent {
         if !self.may_begin(clock.now) || !self.make_room(clock.now, from, is_signalled) {
             return None;
         }
-        self.begin(clock, setup, Role::Server, from)?;
+        self.begin(clock, setup, Role::Server, from.at)?;
         let candidate = self.candidates.last_mut()?;
         candidate.random = hello.random;
         Some(candidate)
     }
 
     /// Sends a ClientHello if it is for us to do so, and to do now.
-    fn call(&mut self, clock: Clock, setup: &Setup<'_>, peer: SocketAddr) {
+    fn call(&mut self, clock: Clock, setup: &Setup<'_>, peer: Place) {
         if setup.role != DtlsRole::Active || self.established == Some(setup.association) {
             return;
         }
         self.candidates
-            .retain(|candidate| candidate.association.role() == Role::Server || candidate.peer == peer);
+            .retain(|candidate| candidate.association.role() == Role::Server || peer.is_of(candidate.peer));
         let waits = self.next_attempt.is_some_and(|next| clock.now < next);
         let calls = self.candidates.iter().any(|candidate| candidate.association.role() == Role::Client);
-        if waits || calls || self.barred.contains(&peer) {
+        if waits || calls || self.is_barred(peer) {
             return;
         }
         self.attempts += 1;
         self.next_attempt = Some(clock.now.plus_ms(UNHEARD_MS));
-        self.begin(clock, setup, Role::Client, peer);
+        self.begin(clock, setup, Role::Client, peer.at);
     }
 
     fn begin(&mut self, clock: Clock, setup: &Setup<'_>, role: Role, peer: SocketAddr) -> Option<()> {
@@ -264,8 +289,8 @@ impl Agent {
     }
 
     /// Makes room for a handshake with this source, if it has a better claim than one of the others.
-    fn make_room(&mut self, now: Moment, from: SocketAddr, is_signalled: bool) -> bool {
-        if self.candidates.iter().filter(|other| other.peer == from).count() >= MOST_PER_SOURCE {
+    fn make_room(&mut self, now: Moment, from: Place, is_signalled: bool) -> bool {
+        if self.candidates.iter().filter(|other| from.is_of(other.peer)).count() >= MOST_OF_ONE_PEER {
             return false;
         }
         if self.candidates.len() < MOST_CANDIDATES {
@@ -324,6 +349,13 @@ impl Agent {
     }
 }
 
+impl Place {
+    /// True if a peer that was heard at this address is the one meant.
+    fn is_of(self, peer: SocketAddr) -> bool {
+        self.reach == Reach::Component || self.at == peer
+    }
+}
+
 enum Standing {
     Open,
     Proven(Box<dtls::Keys>),
@@ -367,7 +399,7 @@ impl Candidate {
 /// Largest DTLS datagram sent, in bytes of UDP payload.
 const MTU: u16 = 1200;
 const MOST_CANDIDATES: usize = 4;
-const MOST_PER_SOURCE: usize = 2;
+const MOST_OF_ONE_PEER: usize = 2;
 const MOST_BARRED: usize = 16;
 /// Associations begun within `RATE_MS`.
 const MOST_BEGUN: u32 = 8;

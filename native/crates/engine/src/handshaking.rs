@@ -131,7 +131,9 @@ impl Sent {
 fn next_due(session: &mut Session, clock: Clock, certificates: &Certificates) -> Option<Moment> {
     let due = |stream: &mut crate::stream::Stream, port: Component| {
         let peer = stream.half_mut(port).latch.destination();
-        let (agent, setup) = stream.secure.as_mut()?.dtls.as_mut()?.agent(port, certificates)?;
+        let dtls = stream.secure.as_mut()?.dtls.as_mut()?;
+        let peer = peer.map(|at| dtls.place(at));
+        let (agent, setup) = dtls.agent(port, certificates)?;
         agent.next_due(clock, &setup, peer)
     };
     let streams = session.streams.iter_mut();
@@ -155,8 +157,9 @@ impl Turn<'_> {
         let stream = &mut self.session.streams[at];
         let is_signalled = stream.half_mut(letter.port).latch.signalled() == Some(letter.from);
         let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else { return };
+        let from = dtls.place(letter.from);
         let Some((agent, setup)) = dtls.agent(letter.port, self.certificates) else { return };
-        agent.take_in(self.clock, &setup, letter.from, is_signalled, &letter.bytes);
+        agent.take_in(self.clock, &setup, from, is_signalled, &letter.bytes);
         self.conclude(at, letter.port, out);
     }
 
@@ -168,6 +171,7 @@ impl Turn<'_> {
                 let Some(dtls) = stream.secure.as_mut().and_then(|secure| secure.dtls.as_mut()) else {
                     break;
                 };
+                let peer = peer.map(|at| dtls.place(at));
                 let Some((agent, setup)) = dtls.agent(port, self.certificates) else { continue };
                 agent.drive(self.clock, &setup, peer);
                 self.conclude(at, port, out);
@@ -177,13 +181,8 @@ impl Turn<'_> {
 
     /// Sends what the handshakes of a component want to say, and does what has come of them.
     fn conclude(&mut self, at: usize, port: Component, out: &mut impl Outbox) {
-        while let Some((to, datagram)) = self.agent(at, port).and_then(|agent| agent.poll_datagram()) {
-            let stream = &mut self.session.streams[at];
-            let way_out = stream.way_out(to).and_then(|way_out| match port {
-                Component::Rtp => Some(way_out.rtp),
-                Component::Rtcp => way_out.rtcp,
-            });
-            let Some(socket) = way_out else { continue };
+        while let Some((peer, datagram)) = self.agent(at, port).and_then(|agent| agent.poll_datagram()) {
+            let Some((socket, to)) = self.session.streams[at].answers(port, peer) else { continue };
             out.send(socket, to, &datagram);
             self.sent.packets += 1;
             self.sent.bytes += datagram.len() as u64;

@@ -166,6 +166,13 @@ impl StreamIce {
         nominated.or_else(|| self.all().filter_map(target).last())
     }
 
+    /// Where packets go to a peer that was heard at this address: while ICE restarts, the peer before and the one after
+    /// may be two.
+    pub fn target_near(&self, port: Component, heard_at: SocketAddr) -> Option<Target> {
+        let agent = self.all().filter_map(|agents| agents.agent(port)).find(|agent| agent.accepts(heard_at));
+        agent.and_then(Agent::target).or_else(|| self.target(port))
+    }
+
     /// The pair a component of this generation has settled on.
     pub fn nominated(&self, port: Component) -> Option<Target> {
         self.agents.agent(port)?.target().filter(|target| target.nominated)

@@ -11,7 +11,7 @@ use srtp::Suite;
 
 use crate::{
     certificates::Certificates,
-    handshake::{Agent, Setup},
+    handshake::{Agent, Place, Reach, Setup},
     keys::{Change, Keys, Material},
     moment::Moment,
 };
@@ -37,6 +37,7 @@ pub struct Dtls {
     fingerprints: Vec<FingerprintPlan>,
     association: u32,
     certificate: Option<Box<str>>,
+    reach: Reach,
     rtp: Agent,
     rtcp: Option<Agent>,
 }
@@ -46,6 +47,8 @@ pub struct Turn<'a> {
     pub change: Change,
     /// RTCP has a port of its own.
     pub separate_rtcp: bool,
+    /// What is one peer in handshakes.
+    pub reach: Reach,
     /// To be continued after a restart.
     pub snapshot: Option<&'a StreamSnapshot>,
     /// Sources that were passed on unread so far, with their highest index: from the peer and to the peer.
@@ -109,6 +112,7 @@ impl Secured {
         dtls.role = role;
         dtls.fingerprints = fingerprints.to_vec();
         dtls.association = association;
+        dtls.reach = turn.reach;
         if turn.separate_rtcp {
             dtls.rtcp.get_or_insert_default();
             self.rtcp_keys.get_or_insert_default();
@@ -226,6 +230,7 @@ impl Dtls {
             fingerprints: fingerprints.to_vec(),
             association,
             certificate: None,
+            reach: Reach::Address,
             rtp: Agent::default(),
             rtcp: None,
         }
@@ -255,13 +260,17 @@ impl Dtls {
         port == Component::Rtp || self.rtcp.is_some()
     }
 
+    pub fn place(&self, at: SocketAddr) -> Place {
+        Place { at, reach: self.reach }
+    }
+
     /// Whether a datagram on this port is worth looking at; cheap.
     pub fn wants(&self, port: Component, now: Moment, from: SocketAddr, datagram: &[u8]) -> bool {
         let agent = match port {
             Component::Rtp => Some(&self.rtp),
             Component::Rtcp => self.rtcp.as_ref(),
         };
-        agent.is_some_and(|agent| agent.wants(now, from, datagram, self.role))
+        agent.is_some_and(|agent| agent.wants(now, self.place(from), datagram, self.role))
     }
 }
 

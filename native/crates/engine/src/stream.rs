@@ -14,6 +14,7 @@ use crate::{
     bundle::{Bundled, Group},
     destination,
     half::Half,
+    handshake::Reach,
     ice::StreamIce,
     io::{BoundSockets, SocketId},
     keypad::Keypad,
@@ -228,7 +229,8 @@ impl Stream {
         self.kind = plan.kind;
         self.rtcp_mode = plan.rtcp;
         let snapshot = plan.snapshot.as_ref().filter(|_| self.is_new());
-        let turn = Turn { change, separate_rtcp: self.has_rtcp_half(), snapshot, passed };
+        let reach = if plan.ice.is_some() { Reach::Component } else { Reach::Address };
+        let turn = Turn { change, separate_rtcp: self.has_rtcp_half(), reach, snapshot, passed };
         self.secure = Secured::follow(self.secure.take(), &plan.security, turn);
         let seed = now.us() << 20
             ^ u64::from(plan.id.0) << 16
@@ -320,7 +322,10 @@ impl Stream {
     /// Where packets for a port of the peer leave from and go to.
     #[inline]
     pub fn leaves(&self, port: Component) -> Option<(SocketId, SocketAddr)> {
-        let to = self.half(port).latch.destination()?;
+        self.leaves_to(port, self.half(port).latch.destination()?)
+    }
+
+    pub fn leaves_to(&self, port: Component, to: SocketAddr) -> Option<(SocketId, SocketAddr)> {
         let way_out = self.way_out(to)?;
         let socket = match port {
             Component::Rtp => way_out.rtp,

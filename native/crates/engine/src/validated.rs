@@ -80,6 +80,13 @@ impl Stream {
         changed
     }
 
+    /// Where a handshake with a peer that was heard at this address leaves from and goes to: with ICE, over the pair in use.
+    pub fn answers(&self, port: Component, peer: SocketAddr) -> Option<(SocketId, SocketAddr)> {
+        let Some(ice) = &self.ice else { return self.leaves_to(port, peer) };
+        let target = ice.target_near(port, peer).map(|target| (SocketId(target.base), target.remote));
+        target.or_else(|| self.leaves(port))
+    }
+
     /// Whether a source is the peer; learns nothing.
     pub fn admit_validated(&mut self, port: Component, from: SocketAddr) -> Verdict {
         let known = self.half_mut(port).latch.source();

@@ -132,7 +132,7 @@ fn candidate(address: &str, priority: u32) -> Candidate {
 }
 
 /// As of a host with two addresses that does not rank them.
-fn equal(candidates: &mut Vec<Candidate>) {
+fn equal(candidates: &mut [Candidate]) {
     candidates.iter_mut().for_each(|candidate| candidate.priority = 2_000);
 }
 
@@ -231,7 +231,7 @@ fn a_nominated_pair_that_fell_silent_gives_way_to_a_lesser_one() {
 #[test]
 fn of_two_nominated_pairs_of_equal_priority_both_are_the_peers() {
     for answers_first in [NEAR, FAR] {
-        let mut scene = Scene::with(Role::Controlled, false, equal);
+        let mut scene = Scene::with(Role::Controlled, false, |candidates| equal(candidates));
         for from in [NEAR, FAR] {
             scene.check(from, |builder| builder.use_candidate().controlling(7));
         }
@@ -264,7 +264,7 @@ fn a_pair_that_was_checked_before_another_one_was_settled_on_is_still_checked_ba
 
 #[test]
 fn a_pair_that_nobody_has_answered_on_is_never_the_peers_though_it_was_nominated() {
-    let mut scene = Scene::with(Role::Controlled, false, equal);
+    let mut scene = Scene::with(Role::Controlled, false, |candidates| equal(candidates));
     for _ in 0..60 {
         for from in [NEAR, FAR, ELSEWHERE] {
             scene.check(from, |builder| builder.use_candidate().controlling(7));
@@ -277,7 +277,7 @@ fn a_pair_that_nobody_has_answered_on_is_never_the_peers_though_it_was_nominated
 
 #[test]
 fn a_peer_that_keeps_to_the_other_pair_is_listened_to_there_for_good() {
-    let mut scene = Scene::with(Role::Controlled, false, equal);
+    let mut scene = Scene::with(Role::Controlled, false, |candidates| equal(candidates));
     for from in [NEAR, FAR] {
         scene.check(from, |builder| builder.use_candidate().controlling(7));
     }
@@ -295,7 +295,7 @@ fn a_peer_that_keeps_to_the_other_pair_is_listened_to_there_for_good() {
 
 #[test]
 fn a_valid_pair_that_neither_side_uses_is_forgotten() {
-    let mut scene = Scene::with(Role::Controlled, false, equal);
+    let mut scene = Scene::with(Role::Controlled, false, |candidates| equal(candidates));
     for from in [NEAR, FAR] {
         scene.check(from, |builder| builder.use_candidate().controlling(7));
     }
