@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '214ea58a1244d038';
+export const FINGERPRINT = 'f3c03cbf2a34737c';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -180,7 +180,11 @@ rtcp: KeysSnapshot | null,
 /**
  * Of the transport stream of a bundle: which stream each source is of.
  */
-bundled: Array<BundledSource>, ice: IceSnapshot | null, };
+bundled: Array<BundledSource>, 
+/**
+ * The newest words first.
+ */
+ice: Array<IceSnapshot>, };
 
 /**
  * Keys in use and how far they are used.
@@ -296,13 +300,23 @@ export type IcePair = { local: LocalId, remote: string,
 relayed: boolean, };
 
 /**
- * What has to be known of ICE with a peer to go on with the nominated pairs after a crash.
+ * What has to be known of ICE with a peer to go on with its valid pairs after a crash, for one pair of words: those of
+ * the plan, or of before a restart that has not come to its end.
  */
-export type IceSnapshot = { generation: number, role: IceRole, 
+export type IceSnapshot = { localUfrag: string, localPwd: string, remoteUfrag: string, remotePwd: string, role: IceRole, 
 /**
  * Sixteen hexadecimal digits.
  */
-tieBreaker: string, rtp: IcePair | null, rtcp: IcePair | null, };
+tieBreaker: string, 
+/**
+ * The pair in use first.
+ */
+rtp: Array<ValidPair>, rtcp: Array<ValidPair>, };
+
+/**
+ * A pair on which a check of ours was answered.
+ */
+export type ValidPair = { pair: IcePair, nominated: boolean, };
 
 /**
  * Local transport addresses of a stream.

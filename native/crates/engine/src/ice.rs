@@ -4,6 +4,7 @@
 //! pairs. Who the peer is, is for the agents to say: with ICE nothing is learned from packets (see [`crate::latch`]).
 
 mod former;
+mod resuming;
 
 use std::{
     hash::{DefaultHasher, Hash, Hasher},
@@ -13,10 +14,10 @@ use std::{
 
 use former::Former;
 use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Settings, State, Target, Transmit};
-use protocol::{Component, IcePair, IcePlan, IceRole, IceSnapshot, IceState};
+use protocol::{Component, IcePlan, IceRole, IceState};
 use wire::stun::Message;
 
-use crate::{io::SocketId, moment::Moment, stream::Local};
+use crate::{io::SocketId, moment::Moment};
 
 #[derive(Debug)]
 pub struct StreamIce {
@@ -59,13 +60,9 @@ pub struct Turn<'a> {
 }
 
 impl StreamIce {
-    pub fn new(plan: &IcePlan, turn: &Turn<'_>, snapshot: Option<&IceSnapshot>, locals: &[Local]) -> Self {
-        let snapshot = snapshot.filter(|snapshot| snapshot.generation == plan.generation);
-        let mut agents = Agents::new(plan, snapshot);
+    pub fn new(plan: &IcePlan, turn: &Turn<'_>) -> Self {
+        let mut agents = Agents::new(plan, turn.now);
         agents.follow(plan, turn);
-        if let Some(snapshot) = snapshot {
-            agents.resume(snapshot, time(turn.now), locals);
-        }
         StreamIce {
             plan: plan.clone(),
             was_valid: false,
@@ -84,7 +81,7 @@ impl StreamIce {
             || renames(&self.plan.remote_ufrag, &plan.remote_ufrag)
             || renames(&self.plan.remote_pwd, &plan.remote_pwd);
         if restarts {
-            let before = std::mem::replace(&mut self.agents, Agents::new(plan, None));
+            let before = std::mem::replace(&mut self.agents, Agents::new(plan, turn.now));
             let former = self.former.take().map(|former| former.into_carrying());
             let carrying = if before.is_in_use() { Some(before) } else { former };
             self.former = carrying.map(|agents| Box::new(Former::new(&self.plan, agents)));
@@ -173,15 +170,6 @@ impl StreamIce {
         agent.and_then(Agent::target).or_else(|| self.target(port))
     }
 
-    /// The pair a component of this generation has settled on.
-    pub fn nominated(&self, port: Component) -> Option<Target> {
-        self.agents.agent(port)?.target().filter(|target| target.nominated)
-    }
-
-    pub fn tie_breaker(&self) -> u64 {
-        self.agents.rtp.tie_breaker()
-    }
-
     /// Keeps a handshake datagram from where a pair is about to become valid; false if there is none, or no room.
     pub fn hold(&mut self, port: Component, from: SocketAddr, datagram: &[u8]) -> bool {
         let is_expected = self.agents.agent(port).is_some_and(|agent| agent.expects(from));
@@ -230,17 +218,17 @@ impl StreamIce {
     }
 
     pub fn role(&self) -> IceRole {
-        match self.agents.rtp.role() {
-            Role::Controlling => IceRole::Controlling,
-            Role::Controlled => IceRole::Controlled,
-        }
+        self.agents.role()
     }
 }
 
 impl Agents {
-    fn new(plan: &IcePlan, snapshot: Option<&IceSnapshot>) -> Self {
-        let known = snapshot.and_then(|snapshot| u64::from_str_radix(&snapshot.tie_breaker, 16).ok());
-        let role = match snapshot.map_or(plan.role, |snapshot| snapshot.role) {
+    fn new(plan: &IcePlan, now: Moment) -> Self {
+        Agents::with(plan, now, hashed(&plan.local_pwd, 0))
+    }
+
+    fn with(plan: &IcePlan, now: Moment, tie_breaker: u64) -> Self {
+        let role = match plan.role {
             IceRole::Controlling => Role::Controlling,
             IceRole::Controlled => Role::Controlled,
         };
@@ -250,8 +238,9 @@ impl Agents {
                 local: credentials(&plan.local_ufrag, &plan.local_pwd),
                 role,
                 lite: plan.lite,
-                tie_breaker: known.unwrap_or_else(|| hashed(&plan.local_pwd, 0)),
-                seed: hashed(&plan.local_pwd, component),
+                tie_breaker,
+                // Transactions are other ones than before a crash.
+                seed: hashed(&plan.local_pwd, now.us() << 8 | u64::from(component)),
             })
         };
         Agents { rtp: agent(1), rtcp: Some(agent(2)) }
@@ -259,7 +248,7 @@ impl Agents {
 
     fn follow(&mut self, plan: &IcePlan, turn: &Turn<'_>) {
         if turn.ports.rtcp.is_some() && self.rtcp.is_none() {
-            self.rtcp = Agents::new(plan, None).rtcp;
+            self.rtcp = Agents::new(plan, turn.now).rtcp;
         }
         self.use_ports(&turn.ports);
         let (Some(ufrag), Some(pwd)) = (&plan.remote_ufrag, &plan.remote_pwd) else { return };
@@ -275,23 +264,18 @@ impl Agents {
         }
     }
 
+    fn role(&self) -> IceRole {
+        match self.rtp.role() {
+            Role::Controlling => IceRole::Controlling,
+            Role::Controlled => IceRole::Controlled,
+        }
+    }
+
     fn use_ports(&mut self, ports: &Ports) {
         self.rtp.use_bases(&ports.rtp);
         match (&mut self.rtcp, &ports.rtcp) {
             (Some(agent), Some(bases)) => agent.use_bases(bases),
             (rtcp, _) => *rtcp = None,
-        }
-    }
-
-    fn resume(&mut self, snapshot: &IceSnapshot, now: Duration, locals: &[Local]) {
-        let local = |pair: &IcePair| locals.iter().find(|local| local.id == pair.local);
-        let base = |socket: SocketId, pair: &IcePair| if pair.relayed { socket.relayed() } else { socket };
-        if let Some((pair, local)) = snapshot.rtp.as_ref().and_then(|pair| Some((pair, local(pair)?))) {
-            self.rtp.resume(now, base(local.rtp, pair).0, pair.remote);
-        }
-        let rtcp = snapshot.rtcp.as_ref().and_then(|pair| Some((pair, local(pair)?.rtcp?)));
-        if let (Some(agent), Some((pair, socket))) = (&mut self.rtcp, rtcp) {
-            agent.resume(now, base(socket, pair).0, pair.remote);
         }
     }
 
@@ -360,7 +344,7 @@ fn credentials(ufrag: &str, pwd: &str) -> Credentials {
 }
 
 /// A number nobody can guess who does not know the password, which is new with each generation.
-fn hashed(pwd: &str, salt: u8) -> u64 {
+fn hashed(pwd: &str, salt: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
     (pwd, salt).hash(&mut hasher);
     hasher.finish()

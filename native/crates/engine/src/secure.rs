@@ -218,7 +218,7 @@ impl Secured {
             rtp,
             rtcp: rtcp_keys.and_then(|keys| keys.snapshot()),
             bundled: Vec::new(),
-            ice: None,
+            ice: Vec::new(),
         })
     }
 }

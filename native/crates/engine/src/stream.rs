@@ -242,8 +242,8 @@ impl Stream {
         self.remote = remote;
         self.pending = pending.map(Box::new);
         self.resume = plan.resume.map(|resume| Box::new(canonical(resume)));
-        let ice_snapshot = snapshot.and_then(|snapshot| snapshot.ice.as_ref());
-        if self.follow_ice(now, plan.ice.as_ref(), own, ice_snapshot) {
+        let resumed = snapshot.map_or(&[][..], |snapshot| &snapshot.ice);
+        if self.follow_ice(now, plan.ice.as_ref(), own, resumed) {
             return;
         }
         let place = if self.moved { pending } else { remote };
@@ -426,8 +426,8 @@ impl Stream {
     /// What it takes to continue its protection and its ICE; `None` if it has neither.
     pub fn snapshot(&self) -> Option<StreamSnapshot> {
         let keys = self.secure.as_ref().and_then(|secure| secure.snapshot(self.id));
-        let ice = self.ice_snapshot();
-        if keys.is_none() && ice.is_none() {
+        let ice = self.ice.as_ref().map_or_else(Vec::new, |ice| ice.snapshot(&self.locals));
+        if keys.is_none() && ice.is_empty() {
             return None;
         }
         let bundled = self.group().map_or_else(Vec::new, Group::sources);
@@ -437,7 +437,7 @@ impl Stream {
             rtp: KeysSnapshot::default(),
             rtcp: None,
             bundled: Vec::new(),
-            ice: None,
+            ice: Vec::new(),
         };
         Some(StreamSnapshot { bundled, ice, ..keys.unwrap_or(unkeyed) })
     }

@@ -2,8 +2,8 @@
 
 use std::net::SocketAddr;
 
-use ice::{Base, Kind, Target};
-use protocol::{Component, IcePair, IcePlan, IceSnapshot, IceStats};
+use ice::{Base, Kind};
+use protocol::{Component, IcePlan, IceSnapshot, IceStats};
 
 use crate::{
     ice::{Ports, StreamIce, Turn},
@@ -20,7 +20,7 @@ impl Stream {
         now: Moment,
         plan: Option<&IcePlan>,
         own: &[SocketAddr],
-        snapshot: Option<&IceSnapshot>,
+        snapshots: &[IceSnapshot],
     ) -> bool {
         let Some(plan) = plan else {
             if self.ice.take().is_some() {
@@ -33,7 +33,9 @@ impl Stream {
         match &mut self.ice {
             Some(ice) => ice.follow(plan, &turn),
             None => {
-                self.ice = Some(Box::new(StreamIce::new(plan, &turn, snapshot, &self.locals)));
+                let mut ice = StreamIce::new(plan, &turn);
+                ice.resume(&turn, snapshots, &self.locals);
+                self.ice = Some(Box::new(ice));
                 for half in [&mut self.rtp, &mut self.rtcp] {
                     // Within a call, media stays where it is until a pair is valid; but a source that only sent
                     // packets may be anybody.
@@ -106,35 +108,14 @@ impl Stream {
             state: ice.state(),
             role: ice.role(),
             generation: ice.plan().generation,
-            rtp: self.pair(ice.target(Component::Rtp)),
-            rtcp: self.pair(ice.target(Component::Rtcp)),
+            rtp: ice.pair_in_use(Component::Rtp, &self.locals),
+            rtcp: ice.pair_in_use(Component::Rtcp, &self.locals),
             relayed: self.locals.iter().find_map(|local| local.relay.as_ref()?.plan.rtp),
             relay_failure: self.locals.iter().find_map(|local| {
                 let relay = local.relay.as_ref()?;
                 Some(relay.failure.filter(|_| relay.plan.rtp.is_none())?.to_string())
             }),
         })
-    }
-
-    /// What it takes to go on with the nominated pairs; `None` before there are any.
-    pub fn ice_snapshot(&self) -> Option<IceSnapshot> {
-        let ice = self.ice.as_ref()?;
-        let rtp = self.pair(ice.nominated(Component::Rtp));
-        let rtcp = self.pair(ice.nominated(Component::Rtcp));
-        (rtp.is_some() || rtcp.is_some()).then(|| IceSnapshot {
-            generation: ice.plan().generation,
-            role: ice.role(),
-            tie_breaker: format!("{:016x}", ice.tie_breaker()),
-            rtp,
-            rtcp,
-        })
-    }
-
-    fn pair(&self, target: Option<Target>) -> Option<IcePair> {
-        let Target { base, remote, .. } = target?;
-        let base = SocketId(base);
-        let local = self.locals.iter().find(|local| local.sockets().any(|socket| socket == base.bound()))?;
-        Some(IcePair { local: local.id, remote, relayed: base.is_relayed() })
     }
 
     fn ports(&self) -> Ports {

@@ -1,4 +1,4 @@
-//! ICE restarts, crashes of the data plane, and ICE together with protection.
+//! ICE restarts, and ICE together with protection.
 
 #![expect(clippy::unwrap_used, reason = "a broken expectation is what it looks for")]
 
@@ -7,27 +7,14 @@ mod support;
 use std::net::SocketAddr;
 
 use protocol::{
-    Component, DtlsRole, DtlsState, Event, IcePlan, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan,
+    Component, DtlsRole, DtlsState, Event, IceRole, IceState, RtcpMode, SecurityPlan, SessionPlan,
 };
 use sim::{
-    Scene,
     bundle::{AUDIO, Bundle, VIDEO},
     crypto,
     ice::{self, IceEnd},
 };
-use support::ice_call::Call;
-
-const NEW_LOCAL: (&str, &str) = ("tandem02", "bbbbbbbbbbbbbbbbbbbbbbbb");
-const NEW_REMOTE: (&str, &str) = ("peer2", "cccccccccccccccccccccccc");
-
-fn restart(ice: &mut IcePlan, peer: &str) {
-    let (ufrag, pwd) = NEW_LOCAL;
-    (ice.local_ufrag, ice.local_pwd) = (ufrag.to_owned(), pwd.to_owned());
-    let (ufrag, pwd) = NEW_REMOTE;
-    (ice.remote_ufrag, ice.remote_pwd) = (Some(ufrag.to_owned()), Some(pwd.to_owned()));
-    ice.candidates = vec![ice::candidate(1, peer.parse().unwrap())];
-    ice.generation += 1;
-}
+use support::ice_call::{Call, NEW_LOCAL, NEW_REMOTE, crash, restart};
 
 fn restarted_end(call: &Call, controlling: bool) -> IceEnd {
     let own = call.scene.net.address(call.scene.alice);
@@ -102,53 +89,6 @@ fn the_same_plan_again_is_no_restart() {
     call.scene.wait(10_000);
     assert!(call.states().is_empty());
     assert_eq!(call.flow(), (5, 5));
-}
-
-/// The data plane dies and gets its plan again, with what was snapshot.
-fn crash(scene: &mut Scene) {
-    let snapshot = scene.net.snapshot(&scene.plan.session).unwrap();
-    let mut plans = scene.net.engine().plans(None, 1);
-    scene.net.restart_proxy();
-    scene.plan = plans.remove(0);
-    for stream in &mut scene.plan.streams {
-        stream.snapshot = snapshot.streams.iter().find(|state| state.stream == stream.id).cloned();
-    }
-    scene.net.apply(&scene.plan).unwrap();
-    scene.forget();
-}
-
-#[test]
-fn after_a_crash_media_flows_at_once_over_the_nominated_pair() {
-    for role in [IceRole::Controlling, IceRole::Controlled] {
-        let mut call = Call::connected(role);
-        crash(&mut call.scene);
-        assert_eq!(call.flow(), (5, 5));
-        call.scene.wait(60_000);
-        assert_eq!(call.state(), IceState::Completed);
-        assert!(call.scene.rtp(1).checks > 0);
-        assert_eq!(call.flow(), (5, 5));
-    }
-}
-
-#[test]
-fn after_a_crash_the_pair_has_to_be_confirmed() {
-    let mut call = Call::connected(IceRole::Controlled);
-    crash(&mut call.scene);
-    let alice = call.scene.alice;
-    call.scene.net.stop_ice(alice);
-    call.scene.wait(31_000);
-    assert_eq!(call.state(), IceState::Disconnected);
-}
-
-#[test]
-fn a_snapshot_of_another_generation_is_worth_nothing() {
-    let mut call = Call::connected(IceRole::Controlled);
-    let snapshot = call.scene.net.snapshot(&call.scene.plan.session).unwrap();
-    call.scene.net.restart_proxy();
-    call.scene.plan.streams[0].snapshot = Some(snapshot.streams[0].clone());
-    call.replan(|ice| restart(ice, sim::ALICE));
-    assert_eq!(call.state(), IceState::Checking);
-    assert_eq!(call.flow(), (0, 0));
 }
 
 #[test]

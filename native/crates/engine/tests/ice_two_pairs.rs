@@ -5,82 +5,28 @@
 
 mod support;
 
-use std::net::SocketAddr;
-
 use dtls::Certificate;
-use protocol::{DtlsRole, DtlsState, Event, IceRole, RtcpMode, SecurityPlan, SessionPlan};
-use sim::{PeerId, Scene, crypto};
-use support::two_addresses::{self, FIRST, Host, SECOND};
-
-const OTHER: &str = "198.51.100.8:4000";
-
-/// Alice has two addresses; Bob is a telephone.
-struct Call {
-    scene: Scene,
-    alice: Host,
-}
-
-impl Call {
-    fn new(change: impl FnOnce(&mut SessionPlan)) -> Call {
-        let addresses: [SocketAddr; 2] = [sim::ALICE, OTHER].map(|address| address.parse().unwrap());
-        let mut scene = Scene::audio_with(|plan| {
-            plan.streams[0].rtcp = RtcpMode::Muxed;
-            plan.streams[0].ice = Some(two_addresses::plan(IceRole::Controlled, addresses));
-            change(plan);
-        });
-        let places = [scene.alice, scene.net.peer(OTHER)];
-        let alice = Host::new(places, scene.local(1));
-        Call { scene, alice }
-    }
-
-    fn protected(role: DtlsRole, certificate: &Certificate) -> Call {
-        Call::new(|plan| plan.streams[0].security = handshake(role, certificate))
-    }
-
-    /// Alice nominates both pairs; ours is the one that was answered on first. She speaks from the other one.
-    fn settle_apart(&mut self) {
-        for at in [FIRST, SECOND] {
-            self.alice.nominate(&mut self.scene.net, at);
-        }
-        self.alice.live(&mut self.scene.net, 500);
-        let ours = self.scene.stats(1).ice.unwrap().rtp.unwrap().remote;
-        self.alice.speaks_at = if ours == sim::ALICE.parse().unwrap() { SECOND } else { FIRST };
-    }
-
-    fn live(&mut self, time_ms: u64) {
-        self.alice.live(&mut self.scene.net, time_ms);
-    }
-
-    /// Both talk for 100 ms; how many packets Alice and Bob hear of each other.
-    fn flow(&mut self) -> (usize, usize) {
-        let (bob, to) = (self.scene.bob, self.scene.local(2));
-        self.scene.heard(bob);
-        self.alice.take_media();
-        for _ in 0..5 {
-            self.alice.speak(&mut self.scene.net);
-            self.scene.net.speak(bob, to);
-            self.live(20);
-        }
-        self.live(20);
-        let heard = self.scene.heard(bob).iter().filter(|packet| packet.ssrc().is_some()).count();
-        (self.alice.take_media(), heard)
-    }
-
-    fn begun(&mut self) -> usize {
-        let is_begun =
-            |event: &Event| matches!(event, Event::DtlsState { state: DtlsState::Handshaking, .. });
-        self.scene.net.take_events().iter().filter(|event| is_begun(event)).count()
-    }
-
-    fn handshakes_of(&mut self, peer: PeerId) -> usize {
-        let heard = self.scene.heard(peer);
-        heard.iter().filter(|packet| wire::classify(&packet.payload) == wire::Kind::Dtls).count()
-    }
-}
+use protocol::{DtlsRole, DtlsState, Event, SecurityPlan};
+use sim::{PeerId, crypto};
+use support::two_addresses::{Call, FIRST, OTHER, SECOND};
 
 fn handshake(role: DtlsRole, certificate: &Certificate) -> SecurityPlan {
     let fingerprints = vec![crypto::fingerprint(certificate)];
     SecurityPlan::Dtls { role, fingerprints, association: 1, certificate: None }
+}
+
+fn protected(role: DtlsRole, certificate: &Certificate) -> Call {
+    Call::new(|plan| plan.streams[0].security = handshake(role, certificate))
+}
+
+fn begun(call: &mut Call) -> usize {
+    let is_begun = |event: &Event| matches!(event, Event::DtlsState { state: DtlsState::Handshaking, .. });
+    call.scene.net.take_events().iter().filter(|event| is_begun(event)).count()
+}
+
+fn handshakes_of(call: &mut Call, peer: PeerId) -> usize {
+    let heard = call.scene.heard(peer);
+    heard.iter().filter(|packet| wire::classify(&packet.payload) == wire::Kind::Dtls).count()
 }
 
 #[test]
@@ -94,7 +40,7 @@ fn media_from_the_other_nominated_pair_is_the_peers() {
 fn a_peer_shakes_hands_over_the_other_nominated_pair() {
     let certificate = crypto::certificate();
     for role in [DtlsRole::Passive, DtlsRole::Active] {
-        let mut call = Call::protected(role, &certificate);
+        let mut call = protected(role, &certificate);
         if role == DtlsRole::Active {
             call.alice.await_dtls(&certificate);
         }
@@ -112,7 +58,7 @@ fn a_peer_shakes_hands_over_the_other_nominated_pair() {
 fn a_handshake_may_go_over_two_pairs_in_turn() {
     let certificate = crypto::certificate();
     for role in [DtlsRole::Passive, DtlsRole::Active] {
-        let mut call = Call::protected(role, &certificate);
+        let mut call = protected(role, &certificate);
         call.alice.alternates = true;
         if role == DtlsRole::Active {
             call.alice.await_dtls(&certificate);
@@ -123,7 +69,7 @@ fn a_handshake_may_go_over_two_pairs_in_turn() {
         }
         call.live(500);
         assert!(call.alice.is_connected(), "{role:?}");
-        assert_eq!(call.begun(), 1);
+        assert_eq!(begun(&mut call), 1);
         for at in [FIRST, SECOND] {
             call.alice.speaks_at = at;
             assert_eq!(call.flow(), (5, 5), "{role:?}");
@@ -134,7 +80,7 @@ fn a_handshake_may_go_over_two_pairs_in_turn() {
 #[test]
 fn handshakes_go_where_media_goes() {
     let certificate = crypto::certificate();
-    let mut call = Call::protected(DtlsRole::Passive, &certificate);
+    let mut call = protected(DtlsRole::Passive, &certificate);
     call.settle_apart();
     call.alice.start_dtls(&mut call.scene.net, &certificate);
     call.live(500);
@@ -152,10 +98,10 @@ fn a_handshake_goes_on_when_a_better_pair_is_taken() {
         *candidate = candidate.replace(" UDP 2130706431 ", " UDP 2130706999 ");
     });
     call.alice.answers[SECOND] = false;
-    call.alice.nominate(&mut call.scene.net, FIRST);
+    call.nominate(FIRST);
     call.live(200);
     call.alice.answers[SECOND] = true;
-    call.alice.nominate(&mut call.scene.net, SECOND);
+    call.nominate(SECOND);
     call.live(600);
     assert_eq!(call.scene.stats(1).ice.unwrap().rtp.unwrap().remote, OTHER.parse().unwrap());
     call.alice.speaks_at = SECOND;
@@ -169,24 +115,24 @@ fn a_handshake_goes_on_when_a_better_pair_is_taken() {
 #[test]
 fn a_pair_that_was_nominated_and_not_validated_is_nobodys() {
     let certificate = crypto::certificate();
-    let mut call = Call::protected(DtlsRole::Passive, &certificate);
+    let mut call = protected(DtlsRole::Passive, &certificate);
     call.alice.answers[SECOND] = false;
     for at in [FIRST, SECOND] {
-        call.alice.nominate(&mut call.scene.net, at);
+        call.nominate(at);
     }
     call.live(500);
     call.alice.speaks_at = SECOND;
     call.alice.start_dtls(&mut call.scene.net, &certificate);
     call.live(500);
     assert!(!call.alice.is_connected());
-    assert_eq!(call.begun(), 0);
+    assert_eq!(begun(&mut call), 0);
     assert_eq!(call.flow(), (0, 0));
 }
 
 #[test]
 fn a_stranger_spoils_no_handshake_it_overhears() {
     let certificate = crypto::certificate();
-    let mut call = Call::protected(DtlsRole::Passive, &certificate);
+    let mut call = protected(DtlsRole::Passive, &certificate);
     let mallory = call.scene.net.peer(sim::MALLORY);
     let to = call.scene.local(1);
     call.settle_apart();
@@ -200,7 +146,7 @@ fn a_stranger_spoils_no_handshake_it_overhears() {
     }
     call.live(500);
     assert!(call.alice.is_connected());
-    assert_eq!(call.handshakes_of(mallory), 0);
+    assert_eq!(handshakes_of(&mut call, mallory), 0);
     assert_eq!(call.scene.rtp(1).foreign, 60);
     assert_eq!(call.flow(), (5, 5));
 }

@@ -122,6 +122,15 @@ impl Agent {
         self.tie_breaker
     }
 
+    pub fn local(&self) -> &Credentials {
+        &self.local
+    }
+
+    /// What was signalled of the peer.
+    pub fn remote(&self) -> Option<&Remote> {
+        self.remote.as_ref()
+    }
+
     /// Our ports; the first one of each address makes checks, all of them answer.
     pub fn use_bases(&mut self, bases: &[Base]) {
         if *self.bases == *bases {
@@ -170,21 +179,38 @@ impl Agent {
         self.retarget(now);
     }
 
-    /// Goes on with a pair that was nominated before a restart; it is confirmed at once.
-    pub fn resume(&mut self, now: Duration, base: u32, remote: SocketAddr) {
-        let place = Place { base, remote };
+    /// Goes on with pairs that were valid before a crash, the one in use first; that one is confirmed at once.
+    pub fn resume(&mut self, now: Duration, pairs: impl Iterator<Item = Target>) {
         let reflexive = own_priority(Kind::PeerReflexive, 0, self.component);
-        let theirs = self.signalled_priority(remote).unwrap_or(reflexive);
-        let Some(at) = self.add_pair(place, theirs) else {
-            return;
-        };
-        self.pairs[at].phase = Phase::Valid(None);
-        self.pairs[at].nominated = true;
-        self.pairs[at].heard = Some(now);
-        self.selected = Some(place);
-        self.in_use = Some(place);
-        self.consent = (!self.lite).then(|| Consent::assumed(now));
+        for Target { base, remote, nominated } in pairs {
+            let place = Place { base, remote };
+            let theirs = self.signalled_priority(remote).unwrap_or(reflexive);
+            let Some(at) = self.add_pair(place, theirs) else { continue };
+            let pair = &mut self.pairs[at];
+            (pair.phase, pair.heard, pair.nominated) = (Phase::Valid(None), Some(now), nominated);
+            if self.in_use.is_none() {
+                self.in_use = Some(place);
+                self.selected = nominated.then_some(place);
+                self.consent = (!self.lite).then(|| Consent::assumed(now));
+                self.note_valid(now);
+            }
+        }
         self.settle();
+    }
+
+    /// The valid pairs, the one in use first.
+    pub fn valid(&self) -> impl Iterator<Item = Target> {
+        let in_use = self.target();
+        let target = |pair: &Pair| Target {
+            base: pair.place.base,
+            remote: pair.place.remote,
+            nominated: pair.nominated,
+        };
+        let is_other = move |other: &Target| {
+            in_use.is_none_or(|in_use| (in_use.base, in_use.remote) != (other.base, other.remote))
+        };
+        let others = self.pairs.iter().filter(|pair| pair.is_valid()).map(target).filter(is_other);
+        in_use.into_iter().chain(others)
     }
 
     /// Takes in a STUN message that arrived at one of our ports.

@@ -45,6 +45,7 @@ fn typescript_matches_the_schema() {
         IceStats,
         IcePair,
         IceSnapshot,
+        ValidPair,
         LocalPlan,
         RelayPlan,
         RelayServerPlan,

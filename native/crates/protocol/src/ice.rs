@@ -85,15 +85,29 @@ pub struct IcePair {
     pub relayed: bool,
 }
 
-/// What has to be known of ICE with a peer to go on with the nominated pairs after a crash.
+/// What has to be known of ICE with a peer to go on with its valid pairs after a crash, for one pair of words: those of
+/// the plan, or of before a restart that has not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct IceSnapshot {
-    pub generation: u32,
+    pub local_ufrag: String,
+    pub local_pwd: String,
+    pub remote_ufrag: String,
+    pub remote_pwd: String,
     pub role: IceRole,
     /// Sixteen hexadecimal digits.
     pub tie_breaker: String,
-    pub rtp: Option<IcePair>,
-    pub rtcp: Option<IcePair>,
+    /// The pair in use first.
+    pub rtp: Vec<ValidPair>,
+    pub rtcp: Vec<ValidPair>,
+}
+
+/// A pair on which a check of ours was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct ValidPair {
+    pub pair: IcePair,
+    pub nominated: bool,
 }

@@ -173,7 +173,8 @@ pub struct StreamSnapshot {
     pub rtcp: Option<KeysSnapshot>,
     /// Of the transport stream of a bundle: which stream each source is of.
     pub bundled: Vec<BundledSource>,
-    pub ice: Option<IceSnapshot>,
+    /// The newest words first.
+    pub ice: Vec<IceSnapshot>,
 }
 
 /// A source of a bundle that was told apart by its header extension or payload type.

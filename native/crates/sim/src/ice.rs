@@ -6,7 +6,9 @@ use is::{
     Candidate, IceAgent, IceAgentEvent, IceCreds, Protocol,
     stun::{StunMessage, StunPacket},
 };
-use protocol::{IcePair, IcePlan, IceRole, IceSnapshot, KeysSnapshot, RtcpMode, StreamPlan, StreamSnapshot};
+use protocol::{
+    IcePair, IcePlan, IceRole, IceSnapshot, KeysSnapshot, RtcpMode, StreamPlan, StreamSnapshot, ValidPair,
+};
 
 /// Our credentials in the plans of tests.
 pub const LOCAL: (&str, &str) = ("tandem01", "abcdefghijklmnopqrstuvwx");
@@ -133,8 +135,18 @@ pub fn nominated(stream: &mut StreamPlan) {
     let (Some(remote), Some(local)) = (stream.remote, stream.locals.first()) else {
         panic!("the stream has no addresses");
     };
-    let rtp = Some(IcePair { local: local.id, remote: remote.rtp, relayed: false });
-    let (role, tie_breaker) = (IceRole::Controlled, "0123456789abcdef".to_owned());
+    let pair = IcePair { local: local.id, remote: remote.rtp, relayed: false };
+    let role = IceRole::Controlled;
+    let ice = IceSnapshot {
+        local_ufrag: LOCAL.0.to_owned(),
+        local_pwd: LOCAL.1.to_owned(),
+        remote_ufrag: REMOTE.0.to_owned(),
+        remote_pwd: REMOTE.1.to_owned(),
+        role,
+        tie_breaker: "0123456789abcdef".to_owned(),
+        rtp: vec![ValidPair { pair, nominated: true }],
+        rtcp: Vec::new(),
+    };
     stream.rtcp = RtcpMode::Muxed;
     stream.ice = Some(plan(role, remote.rtp));
     stream.snapshot = Some(StreamSnapshot {
@@ -143,7 +155,7 @@ pub fn nominated(stream: &mut StreamPlan) {
         rtp: KeysSnapshot::default(),
         rtcp: None,
         bundled: Vec::new(),
-        ice: Some(IceSnapshot { generation: 0, role, tie_breaker, rtp, rtcp: None }),
+        ice: vec![ice],
     });
 }
 

@@ -35,6 +35,11 @@ impl Former {
         }
     }
 
+    /// After a crash, with these words of the peer.
+    pub fn resume(&mut self, peer: String, agents: Agents) {
+        (self.peer, self.agents) = (Some(peer), agents);
+    }
+
     pub fn follow(&mut self, plan: &IcePlan, turn: &Turn<'_>) {
         self.agents.use_ports(&turn.ports);
         if plan.remote_ufrag.is_none() || plan.remote_ufrag == self.peer || plan.lite {
@@ -47,7 +52,7 @@ impl Former {
             candidates: Vec::new(),
             ..plan.clone()
         };
-        self.crossing.get_or_insert_with(|| Agents::new(&crossing, None)).follow(&crossing, turn);
+        self.crossing.get_or_insert_with(|| Agents::new(&crossing, turn.now)).follow(&crossing, turn);
     }
 
     /// What goes on when ICE restarts once more.

@@ -2,17 +2,47 @@
 
 use std::net::SocketAddr;
 
-use protocol::{Event, IcePair, IcePlan, IceRole, IceState, RtcpMode, SessionPlan};
+use protocol::{Event, IcePair, IcePlan, IceRole, IceState, RtcpMode, SessionPlan, SessionSnapshot};
 use sim::{
     Network, PeerId, Scene,
     ice::{self, IceEnd},
 };
 
+pub const NEW_LOCAL: (&str, &str) = ("tandem02", "bbbbbbbbbbbbbbbbbbbbbbbb");
+pub const NEW_REMOTE: (&str, &str) = ("peer2", "cccccccccccccccccccccccc");
+
 pub struct Call {
     pub scene: Scene,
 }
 
-#[allow(dead_code, reason = "each test program uses another part of it")]
+/// New words on both sides.
+pub fn restart(ice: &mut IcePlan, peer: &str) {
+    let (ufrag, pwd) = NEW_LOCAL;
+    (ice.local_ufrag, ice.local_pwd) = (ufrag.to_owned(), pwd.to_owned());
+    let (ufrag, pwd) = NEW_REMOTE;
+    (ice.remote_ufrag, ice.remote_pwd) = (Some(ufrag.to_owned()), Some(pwd.to_owned()));
+    ice.candidates = vec![ice::candidate(1, peer.parse().unwrap())];
+    ice.generation += 1;
+}
+
+/// The data plane dies and gets its plan again, with what was snapshot.
+pub fn crash(scene: &mut Scene) {
+    let snapshot = scene.net.snapshot(&scene.plan.session).unwrap();
+    crash_with(scene, &snapshot);
+}
+
+pub fn crash_with(scene: &mut Scene, snapshot: &SessionSnapshot) {
+    let mut plans = scene.net.engine().plans(None, 1);
+    scene.net.restart_proxy();
+    scene.wait(20);
+    scene.plan = plans.remove(0);
+    for stream in &mut scene.plan.streams {
+        stream.snapshot = snapshot.streams.iter().find(|state| state.stream == stream.id).cloned();
+    }
+    scene.net.apply(&scene.plan).unwrap();
+    scene.forget();
+}
+
 impl Call {
     /// The proxy has this role towards Alice.
     pub fn new(role: IceRole) -> Call {

@@ -6,16 +6,87 @@ use std::{
 };
 
 use dtls::{Certificate, Role};
-use protocol::{IcePlan, IceRole};
+use protocol::{IcePlan, IceRole, IceState, RtcpMode, SessionPlan};
 use sim::{
-    Network, PeerId, Received,
+    Network, PeerId, Received, Scene,
     crypto::{Crypto, DtlsEnd},
     ice, packets,
 };
 use wire::stun::{Builder, Class, LONGEST, Message, TransactionId};
 
+use super::ice_call::crash;
+
+pub const OTHER: &str = "198.51.100.8:4000";
 pub const FIRST: usize = 0;
 pub const SECOND: usize = 1;
+
+/// Alice has two addresses; Bob is a telephone.
+pub struct Call {
+    pub scene: Scene,
+    pub alice: Host,
+}
+
+impl Call {
+    pub fn new(change: impl FnOnce(&mut SessionPlan)) -> Call {
+        let addresses: [SocketAddr; 2] = [sim::ALICE, OTHER].map(|address| address.parse().unwrap());
+        let mut scene = Scene::audio_with(|plan| {
+            plan.streams[0].rtcp = RtcpMode::Muxed;
+            plan.streams[0].ice = Some(unranked(IceRole::Controlled, addresses));
+            change(plan);
+        });
+        let places = [scene.alice, scene.net.peer(OTHER)];
+        let alice = Host::new(places, scene.local(1));
+        Call { scene, alice }
+    }
+
+    /// Alice nominates both pairs; ours is the one that was answered on first. She speaks from the other one.
+    pub fn settle_apart(&mut self) {
+        for at in [FIRST, SECOND] {
+            self.nominate(at);
+        }
+        self.alice.live(&mut self.scene.net, 500);
+        let ours = self.scene.stats(1).ice.unwrap().rtp.unwrap().remote;
+        self.alice.speaks_at = if ours == sim::ALICE.parse().unwrap() { SECOND } else { FIRST };
+    }
+
+    pub fn live(&mut self, time_ms: u64) {
+        self.alice.live(&mut self.scene.net, time_ms);
+    }
+
+    /// Both talk for 100 ms; how many packets Alice and Bob hear of each other.
+    pub fn flow(&mut self) -> (usize, usize) {
+        let (bob, to) = (self.scene.bob, self.scene.local(2));
+        self.scene.heard(bob);
+        self.alice.take_media();
+        for _ in 0..5 {
+            self.alice.speak(&mut self.scene.net);
+            self.scene.net.speak(bob, to);
+            self.live(20);
+        }
+        self.live(20);
+        let heard = self.scene.heard(bob).iter().filter(|packet| packet.ssrc().is_some()).count();
+        (self.alice.take_media(), heard)
+    }
+
+    pub fn state(&self) -> IceState {
+        self.scene.stats(1).ice.unwrap().state
+    }
+
+    /// Alice checks the pair of one of her addresses and nominates it.
+    pub fn nominate(&mut self, at: usize) {
+        self.alice.check(&mut self.scene.net, at, true);
+    }
+
+    pub fn check(&mut self, at: usize) {
+        self.alice.check(&mut self.scene.net, at, false);
+    }
+
+    /// The data plane dies, and from then on Alice neither checks nor answers.
+    pub fn crash_deaf(&mut self) {
+        self.alice.answers = [false, false];
+        crash(&mut self.scene);
+    }
+}
 
 pub struct Host {
     places: [PeerId; 2],
@@ -31,12 +102,14 @@ pub struct Host {
     /// Where it sends from else.
     pub speaks_at: usize,
     sequence: u16,
+    /// The checks it was asked to answer.
+    pub asked: Vec<TransactionId>,
     /// Everything but checks, by the address it arrived at.
     pub heard: [Vec<Received>; 2],
 }
 
 /// ICE with such a peer, both candidates of one priority.
-pub fn plan(role: IceRole, addresses: [SocketAddr; 2]) -> IcePlan {
+fn unranked(role: IceRole, addresses: [SocketAddr; 2]) -> IcePlan {
     let candidates = addresses.map(|address| ice::candidate(1, address)).to_vec();
     IcePlan { candidates, ..ice::plan(role, addresses[FIRST]) }
 }
@@ -54,18 +127,20 @@ impl Host {
             alternates: false,
             speaks_at: FIRST,
             sequence: 0,
+            asked: Vec::new(),
             heard: [Vec::new(), Vec::new()],
         }
     }
 
-    /// Checks the pair of one of its addresses and nominates it.
-    pub fn nominate(&mut self, net: &mut Network, at: usize) {
+    /// Checks the pair of one of its addresses.
+    pub fn check(&mut self, net: &mut Network, at: usize, nominates: bool) {
         self.checks += 1;
         let mut transaction = TransactionId::default();
         transaction[0] = self.checks;
         let check = stun(Class::Request, transaction, ice::LOCAL.1, |builder| {
             let username = [ice::LOCAL.0.as_bytes(), b":", ice::REMOTE.0.as_bytes()];
-            builder.username(username).priority(1).controlling(7).use_candidate()
+            let builder = builder.username(username).priority(1).controlling(7);
+            if nominates { builder.use_candidate() } else { builder }
         });
         net.send(self.places[at], self.proxy, check);
     }
@@ -147,6 +222,7 @@ impl Host {
         if request.class != Class::Request {
             return;
         }
+        self.asked.push(request.transaction);
         let answer =
             stun(Class::Success, request.transaction, ice::REMOTE.1, |builder| builder.mapped(received.from));
         net.send(self.places[at], received.from, answer);
