@@ -42,7 +42,7 @@ const FULL: StreamPlan = {
     },
     rtcp: null,
     bundled: [{ ssrc: 1, stream: 3 }],
-    ice: null,
+    ice: [],
   },
   learning: {
     mode: 'heuristic',

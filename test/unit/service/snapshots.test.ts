@@ -39,7 +39,7 @@ function snapshot(session: string, rtpIndex: number): SessionSnapshot {
   };
   const sources = [{ ssrc: 1, rtpIndex, rtcpIndex: null, sequenceOffset: 0 }];
   const rtp = { receive: null, send: { key, sources } };
-  return { session, streams: [{ stream: 1, association: 0, rtp, rtcp: null, bundled: [], ice: null }] };
+  return { session, streams: [{ stream: 1, association: 0, rtp, rtcp: null, bundled: [], ice: [] }] };
 }
 
 function plan(session: string): SessionPlan {
