@@ -279,8 +279,8 @@ impl Course {
         self.plan = plans.remove(0);
         let streams = snapshot.map_or_else(Vec::new, |snapshot| snapshot.streams);
         law::check_snapshots(&streams);
-        // A restart under way begins anew: its first pair is not known yet, the one before is not kept.
-        let has_pair = streams.iter().any(|stream| stream.ice.is_some());
+        // Without a valid pair ICE begins anew.
+        let has_pair = streams.iter().any(|stream| !stream.ice.is_empty());
         self.is_up &= self.kind.ice == Ice::None || has_pair;
         for stream in &mut self.plan.streams {
             stream.snapshot = streams.iter().find(|state| state.stream == stream.id).cloned();
