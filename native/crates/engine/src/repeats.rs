@@ -1,15 +1,24 @@
 //! Packets that go in a circle: SDP can lead a stream's packets back to the proxy's own ports, directly or by way of
-//! another one, where a single packet would keep a processor busy for good. No sender repeats itself so often.
+//! another one, where a few packets would keep a processor busy for good. No sender repeats itself so often.
+//!
+//! One packet is watched for, the anchor, for twice as many packets each time it does not come back: so circles of any
+//! length are found. One that has come back often enough hands over to the packet before it, and that to the next. In a
+//! circle each of them comes back; among genuine packets with some that repeat, one does not.
 
 use crate::moment::Moment;
 
-/// What arrived last on one half of a stream.
+/// What is watched for on one half of a stream.
 #[derive(Debug, Default)]
 pub struct Repeats {
-    last: [u32; 2],
-    at: Option<Moment>,
-    /// Packets in a row that were one of the last two.
-    row: u8,
+    /// When the anchor was chosen, or came back.
+    since: Option<Moment>,
+    anchor: u32,
+    last: u32,
+    /// Packets since then, and with how many the anchor has to be among them.
+    packets: u16,
+    window: u16,
+    /// How often in a row an anchor has come back.
+    returns: u8,
 }
 
 impl Repeats {
@@ -17,15 +26,56 @@ impl Repeats {
     #[inline]
     pub fn is_circle(&mut self, now: Moment, datagram: &[u8]) -> bool {
         let mark = mark(datagram);
-        let recent = self.at.replace(now).is_some_and(|at| now.ms_since(at) < RECENT_MS);
-        let repeated = recent && self.last.contains(&mark);
-        if !repeated {
-            self.last = [mark, self.last[0]];
-            self.row = 0;
+        let before = std::mem::replace(&mut self.last, mark);
+        self.packets += 1;
+        if mark == self.anchor {
+            return self.has_returned(now, before);
+        }
+        if self.packets < self.window && self.returns <= MOST_RETURNS {
             return false;
         }
-        self.row = self.row.saturating_add(1);
-        self.row > MOST_IN_A_ROW
+        self.is_missing(now)
+    }
+
+    #[cold]
+    fn has_returned(&mut self, now: Moment, before: u32) -> bool {
+        if !self.is_brisk(now) {
+            self.watch_for(self.last, now, FEWEST);
+            return false;
+        }
+        self.returns = self.returns.saturating_add(1);
+        if self.returns > RETURNS_OF_ONE {
+            self.anchor = before;
+        }
+        if self.returns > MOST_RETURNS {
+            self.window = self.packets;
+        }
+        (self.since, self.packets) = (Some(now), 0);
+        self.returns > MOST_RETURNS
+    }
+
+    /// The rest of a circle that was found goes the way of its anchor, if it comes as quickly.
+    #[cold]
+    fn is_missing(&mut self, now: Moment) -> bool {
+        if self.returns > MOST_RETURNS && self.packets <= self.window && self.is_brisk(now) {
+            return true;
+        }
+        let is_over = self.returns > MOST_RETURNS || self.window >= MOST || self.age_us(now) >= LONGEST_US;
+        self.watch_for(self.last, now, if is_over { FEWEST } else { self.window * 2 });
+        false
+    }
+
+    fn watch_for(&mut self, mark: u32, now: Moment, window: u16) {
+        *self = Repeats { since: Some(now), anchor: mark, last: mark, packets: 0, window, returns: 0 };
+    }
+
+    /// What circles more slowly than audio flows does no harm, and who says the same now and then means it.
+    fn is_brisk(&self, now: Moment) -> bool {
+        self.age_us(now) < LONGEST_US.min(u64::from(self.packets) * PACE_US)
+    }
+
+    fn age_us(&self, now: Moment) -> u64 {
+        self.since.map_or(u64::MAX, |since| now.us_since(since))
     }
 }
 
@@ -47,53 +97,16 @@ fn mark(datagram: &[u8]) -> u32 {
 }
 
 const MARKED: usize = 28;
-const RECENT_MS: u64 = 1000;
-const MOST_IN_A_ROW: u8 = 30;
+/// A round takes less, and each of its packets so much on average.
+const LONGEST_US: u64 = 1_000_000;
+const PACE_US: u64 = 15_000;
+const MOST_RETURNS: u8 = 30;
+/// More than anything genuine is repeated; RFC 7198 has whole streams repeated.
+const RETURNS_OF_ONE: u8 = 15;
+/// Packets among which the anchor is looked for: at first, and at last.
+const FEWEST: u16 = 2;
+const MOST: u16 = 1 << 15;
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn ms(time: u64) -> Moment {
-        Moment::at(Duration::from_millis(time))
-    }
-
-    /// How many of these packets, 10 ms apart, are taken for circling.
-    fn circling<'a>(packets: impl IntoIterator<Item = &'a [u8]>) -> usize {
-        let mut repeats = Repeats::default();
-        packets
-            .into_iter()
-            .enumerate()
-            .filter(|(at, packet)| repeats.is_circle(ms(*at as u64 * 10), packet))
-            .count()
-    }
-
-    #[test]
-    fn a_packet_may_come_thirty_one_times() {
-        assert_eq!(circling(std::iter::repeat_n([7; 172].as_slice(), 31)), 0);
-        assert_eq!(circling(std::iter::repeat_n([7; 172].as_slice(), 100)), 69);
-        assert_eq!(circling(std::iter::repeat_n([7; 3].as_slice(), 100)), 69);
-    }
-
-    #[test]
-    fn two_packets_in_turn_are_a_circle() {
-        let two = [[7; 172], [8; 172]];
-        assert!(circling((0..100).map(|at| two[at % 2].as_slice())) > 60);
-    }
-
-    #[test]
-    fn another_length_or_beginning_is_another_packet() {
-        let mut packets: Vec<Vec<u8>> = (0..200).map(|length| vec![7; 28 + length]).collect();
-        packets.extend((0..200u8).map(|byte| [vec![7; 27], vec![byte]].concat()));
-        packets.extend((0..200).map(|length| vec![0; length]));
-        assert_eq!(circling(packets.iter().map(Vec::as_slice)), 0);
-    }
-
-    #[test]
-    fn the_same_packet_now_and_then_is_no_circle() {
-        let mut repeats = Repeats::default();
-        assert!((0..1000).all(|second| !repeats.is_circle(ms(second * 1000), &[7; 172])));
-    }
-}
+#[path = "repeats_test.rs"]
+mod tests;

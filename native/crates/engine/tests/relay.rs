@@ -344,6 +344,18 @@ fn a_packet_that_sdp_leads_in_a_circle_is_stopped() {
 }
 
 #[test]
+fn a_burst_that_sdp_leads_in_a_circle_is_stopped() {
+    let mut scene = circle();
+    let before = scene.rtp(2).sent_packets;
+    (0..7).for_each(|_| scene.net.speak(scene.alice, scene.local(1)));
+    scene.wait(5_000);
+    let stopped = scene.rtp(2).sent_packets - before;
+    assert!((7 * 25..7 * 40).contains(&stopped), "{stopped} times around");
+    scene.wait(5_000);
+    assert_eq!(scene.rtp(2).sent_packets - before, stopped);
+}
+
+#[test]
 fn rtcp_in_a_circle_is_stopped_as_well() {
     let mut scene = circle();
     scene.net.send_rtcp(scene.alice, scene.local_rtcp(1), packets::receiver_report(1, &[]));
