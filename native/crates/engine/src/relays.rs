@@ -1,8 +1,7 @@
 //! The TURN clients of all ports: wraps what leaves by way of a relay, unwraps what comes, and keeps the allocations.
 
 use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
     net::SocketAddr,
     sync::Arc,
@@ -24,8 +23,8 @@ use crate::{
 pub struct Relays {
     server: Option<Arc<Server>>,
     ports: BTreeMap<SocketId, Port>,
-    /// When which port wants to be driven; outdated entries are skipped.
-    due: BinaryHeap<Reverse<(Moment, SocketId)>>,
+    /// When which port wants to be driven, each once.
+    due: BTreeSet<(Moment, SocketId)>,
     /// Ports of which there is something new to tell.
     news: Vec<SocketId>,
     /// The server has not answered: until then nobody waits for it.
@@ -34,9 +33,16 @@ pub struct Relays {
 
 #[derive(Debug)]
 enum Port {
-    Client(Box<Client>),
+    Client(Box<Driven>),
     /// Not even asked.
     Without(Failure),
+}
+
+#[derive(Debug)]
+struct Driven {
+    client: Client,
+    /// Its entry among those that are due.
+    due: Option<Moment>,
 }
 
 impl Relays {
@@ -70,25 +76,40 @@ impl Relays {
             Some(_) if is_silent => Port::Without(Failure::Silent),
             Some(server) => {
                 let seed = seed(server, session, socket, now);
-                Port::Client(Box::new(match known {
+                Port::of(match known {
                     Some(address) => Client::resume(server.clone(), seed, time(now), address),
                     None => Client::allocate(server.clone(), seed, time(now)),
-                }))
+                })
             }
         };
         if matches!(port, Port::Without(_)) {
             self.news.push(socket);
         }
+        self.add(socket, port);
+    }
+
+    fn add(&mut self, socket: SocketId, port: Port) {
+        self.remove(socket);
         self.ports.insert(socket, port);
         self.schedule(socket);
     }
 
+    fn remove(&mut self, socket: SocketId) -> Option<Port> {
+        let port = self.ports.remove(&socket)?;
+        if let Port::Client(driven) = &port
+            && let Some(due) = driven.due
+        {
+            self.due.remove(&(due, socket));
+        }
+        Some(port)
+    }
+
     /// Gives up what a port has.
     fn forget(&mut self, socket: SocketId) -> Option<Farewell> {
-        match self.ports.remove(&socket)? {
-            Port::Client(mut client) => {
-                let to = client.server();
-                Some(Farewell { socket, to, payload: client.farewell()? })
+        match self.remove(socket)? {
+            Port::Client(mut driven) => {
+                let to = driven.client.server();
+                Some(Farewell { socket, to, payload: driven.client.farewell()? })
             }
             Port::Without(_) => None,
         }
@@ -96,14 +117,14 @@ impl Relays {
 
     fn state(&self, socket: SocketId) -> Option<State> {
         Some(match self.ports.get(&socket)? {
-            Port::Client(client) => client.state(),
+            Port::Client(driven) => driven.client.state(),
             Port::Without(failure) => State::Failed(*failure),
         })
     }
 
     fn client(&mut self, socket: SocketId) -> Option<&mut Client> {
         match self.ports.get_mut(&socket)? {
-            Port::Client(client) => Some(client),
+            Port::Client(driven) => Some(&mut driven.client),
             Port::Without(_) => None,
         }
     }
@@ -145,12 +166,11 @@ impl Relays {
     /// Does what is due by time.
     pub fn work(&mut self, now: Moment, out: &mut impl Outbox) {
         for _ in 0..STEPS {
-            let Some(Reverse((at, socket))) = self.due.peek().copied() else { return };
+            let Some((at, socket)) = self.due.first().copied() else { return };
             if at > now {
                 return;
             }
-            self.due.pop();
-            let Some(client) = self.client(socket) else { continue };
+            let Some(client) = self.client(socket) else { return };
             let (before, server) = (client.state(), client.server());
             if client.poll_timeout().is_none_or(|due| due > time(now)) {
                 self.schedule(socket);
@@ -162,7 +182,7 @@ impl Relays {
     }
 
     pub fn next_due(&self) -> Option<Moment> {
-        self.due.peek().map(|Reverse((at, _))| *at)
+        self.due.first().map(|(at, _)| *at)
     }
 
     fn send(&mut self, now: Moment, socket: SocketId, to: SocketAddr, payload: &[u8], out: &mut impl Outbox) {
@@ -190,9 +210,22 @@ impl Relays {
     }
 
     fn schedule(&mut self, socket: SocketId) {
-        if let Some(due) = self.client(socket).and_then(|client| client.poll_timeout()) {
-            self.due.push(Reverse((Moment::at(due), socket)));
+        let Some(Port::Client(driven)) = self.ports.get_mut(&socket) else { return };
+        let due = driven.client.poll_timeout().map(Moment::at);
+        let before = std::mem::replace(&mut driven.due, due);
+        if before == due {
+            return;
         }
+        if let Some(before) = before {
+            self.due.remove(&(before, socket));
+        }
+        self.due.extend(due.map(|due| (due, socket)));
+    }
+}
+
+impl Port {
+    fn of(client: Client) -> Self {
+        Port::Client(Box::new(Driven { client, due: None }))
     }
 }
 
@@ -291,3 +324,7 @@ fn time(now: Moment) -> Duration {
 const SILENCE_MS: u64 = 30_000;
 /// Ports in one go.
 const STEPS: usize = 64;
+
+#[cfg(test)]
+#[path = "relays_test.rs"]
+mod tests;

@@ -172,7 +172,7 @@ impl Client {
         let is_open = |request: &Request| {
             request.transaction == message.transaction && request.method() == message.method
         };
-        let Some(at) = self.requests.iter().position(is_open) else { return Incoming::Taken };
+        let Some(at) = self.requests.iter().position(is_open) else { return Incoming::Junk };
         let request = self.requests[at];
         if message.class == Class::Success {
             let login = self.login.as_ref().filter(|_| request.proven);

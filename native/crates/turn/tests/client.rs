@@ -230,6 +230,17 @@ fn a_server_that_falls_silent_has_until_the_end_of_the_lifetime_to_come_back() {
 }
 
 #[test]
+fn an_answer_to_no_request_is_junk() {
+    let mut scene = Scene::granted();
+    for class in [Class::Success, Class::Error] {
+        let mut buffer = [0; LONGEST];
+        let length = Builder::of(&mut buffer, class, REFRESH, [9; 12]).finish(&secret()).unwrap();
+        assert_eq!(scene.hear(&buffer[..length]), Incoming::Junk);
+    }
+    assert_eq!(scene.grant(600), Incoming::Junk, "it has been answered");
+}
+
+#[test]
 fn data_go_as_indications_until_the_channel_is_bound() {
     let mut scene = Scene::granted();
     scene.methods();
