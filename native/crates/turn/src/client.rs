@@ -236,8 +236,10 @@ impl Client {
             }
             (Purpose::Clear, Failure::Refused(_)) => self.begin(now, Purpose::Allocate, send),
             (Purpose::Allocate | Purpose::Clear, _) => self.state = State::Failed(failure),
-            // The server may be back before the allocation ends.
-            (Purpose::Refresh, Failure::Silent) if now + ASK_AGAIN < self.expires => {
+            // The server may be back, or well again, before the allocation ends.
+            (Purpose::Refresh, Failure::Silent | Failure::Refused(500..600))
+                if now + ASK_AGAIN < self.expires =>
+            {
                 self.refresh = now + ASK_AGAIN;
             }
             (Purpose::Refresh, _) => {

@@ -230,6 +230,22 @@ fn a_server_that_falls_silent_has_until_the_end_of_the_lifetime_to_come_back() {
 }
 
 #[test]
+fn a_server_in_passing_trouble_is_asked_again_until_the_lifetime_ends() {
+    for code in [500, 508] {
+        let mut scene = Scene::granted();
+        scene.wait(300_100);
+        for _ in 0..9 {
+            scene.refuse(REFRESH, code);
+            assert_eq!(scene.client.state(), State::Granted(at(RELAYED)));
+            scene.methods();
+            scene.wait(30_100);
+        }
+        scene.refuse(REFRESH, code);
+        assert_eq!(scene.client.state(), State::Failed(Failure::Refused(code)));
+    }
+}
+
+#[test]
 fn an_answer_to_no_request_is_junk() {
     let mut scene = Scene::granted();
     for class in [Class::Success, Class::Error] {
