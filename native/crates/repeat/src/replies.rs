@@ -1,6 +1,7 @@
 //! What clients were answered, so that a repeated request is not carried out twice.
 
 use std::{
+    cell::LazyCell,
     collections::HashMap,
     net::{IpAddr, SocketAddr},
     time::{Duration, Instant},
@@ -60,7 +61,8 @@ impl Replies {
         let name = (from.ip(), cookie.into());
         let entries = [&self.current, &self.previous];
         let mut entries = entries.into_iter().filter_map(|one| one.entries.get(&name)).flatten();
-        let is_same = |entry: &&Entry| entry.port == from.port() || entry.digest == digest_of(payload);
+        let digest = LazyCell::new(|| digest_of(payload));
+        let is_same = |entry: &&Entry| entry.port == from.port() || entry.digest == *digest;
         entries.find(is_same).map(|entry| &entry.known)
     }
 
@@ -70,9 +72,7 @@ impl Replies {
             self.rotate();
         }
         let entry = Entry { port: from.port(), digest: digest_of(payload), known };
-        self.current.count += 1;
-        self.current.bytes += ENTRY_BYTES + cookie.len() + entry.known.length();
-        self.current.entries.entry((from.ip(), cookie.into())).or_default().push(entry);
+        self.current.add((from.ip(), cookie.into()), entry);
     }
 
     /// Takes note of how a request that is `Running` came out.
@@ -116,6 +116,21 @@ impl Replies {
     }
 }
 
+impl Generation {
+    fn add(&mut self, name: Name, entry: Entry) {
+        let cookie = name.1.len();
+        let size = |entry: &Entry| ENTRY_BYTES + cookie + entry.known.length();
+        self.count += 1;
+        self.bytes += size(&entry);
+        let entries = self.entries.entry(name).or_default();
+        if entries.len() >= MOST_OF_ONE_NAME {
+            self.count -= 1;
+            self.bytes -= size(&entries.remove(0));
+        }
+        entries.push(entry);
+    }
+}
+
 impl Known {
     fn length(&self) -> usize {
         match self {
@@ -136,6 +151,8 @@ fn digest_of(payload: &[u8]) -> u64 {
     words.fold(start, |hash, word| (hash ^ word).wrapping_mul(0x0100_0000_01b3).rotate_left(23))
 }
 
+/// All of them are looked through for each request; clients do not use one cookie so often.
+const MOST_OF_ONE_NAME: usize = 64;
 /// About what an entry takes beside its cookie and its reply.
 const ENTRY_BYTES: usize = 120;
 
@@ -191,6 +208,20 @@ mod tests {
         replies.add(from(5060), b"larger", b"", Known::Answered(vec![0; 4096].into()));
         replies.add(from(5060), b"one more", b"", Known::PassedOn);
         assert!(replies.find(now, from(5060), b"large", b"").is_none());
+    }
+
+    #[test]
+    fn requests_under_one_cookie_are_few_and_the_latest_of_them() {
+        let now = Instant::now();
+        let mut replies = Replies::new(ReplyLimits { entries: 10_000, bytes: 1 << 20, ..LIMITS }, now);
+        for port in 1..=1000_u16 {
+            replies.add(from(port), b"c1", &port.to_be_bytes(), answered("pong"));
+        }
+        assert_eq!(replies.len(), MOST_OF_ONE_NAME);
+        assert!(replies.find(now, from(1000), b"c1", b"").is_some());
+        assert!(replies.find(now, from(1), b"c1", &1u16.to_be_bytes()).is_none());
+        replies.add(from(1), b"c2", b"ping", answered("pong"));
+        assert_eq!(replies.len(), MOST_OF_ONE_NAME + 1);
     }
 
     #[test]
