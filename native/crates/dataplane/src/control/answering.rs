@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use netio::{PacketIo, Token};
-use protocol::{FromDataPlane, Request, SessionId, ToDataPlane};
+use protocol::{Event, FromDataPlane, Request, SessionId, ToDataPlane};
 use repeat::{Step, Work};
 
 use super::Control;
@@ -22,7 +22,12 @@ pub struct Answering {
     /// What other shards are doing, by ticket.
     running: HashMap<u64, Running>,
     /// What came for their sessions meanwhile.
-    waiting: HashMap<SessionId, Vec<(Token, ToDataPlane)>>,
+    waiting: HashMap<SessionId, Vec<Waiting>>,
+}
+
+enum Waiting {
+    Request(Token, ToDataPlane),
+    Event(Event),
 }
 
 struct Running {
@@ -47,10 +52,22 @@ impl Answering {
         };
         match self.waiting.get_mut(session) {
             Some(waiting) => {
-                waiting.push((token, message));
+                waiting.push(Waiting::Request(token, message));
                 None
             }
             None => Some(message),
+        }
+    }
+
+    /// Keeps an event of a session that a pattern is changing; gives back any other. The control plane has to hear of the
+    /// change first: it makes its record anew by the pattern, which knows nothing of what the event tells.
+    pub fn wait_with(&mut self, event: Event) -> Option<Event> {
+        match self.waiting.get_mut(event.session()) {
+            Some(waiting) => {
+                waiting.push(Waiting::Event(event));
+                None
+            }
+            None => Some(event),
         }
     }
 }
@@ -85,8 +102,11 @@ impl Control {
         };
         let waiting = self.answering.waiting.remove(&session).unwrap_or_default();
         self.finish(datagram, session, step, response);
-        for (token, message) in waiting {
-            self.handle_request(token, message, shard);
+        for waiting in waiting {
+            match waiting {
+                Waiting::Request(token, message) => self.handle_request(token, message, shard),
+                Waiting::Event(event) => self.report(event),
+            }
         }
         None
     }
@@ -186,3 +206,27 @@ pub(super) fn bytes_of(text: String) -> Option<Vec<u8>> {
 const MOST_AT_ONCE: usize = 32;
 /// Clients wait while so many bytes for the control plane do.
 const MOST_UNSENT: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use protocol::StreamId;
+
+    use super::*;
+
+    #[test]
+    fn events_of_a_session_wait_while_a_pattern_changes_it() {
+        let mut answering = Answering::new(Clients::new(Vec::new()), Repeater::new(Instant::now()));
+        let [changing, other] = ["changing", "other"].map(|name| SessionId(name.to_owned()));
+        answering.waiting.insert(changing.clone(), Vec::new());
+        let event = |session: &SessionId| Event::NoFirstPacket {
+            session: session.clone(),
+            revision: 1,
+            stream: StreamId(1),
+        };
+        assert!(answering.wait_with(event(&changing)).is_none());
+        assert_eq!(answering.wait_with(event(&other)), Some(event(&other)));
+        assert!(matches!(&answering.waiting[&changing][..], [Waiting::Event(_)]));
+    }
+}
