@@ -26,8 +26,8 @@ use protocol::{
     PassedCount, UserspaceCount,
 };
 
-use instance::clear_elsewhere;
 pub use instance::{Instance, clear_dead};
+use instance::{Presence, clear_elsewhere};
 pub use kernel::Kernel;
 use kernel::TIME_TO_CLAIM;
 pub use relay::Relay;
@@ -162,10 +162,11 @@ impl FastPaths {
         }
     }
 
-    /// Follows the routes, and ends what nobody has claimed in time. To be called about once a second.
+    /// Follows the routes, ends what nobody has claimed in time, and lets others know that we live. To be called about once a second.
     pub fn tend(&self, now: Instant) {
         if let Some(kernel) = self.kernel() {
             self.follow_routes();
+            kernel.insist_on_living();
             kernel.report_refusals(now);
             kernel.withdraw_unclaimed(now);
         }
@@ -254,7 +255,9 @@ impl Wanted {
             capacity: self.capacity,
         };
         match FastPath::open_by(&options, only(self.hook)) {
-            Ok((fast_path, _)) => Ok(Kernel::new(fast_path, instance.live(&self.pin_directory))),
+            Ok((fast_path, _)) => {
+                Ok(Kernel::new(fast_path, Presence::new(instance.clone(), self.pin_directory.clone())))
+            }
             Err(error) => {
                 // Nobody would look after what an earlier process has left there.
                 clear_pinned(&self.pin_directory);

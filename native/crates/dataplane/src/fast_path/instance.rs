@@ -6,6 +6,7 @@ use std::{
     os::linux::net::SocketAddrExt,
     os::unix::net::{SocketAddr, UnixListener},
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -24,6 +25,29 @@ pub struct Alive {
     socket: UnixListener,
     /// `None` where nothing can be pinned.
     folder: Option<File>,
+}
+
+/// Others can tell that we live; not yet, if one of them was looking just as we said so.
+#[derive(Debug)]
+pub struct Presence {
+    instance: Instance,
+    folder: PathBuf,
+    alive: Mutex<Option<Alive>>,
+}
+
+impl Presence {
+    pub fn new(instance: Instance, folder: PathBuf) -> Self {
+        let alive = Mutex::new(instance.live(&folder));
+        Presence { instance, folder, alive }
+    }
+
+    /// Says so again where it could not be said before.
+    pub fn insist(&self) {
+        let mut alive = super::lock(&self.alive);
+        if alive.is_none() {
+            *alive = self.instance.live(&self.folder);
+        }
+    }
 }
 
 impl Instance {
@@ -108,6 +132,21 @@ mod tests {
         let alive = instance.live(&folder);
         assert!(alive.is_some() && instance.live(&folder).is_none());
         drop(alive);
+        assert!(instance.live(&folder).is_some());
+    }
+
+    #[test]
+    fn an_instance_that_was_looked_at_as_it_started_is_alive_all_the_same() {
+        let instance = Instance::of(Path::new("/nowhere/looked-at.sock"));
+        let folder = std::env::temp_dir().join("tandem-instance-not-there");
+        let looking = instance.live(&folder);
+        let presence = Presence::new(instance.clone(), folder.clone());
+        presence.insist();
+        drop(looking);
+        presence.insist();
+        assert!(instance.live(&folder).is_none());
+        presence.insist();
+        drop(presence);
         assert!(instance.live(&folder).is_some());
     }
 

@@ -10,7 +10,7 @@ use fastpath::{
     DeviceCounters, FastPath, InstallError, InterfaceReport, Progress, Rule, RuleIndex, RuleStats,
 };
 
-use super::{instance::Alive, lock, refusals::Refusals};
+use super::{instance::Presence, lock, refusals::Refusals};
 
 #[derive(Debug)]
 pub struct Kernel {
@@ -24,11 +24,11 @@ pub struct Kernel {
     told: Mutex<Vec<InterfaceReport>>,
     opened: Instant,
     /// Others see by it that we live.
-    _alive: Option<Alive>,
+    presence: Presence,
 }
 
 impl Kernel {
-    pub fn new(fast_path: FastPath, alive: Option<Alive>) -> Self {
+    pub fn new(fast_path: FastPath, presence: Presence) -> Self {
         let left_behind = fast_path.adopt();
         if !left_behind.is_empty() {
             tracing::info!(rules = left_behind.len(), "the kernel has been relaying for a process before us");
@@ -40,10 +40,15 @@ impl Kernel {
             refusals: Refusals::default(),
             told: Mutex::default(),
             opened: Instant::now(),
-            _alive: alive,
+            presence,
         };
         kernel.tell_of_interfaces();
         kernel
+    }
+
+    /// To be called from time to time.
+    pub fn insist_on_living(&self) {
+        self.presence.insist();
     }
 
     pub fn reports(&self) -> Vec<InterfaceReport> {
