@@ -42,11 +42,17 @@ export class Drain {
     this.#parts.refuse(false);
   }
 
-  /** Resolves when there is nothing left while draining. To be asked once the calls of an earlier process are known. */
+  /**
+   * Resolves when there is nothing left while draining. To be asked once the calls of an earlier process are known.
+   * Whoever ended the last call has been told by then: between two looks that find nothing there is time for it.
+   */
   emptied(): Promise<void> {
+    let wasEmpty = false;
     return new Promise((resolve) => {
       this.#timer = setInterval(() => {
-        if (this.#on && this.#parts.remaining() === 0) resolve();
+        const isEmpty = this.#on && this.#parts.remaining() === 0;
+        if (isEmpty && wasEmpty) resolve();
+        wasEmpty = isEmpty;
       }, LOOK_MS);
     });
   }

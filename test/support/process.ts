@@ -76,11 +76,11 @@ export class Process {
     await this.exited();
   }
 
-  async exited(deadlineMs = 10_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  async exited(deadlineMs = 30_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
     return until(`the end of ${this.name}`, () => this.#exit, deadlineMs);
   }
 
-  async printed(pattern: RegExp, deadlineMs = 10_000): Promise<RegExpExecArray> {
+  async printed(pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> {
     return until(
       `${pattern} from ${this.name}`,
       () => {

@@ -3,10 +3,10 @@
 use std::net::SocketAddr;
 
 use protocol::{
-    BoundLocal, LocalId, PatternPlan, PlacesPlan, PlanGap, PlanPlace, ReplyPlan, RequestPart, Spelling,
-    TextPlan, ValuePlan,
+    BoundLocal, FormedText, FormedValue, LocalId, OutcomePlan, PatternPlan, PlacesPlan, PlanGap, PlanPlace,
+    ReplyPlan, RequestPart, SessionPlan, Spelling, TextPlan, ValueForm, ValuePlan,
 };
-use repeat::{Held, Patterns};
+use repeat::{Done, Held, Patterns, Work};
 
 use crate::plans;
 
@@ -83,34 +83,59 @@ impl Scene {
         let Some(reading) = self.patterns.read(request, CLIENT, NOW) else { return };
         let session = reading.session().to_owned();
         let Some(decision) = self.patterns.decide(&reading, before.as_ref()) else { return };
-        let plan = decision.plan();
+        let work = decision.work();
         let bound = [0, 1].map(|local| BoundLocal { local: LocalId(local), port: 30_000 + 2 * local as u16 });
-        let Some((held, reply)) = decision.into_step().complete(&self.patterns, &bound) else { return };
-        let values: Vec<&str> = held.values.split(' ').collect();
-        let Some(pattern) = self.plans.iter().find(|plan| plan.number == held.pattern) else {
-            panic!("pattern {} was never learned", held.pattern);
+        let Some(done) = decision.into_step().complete(&self.patterns, &bound) else { return };
+        let Some(pattern) = self.plans.iter().find(|plan| plan.number == done.pattern) else {
+            panic!("pattern {} was never learned", done.pattern);
         };
         assert_eq!(pattern.after, before.as_ref().map(|before| before.pattern));
-        assert!(before.is_none_or(|before| held.values.starts_with(&*before.values)));
+        let known = before.map_or_else(String::new, |before| before.values.to_string());
+        let all = match (done.has_ended, known.as_str()) {
+            (false, known) => {
+                assert!(done.values.starts_with(known));
+                done.values.to_string()
+            }
+            (true, "") => done.values.to_string(),
+            (true, known) => format!("{known} {}", done.values),
+        };
+        let values: Vec<&str> = all.split(' ').collect();
         check_values(pattern, &values);
         assert_eq!(rendered(&pattern.request, &values), request, "a request is its pattern and its values");
         assert_eq!(values[pattern.places.session as usize], session);
-        check_plan(pattern, &values, plan);
-        let body = filled(&pattern.reply.body, &values);
-        let body: Vec<u8> = body.chars().map(|one| one as u8).collect();
-        let (head, tail) = (&pattern.reply.before, &pattern.reply.after);
-        let expected =
-            [head.as_bytes(), body.len().to_string().as_bytes(), b":", &body, tail.as_bytes()].concat();
-        assert_eq!(reply, expected);
-        self.held.push(held);
+        self.check_outcome(pattern, &values, work, &done);
+        if !done.has_ended {
+            self.held.push(Held { pattern: done.pattern, values: done.values });
+        }
         if self.held.len() > MOST_HELD {
             self.held.remove(0);
         }
     }
+
+    fn check_outcome(&self, pattern: &PatternPlan, values: &[&str], work: Option<Work>, done: &Done) {
+        let expected = match &pattern.outcome {
+            OutcomePlan::Session { plan, gaps, reply, .. } => {
+                let applied = work.map(|work| match work {
+                    Work::Apply { plan, .. } => *plan,
+                    Work::End { .. } => panic!("a session that goes on has ended"),
+                });
+                check_plan(plan, gaps, values, applied);
+                let body = octets(&filled(&reply.body, values));
+                let (head, tail) = (reply.before.as_bytes(), reply.after.as_bytes());
+                [head, body.len().to_string().as_bytes(), b":", &body, tail].concat()
+            }
+            OutcomePlan::End { revision, streams, reply, .. } => {
+                assert_eq!(work, Some(Work::End { revision: *revision, streams: streams.clone() }));
+                octets(&formed(reply, values))
+            }
+        };
+        assert_eq!(done.reply, expected);
+        assert_eq!(done.has_ended, matches!(pattern.outcome, OutcomePlan::End { .. }));
+    }
 }
 
 fn check_values(pattern: &PatternPlan, values: &[&str]) {
-    assert_eq!(values.len(), pattern.values.len() + 2 * pattern.opened.len());
+    assert_eq!(values.len(), pattern.values.len() + 2 * opened(pattern).len());
     for (at, plan) in pattern.values.iter().enumerate() {
         let value = values[at];
         assert!(!value.is_empty() && value.is_ascii(), "{value:?}");
@@ -147,10 +172,17 @@ fn check_values(pattern: &PatternPlan, values: &[&str]) {
     }
 }
 
-fn check_plan(pattern: &PatternPlan, values: &[&str], plan: Option<protocol::SessionPlan>) {
-    let mut expected = (*pattern.plan).clone();
+fn opened(pattern: &PatternPlan) -> &[LocalId] {
+    match &pattern.outcome {
+        OutcomePlan::Session { opened, .. } => opened,
+        OutcomePlan::End { .. } => &[],
+    }
+}
+
+fn check_plan(example: &SessionPlan, gaps: &[PlanGap], values: &[&str], plan: Option<SessionPlan>) {
+    let mut expected = example.clone();
     let mut is_sound = true;
-    for PlanGap { place, text } in &pattern.gaps {
+    for PlanGap { place, text } in gaps {
         let text = filled(text, values);
         match place {
             PlanPlace::Session => expected.session.0 = text,
@@ -199,6 +231,28 @@ fn filled(text: &TextPlan, values: &[&str]) -> String {
     filled
 }
 
+fn formed(text: &FormedText, values: &[&str]) -> String {
+    let mut formed = text.texts[0].clone();
+    for (FormedValue { at, form }, behind) in text.at.iter().zip(&text.texts[1..]) {
+        let value = values[*at as usize];
+        let number = || value.parse::<u64>().unwrap_or(u64::MAX);
+        formed += &match form {
+            ValueForm::Plain => value.to_owned(),
+            ValueForm::Measured => format!("{}:{value}", value.len()),
+            ValueForm::Seconds => (number() / 1000).to_string(),
+            ValueForm::Microseconds => number().saturating_mul(1000).to_string(),
+            ValueForm::MicrosecondsBeyond => (number() % 1000 * 1000).to_string(),
+        };
+        formed += behind;
+    }
+    formed
+}
+
+/// One a character.
+fn octets(text: &str) -> Vec<u8> {
+    text.chars().map(|one| one as u8).collect()
+}
+
 /// Values for a request, mostly of the right kind.
 fn values(plan: &PatternPlan, before: Option<&Held>, input: &mut Input<'_>) -> Vec<String> {
     let known = before.map_or_else(Vec::new, |held| held.values.split(' ').map(str::to_owned).collect());
@@ -223,7 +277,7 @@ fn values(plan: &PatternPlan, before: Option<&Held>, input: &mut Input<'_>) -> V
 fn pattern(number: u32, others: &[PatternPlan], input: &mut Input<'_>) -> PatternPlan {
     let after = if input.below(3) == 0 { others.get(input.below(others.len())) } else { None };
     let mut values = after.map_or_else(Vec::new, |other| other.values.clone());
-    for _ in after.iter().flat_map(|other| &other.opened) {
+    for _ in after.into_iter().flat_map(opened) {
         add(&mut values, Spelling::Port, 0);
     }
     let known = values.len() as u32;
@@ -255,17 +309,11 @@ fn pattern(number: u32, others: &[PatternPlan], input: &mut Input<'_>) -> Patter
     if is_measured && input.below(16) != 15 {
         request.push(RequestPart::MeasuredEnd);
     }
-    let opened: Vec<LocalId> = (0..input.below(3) as u32).map(LocalId).collect();
-    let all = values.len() + 2 * opened.len();
-    let mut plan = plans::audio_call("example", Some(CLIENT), Some(CLIENT));
-    plan.revision = 1 + u64::from(after.is_some());
-    let gap = |place, text| PlanGap { place, text };
-    let of = |at: u32| TextPlan { texts: vec![String::new(), String::new()], at: vec![at] };
-    let mut gaps =
-        vec![gap(PlanPlace::Session, of(known + 1)), gap(PlanPlace::Memo, some_text(values.len(), input))];
-    if input.below(4) == 0 {
-        gaps.push(gap(PlanPlace::LocalPort { stream: 0, local: 0 }, some_text(values.len(), input)));
-    }
+    let outcome = if after.is_some() && input.below(4) == 3 {
+        ending(values.len(), input)
+    } else {
+        session(known, values.len(), after.is_some(), input)
+    };
     PatternPlan {
         number,
         after: after.map(|after| after.number),
@@ -277,11 +325,43 @@ fn pattern(number: u32, others: &[PatternPlan], input: &mut Input<'_>) -> Patter
             client_address: known + 2,
             client_port: known + 3,
         },
-        plan: Box::new(plan),
-        gaps,
-        opened,
-        reply: ReplyPlan { before: "d3:sdp".to_owned(), body: some_text(all, input), after: "e".to_owned() },
+        outcome,
         values,
+    }
+}
+
+/// `known`: where the values of the request begin, of which there are `count` with those before.
+fn session(known: u32, count: usize, is_change: bool, input: &mut Input<'_>) -> OutcomePlan {
+    let opened: Vec<LocalId> = (0..input.below(3) as u32).map(LocalId).collect();
+    let all = count + 2 * opened.len();
+    let mut plan = plans::audio_call("example", Some(CLIENT), Some(CLIENT));
+    plan.revision = 1 + u64::from(is_change);
+    let gap = |place, text| PlanGap { place, text };
+    let of = |at: u32| TextPlan { texts: vec![String::new(), String::new()], at: vec![at] };
+    let mut gaps =
+        vec![gap(PlanPlace::Session, of(known + 1)), gap(PlanPlace::Memo, some_text(count, input))];
+    if input.below(4) == 0 {
+        gaps.push(gap(PlanPlace::LocalPort { stream: 0, local: 0 }, some_text(count, input)));
+    }
+    let reply = ReplyPlan { before: "d3:sdp".to_owned(), body: some_text(all, input), after: "e".to_owned() };
+    OutcomePlan::Session { plan: Box::new(plan), gaps, opened, reply }
+}
+
+fn ending(count: usize, input: &mut Input<'_>) -> OutcomePlan {
+    const FORMS: [ValueForm; 5] = [
+        ValueForm::Plain,
+        ValueForm::Measured,
+        ValueForm::Seconds,
+        ValueForm::Microseconds,
+        ValueForm::MicrosecondsBeyond,
+    ];
+    let TextPlan { texts, at } = some_text(count, input);
+    let at = at.into_iter().map(|at| FormedValue { at, form: FORMS[input.below(5)] }).collect();
+    OutcomePlan::End {
+        revision: 1 + input.below(3) as u64,
+        streams: Vec::new(),
+        remotes: Vec::new(),
+        reply: FormedText { texts, at },
     }
 }
 
