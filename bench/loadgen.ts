@@ -15,6 +15,8 @@ export type CallsRequest = {
   readonly concurrency: number;
   readonly delete: boolean;
   readonly prefix: string;
+  /** Each party sends a packet before its call is deleted. */
+  readonly speak?: boolean;
   /** How many kinds of calls take turns; 0: no two are alike. */
   readonly kinds?: number;
   readonly watch: readonly number[];
@@ -77,6 +79,7 @@ export async function makeCalls(
     ...['--caller', lab.callers, '--callee', lab.callees, '--core', `${generatorCore}`],
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
     ...(request.delete ? ['--delete'] : []),
+    ...(request.speak ? ['--speak'] : []),
     ...(request.kinds === undefined ? [] : ['--kinds', `${request.kinds}`]),
     ...(request.secured ? ['--secured', request.secured.party, '--suite', request.secured.suite] : []),
   ];

@@ -13,9 +13,9 @@ type SetupRound = {
 /** CPU time of all processes of a proxy per call: offer, answer and delete. */
 export async function measureSetup(bench: Bench): Promise<readonly Figure[]> {
   const figures: Figure[] = [];
-  for (const { name, kinds } of mixes) {
+  for (const { name, ...mix } of mixes) {
     bench.say(name);
-    const rounds = await interleave(bench, bench.quick ? 2 : 5, (proxy) => setupRound(bench, proxy, kinds));
+    const rounds = await interleave(bench, bench.quick ? 2 : 5, (proxy) => setupRound(bench, proxy, mix));
     figures.push(...figuresOf(name, rounds));
   }
   return figures;
@@ -23,9 +23,10 @@ export async function measureSetup(bench: Bench): Promise<readonly Figure[]> {
 
 /** How much calls have in common: a cache of what was said before must not be all that is measured. */
 const mixes = [
-  { name: 'calls that differ in values only', kinds: 1 },
-  { name: 'calls of 200 kinds', kinds: 200 },
-  { name: 'no two calls alike', kinds: 0 },
+  { name: 'calls that differ in values only', kinds: 1, speak: false },
+  { name: 'the same, and both parties have sent a packet', kinds: 1, speak: true },
+  { name: 'calls of 200 kinds', kinds: 200, speak: false },
+  { name: 'no two calls alike', kinds: 0, speak: false },
 ] as const;
 
 function figuresOf(
@@ -62,9 +63,13 @@ function figuresOf(
   ];
 }
 
-async function setupRound(bench: Bench, name: ProxyName, kinds: number): Promise<SetupRound> {
+async function setupRound(
+  bench: Bench,
+  name: ProxyName,
+  mix: { readonly kinds: number; readonly speak: boolean },
+): Promise<SetupRound> {
   return await withProxy(bench, name, async (proxy) => {
-    const request = { ng: proxy.ng, concurrency: 8, delete: true, kinds, watch: proxy.processes };
+    const request = { ng: proxy.ng, concurrency: 8, delete: true, ...mix, watch: proxy.processes };
     // Lets Node compile what runs often, as in a proxy that has been up for a minute.
     refuseFailures(proxy, await makeCalls(bench.lab, { ...request, calls: 6_000, prefix: 'warm' }));
     const report = await makeCalls(bench.lab, {

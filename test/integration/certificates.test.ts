@@ -118,6 +118,36 @@ test('other files: new calls get the new certificate, a call keeps its own, even
   expect(await next.shakeHands()).toBe(files.fingerprint);
 });
 
+test('other files between an offer and its answer: the callee is shown the certificate it was told of', async () => {
+  const files = new Files();
+  const tandem = await Tandem.start({ settings: files.settings });
+  const [dtls, caller, port] = [new DtlsPeer(), await RtpPeer.open(), await freePort(HOST)];
+  const dialogue = { 'call-id': 'ringing', 'from-tag': 'a', 'rtcp-mux': ['offer'], flags: [] };
+  const towards = { 'transport-protocol': 'UDP/TLS/RTP/SAVP' };
+  const offered = await sdpOf(tandem.ng, { command: 'offer', ...dialogue, ...towards, sdp: caller.sdp() });
+  const former = files.fingerprint;
+  expect(offered).toContain(`a=fingerprint:sha-256 ${former}`);
+
+  files.write('ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1');
+  await tandem.control.kill('SIGKILL');
+  tandem.startControl();
+  await tandem.ready();
+  const next = await Call.setUp(tandem, 'next');
+  expect(next.told).toBe(files.fingerprint);
+
+  const lines = ['a=rtcp-mux', 'a=setup:active', `a=fingerprint:${dtls.fingerprint}`];
+  const sdp = audioSdp({ address: HOST, port }, { profile: 'UDP/TLS/RTP/SAVP', lines });
+  caller.aim(await sdpOf(tandem.ng, { command: 'answer', ...dialogue, 'to-tag': 'b', sdp }));
+  const { address, port: at } = mediaAddress(offered);
+  const keys = await dtls.connect(`${HOST}:${port}`, `${address}:${at}`);
+  expect(dtls.peerFingerprint).toBe(former);
+  const callee = await RtpPeer.open(HOST, port);
+  callee.protection = keys;
+  caller.talk();
+  await callee.hears(5);
+  caller.stopTalking();
+});
+
 test('files that have become unusable: the certificate before stays, and the log says why', async () => {
   const files = new Files();
   const tandem = await Tandem.start({ settings: files.settings });

@@ -117,6 +117,30 @@ fn telephone_events_that_mean_something_here_come_up_while_the_voice_stays_in_th
 }
 
 #[test]
+fn an_event_in_the_kernel_does_not_say_which_codec_is_in_use() {
+    let run = |kernel: Option<Kernel>| {
+        let mut scene = Scene::audio();
+        if let Some(kernel) = kernel {
+            scene.net.use_kernel(kernel);
+        }
+        scene.talk(500);
+        let first = scene.net.ssrc(scene.alice);
+        scene.net.set_ssrc(scene.alice, 77);
+        scene.net.set_payload_type(scene.alice, 8);
+        scene.alice_talks(20);
+        scene.net.set_ssrc(scene.alice, first);
+        scene.net.set_payload_type(scene.alice, 101);
+        scene.alice_talks(20);
+        counted(&mut scene)
+            .streams
+            .iter()
+            .map(|stream| (stream.codec_in.clone(), stream.codec_out.clone()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(run(None), run(Some(Kernel::default())));
+}
+
+#[test]
 fn without_a_kernel_that_helps_streams_say_so() {
     let mut scene = Scene::audio();
     scene.talk(500);

@@ -2,6 +2,7 @@
 
 use crate::bencode::{Dictionary, string_value};
 use crate::cpu::{self, Consumed};
+use crate::frame::{self, RTP_PAYLOAD};
 use crate::histogram::Histogram;
 use crate::kind::Kind;
 use crate::sdes::{self, parse_suite};
@@ -33,6 +34,9 @@ pub struct Options {
     /// Delete each call as soon as it is answered.
     #[arg(long)]
     delete: bool,
+    /// Each party of a call sends a packet before the call is deleted, so that there is something to tell of it.
+    #[arg(long, requires = "delete")]
+    speak: bool,
     /// Delete the calls of an earlier run with the same prefix instead of making them.
     #[arg(long, conflicts_with = "delete")]
     only_delete: bool,
@@ -96,6 +100,8 @@ struct Pending {
 struct Maker<'a> {
     options: &'a Options,
     socket: UdpSocket,
+    /// Of all parties that speak.
+    media: UdpSocket,
     pending: HashMap<String, Pending>,
     latency: Histogram,
     started: u32,
@@ -114,6 +120,7 @@ pub fn run(options: &Options) -> Result<Report> {
     let mut maker = Maker {
         options,
         socket,
+        media: UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?,
         pending: HashMap::new(),
         latency: Histogram::new(),
         started: 0,
@@ -177,13 +184,28 @@ impl Maker<'_> {
     fn advance(&mut self, pending: &Pending, reply: &[u8]) -> Result<()> {
         let call = pending.call;
         match pending.step {
-            Step::Offer => self.send(call, Step::Answer(self.offered_tag(reply))),
+            Step::Offer => {
+                self.speak(call, reply)?;
+                self.send(call, Step::Answer(self.offered_tag(reply)))
+            }
             Step::Answer(_) => {
+                self.speak(call, reply)?;
                 self.remember_route(call, reply);
                 if self.options.delete { self.send(call, Step::Delete) } else { self.start_next() }
             }
             Step::Delete => self.start_next(),
         }
+    }
+
+    /// Whoever gets this SDP sends a packet to where it says.
+    fn speak(&self, call: u32, reply: &[u8]) -> Result<()> {
+        let place = string_value(reply, "sdp").and_then(sdp::media_address);
+        let Some(place) = place.filter(|_| self.options.speak) else { return Ok(()) };
+        let mut packet = [0xd5; 12 + RTP_PAYLOAD];
+        packet[..8].copy_from_slice(&[0x80, 0, 0, 1, 0, 0, 0, 160]);
+        packet[8..12].copy_from_slice(&frame::ssrc(call).to_be_bytes());
+        self.media.send_to(&packet, place).context("sending a packet")?;
+        Ok(())
     }
 
     /// The answer names the proxy's port that faces the caller.

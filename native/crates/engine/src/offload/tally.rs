@@ -47,6 +47,7 @@ impl Session {
             return Relayed::default();
         };
         (tally.packets, tally.bytes) = (counts.packets, counts.bytes);
+        let payload_type = tells_codec(&counts.measurement, &tally.agreed);
         let stream = &mut self.streams[at];
         stream.hear(last);
         stream.rtp.counters.received_packets += packets;
@@ -60,8 +61,6 @@ impl Session {
             source.measurement.merge(&counts.measurement, &tally.agreed);
             tally.agreed = counts.measurement;
         }
-        let payload_type =
-            Some(counts.measurement.payload_type).filter(|_| counts.measurement.clock_rate != 0);
         stream.last_payload_in = payload_type.or(stream.last_payload_in);
         self.book_sent((at, ssrc), Relayed { packets, bytes }, (last, counts), payload_type);
         Relayed { packets, bytes }
@@ -91,4 +90,11 @@ impl Session {
             }
         }
     }
+}
+
+/// The payload type, if a packet has come since that says which codec is in use: telephone events do not, and another
+/// source may have spoken meanwhile.
+fn tells_codec(now: &Measurement, before: &Measurement) -> Option<u8> {
+    let told = |of: &Measurement| (of.payload_type, of.clock_rate, of.transit, of.jitter);
+    Some(now.payload_type).filter(|_| now.clock_rate != 0 && told(now) != told(before))
 }
