@@ -51,6 +51,8 @@ describeLocalPeers(['socat'], 'Unix sockets of the rtpproxy protocol', () => {
   it('what comes while the control plane restarts is answered by its next life', async () => {
     const { tandem, directory } = await start();
     tandem.crash('main.js');
+    // What came a moment earlier was the dying one's.
+    await tandem.process.printed(/died program="control plane"/);
     const client = socat(directory, 'client', '1 V');
     const connection = overStream({ path: `${directory}/unix` }, 'V');
     await expect.poll(() => client.stdout, { timeout: 20_000 }).toBe('1 20040107\n');
