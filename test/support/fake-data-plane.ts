@@ -204,3 +204,14 @@ export function ownCertificates(): Certificates {
   const events = { certificateChanged: ignored, certificateUnusable: ignored, certificateExpires: ignored };
   return new Certificates({ files: null, key: { kind: 'ecdsa' }, rotationMs: null, events, now: () => 0 });
 }
+
+/** What a data plane is told by a node that has no interfaces. */
+export const WITHOUT_INTERFACES: Configuration = {
+  interfaces: [],
+  portRestMs: 0,
+  maxSessions: null,
+  maxRepeated: null,
+  certificates: [],
+  fastPath: WITHOUT_FAST_PATH,
+  relayServer: null,
+};

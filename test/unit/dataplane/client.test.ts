@@ -15,7 +15,7 @@ import {
   type ToDataPlane,
 } from '../../../src/dataplane/protocol.gen.js';
 import { DataPlaneError } from '../../../src/service/ports.js';
-import { WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { WITHOUT_INTERFACES } from '../../support/fake-data-plane.js';
 
 type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
 
@@ -169,15 +169,7 @@ describe('the connection to the data plane', () => {
     dataPlane.answer = (request) =>
       request.kind === 'apply' ? { kind: 'applied', bound: [] } : { kind: 'configured', certificates: [] };
     listener.connected.mockImplementation(() => {
-      void client.configure({
-        interfaces: [],
-        portRestMs: 0,
-        maxSessions: null,
-        maxRepeated: null,
-        certificates: [],
-        fastPath: WITHOUT_FAST_PATH,
-        relayServer: null,
-      });
+      void client.configure(WITHOUT_INTERFACES);
     });
     const applied = client.apply(PLAN);
     await connected();

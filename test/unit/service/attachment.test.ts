@@ -14,17 +14,8 @@ import {
   NO_FAST_PATH,
   ownCertificates,
   WITHOUT_FAST_PATH,
+  WITHOUT_INTERFACES,
 } from '../../support/fake-data-plane.js';
-
-const CONFIGURATION: Configuration = {
-  interfaces: [],
-  portRestMs: 0,
-  maxSessions: null,
-  maxRepeated: null,
-  certificates: [],
-  fastPath: WITHOUT_FAST_PATH,
-  relayServer: null,
-};
 
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;
@@ -40,7 +31,7 @@ beforeEach(() => {
   dataPlane = new FakeDataPlane();
   registry = new CallRegistry();
   certificates = ownCertificates();
-  attachment = newAttachment(CONFIGURATION);
+  attachment = newAttachment(WITHOUT_INTERFACES);
 });
 
 function newAttachment(configuration: Configuration): Attachment {
@@ -82,7 +73,7 @@ test('the data plane is configured and its calls are adopted before anybody may 
   attachment.connected('boot-1', 1);
   expect(attachment.isReady).toBe(false);
   await attachment.ready(1000);
-  expect(dataPlane.configuration).toEqual(CONFIGURATION);
+  expect(dataPlane.configuration).toEqual(WITHOUT_INTERFACES);
   expect(registry.find('a')).toEqual(call('a', 4));
   expect(dataPlane.applied).toEqual([]);
 });
@@ -98,7 +89,10 @@ test('a data plane that has started anew gets all calls back', async () => {
   expect(dataPlane.plans.size).toBe(600);
 });
 
-const REQUIRING: Configuration = { ...CONFIGURATION, fastPath: { ...WITHOUT_FAST_PATH, mode: 'require' } };
+const REQUIRING: Configuration = {
+  ...WITHOUT_INTERFACES,
+  fastPath: { ...WITHOUT_FAST_PATH, mode: 'require' },
+};
 
 test('a node that requires a fast path does not start without', async () => {
   attachment = newAttachment(REQUIRING);

@@ -9,7 +9,7 @@ import { CallService, type CallServiceParts } from '../../../src/service/call-se
 import { recordedCall } from '../../../src/service/recorded.js';
 import { CallRegistry } from '../../../src/service/registry.js';
 import { FACTS } from '../negotiation/sample.js';
-import { FakeDataPlane, ownCertificates, WITHOUT_FAST_PATH } from '../../support/fake-data-plane.js';
+import { FakeDataPlane, ownCertificates, WITHOUT_INTERFACES } from '../../support/fake-data-plane.js';
 
 /** All of the control plane that is behind the control protocols, on a data plane that is played. */
 export type FakeNode = {
@@ -42,15 +42,7 @@ export async function startFakeNode({
   const logger = createLogger({ level, format: 'text' }, { write: log ?? (() => {}) });
   const events = createEvents(logger, counters);
   const attachment: Attachment = new Attachment({
-    configuration: {
-      interfaces: [],
-      portRestMs: 0,
-      maxSessions: null,
-      maxRepeated: null,
-      certificates: [],
-      fastPath: WITHOUT_FAST_PATH,
-      relayServer: null,
-    },
+    configuration: WITHOUT_INTERFACES,
     certificates: ownCertificates(),
     registry,
     events,

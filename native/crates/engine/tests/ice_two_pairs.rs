@@ -19,6 +19,19 @@ fn protected(role: DtlsRole, certificate: &Certificate) -> Call {
     Call::new(|plan| plan.streams[0].security = handshake(role, certificate))
 }
 
+/// While both settle, each on a pair of its own. `role` is ours.
+fn shake_hands(call: &mut Call, role: DtlsRole, certificate: &Certificate) {
+    if role == DtlsRole::Active {
+        call.alice.await_dtls(certificate);
+    }
+    call.settle_apart();
+    if role == DtlsRole::Passive {
+        call.alice.start_dtls(&mut call.scene.net, certificate);
+    }
+    call.live(500);
+    assert!(call.alice.is_connected(), "{role:?}");
+}
+
 fn begun(call: &mut Call) -> usize {
     let is_begun = |event: &Event| matches!(event, Event::DtlsState { state: DtlsState::Handshaking, .. });
     call.scene.net.take_events().iter().filter(|event| is_begun(event)).count()
@@ -41,15 +54,7 @@ fn a_peer_shakes_hands_over_the_other_nominated_pair() {
     let certificate = crypto::certificate();
     for role in [DtlsRole::Passive, DtlsRole::Active] {
         let mut call = protected(role, &certificate);
-        if role == DtlsRole::Active {
-            call.alice.await_dtls(&certificate);
-        }
-        call.settle_apart();
-        if role == DtlsRole::Passive {
-            call.alice.start_dtls(&mut call.scene.net, &certificate);
-        }
-        call.live(500);
-        assert!(call.alice.is_connected(), "{role:?}");
+        shake_hands(&mut call, role, &certificate);
         assert_eq!(call.flow(), (5, 5), "{role:?}");
     }
 }
@@ -60,15 +65,7 @@ fn a_handshake_may_go_over_two_pairs_in_turn() {
     for role in [DtlsRole::Passive, DtlsRole::Active] {
         let mut call = protected(role, &certificate);
         call.alice.alternates = true;
-        if role == DtlsRole::Active {
-            call.alice.await_dtls(&certificate);
-        }
-        call.settle_apart();
-        if role == DtlsRole::Passive {
-            call.alice.start_dtls(&mut call.scene.net, &certificate);
-        }
-        call.live(500);
-        assert!(call.alice.is_connected(), "{role:?}");
+        shake_hands(&mut call, role, &certificate);
         assert_eq!(begun(&mut call), 1);
         for at in [FIRST, SECOND] {
             call.alice.speaks_at = at;

@@ -92,8 +92,8 @@ fn a_source_that_began_anew_reads_its_own_numbers_in_reports_and_in_requests_for
     assert_eq!(received, expected.concat());
 }
 
-#[test]
-fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
+/// What Alice is told while Bob sends her sound and picture, bundled.
+fn reports_of_both() -> Vec<Vec<u8>> {
     let mut call = Bundle::with(|plan| {
         plan.streams[0].rtcp_rules = Some(always());
         plan.streams[1].rtcp_rules = Some(always());
@@ -102,7 +102,12 @@ fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
         call.bob_sends(3, &packets::rtp(AUDIO, at, u32::from(at) * 160, 33));
         call.bob_sends(4, &packets::rtp(VIDEO, at, u32::from(at) * 160, 44));
     }
-    let compounds: Vec<_> = call.alice_hears().into_iter().filter(|packet| is_rtcp(&packet)).collect();
+    call.alice_hears().into_iter().filter(|packet| is_rtcp(&packet)).collect()
+}
+
+#[test]
+fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
+    let compounds = reports_of_both();
     let senders: std::collections::BTreeSet<u32> =
         compounds.iter().filter_map(|compound| sender(compound)).collect();
     assert_eq!(senders.into_iter().collect::<Vec<_>>(), [33, 44]);
@@ -110,15 +115,7 @@ fn each_stream_of_a_bundle_is_reported_of_over_their_one_transport() {
 
 #[test]
 fn sound_and_picture_of_a_party_have_one_name() {
-    let mut call = Bundle::with(|plan| {
-        plan.streams[0].rtcp_rules = Some(always());
-        plan.streams[1].rtcp_rules = Some(always());
-    });
-    for at in 0..600u16 {
-        call.bob_sends(3, &packets::rtp(AUDIO, at, u32::from(at) * 160, 33));
-        call.bob_sends(4, &packets::rtp(VIDEO, at, u32::from(at) * 160, 44));
-    }
-    let compounds: Vec<_> = call.alice_hears().into_iter().filter(|packet| is_rtcp(&packet)).collect();
+    let compounds = reports_of_both();
     let names: std::collections::BTreeSet<(u32, Vec<u8>)> =
         compounds.iter().filter_map(|compound| Some((sender(compound)?, name(compound)?))).collect();
     let [(33, sound), (44, picture)] = &names.into_iter().collect::<Vec<_>>()[..] else {
