@@ -12,7 +12,10 @@ test('one command starts everything, from wherever it is linked to', async () =>
   const directory = mkdtempSync(join(tmpdir(), 'tandem-test-'));
   onTestFinished(() => rmSync(directory, { recursive: true }));
   symlinkSync(join(ROOT, 'bin/tandem'), join(directory, 'link'));
+  const started = performance.now();
   const tandem = await SupervisedTandem.start([], join(directory, 'link'));
+  // What a second start may take, as promised to whoever runs it; it takes about one.
+  expect(performance.now() - started).toBeLessThan(3_000);
   const call = await LoopbackCall.setUp(tandem.ng, 'whole');
   await call.talks();
 });
