@@ -21,8 +21,8 @@ export function planText(plan: SessionPlan): string {
   let text = `{"session":${quoted(plan.session)},"revision":${plan.revision},"memo":${quoted(plan.memo)},"tos":${plan.tos}`;
   text += `,"timeouts":{"mediaMs":${timeouts.mediaMs},"silentMs":${timeouts.silentMs},"offerMs":${timeouts.offerMs}`;
   text += `,"firstPacketMs":${timeouts.firstPacketMs}},"reportTelephoneEvents":${plan.reportTelephoneEvents}`;
-  text += `,"streams":${listOf(plan.streams, streamText)},"routes":${JSON.stringify(plan.routes)}}`;
-  return text;
+  text += `,"streams":${listOf(plan.streams, streamText)},"routes":${JSON.stringify(plan.routes)}`;
+  return plan.taps === undefined ? `${text}}` : `${text},"taps":${JSON.stringify(plan.taps)}}`;
 }
 
 function streamText(stream: StreamPlan): string {

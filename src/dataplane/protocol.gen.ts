@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'f3c03cbf2a34737c';
+export const FINGERPRINT = 'd304f03e7dc92ddd';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -37,7 +37,11 @@ tos: number, timeouts: TimeoutPlan,
 /**
  * Keys that parties press (RFC 4733) are reported, whether they are relayed or not.
  */
-reportTelephoneEvents: boolean, streams: Array<StreamPlan>, routes: Array<RoutePlan>, };
+reportTelephoneEvents: boolean, streams: Array<StreamPlan>, routes: Array<RoutePlan>, 
+/**
+ * Absent: nobody gets copies.
+ */
+taps?: Array<TapPlan>, };
 
 /**
  * When to report a call whose media has died. The data plane only reports; the control plane ends calls.
@@ -611,7 +615,7 @@ clockRate: number,
 /**
  * Decibels below 0 dBm0.
  */
-volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, } | { "kind": "relay", session: SessionId, revision: number, stream: StreamId, local: LocalId, outcome: RelayOutcome, };
+volume: number, payloadType: number, source: string, } | { "kind": "dtlsState", session: SessionId, revision: number, stream: StreamId, component: Component, state: DtlsState, } | { "kind": "iceState", session: SessionId, revision: number, stream: StreamId, state: IceState, } | { "kind": "relay", session: SessionId, revision: number, stream: StreamId, local: LocalId, outcome: RelayOutcome, } | { "kind": "tapFailed", session: SessionId, tap: TapId, reason: string, };
 
 /**
  * How far a DTLS association has come.
@@ -686,7 +690,7 @@ export type StreamPath = { "kind": "fastPath" } | { "kind": "userspace", reason:
 /**
  * Why a stream's packets are not relayed in the kernel.
  */
-export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "bundled" | "unrouted" | "forked" | "silenced" | "altered" | "held" | "learning" | "unroutable" | "tableFull" | "installError";
+export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "bundled" | "unrouted" | "forked" | "silenced" | "altered" | "held" | "learning" | "unroutable" | "tableFull" | "installError" | "recorded" | "copied";
 
 /**
  * State of the data plane process.
@@ -872,7 +876,11 @@ export type LogPosition = {
  */
 boot: string, seq: number, };
 
-export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, };
+export type SessionStats = { session: SessionId, revision: number, streams: Array<StreamStats>, 
+/**
+ * Absent: there are none.
+ */
+taps?: Array<TapStats>, };
 
 export type StreamStats = { stream: StreamId, 
 /**
@@ -1070,4 +1078,70 @@ export type MosProgression = { intervalMs: number,
  * At most ten, the oldest first.
  */
 entries: Array<MosSample>, };
+
+/**
+ * Names a tap within its session. While a tap stays in the plan, so do its counters and its file.
+ */
+export type TapId = number;
+
+/**
+ * Copies packets that were accepted, in the clear. At most eight of a session.
+ */
+export type TapPlan = { id: TapId, 
+/**
+ * Whose packets, each stream once.
+ */
+streams: Array<StreamId>, side: TapSide, 
+/**
+ * RTCP is copied, too.
+ */
+rtcp: boolean, 
+/**
+ * Nothing is copied for now.
+ */
+paused: boolean, target: TapTarget, };
+
+/**
+ * Which packets of a stream.
+ */
+export type TapSide = "arriving" | "leaving" | "both";
+
+/**
+ * Where copies go. A tap with another target begins anew.
+ */
+export type TapTarget = { "kind": "pcap", 
+/**
+ * Absolute.
+ */
+path: string, link: PcapLink, } | { "kind": "datagrams", rtp: string, 
+/**
+ * `null`: RTCP is not copied.
+ */
+rtcp: string | null, };
+
+/**
+ * What a packet in a capture file begins with.
+ */
+export type PcapLink = "rawIp" | "ethernet";
+
+/**
+ * What has become of a tap's copies.
+ */
+export type TapStats = { id: TapId, 
+/**
+ * Written or sent.
+ */
+packets: number, 
+/**
+ * RTP and RTCP bytes of those.
+ */
+bytes: number, 
+/**
+ * Copies that were lost, because the recorder was behind or its target has failed.
+ */
+dropped: number, 
+/**
+ * Why nothing is written or sent now. `null`: all is well.
+ */
+failure: string | null, };
 

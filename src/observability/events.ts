@@ -124,6 +124,10 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    tapFailed({ session: callId, tap, reason }: Extract<Event, { kind: 'tapFailed' }>): void {
+      log.warn({ callId, tap, reason }, 'copies of a call are lost');
+    },
+
     relaySettled({ session: callId, stream, outcome }: Extract<Event, { kind: 'relay' }>): void {
       switch (outcome.kind) {
         case 'granted':

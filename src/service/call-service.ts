@@ -340,6 +340,8 @@ export class CallService {
         if (call !== undefined) registry.set(withRelayOutcome(call, event));
         return events.relaySettled(event);
       }
+      case 'tapFailed':
+        return events.tapFailed(event);
       case 'mediaTimeout': {
         const call = find();
         if (call === undefined) await this.#keeper.release(event.session);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use protocol::{ErrorCode, LocalPlan, PortSpan, RtcpMode, SecurityPlan, SessionPlan, StreamKind, StreamPlan};
 
-use crate::{bundle, ice, io::BoundSockets, secure, session::Session, stream::Local};
+use crate::{bundle, ice, io::BoundSockets, secure, session::Session, stream::Local, tap};
 
 /// Returns the locals that have no sockets yet.
 pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalPlan>, ErrorCode> {
@@ -20,6 +20,9 @@ pub fn check(plan: &SessionPlan, current: Option<&Session>) -> Result<Vec<LocalP
         return bad("streams", format!("{} streams exceed {MOST_STREAMS}", plan.streams.len()));
     }
     check_routes(plan)?;
+    if let Err((path, reason)) = tap::check(plan) {
+        return bad(path, reason);
+    }
     let mut streams = BTreeSet::new();
     let mut locals = BTreeSet::new();
     let mut missing = Vec::new();

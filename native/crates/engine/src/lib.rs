@@ -44,6 +44,7 @@ mod source;
 mod stats;
 mod stream;
 mod suspects;
+mod tap;
 mod timers;
 mod validated;
 

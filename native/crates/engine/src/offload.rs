@@ -169,7 +169,7 @@ pub struct PathCounts {
 }
 
 /// Every reason, in the order of [`PathCounts::userspace`].
-pub const REASONS: [UserspaceReason; 14] = [
+pub const REASONS: [UserspaceReason; 16] = [
     UserspaceReason::NoFastPath,
     UserspaceReason::Opaque,
     UserspaceReason::Protected,
@@ -184,6 +184,8 @@ pub const REASONS: [UserspaceReason; 14] = [
     UserspaceReason::Unroutable,
     UserspaceReason::TableFull,
     UserspaceReason::InstallError,
+    UserspaceReason::Recorded,
+    UserspaceReason::Copied,
 ];
 
 impl PathCounts {

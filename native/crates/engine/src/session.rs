@@ -293,6 +293,7 @@ impl Session {
             report_telephone_events: self.report_telephone_events,
             streams: self.streams.iter().map(Stream::plan).collect(),
             routes: self.routes.to_vec(),
+            taps: Vec::new(),
         }
     }
 

@@ -15,6 +15,7 @@ impl Session {
             session: self.session_id(),
             revision: self.revision,
             streams: (0..self.streams.len()).map(|at| self.stream_stats(now, at)).collect(),
+            taps: Vec::new(),
         }
     }
 

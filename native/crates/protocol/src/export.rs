@@ -123,6 +123,12 @@ fn typescript_matches_the_schema() {
         ReportedQuality,
         MosSample,
         MosProgression,
+        TapId,
+        TapPlan,
+        TapSide,
+        TapTarget,
+        PcapLink,
+        TapStats,
     );
     let fingerprint = fingerprint(&body);
     let text = format!(

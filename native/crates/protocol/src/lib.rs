@@ -18,6 +18,7 @@ pub mod reporting;
 pub mod security;
 pub mod stats;
 pub mod suspect;
+pub mod tap;
 
 #[cfg(test)]
 mod export;
@@ -33,6 +34,7 @@ pub use reporting::*;
 pub use security::*;
 pub use stats::*;
 pub use suspect::*;
+pub use tap::*;
 
 /// Hash of the schema text; two builds talk to each other only if it is the same.
 pub const FINGERPRINT: &str = include_str!("fingerprint.txt");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     CertificateKey, CertificatePem, CertificatePlan, DtlsState, ErrorCode, FastPathPlan, FastPathStatus,
     IceState, LocalId, PatternPlan, RelayOutcome, RelayServerPlan, RepeatCounters, SessionId, SessionPlan,
-    SessionSnapshot, SessionStats, StreamId, SuspectCause, SuspectCounts,
+    SessionSnapshot, SessionStats, StreamId, SuspectCause, SuspectCounts, TapId,
 };
 
 /// One frame from the control plane.
@@ -256,6 +256,9 @@ pub enum Event {
     /// It is settled whether a local has relayed addresses, or that has changed.
     #[serde(rename_all = "camelCase")]
     Relay { session: SessionId, revision: u64, stream: StreamId, local: LocalId, outcome: RelayOutcome },
+    /// Copies of a tap are lost from now on. Once for each failure; the call goes on, and the next plan tries again.
+    #[serde(rename_all = "camelCase")]
+    TapFailed { session: SessionId, tap: TapId, reason: String },
 }
 
 impl Event {
@@ -269,7 +272,8 @@ impl Event {
             | Self::TelephoneEvent { session, .. }
             | Self::DtlsState { session, .. }
             | Self::IceState { session, .. }
-            | Self::Relay { session, .. } => session,
+            | Self::Relay { session, .. }
+            | Self::TapFailed { session, .. } => session,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IcePlan, RelayPlan, RtcpRules, SecurityPlan, StreamSnapshot};
+use crate::{IcePlan, RelayPlan, RtcpRules, SecurityPlan, StreamSnapshot, TapPlan};
 
 /// Names a session. The control plane uses the Call-ID.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub struct SessionPlan {
     pub report_telephone_events: bool,
     pub streams: Vec<StreamPlan>,
     pub routes: Vec<RoutePlan>,
+    /// Absent: nobody gets copies.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<TapPlan>>", optional))]
+    pub taps: Vec<TapPlan>,
 }
 
 /// When to report a call whose media has died. The data plane only reports; the control plane ends calls.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IceStats, SessionId, StreamId, StreamPath, Suspect};
+use crate::{IceStats, SessionId, StreamId, StreamPath, Suspect, TapStats};
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -13,6 +13,10 @@ pub struct SessionStats {
     pub session: SessionId,
     pub revision: u64,
     pub streams: Vec<StreamStats>,
+    /// Absent: there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<TapStats>>", optional))]
+    pub taps: Vec<TapStats>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -25,6 +25,7 @@ pub fn audio_call(id: &str, first: Option<SocketAddr>, second: Option<SocketAddr
         report_telephone_events: false,
         streams: vec![audio_stream(1, first), audio_stream(2, second)],
         routes: vec![route(1, 2), route(2, 1)],
+        taps: Vec::new(),
     }
 }
 

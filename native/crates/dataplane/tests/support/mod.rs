@@ -400,6 +400,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
         report_telephone_events: false,
         streams: vec![stream(0), stream(1)],
         routes: vec![route(0, 1), route(1, 0)],
+        taps: Vec::new(),
     }
 }
 

@@ -276,7 +276,7 @@ fn open_paths(session: &mut Session, possible: bool) {
     }
 }
 
-const _: () = assert!(REASONS.len() == UserspaceReason::InstallError as usize + 1);
+const _: () = assert!(REASONS.len() == UserspaceReason::Copied as usize + 1);
 
 /// Streams considered in one turn, so that packets do not wait for long; the others come with their next packet.
 const MOST_CANDIDATES: usize = 16;
