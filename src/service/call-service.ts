@@ -1,10 +1,8 @@
 import type { Call } from '../call/call.js';
-import { keyLines, keyPress } from '../call/keys.js';
-import { withLearned } from '../call/learned.js';
 import { deleteParty, expire } from '../call/lifecycle.js';
-import { endNotice, lastPacketMsAgo, type Notice, silenceNotice } from '../call/notice.js';
+import { endNotice, lastPacketMsAgo, type Notice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
-import { type RelayOutcomes, withRelayOutcome } from '../call/relays.js';
+import type { RelayOutcomes } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
 import type {
   AnswerCommand,
@@ -16,7 +14,7 @@ import type {
   QueryCommand,
 } from '../command/command.js';
 import { type CommandFailure, failure, type Reply } from '../command/reply.js';
-import type { BoundLocal, Event, SessionStats, TimeoutReason } from '../dataplane/protocol.gen.js';
+import type { BoundLocal, Event, SessionStats } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
@@ -26,10 +24,10 @@ import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
 import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
+import { MediaEvents } from './media-events.js';
 import { NodeReport } from './node-statistics.js';
 import { type RepetitionParts, Repetitions } from './repetitions.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
-import { pressed } from './pressed.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
@@ -53,6 +51,7 @@ export type CallServiceParts = KeeperParts &
 export class CallService {
   readonly #parts: CallServiceParts;
   readonly #keeper: Keeper;
+  readonly #media: MediaEvents;
   readonly #pairs: PairService;
   readonly #patterns = new Patterns(() => this.repetitions.forget());
   /** What the data plane does in this one's place. */
@@ -74,6 +73,7 @@ export class CallService {
       (callId) => this.#due(callId),
       (call, reason, media) => this.#ended(call, reason, media),
     );
+    this.#media = new MediaEvents(parts, this.#keeper);
     this.repetitions = new Repetitions({
       ...(parts.repetitions ?? NO_REPETITIONS),
       dataPlane: parts.dataPlane,
@@ -103,7 +103,7 @@ export class CallService {
   /** Takes in what the data plane reports, in turn with the call's commands. */
   handleEvent(event: Event): void {
     if (event.kind === 'relay') this.#relays.note(event);
-    this.#inBackground(event.session, () => this.#executeEvent(event));
+    this.#inBackground(event.session, () => this.#media.handle(event));
   }
 
   /** Refuses calls that do not exist yet; the others go on. */
@@ -308,58 +308,6 @@ export class CallService {
     return { kind: 'statistics', statistics: describeCall(call, media, command, this.#parts.clock.now()) };
   }
 
-  async #executeEvent(event: Event): Promise<void> {
-    const { registry, events } = this.#parts;
-    // Most events of browsers change nothing: to write their calls out would cost more than all else.
-    const find = () => this.#keeper.find(event.session);
-    switch (event.kind) {
-      case 'remoteLearned': {
-        const call = find();
-        if (call !== undefined) registry.set(withLearned(call, event));
-        return events.remoteLearned(event);
-      }
-      case 'suspectPackets':
-        return events.suspectPackets(event);
-      case 'noFirstPacket': {
-        const call = find();
-        const notice = call && silenceNotice(call, event.stream, this.#parts.clock.now());
-        if (notice !== undefined) this.#parts.notifier.tell(notice);
-        return events.noFirstPacket(event);
-      }
-      case 'telephoneEvent': {
-        const call = find();
-        if (call !== undefined) this.#tellKey(call, event);
-        return;
-      }
-      case 'dtlsState':
-        return events.dtlsState(event);
-      case 'iceState':
-        return events.iceState(event);
-      case 'relay': {
-        const call = find();
-        if (call !== undefined) registry.set(withRelayOutcome(call, event));
-        return events.relaySettled(event);
-      }
-      case 'tapFailed':
-        return events.tapFailed(event);
-      case 'mediaTimeout': {
-        const call = find();
-        if (call === undefined) await this.#keeper.release(event.session);
-        // Signalling that came in since then has started the wait anew.
-        else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
-        return;
-      }
-    }
-  }
-
-  #tellKey(call: Call, event: Extract<Event, { kind: 'telephoneEvent' }>): void {
-    const { notifier, clock } = this.#parts;
-    const press = keyPress(call, pressed(event), clock.now());
-    if (press === undefined) return;
-    notifier.tellKey(press);
-    for (const { target, text } of keyLines(call, press)) notifier.tellKeyLine(target, text, call.callId);
-  }
-
   #due(callId: string): void {
     this.#inBackground(callId, async () => {
       const call = this.#keeper.find(callId);
@@ -434,9 +382,3 @@ const NO_REPETITIONS = { reply: null, answered: () => {} };
 const UNMATCHED = "Call-ID not found or tags didn't match";
 const NO_RECORDER = 'start forwarding: there is no recorder, nothing is forwarded';
 const NOT_FOUND = { kind: 'notFound' } as const;
-
-const TIMEOUTS: Record<TimeoutReason, EndReason> = {
-  media: 'mediaTimeout',
-  silent: 'silentTimeout',
-  offer: 'offerTimeout',
-};

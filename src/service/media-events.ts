@@ -1,0 +1,83 @@
+import { keyLines, keyPress } from '../call/keys.js';
+import type { Call } from '../call/call.js';
+import { withLearned } from '../call/learned.js';
+import { silenceNotice } from '../call/notice.js';
+import { withRelayOutcome } from '../call/relays.js';
+import type { Event, TimeoutReason } from '../dataplane/protocol.gen.js';
+import type { EndReason } from '../observability/counters.js';
+import type { Keeper, KeeperParts } from './keeper.js';
+import type { Notifier } from './ports.js';
+import { pressed } from './pressed.js';
+
+export type MediaEventsParts = Pick<KeeperParts, 'registry' | 'events' | 'clock'> & {
+  readonly notifier: Notifier;
+};
+
+/** Takes in what the data plane reports of a call; whoever calls has the call's turn. */
+export class MediaEvents {
+  readonly #parts: MediaEventsParts;
+  readonly #keeper: Keeper;
+
+  constructor(parts: MediaEventsParts, keeper: Keeper) {
+    this.#parts = parts;
+    this.#keeper = keeper;
+  }
+
+  async handle(event: Event): Promise<void> {
+    const { registry, events } = this.#parts;
+    // Most events of browsers change nothing: to write their calls out would cost more than all else.
+    const find = () => this.#keeper.find(event.session);
+    switch (event.kind) {
+      case 'remoteLearned': {
+        const call = find();
+        if (call !== undefined) registry.set(withLearned(call, event));
+        return events.remoteLearned(event);
+      }
+      case 'suspectPackets':
+        return events.suspectPackets(event);
+      case 'noFirstPacket': {
+        const call = find();
+        const notice = call && silenceNotice(call, event.stream, this.#parts.clock.now());
+        if (notice !== undefined) this.#parts.notifier.tell(notice);
+        return events.noFirstPacket(event);
+      }
+      case 'telephoneEvent': {
+        const call = find();
+        if (call !== undefined) this.#tellKey(call, event);
+        return;
+      }
+      case 'dtlsState':
+        return events.dtlsState(event);
+      case 'iceState':
+        return events.iceState(event);
+      case 'relay': {
+        const call = find();
+        if (call !== undefined) registry.set(withRelayOutcome(call, event));
+        return events.relaySettled(event);
+      }
+      case 'tapFailed':
+        return events.tapFailed(event);
+      case 'mediaTimeout': {
+        const call = find();
+        if (call === undefined) await this.#keeper.release(event.session);
+        // Signalling that came in since then has started the wait anew.
+        else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
+        return;
+      }
+    }
+  }
+
+  #tellKey(call: Call, event: Extract<Event, { kind: 'telephoneEvent' }>): void {
+    const { notifier, clock } = this.#parts;
+    const press = keyPress(call, pressed(event), clock.now());
+    if (press === undefined) return;
+    notifier.tellKey(press);
+    for (const { target, text } of keyLines(call, press)) notifier.tellKeyLine(target, text, call.callId);
+  }
+}
+
+const TIMEOUTS: Record<TimeoutReason, EndReason> = {
+  media: 'mediaTimeout',
+  silent: 'silentTimeout',
+  offer: 'offerTimeout',
+};
