@@ -65,6 +65,21 @@ struct {
 	__type(value, struct near_device);
 } near_devices SEC(".maps");
 
+/* Of packets whose rules ask for it: `relay_copy`s. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, COPIES_SIZE);
+} copies SEC(".maps");
+
+/* Copies for which there was no room. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} copies_lost SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MOST_DEVICES * OUTCOMES);

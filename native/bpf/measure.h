@@ -124,14 +124,15 @@ static __always_inline int lock_state(struct relay_state *s, __u32 version)
 	return 0;
 }
 
-static __always_inline void measure(struct relay_state *s, __u32 version, const struct measured *m)
+/* Returns the time. */
+static __always_inline __u64 measure(struct relay_state *s, __u32 version, const struct measured *m)
 {
 	__u64 now = bpf_ktime_get_ns();
 
 	if (!lock_state(s, version)) {
 		__sync_fetch_and_add(&s->unmeasured_packets, 1);
 		__sync_fetch_and_add(&s->unmeasured_bytes, m->length);
-		return;
+		return now;
 	}
 	s->packets++;
 	s->bytes += m->length;
@@ -149,4 +150,5 @@ static __always_inline void measure(struct relay_state *s, __u32 version, const 
 	}
 	follow_sequence(s, m->sequence);
 	__sync_fetch_and_add(&s->version, 1);
+	return now;
 }

@@ -11,19 +11,27 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "copy.h"
 #include "decide.h"
 
 static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const struct relay_device *device, int *verdict)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	struct relay_copy *copy = NULL;
 	enum relay_outcome outcome;
 	struct relaying r;
+	__u64 now;
 	int shift;
 
 	r.arrival.length = bpf_xdp_get_buff_len(ctx);
 	outcome = decide(&r, ctx, HOOK_XDP, data, end, ctx->ingress_ifindex, device);
 	if (outcome != FORWARDED)
 		return outcome;
+	if (__builtin_expect(r.found.state->rule.flags & RULE_COPIES, 0)) {
+		copy = read_copy(&r, ctx, HOOK_XDP);
+		if (!copy)
+			return PASSED_TOO_BIG;
+	}
 	shift = (int)r.arrival.headers - (int)r.departure.headers;
 	if (shift != 0 && bpf_xdp_adjust_head(ctx, shift))
 		return PASSED_HEADROOM;
@@ -33,7 +41,9 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 		*verdict = XDP_ABORTED;
 		return FAILED;
 	}
-	measure(r.found.state, r.version, &r.measured);
+	now = measure(r.found.state, r.version, &r.measured);
+	if (__builtin_expect(!!copy, 0))
+		hand_over(copy, r.found.state, now);
 	if (r.departure.device == ctx->ingress_ifindex && !(device->flags & DEVICE_REDIRECTS))
 		*verdict = XDP_TX;
 	else
@@ -58,8 +68,10 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 {
 	__u32 pull = ctx->len < LONGEST_HEADERS ? ctx->len : LONGEST_HEADERS, headers;
 	__u8 room[2 + LONGEST_HEADERS] __attribute__((aligned(8))) = {};
+	struct relay_copy *copy = NULL;
 	enum relay_outcome outcome;
 	struct relaying r;
+	__u64 now;
 
 	if (ctx->vlan_present)
 		return PASSED_INTERFACE;
@@ -71,12 +83,19 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 		return outcome;
 	if (r.departure.headers != r.arrival.headers)
 		return PASSED_EGRESS;
+	if (__builtin_expect(r.found.state->rule.flags & RULE_COPIES, 0)) {
+		copy = read_copy(&r, ctx, HOOK_TC);
+		if (!copy)
+			return PASSED_TOO_BIG;
+	}
 	/* Two bytes ahead, so that what follows the Ethernet header is aligned. */
 	write_frame(HOOK_TC, room + 2, NULL, &r.departure, &r.found.state->rule, r.arrival.udp_length);
 	headers = r.found.state->rule.flags & RULE_LEAVES_AS_IPV4 ? LONGEST_HEADERS - 20 : LONGEST_HEADERS;
 	if (bpf_skb_store_bytes(ctx, 0, room + 2, headers, BPF_F_RECOMPUTE_CSUM))
 		return PASSED_EGRESS;
-	measure(r.found.state, r.version, &r.measured);
+	now = measure(r.found.state, r.version, &r.measured);
+	if (__builtin_expect(!!copy, 0))
+		hand_over(copy, r.found.state, now);
 	*verdict = bpf_redirect(r.departure.device, 0);
 	return FORWARDED;
 }

@@ -34,6 +34,7 @@ enum relay_rule_flags {
 	RULE_REWRITES = 2, /* sequence or timestamp */
 	RULE_ARRIVES_AS_IPV4 = 4,
 	RULE_IN_USE = 8,
+	RULE_COPIES = 16,
 };
 
 /*
@@ -108,7 +109,23 @@ struct relay_state {
 	__u32 reordered;
 	__u16 base;
 	__u16 jumped_to;
-	__u8 unused[24];
+	__u64 copy_token; /* what copies bear, if the rule has them made */
+	__u64 copies_lost;
+	__u8 unused[8];
+};
+
+/* Bytes of the ring; half a second of a thousand streams. */
+#define COPIES_SIZE (8 << 20)
+/* Longer packets of rules with copies go up. */
+#define LONGEST_COPY 1536
+
+/* An entry of the ring, as long as its packet. */
+struct relay_copy {
+	__u64 time_ns; /* CLOCK_MONOTONIC */
+	__u64 token;
+	__u32 length;
+	__u32 rule;
+	__u8 packet[LONGEST_COPY]; /* as it arrived, from the IP header on */
 };
 
 enum relay_hop_flags {

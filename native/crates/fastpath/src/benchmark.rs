@@ -51,18 +51,29 @@ pub fn time_program(repeat: u32) -> Result<Vec<Timing>, OpenError> {
         ("pass up RTP of a stranger", stranger),
         ("pass up what is not UDP", not_udp),
     ];
+    let copied = cases[0].1.clone();
     let mut timings = Vec::new();
     for (name, frame) in cases {
         let ran = kernel.run(&frame, repeat).map_err(|error| failed(&error))?;
         timings.push((name, ran.duration_ns));
     }
+    kernel.rules.copy(0, Some(1));
+    let mut copies = kernel.take_copies().map_err(|error| failed(&error))?;
+    let rounds = repeat.div_ceil(FIT);
+    let mut spent_ns = 0;
+    for _ in 0..rounds {
+        let ran = kernel.run(&copied, repeat.min(FIT)).map_err(|error| failed(&error))?;
+        spent_ns += ran.duration_ns;
+        copies.read(usize::MAX, |_| {});
+    }
+    timings.push(("relay IPv4 and copy", spent_ns / u64::from(rounds)));
     Ok(timings)
 }
 
 fn rule(source: SocketAddr, local: SocketAddr, from: SocketAddr, to: SocketAddr) -> Rule {
     let payloads = vec![Payload { arrives_as: 0, leaves_as: 0, clock_rate: 8000, times: true }];
     let rewrite = Rewrite::default();
-    Rule { local, source, ssrc: SSRC, from, to, tos: 0xb8, payloads, rewrite, epoch_ns: 0 }
+    Rule { local, source, ssrc: SSRC, from, to, tos: 0xb8, payloads, rewrite, epoch_ns: 0, copy: None }
 }
 
 fn frame(from: SocketAddr, to: SocketAddr) -> Vec<u8> {
@@ -76,5 +87,7 @@ fn address(text: &'static str) -> SocketAddr {
     text.parse().unwrap_or_else(|_| unreachable!("{text} is an address"))
 }
 
+/// Copies for which the ring has room.
+const FIT: u32 = 20_000;
 const SSRC: u32 = 0x1234_5678;
 const OURS: [u8; 6] = [2, 0, 0, 0, 0, 1];

@@ -179,6 +179,7 @@ impl OldRule {
                 timestamp_offset: self.timestamp_offset,
             },
             epoch_ns: self.epoch_ns,
+            copy: None,
         }
     }
 }
@@ -212,7 +213,9 @@ impl OldState {
             reordered: self.reordered,
             base: self.base,
             jumped_to: self.jumped_to,
-            unused: [0; 24],
+            copy_token: 0,
+            copies_lost: 0,
+            unused: [0; 8],
         }
     }
 

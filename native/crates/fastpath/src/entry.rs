@@ -4,8 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::{
     layout::{
-        Details, Key, PLACES, RULE_ARRIVES_AS_IPV4, RULE_IN_USE, RULE_LEAVES_AS_IPV4, RULE_REWRITES,
-        RuleValue, Way,
+        Details, Key, PLACES, RULE_ARRIVES_AS_IPV4, RULE_COPIES, RULE_IN_USE, RULE_LEAVES_AS_IPV4,
+        RULE_REWRITES, RuleValue, Way,
     },
     rule::{MOST_PAYLOADS, Payload, Rewrite, Rule},
     sum::Sum,
@@ -54,12 +54,13 @@ impl RuleValue {
             flags: RULE_IN_USE
                 | flag(rule.local.is_ipv4(), RULE_ARRIVES_AS_IPV4)
                 | flag(rule.from.is_ipv4(), RULE_LEAVES_AS_IPV4)
+                | flag(rule.copy.is_some(), RULE_COPIES)
                 | flag((sequence_offset, timestamp_offset) != (0, 0), RULE_REWRITES),
             unused: [0; 3],
         }
     }
 
-    /// The rule this entry was made of.
+    /// The rule this entry was made of, but for its copies.
     pub fn rule(&self, details: &Details) -> Rule {
         let ssrc = u32::from_be_bytes(self.leaving_ssrc);
         let words = [self.payload].into_iter().chain(details.payloads);
@@ -77,6 +78,7 @@ impl RuleValue {
                 timestamp_offset: details.timestamp_offset,
             },
             epoch_ns: self.epoch_ns,
+            copy: None,
         }
     }
 }

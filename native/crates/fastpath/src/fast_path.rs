@@ -13,6 +13,7 @@ use crate::{
     DeviceCounters, InstallError, InterfaceReport, MOST_PAYLOADS, Mode, OpenError, Progress, Rule, RuleIndex,
     RuleStats,
     attach::{Attacher, Covered, enter_device, unfit},
+    copies::{Copied, Copies},
     earlier,
     hops::Hops,
     kernel::{self, Kernel},
@@ -43,6 +44,7 @@ pub struct FastPath {
     states: Arc<MappedArray<State>>,
     changes: OwnedFd,
     not_pinned: Option<String>,
+    copies: Mutex<Copies>,
     inner: Mutex<Inner>,
 }
 
@@ -110,6 +112,7 @@ impl FastPath {
         let mut kernel = Kernel::load(pins.as_deref(), options.capacity)?;
         let states = kernel.rules.states.clone();
         let hops_map = kernel.take_hops().map_err(OpenError::Netlink)?;
+        let copies = kernel.take_copies().map_err(OpenError::Netlink)?;
         let earlier = earlier.zip(pins.as_deref()).map(|(from, to)| {
             let taken = earlier::take(&from, to, &mut kernel, &hops_map);
             (from, taken)
@@ -145,7 +148,8 @@ impl FastPath {
             unknown,
         };
         inner.take_over_rules(taken_over);
-        Ok((FastPath { states, changes, not_pinned, inner: Mutex::new(inner) }, reports))
+        let (copies, inner) = (Mutex::new(copies), Mutex::new(inner));
+        Ok((FastPath { states, changes, not_pinned, copies, inner }, reports))
     }
 
     /// Why relaying ends with this process; `None` if it does not.
@@ -175,6 +179,26 @@ impl FastPath {
         inner.hops.release(installed.way.hop);
         inner.free.push_back(index.0);
         stats
+    }
+
+    /// Has packets of a rule copied or not from now on; none is lost. False if the rule is not installed.
+    pub fn copy(&self, index: RuleIndex, token: Option<u64>) -> bool {
+        let mut inner = self.lock();
+        let Inner { kernel, installed, .. } = &mut *inner;
+        let Some(installed) = installed.get_mut(&index.0) else { return false };
+        installed.rule.copy = token;
+        kernel.rules.copy(index.0, token)
+    }
+
+    /// Shows at most `most` copies, oldest first, and returns how many there were; also what was copied for a process before
+    /// this one. Nobody is told when there are some: to be called every few milliseconds. Callers wait for each other.
+    pub fn read_copies(&self, most: usize, show: impl FnMut(Copied<'_>)) -> usize {
+        self.copies.lock().unwrap_or_else(PoisonError::into_inner).read(most, show)
+    }
+
+    /// Copies for which there was no room, of all rules since the maps were made.
+    pub fn copies_lost(&self) -> u64 {
+        self.lock().kernel.copies_lost()
     }
 
     /// `None` if the rule is not installed.

@@ -9,6 +9,7 @@ use aya::{
 };
 
 use crate::{
+    copies::Copies,
     layout::{Device, Hop, NEAR_DEVICES, NearDevice, OUTCOMES},
     mapped::MappedArray,
     report::OpenError,
@@ -26,8 +27,10 @@ pub struct Kernel {
     near_devices: Array<MapData, NearDevice>,
     counters: PerCpuArray<MapData, u64>,
     hops: Option<MappedArray<Hop>>,
+    copies: Option<Copies>,
+    copies_lost: MappedArray<u64>,
     /// Referred to by programs that are loaded later.
-    _mapped: [Map; 4],
+    _mapped: [Map; 5],
 }
 
 /// What running the program on a frame led to.
@@ -56,9 +59,10 @@ impl Kernel {
         program.load().map_err(load_error)?;
         let mut take = |name| ebpf.take_map(name).ok_or_else(|| OpenError::Load(format!("no map {name}")));
         let (rules, devices, counters) = (take("rules")?, take("devices")?, take("counters")?);
-        let near_devices = take("near_devices")?;
-        let mapped = [take("states")?, take("hops")?, take("details")?, take("places")?];
-        let [states, hops, details, places] = &mapped;
+        let (near_devices, copies) = (take("near_devices")?, take("copies")?);
+        let mapped =
+            [take("states")?, take("hops")?, take("details")?, take("places")?, take("copies_lost")?];
+        let [states, hops, details, places, copies_lost] = &mapped;
         let rules = Rules {
             table: rules.try_into().map_err(load_error)?,
             states: Arc::new(map_memory(states).map_err(load_error)?),
@@ -72,6 +76,8 @@ impl Kernel {
             near_devices: near_devices.try_into().map_err(load_error)?,
             counters: counters.try_into().map_err(load_error)?,
             hops: Some(hops),
+            copies: Some(Copies::new(copies).map_err(load_error)?),
+            copies_lost: map_memory(copies_lost).map_err(load_error)?,
             _mapped: mapped,
             ebpf,
         };
@@ -87,6 +93,16 @@ impl Kernel {
     /// The next hops, once.
     pub fn take_hops(&mut self) -> io::Result<MappedArray<Hop>> {
         self.hops.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// The reading end of the ring, once.
+    pub fn take_copies(&mut self) -> io::Result<Copies> {
+        self.copies.take().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Copies for which there was no room, since the maps were made.
+    pub fn copies_lost(&self) -> u64 {
+        self.copies_lost.get(0)
     }
 
     /// What became of the packets of a device, one count per outcome, in their order.
@@ -179,6 +195,7 @@ pub const XDP_TX: u32 = 3;
 /// In every network namespace.
 pub const LOOPBACK: u32 = 1;
 /// Those that outlive the process.
-pub const MAPS: [&str; 6] = ["rules", "states", "details", "hops", "devices", "counters"];
+pub const MAPS: [&str; 8] =
+    ["rules", "states", "details", "hops", "devices", "counters", "copies", "copies_lost"];
 const PROGRAM_NAME: &str = "tandem_relay";
 const CLASSIFIER_NAME: &str = "tandem_tc";

@@ -4,7 +4,8 @@ use aya::Pod;
 
 use crate::rule::{MOST_PAYLOADS, Progress, RuleStats};
 
-/// Changes whenever a map's key or value does: of other numbers only the one before can be read (earlier.rs).
+/// Changes whenever a map's key or value does: of other numbers only the one before can be read (earlier.rs). What is added
+/// where everybody has written zeros, or in a map of its own, disturbs nobody.
 pub const LAYOUT: u32 = 3;
 
 #[repr(C)]
@@ -88,7 +89,9 @@ pub struct State {
     pub reordered: u32,
     pub base: u16,
     pub jumped_to: u16,
-    pub unused: [u8; 24],
+    pub copy_token: u64,
+    pub copies_lost: u64,
+    pub unused: [u8; 8],
 }
 
 #[repr(C)]
@@ -131,6 +134,7 @@ pub const RULE_LEAVES_AS_IPV4: u8 = 1;
 pub const RULE_REWRITES: u8 = 2;
 pub const RULE_ARRIVES_AS_IPV4: u8 = 4;
 pub const RULE_IN_USE: u8 = 8;
+pub const RULE_COPIES: u8 = 16;
 pub const HOP_RESOLVED: u8 = 1;
 pub const HOP_TAGGED: u8 = 2;
 pub const HOP_SENDS_FRAMES: u8 = 4;
@@ -206,7 +210,9 @@ impl State {
             reordered: progress.reordered,
             base: progress.base,
             jumped_to: progress.jumped_to.unwrap_or_default(),
-            unused: [0; 24],
+            copy_token: 0,
+            copies_lost: 0,
+            unused: [0; 8],
         }
     }
 
@@ -223,6 +229,7 @@ impl State {
             last_sequence: self.last_sequence,
             last_timestamp: self.last_timestamp,
             unmeasured: self.unmeasured_packets.into(),
+            copies_lost: self.copies_lost,
             progress: Progress {
                 payload_type: self.payload_type,
                 clock_rate: self.clock_rate,

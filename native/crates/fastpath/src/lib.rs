@@ -3,6 +3,7 @@
 
 mod attach;
 mod benchmark;
+mod copies;
 mod earlier;
 mod entry;
 mod fast_path;
@@ -25,6 +26,7 @@ mod topology;
 mod program_test;
 
 pub use benchmark::{Timing, time_program};
+pub use copies::Copied;
 pub use fast_path::{FastPath, Options};
 pub use pins::{Cleaned, clean, find};
 pub use report::{DeviceCounters, InstallError, InterfaceReport, Mode, OpenError};

@@ -119,6 +119,16 @@ impl<T: Versioned> MappedArray<T> {
         }
     }
 
+    /// The same for two words.
+    pub fn write_long(&self, index: u32, offset: usize, long: u64) {
+        assert!(offset.is_multiple_of(8) && offset + 8 <= size_of::<T>());
+        if let Some(at) = self.at(index) {
+            // SAFETY: within a value, aligned, alive as long as the mapping.
+            let at = unsafe { AtomicU64::from_ptr(at.as_ptr().cast::<u8>().add(offset).cast()) };
+            at.store(long, Ordering::Release);
+        }
+    }
+
     pub fn add_to_word(&self, index: u32, offset: usize, count: u32) {
         if let Some(at) = self.word(index, offset) {
             at.fetch_add(count, Ordering::Relaxed);

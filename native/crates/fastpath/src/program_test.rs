@@ -3,6 +3,7 @@
 mod agreement;
 mod bench;
 mod checker;
+mod copies;
 mod differential;
 mod engine_words;
 mod headers;

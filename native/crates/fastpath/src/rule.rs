@@ -21,6 +21,8 @@ pub struct Rule {
     pub rewrite: Rewrite,
     /// CLOCK_MONOTONIC at the moment zero of jitter measurement (`Progress::transit` refers to it).
     pub epoch_ns: u64,
+    /// Its packets are copied, and the copies bear this.
+    pub copy: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct RuleStats {
     pub last_timestamp: u32,
     /// Packets counted above that are missing in `progress`: two cores handled the stream at once.
     pub unmeasured: u64,
+    /// Copies for which there was no room.
+    pub copies_lost: u64,
     pub progress: Progress,
 }
 

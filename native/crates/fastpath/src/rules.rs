@@ -6,7 +6,7 @@ use aya::maps::{HashMap, MapData, MapError};
 
 use crate::{
     entry::place_of,
-    layout::{Details, Key, RuleValue, State, Way},
+    layout::{Details, Key, RULE_COPIES, RuleValue, State, Way},
     mapped::MappedArray,
     rule::{Rule, RuleStats},
 };
@@ -31,7 +31,8 @@ impl Rules {
     /// Packets find it from now on.
     pub fn insert(&mut self, index: u32, rule: &Rule, way: Way, state: State) -> Result<(), MapError> {
         const ONLY_IF_NEW: u64 = 1;
-        let state = State { rule: RuleValue::of(rule, way), in_use: 1, ..state };
+        let copy_token = rule.copy.unwrap_or_default();
+        let state = State { rule: RuleValue::of(rule, way), in_use: 1, copy_token, ..state };
         self.details.write(index, Details::of(rule, way));
         self.states.write(index, state);
         if let Err(error) = self.table.insert(Key::of(rule), index, ONLY_IF_NEW) {
@@ -65,6 +66,20 @@ impl Rules {
         true
     }
 
+    /// Has its packets copied or not from now on. False if the rule is gone.
+    pub fn copy(&self, index: u32, token: Option<u64>) -> bool {
+        let Some(state) = self.states.read(index).filter(|state| state.in_use != 0) else { return false };
+        let flag = if token.is_some() { RULE_COPIES } else { 0 };
+        let flags = state.rule.flags & !RULE_COPIES | flag;
+        if let Some(token) = token {
+            // What is being copied at this moment bears one token or the other.
+            self.states.write_long(index, offset_of!(State, copy_token), token);
+        }
+        let word = u32::from_ne_bytes([flags, 0, 0, 0]);
+        self.states.write_word(index, offset_of!(State, rule) + offset_of!(RuleValue, flags), word);
+        true
+    }
+
     /// Those another process has left. The shortcut leads to them, too, from now on.
     pub fn take_over(&mut self) -> Vec<Entry> {
         let indices: Vec<u32> = self.table.iter().filter_map(Result::ok).map(|(_, index)| index).collect();
@@ -74,8 +89,10 @@ impl Rules {
     }
 
     fn entry(&self, index: u32) -> Option<Entry> {
-        let (value, details) = (self.states.read(index)?.rule, self.details.read(index)?);
-        Some(Entry { rule: value.rule(&details), index, hop: value.hop })
+        let (state, details) = (self.states.read(index)?, self.details.read(index)?);
+        let value = state.rule;
+        let copy = (value.flags & RULE_COPIES != 0).then_some(state.copy_token);
+        Some(Entry { rule: Rule { copy, ..value.rule(&details) }, index, hop: value.hop })
     }
 
     /// Unless another rule has it, as for another source at the same port.

@@ -66,6 +66,7 @@ fn rule() -> Rule {
         payloads: vec![Payload { arrives_as: 0, leaves_as: 0, clock_rate: 8000, times: true }],
         rewrite: Rewrite::default(),
         epoch_ns: 0,
+        copy: None,
     }
 }
 

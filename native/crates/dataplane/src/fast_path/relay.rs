@@ -57,6 +57,7 @@ impl Relay {
                 .collect(),
             rewrite: Rewrite::default(),
             epoch_ns: self.clock.ns(epoch),
+            copy: None,
         }
     }
 

@@ -3,7 +3,8 @@
 use std::{collections::HashMap, net::SocketAddr};
 
 use crate::{
-    Payload, Progress, Rewrite, Rule, RuleStats,
+    Copied, Payload, Progress, Rewrite, Rule, RuleStats,
+    copies::Copies,
     frame::Frame,
     kernel::{Kernel, LOOPBACK, Outcome},
     layout::{
@@ -17,7 +18,17 @@ pub struct Bench {
     kernel: Kernel,
     installed: HashMap<u32, Rule>,
     hops: MappedArray<Hop>,
+    copies: Copies,
     next: u32,
+}
+
+/// A copy that was read.
+#[derive(Debug)]
+pub struct Taken {
+    pub time_ns: u64,
+    pub token: u64,
+    pub rule: u32,
+    pub packet: Vec<u8>,
 }
 
 impl Bench {
@@ -31,7 +42,8 @@ impl Bench {
         }
         let mut kernel = Kernel::load(None, 64).unwrap();
         let hops = kernel.take_hops().unwrap();
-        let mut bench = Bench { kernel, installed: HashMap::new(), hops, next: 0 };
+        let copies = kernel.take_copies().unwrap();
+        let mut bench = Bench { kernel, installed: HashMap::new(), hops, copies, next: 0 };
         bench.change_hop(|_| {});
         bench.arrive_as(DEVICE_NATIVE);
         Some(bench)
@@ -77,6 +89,28 @@ impl Bench {
 
     pub fn run(&mut self, frame: &[u8]) -> Outcome {
         self.kernel.run(frame, 1).unwrap()
+    }
+
+    /// The same frame each time.
+    pub fn run_often(&mut self, frame: &[u8], times: u32) {
+        self.kernel.run(frame, times).unwrap();
+    }
+
+    pub fn copy(&mut self, index: u32, token: Option<u64>) -> bool {
+        self.kernel.rules.copy(index, token)
+    }
+
+    pub fn take_copies(&mut self) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        self.copies.read(usize::MAX, |copied| {
+            let Copied { time_ns, token, rule, packet } = copied;
+            taken.push(Taken { time_ns, token, rule: rule.0, packet: packet.to_vec() });
+        });
+        taken
+    }
+
+    pub fn copies_lost(&self) -> u64 {
+        self.kernel.copies_lost()
     }
 
     /// The frame goes up untouched, counted under this reason.
@@ -145,6 +179,7 @@ pub fn rule(local: &str, source: &str, from: &str, to: &str) -> Rule {
         ],
         rewrite: Rewrite::default(),
         epoch_ns: 0,
+        copy: None,
     }
 }
 

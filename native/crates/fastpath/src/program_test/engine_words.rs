@@ -121,6 +121,7 @@ impl FastPath for Workbench {
             payloads: payloads.collect(),
             rewrite: Rewrite::default(),
             epoch_ns: self.clock.ns(beginning.epoch),
+            copy: None,
         };
         self.bench().install_at(index, &wanted, &progress(&beginning.measurement));
         installed.insert(index, wanted);

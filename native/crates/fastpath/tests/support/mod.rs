@@ -287,6 +287,7 @@ pub fn rule(local: &str, source: &str, from: &str, to: &str) -> Rule {
         payloads: vec![Payload { arrives_as: 0, leaves_as: 0, clock_rate: 8000, times: true }],
         rewrite: Rewrite::default(),
         epoch_ns: 0,
+        copy: None,
     }
 }
 
@@ -331,8 +332,14 @@ impl Flow {
     }
 
     pub fn packets(&mut self, count: u16) {
+        self.packets_of(172, count);
+    }
+
+    /// So many bytes each.
+    pub fn packets_of(&mut self, bytes: usize, count: u16) {
         for _ in 0..count {
-            let packet = rtp(0, self.next, SSRC);
+            let mut packet = rtp(0, self.next, SSRC);
+            packet.resize(bytes, 0xee);
             self.alice.send_to(&packet, eastwards().local).unwrap();
             let mut buffer = [0; 2048];
             let len = self.bob.recv(&mut buffer).unwrap();

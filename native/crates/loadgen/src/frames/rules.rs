@@ -37,6 +37,7 @@ fn rule(detour: &Detour, stream: u32, route: &Route) -> Rule {
         payloads: vec![Payload { arrives_as: 0, leaves_as: 0, clock_rate: 8000, times: true }],
         rewrite: Rewrite::default(),
         epoch_ns: 0,
+        copy: None,
     }
 }
 
