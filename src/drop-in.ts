@@ -26,7 +26,7 @@ export function ownWords(words: readonly string[]): readonly string[] {
  * supervisor's arguments), or runs the control plane. Resolves with the exit code.
  */
 export async function launchOrRun(
-  program: string,
+  program: 'rtpengine' | 'rtpproxy',
   launching: boolean,
   { config, daemon, warnings }: DropIn,
 ): Promise<number> {
@@ -37,5 +37,6 @@ export async function launchOrRun(
     return 0;
   }
   const { runNode } = await import('./node.js');
-  return runNode(config, { version: version(), file: `from ${program} options` });
+  const signals = program === 'rtpengine' ? 'logLevel' : 'drain';
+  return runNode(config, { version: version(), file: `from ${program} options`, signals });
 }

@@ -51,7 +51,7 @@ async function main(words: readonly string[]): Promise<number> {
       if (wanted.kind === 'fastPathStatus') return printFastPathStatus(loaded.config);
       // Loaded only now: a check or a launch has no use for it, and start-up is counted in tenths of a second.
       const { runNode } = await import('./node.js');
-      return runNode(loaded.config, { version: version(), file });
+      return runNode(loaded.config, { version: version(), file, signals: 'drain' });
     }
   }
 }

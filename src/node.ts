@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import type { Client, Command } from './command/command.js';
 import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, certificateSource, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
 import { type InheritedListener, isCarried, parseInheritedListeners } from './config/launch.js';
@@ -9,6 +8,7 @@ import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schem
 import type { Dictionary } from './control/ng/value.js';
 import { CarriedSockets } from './control/carried.js';
 import { CommandLine } from './control/cli/interpreter.js';
+import { answeringLines } from './control/cli/over-ng.js';
 import { startCliServer } from './control/cli/server.js';
 import { SDP_REPLY, writeNg } from './control/ng/encode.js';
 import { type NgServer, startNgServer } from './control/ng/server.js';
@@ -33,6 +33,7 @@ import { createEvents } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
 import { randomPool } from './random-pool.js';
+import { obeySignals, type SignalMeaning } from './signals.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
 import { CertificateRotation } from './service/certificate-rotation.js';
@@ -52,6 +53,7 @@ export type Program = {
   readonly version: string;
   /** Where the configuration comes from. */
   readonly file: string;
+  readonly signals: SignalMeaning;
 };
 
 /**
@@ -139,8 +141,12 @@ export async function runNode(config: Config, program: Program): Promise<number>
     file: `${socket}.draining`,
     failed: events.drainNotRemembered,
   });
-  process.on('SIGHUP', () => drain.start());
-  process.on('SIGUSR2', () => drain.stop());
+  const operated = operatedNode({
+    ...{ config, defaults, service, registry, events, logger },
+    controls: () => server.controls(),
+  });
+  obeySignals({ drain, operated, meaning: program.signals });
+  const cli = new CommandLine(operated, logger);
 
   dataPlane.start();
   snapshots.start();
@@ -153,10 +159,10 @@ export async function runNode(config: Config, program: Program): Promise<number>
     carrier,
     listen: withInherited('udp', config.listen.ng, inherited),
     listenTcp: withInherited('tcp', config.listen.ngTcp, inherited),
-    handler: entrance((command: Command, client: Client) => service.handle(command, client), {
-      ...rules,
-      isFree: ({ kind }) => kind === 'ping',
-    }),
+    handler: entrance(
+      answeringLines(cli, (command, client) => service.handle(command, client)),
+      { ...rules, isFree: ({ kind }) => kind === 'ping' },
+    ),
     cache: new ReplyCache(),
     logger,
     templates: config.templates,
@@ -184,11 +190,6 @@ export async function runNode(config: Config, program: Program): Promise<number>
   );
   notifier.add(eventStream);
   if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
-  const operated = operatedNode({
-    ...{ config, defaults, service, registry, events, logger },
-    controls: () => server.controls(),
-  });
-  const cli = new CommandLine(operated, logger);
   const cliServer = await startCliServer({ listen: config.listen.cli, cli, logger });
   const http = await startHttpServer({
     listen: config.listen.http,

@@ -13,6 +13,7 @@ export type Command =
   | ListCommand
   | { readonly kind: 'statistics' }
   | MediaControlCommand
+  | CliCommand
   | UnsupportedCommand;
 
 /** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
@@ -124,6 +125,9 @@ export type MediaControlCommand = {
   readonly to?: { readonly tag: string } | { readonly label: string };
   readonly setLabel?: string;
 };
+
+/** A line of the operator's command line. */
+export type CliCommand = { readonly kind: 'cli'; readonly line: string };
 
 /** A command of the protocol whose feature does not exist here (yet): refused by name. */
 export type UnsupportedCommand = { readonly kind: 'unsupported'; readonly name: string };

@@ -11,6 +11,8 @@ export type Reply =
   | { readonly kind: 'statistics'; readonly statistics: CallStatistics }
   | { readonly kind: 'calls'; readonly callIds: readonly string[] }
   | { readonly kind: 'nodeStatistics'; readonly statistics: NodeStatistics }
+  /** What the command line has printed. */
+  | { readonly kind: 'cli'; readonly response: string }
   | { readonly kind: 'loadLimit'; readonly message: string }
   | CommandFailure;
 

@@ -6,6 +6,7 @@ import type { RelayOutcomes } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
 import type {
   AnswerCommand,
+  CliCommand,
   Client,
   Command,
   DeleteCommand,
@@ -46,6 +47,9 @@ export type CallServiceParts = KeeperParts &
   } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
   };
+
+/** The command line is the operator's (`control/cli`). */
+export type CallCommand = Exclude<Command, CliCommand>;
 
 /** Carries commands out: negotiation, data plane and registry meet here and nowhere else. */
 export class CallService {
@@ -91,7 +95,7 @@ export class CallService {
     this.#pairs = new PairService({ ...parts, admission, facts: () => this.#facts() }, this.#keeper);
   }
 
-  async handle(command: Command, client: Client): Promise<Reply> {
+  async handle(command: CallCommand, client: Client): Promise<Reply> {
     const reply = await this.#execute(command, client);
     if (reply.kind === 'failure') this.#parts.events.commandRefused(command, reply);
     return reply;
@@ -130,7 +134,8 @@ export class CallService {
 
   /** Tells of a call that could not be brought back. */
   lost(call: Call): void {
-    const notice = endNotice(call, 'lost', this.#parts.clock.now(), null);
+    const now = this.#parts.clock.now();
+    const notice = endNotice(call, 'lost', now, null);
     this.#parts.notifier.tell(notice);
     this.#tellTargets(call, notice);
   }
@@ -154,7 +159,7 @@ export class CallService {
     this.#keeper.close();
   }
 
-  #execute(command: Command, client: Client): Promise<Reply> | Reply {
+  #execute(command: CallCommand, client: Client): Promise<Reply> | Reply {
     const { registry } = this.#parts;
     switch (command.kind) {
       case 'ping':

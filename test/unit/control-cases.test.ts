@@ -78,6 +78,8 @@ function answer(command: Command, executed: number): Reply {
       return { kind: 'calls', callIds: Array.from({ length: command.limit }, (_, index) => `call${index}`) };
     case 'media control':
       return { kind: 'done' };
+    case 'cli':
+      return { kind: 'cli', response: `printed: ${command.line}` };
     case 'statistics':
     case 'unsupported':
       return failure('unsupported', 'unsupported');

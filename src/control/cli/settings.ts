@@ -20,13 +20,16 @@ export type SettingRule = {
   readonly range?: { readonly min: number; readonly max: number };
 };
 
+/** Those of syslog, and one beyond. */
+export const LOG_LEVELS = { min: 0, max: 8 } as const;
+
 /** In the order of `params`. */
 export const SETTINGS: readonly SettingRule[] = [
   {
     name: 'loglevel',
     parameter: 'log-level-core',
     shown: (level) => `core = ${level}`,
-    range: { min: 0, max: 8 },
+    range: LOG_LEVELS,
   },
   {
     name: 'maxsessions',

@@ -58,6 +58,8 @@ const COMMANDS: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['delete', deletion],
   ['query', query],
   ['list', list],
+  ['cli', commandLine],
+  ['CLI', commandLine],
   ...MEDIA_CONTROLS.map((action): [string, Build] => [action, (draft) => mediaControl(draft, action)]),
 ]);
 
@@ -119,6 +121,10 @@ function query(draft: Draft): QueryCommand | CommandFailure {
 function list(draft: Draft): Command | CommandFailure {
   const limit = draft.limit ?? DEFAULT_LIST_LIMIT;
   return limit < 0 ? badRequest('invalid limit, must be >= 0') : { kind: 'list', limit };
+}
+
+function commandLine({ body }: Draft): Command | CommandFailure {
+  return body ? { kind: 'cli', line: body } : badRequest("No 'body' in message");
 }
 
 function mediaControl(draft: Draft, action: MediaControlKind): Command | CommandFailure {
@@ -187,8 +193,6 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   'create',
   'create answer',
   'transform',
-  'cli',
-  'CLI',
 ]);
 
 const NO_TEMPLATES: Templates = new Map();

@@ -25,6 +25,8 @@ export type Draft = {
   fast: boolean;
   deleteDelaySeconds?: number;
   limit?: number;
+  /** A line of the command line. */
+  body?: string;
   supportsLoadLimit: boolean;
   /** Interfaces named one by one in a flag string so far. */
   directions: number;

@@ -44,6 +44,8 @@ function entriesOf(reply: Reply): string {
       return listAt('calls', reply.callIds, textOf) + OK;
     case 'nodeStatistics':
       return `10:statistics${encodeBencode(encodeNode(reply.statistics))}${OK}`;
+    case 'cli':
+      return textAt('response', reply.response) + OK;
     case 'loadLimit':
       return textAt('result', 'load limit') + textAt('message', reply.message);
     case 'failure':

@@ -39,6 +39,7 @@ const CALL_KEYS = table<ReadKey>(
   [spelled('to-label', '- '), draftText('toLabel')],
   ['all', readAll],
   ['limit', readLimit],
+  ['body', draftText('body')],
   ['supports', readSupports],
   [spelled('delete-delay', '- _'), readDeleteDelay],
   [['label', ...spelled('from-label', '- ')], flagText('label')],

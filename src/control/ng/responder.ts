@@ -140,6 +140,7 @@ function commandName(command: Command | CommandFailure): string | undefined {
     case 'query':
     case 'list':
     case 'statistics':
+    case 'cli':
       return command.kind;
   }
 }

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { KeyPress } from '../../../src/call/keys.js';
 import type { Notice } from '../../../src/call/notice.js';
-import type { Client, Command, DeleteCommand } from '../../../src/command/command.js';
+import type { Client, DeleteCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { Reply } from '../../../src/command/reply.js';
 import type { Event } from '../../../src/dataplane/protocol.gen.js';
 import type { Counters } from '../../../src/observability/counters.js';
 import type { Attachment } from '../../../src/service/attachment.js';
-import type { CallService } from '../../../src/service/call-service.js';
+import type { CallCommand, CallService } from '../../../src/service/call-service.js';
 import type { CallRegistry } from '../../../src/service/registry.js';
 import { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
@@ -54,7 +54,7 @@ async function start({
   }));
 }
 
-function run(command: Command): Promise<Reply> {
+function run(command: CallCommand): Promise<Reply> {
   return service.handle(command, CLIENT);
 }
 

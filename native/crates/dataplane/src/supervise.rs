@@ -92,7 +92,14 @@ struct Running {
 }
 
 fn start(options: &Options) -> anyhow::Result<Running> {
-    let signals = Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::USR2, Signal::CHILD])?;
+    let signals = Signals::open(&[
+        Signal::TERM,
+        Signal::INT,
+        Signal::HUP,
+        Signal::USR1,
+        Signal::USR2,
+        Signal::CHILD,
+    ])?;
     let held = hold(options)?;
     let directory = options.socket.is_none().then(PrivateDirectory::create).transpose()?;
     let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
@@ -193,7 +200,7 @@ impl Running {
                         self.shut_down();
                         return ExitCode::SUCCESS;
                     }
-                    Signal::HUP | Signal::USR2 => self.control_plane.signal(signal),
+                    Signal::HUP | Signal::USR1 | Signal::USR2 => self.control_plane.signal(signal),
                     _ => {}
                 }
             }

@@ -160,19 +160,14 @@ fn a_wrong_configuration_is_not_tried_again() {
 }
 
 #[test]
-fn a_hang_up_goes_to_the_control_plane() {
-    let supervisor = Supervisor::start(&format!("trap 'echo > hup' HUP; echo > ready; {STAY}"), &[]);
-    until("the script", || supervisor.directory.file("ready").exists().then_some(()));
-    supervisor.signal(Signal::HUP);
-    until("the signal", || supervisor.directory.file("hup").exists().then_some(()));
-}
-
-#[test]
-fn a_second_thought_goes_to_the_control_plane() {
-    let supervisor = Supervisor::start(&format!("trap 'echo > usr2' USR2; echo > ready; {STAY}"), &[]);
-    until("the script", || supervisor.directory.file("ready").exists().then_some(()));
-    supervisor.signal(Signal::USR2);
-    until("the signal", || supervisor.directory.file("usr2").exists().then_some(()));
+fn signals_that_end_nothing_go_to_the_control_plane() {
+    for (name, signal) in [("HUP", Signal::HUP), ("USR1", Signal::USR1), ("USR2", Signal::USR2)] {
+        let script = format!("trap 'echo > heard' {name}; echo > ready; {STAY}");
+        let supervisor = Supervisor::start(&script, &[]);
+        until("the script", || supervisor.directory.file("ready").exists().then_some(()));
+        supervisor.signal(signal);
+        until(name, || supervisor.directory.file("heard").exists().then_some(()));
+    }
 }
 
 #[test]
