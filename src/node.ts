@@ -28,6 +28,7 @@ import { ngNotification } from './notify/ng-push.js';
 import { KeyDatagrams } from './notify/key-datagrams.js';
 import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
+import { callRecorder } from './observability/call-records.js';
 import { newCounters } from './observability/counters.js';
 import { createEvents } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
@@ -124,6 +125,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     interfaces: interfaceFacts(config),
     defaults,
     maxSessions: config.maxSessions,
+    ...(config.log.callRecords && { record: callRecorder(logger) }),
     notifier,
     routes: kernelRoutes,
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },

@@ -75,6 +75,7 @@ export function decodeConfig(
     log: {
       level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
       format: choice(log, 'format', ['text', 'json'], 'text'),
+      callRecords: boolean(log, 'callRecords', false),
     },
     dataPlane: {
       socket: text(dataPlane, 'socket') ?? null,
@@ -164,6 +165,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['dtmf-log-dest', 'notify.dtmf.udp'],
   ['dtmf-log-ng-tcp', 'notify.dtmf.ngTcp'],
   ['log-level', 'log.level'],
+  ['log-facility-cdr', 'log.callRecords'],
   ['num-threads', 'dataPlane.shards'],
   ['dtls-cert-cipher', 'dtls.key'],
   ['dtls-rsa-key-size', 'dtls.key'],

@@ -149,7 +149,12 @@ export type TurnConfig = {
 
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
-export type LogConfig = { readonly level: LogLevel; readonly format: 'text' | 'json' };
+export type LogConfig = {
+  readonly level: LogLevel;
+  readonly format: 'text' | 'json';
+  /** A line for each call that has ended. */
+  readonly callRecords: boolean;
+};
 
 export type DataPlaneConfig = {
   /** Unix socket of the data plane; `null`: the supervisor chooses one. */

@@ -50,6 +50,7 @@ const PATHS: readonly string[] = [
   'controlTos',
   'log.level',
   'log.format',
+  'log.callRecords',
   'dtls.certificate',
   'dtls.privateKey',
   'dtls.key',

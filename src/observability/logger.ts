@@ -4,7 +4,10 @@ import type { LogConfig } from '../config/schema.js';
 export type { Logger } from 'pino';
 
 /** Logs to standard error: one JSON document or one readable line each. */
-export function createLogger({ level, format }: LogConfig, output = stderr()): Logger {
+export function createLogger(
+  { level, format }: Pick<LogConfig, 'level' | 'format'>,
+  output = stderr(),
+): Logger {
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
   return pino(options, format === 'json' ? output : readable(output));
 }
@@ -43,10 +46,14 @@ function escaped(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
+/** Of call records: neither news nor trouble. */
+export const RECORD_LEVEL = 35;
+
 const LEVELS: ReadonlyMap<number, string> = new Map([
   [10, 'trace'],
   [20, 'debug'],
   [30, 'info'],
+  [RECORD_LEVEL, 'record'],
   [40, 'warn'],
   [50, 'error'],
   [60, 'fatal'],

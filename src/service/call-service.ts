@@ -136,6 +136,7 @@ export class CallService {
   lost(call: Call): void {
     const now = this.#parts.clock.now();
     const notice = endNotice(call, 'lost', now, null);
+    this.#parts.record?.(call, 'lost', null, now);
     this.#parts.notifier.tell(notice);
     this.#tellTargets(call, notice);
   }
@@ -296,7 +297,7 @@ export class CallService {
   /** Ends a call nobody else is to be told of, without writing it out. */
   async #end(held: Repeat, command: DeleteCommand, client: Client): Promise<Reply> {
     const statistics = held.statistics();
-    const media = await this.#keeper.endUntold(statistics, 'deleted');
+    const media = await this.#keeper.endUntold(held, 'deleted');
     this.repetitions.handOverDeletion(command, client, held, media);
     if (command.fast) return { kind: 'deleted' };
     const atMs = this.#parts.clock.now();

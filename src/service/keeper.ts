@@ -8,7 +8,7 @@ import type { Events } from '../observability/events.js';
 import type { Attachment } from './attachment.js';
 import { Deadlines } from './deadlines.js';
 import { outcomeUnknown } from './failures.js';
-import { type Clock, type DataPlane, DataPlaneError, type WrittenPlan } from './ports.js';
+import { type Clock, type DataPlane, DataPlaneError, type Recorder, type WrittenPlan } from './ports.js';
 import { callOf, type CallRegistry } from './registry.js';
 
 export type KeeperParts = {
@@ -17,6 +17,8 @@ export type KeeperParts = {
   readonly registry: CallRegistry;
   readonly events: Events;
   readonly clock: Clock;
+  /** Absent: no records are kept. */
+  readonly record?: Recorder;
 };
 
 /** Keeps each call, its session in the data plane and its deadline in step. */
@@ -104,19 +106,17 @@ export class Keeper {
   }
 
   /** The same for a call whose end nobody else is told of. */
-  async endUntold(call: Pick<Call, 'callId' | 'createdMs'>, reason: EndReason): Promise<SessionStats | null> {
-    const { registry, events, clock } = this.#parts;
-    registry.remove(call.callId);
-    const media = await this.release(call.callId);
-    events.callEnded(call, reason, clock.now(), media);
+  async endUntold(held: Call | Repeat, reason: EndReason): Promise<SessionStats | null> {
+    this.#parts.registry.remove(held.callId);
+    const media = await this.release(held.callId);
+    this.#over(held, reason, media);
     return media;
   }
 
   /** Forgets a call whose session the data plane has ended, as a client wanted. */
-  forget({ callId, createdMs }: Pick<Call, 'callId' | 'createdMs'>, media: SessionStats): void {
-    const { registry, events, clock } = this.#parts;
-    registry.remove(callId);
-    events.callEnded({ callId, createdMs }, 'deleted', clock.now(), media);
+  forget(held: Call | Repeat, media: SessionStats): void {
+    this.#parts.registry.remove(held.callId);
+    this.#over(held, 'deleted', media);
   }
 
   async release(callId: string): Promise<SessionStats | null> {
@@ -142,6 +142,13 @@ export class Keeper {
 
   close(): void {
     this.#deadlines.close();
+  }
+
+  #over(held: Call | Repeat, reason: EndReason, media: SessionStats | null): void {
+    const { events, clock, record } = this.#parts;
+    const endedMs = clock.now();
+    events.callEnded(held, reason, endedMs, media);
+    record?.(callOf(held), reason, media, endedMs);
   }
 
   /** Undoes a plan that may have been carried out. Without a connection, attaching compares revisions instead. */

@@ -1,3 +1,4 @@
+import type { Call } from '../call/call.js';
 import type { KeyPress } from '../call/keys.js';
 import type { Notice } from '../call/notice.js';
 import type { Client, Command } from '../command/command.js';
@@ -17,6 +18,7 @@ import type {
   SessionStats,
   Status,
 } from '../dataplane/protocol.gen.js';
+import type { EndReason } from '../observability/counters.js';
 
 /** As `CommandHandler`, for the protocol that knows no SDP. */
 export type PairHandler = (command: PairCommand, client: Client) => Promise<PairReply>;
@@ -100,6 +102,14 @@ export type Notifier = {
   /** Tells such a target of a key. */
   tellKeyLine(target: string, text: string, callId: string): void;
 };
+
+/** Keeps what is left of a call; `media`: what was counted until its end, `null` if nobody knows. */
+export type Recorder = (
+  call: Call,
+  reason: EndReason | 'lost',
+  media: SessionStats | null,
+  endedMs: number,
+) => void;
 
 /** Knows the local address that packets to an address leave from; `undefined` if none can. */
 export type Routes = { sourceTowards(address: string): Promise<string | undefined> };

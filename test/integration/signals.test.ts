@@ -51,3 +51,13 @@ test('bin/tandem does nothing at SIGUSR1, and at SIGUSR2 takes calls again', asy
   await LoopbackCall.setUp(tandem.ng, 'another');
   expect(tandem.process.stderr).not.toMatch(/Debugger|changed by the operator/);
 });
+
+test('rtpengine’s log-facility-cdr has a line written for each call that ends, whatever the log level is', async () => {
+  const { program, ng } = await rtpengine('--log-facility-cdr=local5', '-L', '4');
+  const call = await LoopbackCall.setUp(ng, 'the call');
+  await call.talks();
+  await call.delete();
+  const [line] = await program.printed(/^.* record call record callId="the call" reason=deleted .*$/m);
+  expect(line).toMatch(/"rtp":\{"remote":"127\.[\d.]+:\d+","receivedPackets":[1-9]/);
+  expect(program.stderr).not.toContain('call created');
+});

@@ -173,7 +173,8 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ...all(missing('flag', 'SRTP debugging'), 'debug-srtp', 'log-srtp-keys'),
   ...all(missing('value', 'transcoding and injection of DTMF'), 'dtmf-digit-delay', 'log-facility-dtmf'),
   ...all(missing('flag', 'transcoding and injection of DTMF'), 'dtmf-no-suppress', 'dtmf-no-log-injects'),
-  ...all(missing('value', 'call records'), 'log-facility-cdr', 'log-facility-rtcp'),
+  ['log-facility-cdr', used('value')],
+  ['log-facility-rtcp', missing('value', 'a log of RTCP reports')],
   ...all(missing('value', 'transcoding'), 'dtx-delay', 'max-dtx', 'dtx-buffer', 'dtx-lag', 'dtx-shift'),
   ...all(
     missing('value', 'transcoding'),

@@ -63,6 +63,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('dtmf-log-dest', 'notify.dtmf.udp', (value) => value);
   put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
   put('log-level', 'log.level', logLevel);
+  put('log-facility-cdr', 'log.callRecords', () => true);
   put('dtls-cert-cipher', 'dtls.key', (value) => certificateKey(value, options));
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);

@@ -1,3 +1,4 @@
+import { codecInUse, errorsOf } from '../../command/counted.js';
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../../command/reply.js';
 import type {
   ComponentStats,
@@ -129,13 +130,6 @@ function iceRecord(stats: StreamStats | undefined): string {
   );
 }
 
-/** What arrives wins over what was negotiated first. */
-function codecInUse(media: MediaStatistics, stats: StreamStats | undefined): string | undefined {
-  const codec = stats?.codecIn ?? undefined;
-  if (codec === undefined || media.codec?.split('/')[0] === codec) return media.codec;
-  return codec;
-}
-
 function streamRecords(
   { local, advertised, flags, packetFlags }: MediaStatistics,
   stats: StreamStats | undefined,
@@ -238,7 +232,7 @@ function streamCounters(
     integerAt('last kernel packet', inKernel ? lastPacket : 0) +
     integerAt('last user packet', inKernel ? 0 : lastPacket) +
     listAt('flags', flags, textOf) +
-    dictionaryAt('stats', counters(stats?.receivedPackets, stats?.receivedBytes, errors(stats))) +
+    dictionaryAt('stats', counters(stats?.receivedPackets, stats?.receivedBytes, errorsOf(stats))) +
     dictionaryAt('stats_out', counters(stats?.sentPackets, stats?.sentBytes, 0)) +
     suspectRecord(stats)
   );
@@ -271,7 +265,7 @@ function totals(streams: readonly StreamStats[]): string {
       const component = componentOf(stream);
       packets += component.receivedPackets;
       bytes += component.receivedBytes;
-      failed += errors(component);
+      failed += errorsOf(component);
     }
     return counters(packets, bytes, failed);
   };
@@ -289,12 +283,6 @@ function totals(streams: readonly StreamStats[]): string {
 
 function counters(packets = 0, bytes = 0, failed = 0): string {
   return integerAt('packets', packets) + integerAt('bytes', bytes) + integerAt('errors', failed);
-}
-
-function errors(stats: ComponentStats | undefined): number {
-  if (stats === undefined) return 0;
-  const refused = stats.authenticationFailures + stats.replays + stats.unkeyed;
-  return stats.malformed + stats.foreign + stats.unknownPayloadType + refused;
 }
 
 /** What its receiver reports of a source stands under the known keys, what was measured here under its own. */

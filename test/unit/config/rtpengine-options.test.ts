@@ -32,6 +32,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['endpoint-learning', '', 'heuristic', ({ config }) => config.endpointLearning, 'heuristic'],
   ['max-sessions', '', '77', ({ config }) => config.maxSessions, 77],
   ['num-threads', '', '1', ({ config }) => config.dataPlane.shards, 1],
+  ['log-facility-cdr', '', 'local5', ({ config }) => config.log.callRecords, true],
   ['log-level', 'L', '7', ({ config }) => config.log.level, 'debug'],
   ['table', 't', '-1', ({ config }) => config.fastPath.mode, 'off'],
   ['pidfile', 'p', '/run/some.pid', ({ daemon }) => daemon.pidfile, '/run/some.pid'],

@@ -22,12 +22,15 @@ let attachment: Attachment;
 let known: KnownRequests;
 let counters: Counters;
 let answered: string[];
+let recorded: string[];
 
 beforeEach(async () => {
   known = new KnownRequests(new Map());
   answered = [];
+  recorded = [];
   ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
     parts: {
+      record: ({ callId }, reason) => void recorded.push(`${callId} ${reason}`),
       repetitions: {
         reply: { sdp: SDP_REPLY, write: writeNg },
         answered: ({ address }, command) => void answered.push(`${command} of ${address}`),
@@ -190,6 +193,7 @@ test('a call that has ended by a pattern is none any more', async () => {
   const released = dataPlane.released.length;
   service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now} made 192.0.2.9 5062 from` });
   expect(registry.find('made')).toBeUndefined();
+  expect(recorded.at(-1)).toBe('made deleted');
   expect(counters.callsEnded.deleted).toBe(ended + 1);
   expect(answered.at(-1)).toBe('delete of 192.0.2.9');
   expect(dataPlane.released).toHaveLength(released);
