@@ -13,6 +13,7 @@ import { measureMemory } from './measure/memory.js';
 import { measureNotices } from './measure/notices.js';
 import { measureNegotiate } from './measure/negotiate.js';
 import { measureRelay } from './measure/relay.js';
+import { measureRestart } from './measure/restart.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSecured } from './measure/secured.js';
 import { measureSetup } from './measure/setup.js';
@@ -28,6 +29,7 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   memory: measureMemory,
   loss: measureLoss,
   scaling: measureScaling,
+  restart: measureRestart,
   notices: measureNotices,
   // Last, because these set the devices up in their own way.
   flood: measureFlood,

@@ -3,6 +3,7 @@
 mod bencode;
 mod calls;
 mod cpu;
+mod crash;
 mod frame;
 mod frames;
 mod handshakes;

@@ -1,5 +1,6 @@
 //! `stream`: RTP from one namespace, through the proxy, into another.
 
+use crate::crash::Crash;
 use crate::frame::{Mac, Path};
 use crate::packet_socket::{Ring, Sender, parse_mac};
 use crate::sdes::parse_suite;
@@ -60,6 +61,9 @@ pub struct Options {
     /// Processes whose CPU time is measured.
     #[arg(long = "watch")]
     pub watched: Vec<u32>,
+    /// PID:PHASE, phases counted from 0; kills this process as the phase begins.
+    #[arg(long, conflicts_with = "frames")]
+    crash: Option<Crash>,
     /// Protect what is sent, with the keys of `calls --suite`.
     #[arg(long, value_parser = parse_suite)]
     pub suite: Option<Suite>,
@@ -183,8 +187,13 @@ fn send(options: &Options, routes: &[Route]) -> Result<Vec<Sent>> {
     let style = Style { suite: options.suite, marked_in_header: options.marks_in_header };
     let mut source = Source::new(socket, &paths, style, tick)?;
     let watch = Watch { processes: options.watched.clone(), core: options.watch_core };
-    let phases = options.phases.iter().enumerate();
-    let sent = phases.map(|(index, &phase)| source.run_phase(index as u32, phase, &watch)).collect();
+    let run = |(index, &phase): (usize, &Phase)| {
+        let crash = options.crash.filter(|crash| crash.is_due(index));
+        let killed_ns = crash.map(|crash| crash.carry_out()).transpose()?;
+        let sent = source.run_phase(index as u32, phase, &watch)?;
+        Ok(Sent { started_ns: killed_ns.unwrap_or(sent.started_ns), ..sent })
+    };
+    let sent = options.phases.iter().enumerate().map(run).collect();
     std::thread::sleep(DRAIN);
     sent
 }
