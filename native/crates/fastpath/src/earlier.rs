@@ -227,3 +227,6 @@ impl OldState {
         self.bytes + u64::from(self.unmeasured_bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;
