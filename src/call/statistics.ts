@@ -75,7 +75,7 @@ function linkTo(leg: Leg): PartyLink {
 function describeStream(call: Call, leg: Leg, stream: Stream, position: number): MediaStatistics {
   const said = stream.inForce;
   const local = carrierOf(leg.streams, stream).locals[0];
-  const codec = unpackPayloads(said?.payloads ?? '').find(({ encoding }) => encoding !== '');
+  const payloads = unpackPayloads(said?.payloads ?? '').filter(({ encoding }) => encoding !== '');
   const isSeparate = streamKind(stream) === 'rtp' && !stream.muxed && local?.span === 'pair';
   const rtcp = said?.addresses && (isSeparate ? rtcpAddress(said.addresses) : said.addresses.rtp);
   const media: Writable<MediaStatistics> = {
@@ -85,7 +85,8 @@ function describeStream(call: Call, leg: Leg, stream: Stream, position: number):
     flags: mediaFlags(call, leg, stream, position),
     packetFlags: packetFlags(call),
   };
-  if (codec !== undefined) media.codec = `${codec.encoding}/${codec.clockRate}`;
+  if (payloads.length > 0)
+    media.codecs = payloads.map(({ encoding, clockRate }) => `${encoding}/${clockRate}`);
   if (local !== undefined && said?.rejected !== true) media.stream = stream.id;
   if (local?.port !== undefined) media.local = localStatistics(local.address, local.port, isSeparate);
   if (said?.addresses !== undefined) {

@@ -8,9 +8,12 @@ export function errorsOf(stats: ComponentStats | undefined): number {
   return stats.malformed + stats.foreign + stats.unknownPayloadType + refused;
 }
 
-/** What arrives wins over what was negotiated first. */
-export function codecInUse(media: MediaStatistics, stats: StreamStats | undefined): string | undefined {
-  const codec = stats?.codecIn ?? undefined;
-  if (codec === undefined || media.codec?.split('/')[0] === codec) return media.codec;
-  return codec;
+/** What arrives wins over what was negotiated first. It has its clock if the party has named it. */
+export function codecInUse(
+  { codecs = [] }: MediaStatistics,
+  stats: StreamStats | undefined,
+): string | undefined {
+  const heard = stats?.codecIn ?? undefined;
+  if (heard === undefined) return codecs[0];
+  return codecs.find((codec) => codec.split('/')[0] === heard) ?? heard;
 }

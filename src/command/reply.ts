@@ -87,8 +87,8 @@ export type MediaStatistics = {
   readonly index: number;
   readonly type: string;
   readonly protocol: string;
-  /** Encoding name and clock of the first negotiated codec, e.g. `PCMU/8000`; the codec in use wins. */
-  readonly codec?: string;
+  /** Encoding name and clock of what the party has named, e.g. `PCMU/8000`, in its order. */
+  readonly codecs?: readonly string[];
   /** In the words of the reference: `send`, `recv`, `rtcp-mux`, … */
   readonly flags: readonly string[];
   /** The same of the RTP and the RTCP stream: `strict source address`, `media handover`. */

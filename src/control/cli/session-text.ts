@@ -1,3 +1,4 @@
+import { codecInUse } from '../../command/counted.js';
 import type { CallStatistics, MediaStatistics, PartyStatistics } from '../../command/reply.js';
 import type { CliSession } from './node.js';
 
@@ -38,10 +39,11 @@ function partyLines(party: PartyStatistics, call: CallStatistics): readonly stri
 }
 
 function mediaLines(media: MediaStatistics, call: CallStatistics): readonly string[] {
-  const { index, type, protocol, codec, local, advertised } = media;
-  const head = `------ Media #${index} (${type} over ${protocol}) using ${codec ?? 'unknown codec'}`;
-  if (local === undefined) return [head];
+  const { index, type, protocol, local, advertised } = media;
   const counted = call.media?.streams.find(({ stream }) => stream === media.stream);
+  const codec = codecInUse(media, counted) ?? 'unknown codec';
+  const head = `------ Media #${index} (${type} over ${protocol}) using ${codec}`;
+  if (local === undefined) return [head];
   const line = (port: number, remote: string | undefined, component: 'rtp' | 'rtcp'): string => {
     const { receivedPackets = 0, receivedBytes = 0, malformed = 0 } = counted?.[component] ?? {};
     const counts = `${receivedPackets} p, ${receivedBytes} b, ${malformed} e`;

@@ -103,6 +103,7 @@ function mediaRecord(media: MediaStatistics, stats: StreamStats | undefined, tim
       textAt('type', media.type) +
       textAt('protocol', media.protocol) +
       present('codec', codecInUse(media, stats)) +
+      present('codec out', stats?.codecOut ?? undefined) +
       iceRecord(stats) +
       `7:streams${listOf(media.stream === undefined ? '' : streamRecords(media, stats, times))}` +
       listAt('flags', media.flags, textOf) +

@@ -31,7 +31,7 @@ describe('what a query shows', () => {
           index: 1,
           type: 'audio',
           protocol: 'RTP/AVP',
-          codec: 'PCMU/8000',
+          codecs: ['PCMU/8000', 'telephone-event/8000'],
           flags: ['initialized', 'send', 'recv'],
           local: { address: '10.0.0.5', rtpPort: 30_000, rtcpPort: 30_001 },
           advertised: { rtp: '198.51.100.10:4000', rtcp: '198.51.100.10:4001' },

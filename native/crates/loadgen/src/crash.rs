@@ -23,10 +23,8 @@ impl Crash {
         let process = libc::pid_t::try_from(self.process)?;
         let (killed_ns, patience) = (realtime_ns(), Instant::now() + PATIENCE);
         // SAFETY: kill takes no pointers.
-        anyhow::ensure!(
-            unsafe { libc::kill(process, libc::SIGKILL) } == 0,
-            "no process {process} that could be killed"
-        );
+        let outcome = unsafe { libc::kill(process, libc::SIGKILL) };
+        anyhow::ensure!(outcome == 0, "no process {process} that could be killed");
         let entry = PathBuf::from(format!("/proc/{process}"));
         while entry.exists() {
             anyhow::ensure!(Instant::now() < patience, "process {process} is still there");

@@ -57,7 +57,7 @@ function described(callId: string): CallStatistics {
       index: 1,
       type: 'audio',
       protocol: 'RTP/AVP',
-      codec: 'PCMU/8000',
+      codecs: ['PCMU/8000'],
       flags: [],
       packetFlags: [],
       stream: 0,

@@ -91,7 +91,7 @@ const CALL: CallStatistics = {
           index: 1,
           type: 'audio',
           protocol: 'RTP/AVP',
-          codec: 'PCMU/8000',
+          codecs: ['PCMU/8000', 'PCMA/8000'],
           flags: ['initialized', 'send', 'recv'],
           packetFlags: ['strict source address'],
           stream: 7,
@@ -208,6 +208,18 @@ describe('statistics of a call', () => {
     const media = { ...CALL.media, streams: [{ ...stream, path: { kind: 'userspace', reason } as const }] };
     const [rtp] = reply({ ...CALL, media }).tags?.a?.medias?.[0]?.streams ?? [];
     expect(rtp?.flags).toEqual(['RTP', 'filled', 'confirmed', ...expected, 'strict source address']);
+  });
+
+  test('the codec in use in each direction: what the party sends with its clock, and what it gets', () => {
+    const [stream] = CALL.media?.streams ?? [];
+    if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
+    const media = CALL.media;
+    const heard = (codecIn: string | null, codecOut: string | null) =>
+      reply({ ...CALL, media: { ...media, streams: [{ ...stream, codecIn, codecOut }] } }).tags?.a?.medias?.[0];
+    expect(heard('PCMA', 'PCMU')).toMatchObject({ codec: 'PCMA/8000', 'codec out': 'PCMU' });
+    expect(heard('G729', null)).toMatchObject({ codec: 'G729' });
+    expect(heard(null, null)).toMatchObject({ codec: 'PCMU/8000' });
+    expect(heard(null, null)).not.toHaveProperty('codec out');
   });
 
   test('a protected stream names its suite, and counts what was not authentic', () => {
