@@ -92,14 +92,8 @@ struct Running {
 }
 
 fn start(options: &Options) -> anyhow::Result<Running> {
-    let signals = Signals::open(&[
-        Signal::TERM,
-        Signal::INT,
-        Signal::HUP,
-        Signal::USR1,
-        Signal::USR2,
-        Signal::CHILD,
-    ])?;
+    let signals =
+        Signals::open(&[Signal::TERM, Signal::INT, Signal::HUP, Signal::USR1, Signal::USR2, Signal::CHILD])?;
     let held = hold(options)?;
     let directory = options.socket.is_none().then(PrivateDirectory::create).transpose()?;
     let in_directory = directory.as_ref().map(|directory| directory.0.join("dataplane.sock"));
