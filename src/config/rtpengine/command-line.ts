@@ -54,7 +54,7 @@ export function parseCommandLine(
     const long = /^--([^=]+)(?:=([\s\S]*))?$/.exec(word);
     if (long?.[1] !== undefined) take(long[1], `--${long[1]}`, long[2]);
     else if (/^-[^-]/.test(word)) takeShort(word.slice(1));
-    else refuse(word, 'not an option');
+    else if (word !== '--') refuse(word, 'not an option');
   }
   return { options, mistakes };
 

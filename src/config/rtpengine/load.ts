@@ -9,7 +9,7 @@ import { withEnvironment } from '../variables.js';
 import { type Given, type GivenOptions, parseCommandLine } from './command-line.js';
 import { type IniFile, parseIni } from './ini.js';
 import { OPTIONS } from './options.js';
-import { type Surroundings, splitList, translate } from './translate.js';
+import { ADVERTISED, type Surroundings, splitList, translate } from './translate.js';
 
 /** How the program is to run, besides what is configured. */
 export type Daemon = { readonly foreground: boolean; readonly pidfile: string | null };
@@ -132,12 +132,13 @@ export async function surroundingsOf(names: readonly string[]): Promise<Surround
 function namesIn(options: GivenOptions, ini: IniFile): string[] {
   const listeners = ['ng', 'tcp-ng', 'http', 'https', 'cli'].map((name) => `listen-${name}`);
   const written = ['interface', ...listeners].flatMap((name) => options.get(name) ?? []);
-  const addresses = [...ini.sections.values()].flat().filter(({ key }) => key === 'address');
-  return [...written, ...addresses].map(({ value }) =>
+  const keys: readonly string[] = ['address', ...ADVERTISED];
+  const addresses = [...ini.sections.values()].flat().filter(({ key }) => keys.includes(key));
+  return [...written, ...addresses].flatMap(({ value }) =>
     value
       .replace(/^[^/!]*\//, '')
-      .replace(/!.*$/, '')
-      .replace(/:\d+$/, ''),
+      .split('!')
+      .map((name) => name.replace(/:\d+$/, '')),
   );
 }
 

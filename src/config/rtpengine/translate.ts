@@ -28,10 +28,12 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   const put = (
     name: string,
     key: string,
-    convert: (value: string) => number | string | boolean | null,
+    convert: (value: string) => number | string | boolean | null | undefined,
   ): void => {
     const given = options.get(name)?.at(-1);
-    if (given !== undefined) putAt(root, key.split('.'), scalar(given.where, convert(given.value)));
+    if (given === undefined) return;
+    const converted = convert(given.value);
+    if (converted !== undefined) putAt(root, key.split('.'), scalar(given.where, converted));
   };
 
   putAt(root, ['listen', 'ng'], listeners(options.get('listen-ng') ?? [], around, mistakes));
@@ -49,10 +51,10 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('control-tos', 'controlTos', number);
   put('endpoint-learning', 'endpointLearning', (value) => value);
   put('sip-source', 'sipSource', (value) => value === 'true');
-  put('timeout', 'timeouts.mediaSeconds', number);
-  put('silent-timeout', 'timeouts.silentSeconds', number);
-  put('offer-timeout', 'timeouts.offerSeconds', number);
-  put('final-timeout', 'timeouts.finalSeconds', (value) => (value === '0' ? 'off' : number(value)));
+  put('timeout', 'timeouts.mediaSeconds', aboveZero);
+  put('silent-timeout', 'timeouts.silentSeconds', aboveZero);
+  put('offer-timeout', 'timeouts.offerSeconds', aboveZero);
+  put('final-timeout', 'timeouts.finalSeconds', (value) => aboveZero(value) ?? 'off');
   put('delete-delay', 'deleteDelaySeconds', number);
   put('rtcp-interval', 'rtcpIntervalMs', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
@@ -152,16 +154,25 @@ function legacyInterface(given: Given, around: Surroundings, mistakes: Mistake[]
   const written = /^(?:([^/!]+)\/)?([^/!]+)(?:!([^/!]+))?$/.exec(given.value);
   if (/^[^/!]+=[^/!]+$/.test(given.value) || written?.[2] === undefined)
     return [scalar(given.where, given.value)];
-  const [, name = 'default', address, advertised] = written;
-  const found = familyOf(address) === undefined ? around.addressesOf(address) : [address];
-  if (found.length === 0) mistakes.push(mistake(given, `${address} is no address, device or host name`));
-  return found.map((one) => scalar(given.where, `${name}/${one}${advertisement(one, advertised)}`));
+  const [, name = 'default', address] = written;
+  const bound = addressesAt({ ...given, value: address }, around, mistakes);
+  const advertised =
+    written[3] === undefined ? [] : addressesAt({ ...given, value: written[3] }, around, mistakes);
+  return bound.map((one) => scalar(given.where, `${name}/${one}${advertisement(one, advertised)}`));
+}
+
+/** Of an address, a device or a host; a mistake if there are none. */
+function addressesAt(given: Given, around: Surroundings, mistakes: Mistake[]): readonly string[] {
+  const name = given.value.replace(/^\[(.*)\]$/, '$1');
+  const found = familyOf(name) === undefined ? around.addressesOf(name) : [name];
+  if (found.length === 0) mistakes.push(mistake(given, `${name} is no address, device or host name`));
+  return found;
 }
 
 /** An advertised address belongs to the addresses of its family. */
-function advertisement(address: string, advertised: string | undefined): string {
-  const fits = advertised !== undefined && familyOf(advertised) === familyOf(address);
-  return fits || familyOf(advertised ?? '') === undefined ? (advertised ? `!${advertised}` : '') : '';
+function advertisement(address: string, advertised: readonly string[]): string {
+  const fitting = advertised.find((one) => familyOf(one) === familyOf(address));
+  return fitting === undefined ? '' : `!${fitting}`;
 }
 
 function sectionInterfaces(
@@ -193,15 +204,9 @@ function sectionInterfaces(
       mistakes.push({ where, path: '', text: 'address is missing' });
       continue;
     }
-    const advertised = key(
-      'advertised',
-      'advertised address',
-      'advertised-address',
-      'advertised_address',
-    )?.value;
-    const found = familyOf(address.value) === undefined ? around.addressesOf(address.value) : [address.value];
-    if (found.length === 0)
-      mistakes.push(mistake(address, `${address.value} is no address, device or host name`));
+    const advertisedAs = key(...ADVERTISED);
+    const advertised = advertisedAs === undefined ? [] : addressesAt(advertisedAs, around, mistakes);
+    const found = addressesAt(address, around, mistakes);
     const member = byName.get(name) ?? new Map<string, Value>([['name', scalar(where, name)]]);
     byName.set(name, member);
     append(
@@ -260,8 +265,22 @@ function mistake(given: Given, text: string): Mistake {
 
 /** A number where it is one; otherwise the text, so that the mistake shows what was written. */
 function number(value: string): number | string {
-  return /^-?\d+$/.test(value) ? Number(value) : value;
+  return /^(-?\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value;
 }
+
+/** rtpengine takes other numbers for the default. */
+function aboveZero(value: string): number | string | undefined {
+  const converted = number(value);
+  return typeof converted === 'number' && converted <= 0 ? undefined : converted;
+}
+
+/** All spellings of one key. */
+export const ADVERTISED = [
+  'advertised',
+  'advertised address',
+  'advertised-address',
+  'advertised_address',
+] as const;
 
 /** By their numbers. */
 const XMLRPC_FORMATS: readonly string[] = ['sems', 'callId', 'dialog'];

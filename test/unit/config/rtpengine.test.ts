@@ -90,10 +90,33 @@ describe('translation', () => {
     ['pub/192.0.2.10!203.0.113.10', ['pub/192.0.2.10!203.0.113.10']],
     ['priv/eth0', ['priv/192.0.2.10', 'priv/2001:db8::10']],
     ['eth0!203.0.113.10', ['default/192.0.2.10!203.0.113.10', 'default/2001:db8::10']],
+    ['pub/[2001:db8::1]', ['pub/2001:db8::1']],
+    ['192.0.2.10!eth0', ['default/192.0.2.10!192.0.2.10']],
+    ['2001:db8::1!eth0', ['default/2001:db8::1!2001:db8::10']],
+    ['pub/[2001:db8::1]![2001:db8::2]', ['pub/2001:db8::1!2001:db8::2']],
     ['pub2=pub', ['pub2=pub']],
     ['base:one/192.0.2.10', ['base:one/192.0.2.10']],
   ])('interface %s', (written, expected) => {
     expect(translated(`--interface ${written}`).plain.interfaces).toEqual(expected);
+  });
+
+  it('an advertised name without addresses is a mistake', () => {
+    expect(translated('--interface=192.0.2.10!nowhere').mistakes).toEqual([
+      { where: '--interface', path: '', text: 'nowhere is no address, device or host name' },
+    ]);
+  });
+
+  it('a timeout that is not above zero stands for the default, as in rtpengine', () => {
+    const { plain } = translated('--timeout=0 --silent-timeout=0 --offer-timeout=-1 --final-timeout=-5');
+    expect(plain.timeouts).toEqual({ finalSeconds: 'off' });
+  });
+
+  it('a number may be hexadecimal', () => {
+    expect(translated('--tos=0xb8').plain.tos).toBe(184);
+  });
+
+  it('two dashes alone end nothing and mean nothing', () => {
+    expect(translated('--tos=8 --').plain.tos).toBe(8);
   });
 
   it('an interface that is neither address, device nor host name is a mistake', () => {
