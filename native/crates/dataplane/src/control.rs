@@ -135,6 +135,13 @@ impl Control {
         }
     }
 
+    /// Reports what has failed while packets were recorded.
+    pub fn report_recorder(&mut self) {
+        while let Some(event) = self.shared.recorder.next_event() {
+            self.report(event);
+        }
+    }
+
     /// Sends what is due and drops connections that have ended. To be called at the end of each turn.
     pub fn flush(&mut self, io: &mut impl PacketIo) -> io::Result<()> {
         for (token, connection) in &mut self.connections {

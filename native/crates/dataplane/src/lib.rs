@@ -13,6 +13,7 @@ pub mod inherited;
 pub mod listener;
 pub mod local;
 pub mod options;
+pub mod recorder;
 pub mod repeater;
 pub mod run;
 pub mod shard;

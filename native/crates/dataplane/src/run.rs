@@ -25,6 +25,7 @@ use crate::{
     fast_path::Instance,
     listener::Listener,
     options::{IoChoice, Options},
+    recorder::Recorder,
     shard::Shard,
     shared::Shared,
     worker::{First, Other},
@@ -69,6 +70,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         format!("{:016x}", seed()?[0]),
         data_path,
         Instance::of(&options.socket),
+        Recorder::new(most_recorded(open_files)),
     )?);
     let ending = shared.clone();
     let size = Size { shards, kept_pairs: most_kept(open_files, shards) };
@@ -76,6 +78,7 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         Backend::Uring => serve(size, shared, doors, UringIo::new)?,
         Backend::Mmsg => serve(size, shared, doors, MmsgIo::new)?,
     };
+    ending.recorder.finish();
     ending.fast_paths.end(ending.sessions());
     tracing::info!(signal = signal.as_raw(), "data plane ends");
     Ok(())
@@ -102,6 +105,7 @@ fn serve<I: PacketIo + 'static>(
     make_io: fn() -> io::Result<I>,
 ) -> anyhow::Result<Signal> {
     let waker = Waker::new()?;
+    shared.recorder.wakes(waker.clone());
     let (reply_to, replies) = mpsc::channel();
     let mut peers = Vec::new();
     for index in 1..shards {
@@ -150,6 +154,11 @@ fn most_kept(open_files: u64, shards: usize) -> usize {
 
 /// As many as end within five seconds at 400 calls a second; some 20 MB of the kernel's memory.
 const MOST_KEPT_PAIRS: u64 = 4096;
+
+/// Calls are not to fail because others are recorded.
+fn most_recorded(open_files: u64) -> usize {
+    (open_files / 4) as usize
+}
 
 fn default_shards() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))

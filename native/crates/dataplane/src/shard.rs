@@ -83,6 +83,7 @@ impl<I: PacketIo> Shard<I> {
     pub fn new(io: I, shared: Arc<Shared>, most_kept: usize) -> Self {
         let started = Instant::now();
         let mut engine = Engine::new(started);
+        engine.use_recorder(Box::new(shared.recorder.copier()));
         if tracing::enabled!(tracing::Level::DEBUG) {
             engine.watch_paths();
         }
@@ -114,6 +115,7 @@ impl<I: PacketIo> Shard<I> {
         if due.is_some_and(|due| due <= now) {
             self.engine.handle_timeout(now, &mut TimerOutbox(&mut self.io));
         }
+        self.engine.hand_over_copies();
         if self.sockets.poll_timeout().is_some_and(|due| due <= now) {
             self.sockets.handle_timeout(&mut self.io, now);
         }

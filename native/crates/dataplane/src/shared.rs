@@ -14,12 +14,14 @@ use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, RelayServerP
 use crate::{
     certificates::CertificateStore,
     fast_path::{FastPaths, Instance},
+    recorder::Recorder,
 };
 
 pub struct Shared {
     pub pools: PortPools,
     pub fast_paths: Arc<FastPaths>,
     pub certificates: CertificateStore,
+    pub recorder: Arc<Recorder>,
     pub data_path: DataPath,
     /// Tells this start of the process from others.
     pub boot: String,
@@ -36,11 +38,13 @@ impl Shared {
         boot: String,
         data_path: DataPath,
         instance: Instance,
+        recorder: Recorder,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             pools: PortPools::new(seed),
             certificates: CertificateStore::new()?,
             fast_paths: Arc::new(FastPaths::new(instance)),
+            recorder: Arc::new(recorder),
             data_path,
             boot,
             sessions: AtomicU32::new(0),

@@ -49,6 +49,7 @@ impl<I: PacketIo> First<I> {
             while let Some(event) = self.shard.next_event() {
                 self.control.report(event);
             }
+            self.control.report_recorder();
             self.control.flush(self.shard.io())?;
             self.control.tend(Instant::now(), self.shard.io());
         }

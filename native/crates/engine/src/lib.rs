@@ -69,10 +69,12 @@ use protocol::{
     SessionSnapshot, SessionStats,
 };
 use relays::{Relays, Wrapping};
-use rtcp::Agenda;
+use rtcp::{Agenda, Writing};
 use session::Session;
 use slab::Slab;
 use suspects::Watch;
+use tap::Copies;
+pub use tap::{Copied, Recorder, TapCounts, TapHandle};
 use turn::Incoming;
 
 #[derive(Debug)]
@@ -96,6 +98,7 @@ pub struct Engine {
     relays: Relays,
     watch: Watch,
     certificates: Certificates,
+    copies: Copies,
     offloading: Option<Offloading>,
     /// `None` while nobody wants to know.
     path_changes: Option<VecDeque<PathChange>>,
@@ -130,6 +133,7 @@ impl Engine {
             relays: Relays::default(),
             watch: Watch::new(time.moment(now)),
             certificates: Certificates::default(),
+            copies: Copies::new(time),
             offloading: None,
             path_changes: None,
         }
@@ -140,12 +144,25 @@ impl Engine {
         self.certificates = certificates.into();
     }
 
+    /// Takes copies from now on. Without anybody to take them, plans with taps are refused.
+    pub fn use_recorder(&mut self, recorder: Box<dyn Recorder>) {
+        self.copies.recorder = Some(recorder);
+    }
+
+    /// To be called when the packets at hand have been handled, and when plans were applied.
+    pub fn hand_over_copies(&mut self) {
+        self.copies.hand_over();
+    }
+
     /// Checks plan and revision; returns the locals that have no sockets yet.
     pub fn missing_locals(&self, plan: &SessionPlan) -> Result<Vec<LocalPlan>, ErrorCode> {
         let speaks_dtls =
             plan.streams.iter().any(|stream| matches!(stream.security, SecurityPlan::Dtls { .. }));
         if speaks_dtls && self.certificates.is_empty() {
             return Err(ErrorCode::Unsupported { feature: "DTLS without a certificate".to_owned() });
+        }
+        if !plan.taps.is_empty() && self.copies.recorder.is_none() {
+            return Err(ErrorCode::Unsupported { feature: "taps without a recorder".to_owned() });
         }
         check::check(plan, self.session(&plan.session))
     }
@@ -155,7 +172,7 @@ impl Engine {
     pub fn apply(
         &mut self,
         now: Instant,
-        plan: SessionPlan,
+        mut plan: SessionPlan,
         new: &[BoundSockets],
     ) -> Result<Applied, ErrorCode> {
         let missing = self.missing_locals(&plan)?;
@@ -169,7 +186,9 @@ impl Engine {
         self.refresh_session(now, key);
         let offloaded: Vec<RuleHandle> = offload::rules(&self.sessions[key]).collect();
         let farewells = self.part(now, key, Some(&plan));
+        let taps = std::mem::take(&mut plan.taps);
         let mut applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
+        self.copies.follow(&mut self.sessions[key], taps);
         applied.farewells = farewells;
         applied.farewells.extend(self.forget_relays(&applied.released));
         self.disown(&applied.released);
@@ -200,7 +219,8 @@ impl Engine {
         let mut farewells = self.part(now, key, None);
         let session = self.sessions.remove(key);
         self.protected.remove(&session.id);
-        let stats = session.stats(now);
+        let stats = SessionStats { taps: self.copies.stats(&session), ..session.stats(now) };
+        self.copies.close_all(&session);
         let sockets: Vec<SocketId> = session.sockets().collect();
         farewells.extend(self.forget_relays(&sockets));
         self.disown(&sockets);
@@ -259,6 +279,7 @@ impl Engine {
             desk: &mut self.desk,
             checks: &mut self.checks,
             watch: &mut self.watch,
+            copies: &mut self.copies,
         };
         let fate = passage.run(packet, &mut Wrapping { relays: &mut self.relays, now, out });
         self.counters.sent_packets += fate.sent_packets;
@@ -295,7 +316,8 @@ impl Engine {
         }
         self.refresh_reported(now);
         let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
-        let sent = self.reports.work(&mut self.sessions, now, &mut self.scratch, &mut wrapping);
+        let writing = Writing { scratch: &mut self.scratch, copies: &mut self.copies };
+        let sent = self.reports.work(&mut self.sessions, now, writing, &mut wrapping);
         self.counters.sent_packets += sent.packets;
         self.counters.sent_bytes += sent.bytes;
         if now < self.next_sweep {
@@ -327,7 +349,8 @@ impl Engine {
 
     /// The statistics of a session.
     pub fn stats(&self, now: Instant, session: &SessionId) -> Option<SessionStats> {
-        Some(self.session(session)?.stats(self.time.moment(now)))
+        let session = self.session(session)?;
+        Some(SessionStats { taps: self.copies.stats(session), ..session.stats(self.time.moment(now)) })
     }
 
     /// What it takes to continue the protection of those sessions that have any, in order of their id, after

@@ -21,6 +21,7 @@ use crate::{
     source::{Egress, Ingress},
     stream::Stream,
     suspects::Watch,
+    tap::{Copies, Leg},
     timers,
 };
 
@@ -47,6 +48,7 @@ pub struct Passage<'a> {
     pub desk: &'a mut Desk,
     pub checks: &'a mut Checks,
     pub watch: &'a mut Watch,
+    pub copies: &'a mut Copies,
 }
 
 /// What became of a packet, for the counters of the process.
@@ -119,6 +121,7 @@ impl Passage<'_> {
     ) -> Fate {
         let now = self.now;
         self.half(content).last_packet = Some(now);
+        self.copy_arriving(content, &packet.buffer[..packet.len]);
         if self.is_held(content) {
             return DROPPED;
         }
@@ -128,6 +131,29 @@ impl Passage<'_> {
         self.observe(content, &packet.buffer[..packet.len], arrived);
         self.hide_extensions(content, &mut packet.buffer[..packet.len]);
         self.relay(content, packet, arrived, out)
+    }
+
+    #[inline]
+    fn copy_arriving(&mut self, content: &Content, datagram: &[u8]) {
+        let component = component(content, self.socket);
+        let bits = self.session.streams[self.stream].tapped.arriving.of(component);
+        if bits != 0 {
+            let carrier = self.session.carrier(self.stream);
+            let leg = Leg { carrier, socket: self.arrived_on, peer: self.from, component };
+            self.copies.arriving(self.session, bits, leg, self.now, datagram);
+        }
+    }
+
+    /// Copies the packet, or the altered copy in `scratch`, before it leaves.
+    #[inline]
+    pub fn copy_leaving(&mut self, content: &Content, way: Way, altered: bool, datagram: &[u8]) {
+        let component = component(content, self.socket);
+        let bits = self.session.streams[way.sink].tapped.leaving.of(component);
+        if bits != 0 {
+            let payload = if altered { self.scratch.as_slice() } else { datagram };
+            let leg = Leg { carrier: way.carrier, socket: way.socket, peer: way.to, component };
+            self.copies.leaving(self.session, bits, leg, self.now, payload);
+        }
     }
 
     fn classify(&self, datagram: &[u8]) -> Option<Content> {
@@ -369,7 +395,7 @@ impl Passage<'_> {
         }
         transport
             .leaves(port)
-            .map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { carrier, port, socket, to }))
+            .map_or(Exit::Unknown, |(socket, to)| Exit::Towards(Way { sink: at, carrier, port, socket, to }))
     }
 
     fn count_sent(&mut self, content: &Content, to: usize, len: usize) {
@@ -437,6 +463,8 @@ enum Exit {
 
 #[derive(Clone, Copy)]
 pub struct Way {
+    /// The stream it is for.
+    pub sink: usize,
     /// The stream whose ports and keys it uses.
     pub carrier: usize,
     /// The peer's port it is for.

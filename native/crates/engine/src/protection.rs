@@ -104,6 +104,7 @@ impl Passage<'_> {
         if self.session.streams[way.carrier].secure.is_some() {
             return self.emit_protected(content, way, altered, packet, out);
         }
+        self.copy_leaving(content, way, altered, &packet.buffer[..packet.len]);
         if altered {
             out.send(way.socket, way.to, self.scratch);
             return Some(self.scratch.len());
@@ -125,6 +126,9 @@ impl Passage<'_> {
         let (keys, len) = (secure.keys(way.port), if altered { self.scratch.len() } else { packet.len });
         let protocol = content.protocol()?;
         let room = len + keys.overhead();
+        if keys.suite_out().is_some() {
+            self.copy_leaving(content, way, altered, &packet.buffer[..packet.len]);
+        }
         let is_only = self.session.streams[self.stream].targets.get(1).is_none();
         if is_only && !altered && packet.buffer.len() >= room {
             let keys = self.session.streams[way.carrier].secure.as_mut()?.keys(way.port);

@@ -9,7 +9,7 @@ mod numbers;
 mod report;
 mod reporting;
 
-pub use agenda::Agenda;
+pub use agenda::{Agenda, Writing};
 pub use conversion::{Converted, convert};
 pub use reporting::Reporting;
 use wire::rtcp::{Bye, Chunks, Content, ReportBlock, Reports, SenderReport};

@@ -18,6 +18,7 @@ use crate::{
     payloads::Pool,
     secure::Passed,
     stream::{Local, Stream, Target, Targets},
+    tap::Tap,
 };
 
 #[derive(Debug)]
@@ -35,6 +36,7 @@ pub struct Session {
     /// When its ICE agents want to be driven.
     pub checks_due: Option<Moment>,
     pub timeout_reported_at: Option<Moment>,
+    pub taps: Box<[Tap]>,
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
     tos: u8,
@@ -53,6 +55,7 @@ impl Session {
             report_due: None,
             checks_due: None,
             timeout_reported_at: None,
+            taps: Box::default(),
             memo: Box::default(),
             routes: Box::default(),
             tos: 0,
@@ -293,7 +296,7 @@ impl Session {
             report_telephone_events: self.report_telephone_events,
             streams: self.streams.iter().map(Stream::plan).collect(),
             routes: self.routes.to_vec(),
-            taps: Vec::new(),
+            taps: self.tap_plans(),
         }
     }
 

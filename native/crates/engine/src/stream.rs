@@ -27,6 +27,7 @@ use crate::{
     rtcp::Reporting,
     secure::{Passed, Secured, Turn},
     source::{Egress, Ingress, Sources},
+    tap::Tapped,
 };
 
 /// In the order of use by a packet: with thousands of calls its way through memory is what a packet costs.
@@ -47,6 +48,7 @@ pub struct Stream {
     pub rtcp_mode: RtcpMode,
     /// The peer may send to us.
     pub receive: bool,
+    pub tapped: Tapped,
     /// The way RTP from the peer takes.
     pub path: Path,
     /// The way that was told of last, see [`crate::offload::PathChange`].
@@ -159,6 +161,19 @@ impl Local {
         is_bound || self.relayed_addresses().any(|relayed| relayed == address)
     }
 
+    fn address_of(&self, socket: SocketId) -> Option<SocketAddr> {
+        let is_rtp = self.rtp == socket.bound();
+        if !is_rtp && self.rtcp != Some(socket.bound()) {
+            return None;
+        }
+        if socket.is_relayed() {
+            let relay = self.relay.as_ref()?;
+            return if is_rtp { relay.plan.rtp } else { relay.plan.rtcp };
+        }
+        let port = if is_rtp { self.port } else { self.port.wrapping_add(1) };
+        Some(SocketAddr::new(self.address, port))
+    }
+
     pub fn plan(&self) -> LocalPlan {
         LocalPlan {
             id: self.id,
@@ -179,6 +194,7 @@ impl Stream {
             kind: plan.kind,
             rtcp_mode: plan.rtcp,
             receive: plan.receive,
+            tapped: Tapped::default(),
             path: Path::NEW,
             told_path: None,
             learning: plan.learning,
@@ -317,6 +333,11 @@ impl Stream {
             Component::Rtp => &self.rtp,
             Component::Rtcp => &self.rtcp,
         }
+    }
+
+    /// The transport address of one of its sockets.
+    pub fn address_of(&self, socket: SocketId) -> Option<SocketAddr> {
+        self.locals.iter().find_map(|local| local.address_of(socket))
     }
 
     /// Where packets for a port of the peer leave from and go to.

@@ -10,8 +10,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
+use engine::{
+    Arrival, BoundSockets, Copied, Engine, Outbox, Packet, Recorder, SocketId, TapCounts, TapHandle,
+};
+use protocol::{
+    FeedbackKind, LocalId, PcapLink, ReportsPlan, ReportsWhen, RtcpRules, SessionId, SessionPlan, StreamId,
+    TapId, TapPlan, TapSide, TapTarget,
+};
 use sim::{bundle, crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;
@@ -52,6 +57,24 @@ impl Outbox for Nowhere {
 
     fn send(&mut self, socket: SocketId, to: SocketAddr, payload: &[u8]) {
         black_box((socket, to, payload));
+    }
+}
+
+#[derive(Debug)]
+struct Sink;
+
+impl Recorder for Sink {
+    fn open(&mut self, _: &SessionId, tap: &TapPlan) -> TapHandle {
+        TapHandle(tap.id.0)
+    }
+    fn retry(&mut self, _: TapHandle) {}
+    fn close(&mut self, _: TapHandle) {}
+    fn copy(&mut self, _: TapHandle, copied: &Copied<'_>) {
+        black_box(copied);
+    }
+    fn hand_over(&mut self) {}
+    fn counts(&self, _: TapHandle) -> TapCounts {
+        TapCounts::default()
     }
 }
 
@@ -123,6 +146,35 @@ fn steady_state_allocates_nothing() {
     run(0..500);
     let before = ALLOCATIONS.get();
     run(500..5000);
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn copying_allocates_nothing() {
+    let mut now = Instant::now();
+    let mut engine = Engine::new(now);
+    engine.use_recorder(Box::new(Sink));
+    call_with(&mut engine, now, 0, |plan| {
+        plan.taps = vec![TapPlan {
+            id: TapId(1),
+            streams: vec![StreamId(1), StreamId(2)],
+            side: TapSide::Both,
+            rtcp: true,
+            paused: false,
+            target: TapTarget::Pcap { path: "/call.pcap".to_owned(), link: PcapLink::RawIp },
+        }];
+    });
+    let mut buffer = [0; 2048];
+    let mut run = |steps: std::ops::Range<u16>| {
+        for at in steps {
+            now += Duration::from_millis(20);
+            step(&mut engine, now, 0, at, &mut buffer);
+            engine.handle_timeout(now, &mut Nowhere);
+        }
+    };
+    run(0..500);
+    let before = ALLOCATIONS.get();
+    run(500..1000);
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 

@@ -22,6 +22,7 @@ mod proxy;
 mod random;
 mod records;
 mod scene;
+mod tape;
 
 pub use kernel::Kernel;
 pub use nat::{Behaviour, NatId};
@@ -30,3 +31,4 @@ pub use peer::{PeerId, Received};
 pub use proxy::{PROXY_IPV4, PROXY_IPV6, Proxy, Sent};
 pub use random::Random;
 pub use scene::{ALICE, BOB, MALLORY, Scene};
+pub use tape::{Taken, Tape};

@@ -24,6 +24,7 @@ use crate::{
     peer::{Peer, PeerId, Received},
     proxy::{Proxy, Sent},
     random::Random,
+    tape::Tape,
 };
 
 /// What the way between any two hosts is like.
@@ -55,6 +56,8 @@ pub struct Network {
     events: Vec<Event>,
     certificate: Certificate,
     kernel: Option<Kernel>,
+    /// Takes copies for as long as the proxy lives.
+    pub tape: Tape,
     /// What went through the proxy, if anybody wants to know.
     traffic: Option<Vec<Traffic>>,
 }
@@ -72,7 +75,7 @@ struct Flight {
 impl Network {
     pub fn seeded(seed: u64) -> Self {
         let origin = Instant::now();
-        let certificate = crypto::certificate();
+        let (certificate, tape) = (crypto::certificate(), Tape::default());
         Network {
             link: Link::default(),
             origin,
@@ -80,7 +83,8 @@ impl Network {
             random: Random::seeded(seed),
             peers: Vec::new(),
             nats: Vec::new(),
-            proxy: Proxy::new(origin, certificate.clone()),
+            proxy: Proxy::new(origin, certificate.clone(), tape.clone()),
+            tape,
             certificate,
             kernel: None,
             traffic: None,
@@ -163,7 +167,8 @@ impl Network {
 
     /// The proxy dies and comes back empty.
     pub fn restart_proxy(&mut self) {
-        self.proxy = Proxy::new(self.instant(), self.certificate.clone());
+        self.tape = Tape::default();
+        self.proxy = Proxy::new(self.instant(), self.certificate.clone(), self.tape.clone());
         if let Some(kernel) = self.kernel.clone() {
             kernel.leave_behind();
             self.use_kernel(kernel);

@@ -10,6 +10,8 @@ use dtls::Certificate;
 use engine::{Applied, Arrival, BoundSockets, Engine, Outbox, Packet, Released, SocketId};
 use protocol::{ErrorCode, LocalId, PortSpan, SessionId, SessionPlan};
 
+use crate::tape::Tape;
+
 pub const PROXY_IPV4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 pub const PROXY_IPV6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
 
@@ -31,9 +33,10 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn new(now: Instant, certificate: Certificate) -> Self {
+    pub fn new(now: Instant, certificate: Certificate, tape: Tape) -> Self {
         let mut engine = Engine::new(now);
         engine.use_certificates(certificate);
+        engine.use_recorder(Box::new(tape));
         Proxy {
             engine,
             by_address: BTreeMap::new(),

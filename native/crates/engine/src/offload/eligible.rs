@@ -18,6 +18,9 @@ impl Session {
         let target = self.sole_target(stream)?;
         let sink = &self.streams[usize::from(target.to)];
         check_media(stream, sink, target)?;
+        if let Some(reason) = self.copied_for(stream, sink) {
+            return Err(reason);
+        }
         if usize::from(target.to) == at {
             return Err(UserspaceReason::Altered);
         }

@@ -2,6 +2,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
+use protocol::Component;
 use slab::Slab;
 use wire::rtcp::write;
 
@@ -9,7 +10,21 @@ use super::{
     Reporting,
     report::{self, Place},
 };
-use crate::{handshaking::Sent, io::Outbox, keys::Protocol, moment::Moment, session::Session};
+use crate::{
+    handshaking::Sent,
+    io::Outbox,
+    keys::Protocol,
+    moment::Moment,
+    session::Session,
+    tap::{Copies, Leg},
+};
+
+/// What reports are written with.
+#[derive(Debug)]
+pub struct Writing<'a> {
+    pub scratch: &'a mut Vec<u8>,
+    pub copies: &'a mut Copies,
+}
 
 /// Outdated entries are skipped.
 #[derive(Debug, Default)]
@@ -45,7 +60,7 @@ impl Agenda {
         &mut self,
         sessions: &mut Slab<Session>,
         now: Moment,
-        scratch: &mut Vec<u8>,
+        mut writing: Writing<'_>,
         out: &mut impl Outbox,
     ) -> Sent {
         let mut sent = Sent::default();
@@ -57,7 +72,7 @@ impl Agenda {
             }
             session.report_due = None;
             for at in 0..session.streams.len() {
-                if let Some(bytes) = report_if_due(Place { session, at, now }, scratch, out) {
+                if let Some(bytes) = report_if_due(Place { session, at, now }, &mut writing, out) {
                     sent.packets += 1;
                     sent.bytes += bytes as u64;
                 }
@@ -69,19 +84,19 @@ impl Agenda {
 }
 
 /// Returns the size of what was sent.
-fn report_if_due(place: Place<'_>, scratch: &mut Vec<u8>, out: &mut impl Outbox) -> Option<usize> {
+fn report_if_due(place: Place<'_>, writing: &mut Writing<'_>, out: &mut impl Outbox) -> Option<usize> {
     let Place { session, at, now } = place;
     let is_due = |reporting: &mut Box<Reporting>| reporting.due.is_some_and(|due| due <= now);
     let mut reporting = session.streams[at].reporting.take_if(is_due)?;
     let mut sent = None;
     if reporting.is_wanted(now) && report::has_media(&session.streams[at]) {
-        scratch.clear();
+        writing.scratch.clear();
         let former = reporting.avoid_collisions(&session.streams[at]);
-        report::write(&mut reporting, Place { session, at, now }, scratch);
+        report::write(&mut reporting, Place { session, at, now }, writing.scratch);
         if let Some(former) = former {
-            write::bye(scratch, &[former]);
+            write::bye(writing.scratch, &[former]);
         }
-        sent = send(session, at, scratch, out);
+        sent = send(Place { session, at, now }, writing, out);
         if let Some(size) = sent {
             reporting.note_sent(size);
         }
@@ -94,14 +109,17 @@ fn report_if_due(place: Place<'_>, scratch: &mut Vec<u8>, out: &mut impl Outbox)
 }
 
 /// Sends a compound to the peer, protected as it wants it. `None` if there is no way to it yet.
-pub fn send(
-    session: &mut Session,
-    at: usize,
-    compound: &mut Vec<u8>,
-    out: &mut impl Outbox,
-) -> Option<usize> {
+pub fn send(place: Place<'_>, writing: &mut Writing<'_>, out: &mut impl Outbox) -> Option<usize> {
+    let Place { session, at, now } = place;
     let (port, socket, to) = session.rtcp_way(at)?;
     let carrier = session.carrier(at);
+    let compound = &mut *writing.scratch;
+    let bits = session.streams[at].tapped.leaving.of(Component::Rtcp);
+    if bits != 0 && session.streams[carrier].secure.as_ref().is_none_or(|secure| secure.suite_out().is_some())
+    {
+        let leg = Leg { carrier, socket, peer: to, component: Component::Rtcp };
+        writing.copies.leaving(session, bits, leg, now, compound);
+    }
     if let Some(secure) = &mut session.streams[carrier].secure {
         let keys = secure.keys(port);
         let len = compound.len();

@@ -7,7 +7,7 @@ use protocol::{RtcpRules, SessionPlan, StreamId};
 use wire::rtcp::write;
 
 use super::{
-    agenda,
+    agenda::{self, Writing},
     report::{self, Place},
     reporting::Reporting,
 };
@@ -27,8 +27,9 @@ impl Engine {
         let mut farewells = Farewells(Vec::new());
         let mut out = Wrapping { relays: &mut self.relays, now, out: &mut farewells };
         let session = &mut self.sessions[key];
+        let mut writing = Writing { scratch: &mut self.scratch, copies: &mut self.copies };
         for at in 0..session.streams.len() {
-            let sent = part(Place { session, at, now }, next, &mut self.scratch, &mut out);
+            let sent = part(Place { session, at, now }, next, &mut writing, &mut out);
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
         }
@@ -37,18 +38,23 @@ impl Engine {
 }
 
 /// Says goodbye to the peer of one stream, if there is reason to.
-fn part(place: Place<'_>, next: Option<&SessionPlan>, scratch: &mut Vec<u8>, out: &mut impl Outbox) -> Sent {
+fn part(
+    place: Place<'_>,
+    next: Option<&SessionPlan>,
+    writing: &mut Writing<'_>,
+    out: &mut impl Outbox,
+) -> Sent {
     let Place { session, at, now } = place;
     let Some(mut reporting) = session.streams[at].reporting.take() else { return Sent::default() };
     let mut sent = Sent::default();
     let parting = Parting::of(&reporting, session, at, next);
     if reporting.is_wanted(now) && is_known(session, at) && parting.is_due(&reporting) {
-        scratch.clear();
-        report::write(&mut reporting, Place { session, at, now }, scratch);
+        writing.scratch.clear();
+        report::write(&mut reporting, Place { session, at, now }, writing.scratch);
         let own = (parting.own && reporting.spoke_as_own).then_some(reporting.own_ssrc);
         let gone: Vec<u32> = parting.sources.iter().copied().chain(own).collect();
-        write::bye(scratch, &gone);
-        if let Some(size) = agenda::send(session, at, scratch, out) {
+        write::bye(writing.scratch, &gone);
+        if let Some(size) = agenda::send(Place { session, at, now }, writing, out) {
             sent = Sent { packets: 1, bytes: size as u64 };
         }
     }
