@@ -15,6 +15,7 @@ import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
+import { copyMetrics } from './http/copy-metrics.js';
 import { relayMetrics } from './http/relay-metrics.js';
 import { rtpengineMetrics } from './http/rtpengine-metrics.js';
 import { startHttpServer, type TlsListen } from './http/server.js';
@@ -30,7 +31,7 @@ import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
 import { callRecorder } from './observability/call-records.js';
 import { newCounters } from './observability/counters.js';
-import { createEvents } from './observability/events.js';
+import { createEvents, type Events } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
 import { randomPool } from './random-pool.js';
@@ -45,6 +46,7 @@ import { dataPlaneFailure } from './service/failures.js';
 import { decidedFastPath } from './service/fast-path.js';
 import { DataPlaneError } from './service/ports.js';
 import { operatedNode } from './service/operator.js';
+import { RecordingFiles } from './service/recording-files.js';
 import { recordedCall } from './service/recorded.js';
 import { CallRegistry } from './service/registry.js';
 import { kernelRoutes } from './service/routes.js';
@@ -76,6 +78,13 @@ export async function runNode(config: Config, program: Program): Promise<number>
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
   const bridge = bridgeOf(interfaceFacts(config));
 
+  const recordingFiles = recordingFilesOf(config, events);
+  const unusable = await recordingFiles?.prepare().catch(textOf);
+  if (unusable !== undefined) {
+    process.stderr.write(`tandem: recording.dir cannot be used: ${unusable}\n`);
+    return WRONG_CONFIGURATION;
+  }
+
   const defaults = callDefaults(config, node);
   const certificates = new Certificates({
     ...certificateSource(config, now),
@@ -94,7 +103,10 @@ export async function runNode(config: Config, program: Program): Promise<number>
     adopt: (call) => service.adopt(call),
     onEvent: (event) => service.handleEvent(event),
     onConnected: () => service.repetitions.connected(),
-    onAgreed: () => service.repetitions.agreed(),
+    onAgreed: () => {
+      service.repetitions.agreed();
+      service.agreed();
+    },
     onRepeated: (repetition) => service.repetitions.take(repetition),
     onDatagram: (datagram) => carrier.receive(datagram),
     onLost: (call) => service.lost(call),
@@ -127,6 +139,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     maxSessions: config.maxSessions,
     ...(config.log.callRecords && { record: callRecorder(logger) }),
     notifier,
+    recordingFiles,
     routes: kernelRoutes,
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
@@ -204,7 +217,9 @@ export async function runNode(config: Config, program: Program): Promise<number>
     eventStream,
     status: () => dataPlane.status(),
     metrics: (status) =>
-      relayMetrics(counters) + rtpengineMetrics(service.node.totals(status), server.controls()),
+      relayMetrics(counters) +
+      copyMetrics(counters) +
+      rtpengineMetrics(service.node.totals(status), server.controls()),
   });
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
   const status = typeof outcome === 'string' ? undefined : outcome;
@@ -222,8 +237,18 @@ export async function runNode(config: Config, program: Program): Promise<number>
   service.close();
   dataPlane.close();
   notifier.close();
+  await recordingFiles?.settled();
   if (typeof outcome === 'string') return WRONG_CONFIGURATION;
   return drained ? DRAINED : 0;
+}
+
+function recordingFilesOf({ recording }: Config, events: Events): RecordingFiles | null {
+  const { directory } = recording;
+  return directory === null ? null : new RecordingFiles({ directory, failed: events.recordingTextFailed });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What the last calls left to tell, as far as it can be told soon. */

@@ -3,6 +3,7 @@ import type { Direction } from '../sdp/direction.js';
 import type { SignalledBundle } from './bundle.js';
 import type { SignalledIce, StreamIce } from './ice.js';
 import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
+import type { Tap } from './taps.js';
 
 /** Everything under one Call-ID, as the control plane knows it. Small on purpose: there are many of them. */
 export type Call = {
@@ -45,6 +46,8 @@ export type Call = {
   readonly ownTimeoutMs: number | undefined;
   /** Candidates of parties that have not spoken yet, kept for seconds. */
   readonly earlyFragments: readonly EarlyFragment[] | undefined;
+  /** Recordings, and copies to others. */
+  readonly taps: readonly Tap[] | undefined;
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
@@ -124,6 +127,8 @@ export type Leg = {
   readonly iceLite: boolean;
   /** The client wants what the party says to go to a recorder. */
   readonly forwarding: boolean | undefined;
+  /** What the party says is not to be recorded. */
+  readonly unrecorded: boolean;
   readonly restrictions: readonly Restriction[];
   readonly deleteAtMs: number | undefined;
   /** What the party was told in `o=` and `s=`, where that has to stay. */

@@ -39,6 +39,7 @@ export function newLeg(id: number, createdMs: number): Leg {
     hears: undefined,
     iceLite: false,
     forwarding: undefined,
+    unrecorded: false,
     restrictions: [],
     deleteAtMs: undefined,
     told: {},

@@ -7,6 +7,7 @@ import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from
 import { mediaFlags, packetFlags } from './media-flags.js';
 import { unpackPayloads } from './payloads.js';
 import { rtcpAddress, streamKind } from './signalled.js';
+import { liveRecording } from './taps.js';
 
 /** What `query` and `delete` tell of a call. A query for a party shows it and those it hears. */
 export function describeCall(
@@ -25,6 +26,7 @@ export function describeCall(
     atMs,
   };
   if (metadata !== undefined) described.metadata = metadata;
+  if (liveRecording(call)?.state === 'on') described.recording = true;
   if (call.forwarding !== undefined) described.forwarding = call.forwarding;
   if (media !== null) described.media = media;
   return described;
@@ -57,6 +59,7 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
   if (viaBranch !== undefined) party.viaBranch = viaBranch;
   if (label !== undefined) party.label = label;
   if (metadata !== undefined) party.metadata = metadata;
+  if (leg.unrecorded) party.unrecorded = true;
   if (leg.forwarding !== undefined) party.forwarding = leg.forwarding;
   return party;
 }

@@ -1,4 +1,4 @@
-import type { MediaFlags } from './flags.js';
+import type { MediaFlags, RecordingDestination } from './flags.js';
 
 /**
  * What any control protocol can ask. Text that comes from SIP (Call-ID, tags, SDP) is bytes: it is held as a
@@ -14,6 +14,7 @@ export type Command =
   | { readonly kind: 'statistics' }
   | MediaControlCommand
   | CliCommand
+  | RecordingCommand
   | UnsupportedCommand;
 
 /** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
@@ -128,6 +129,18 @@ export type MediaControlCommand = {
 
 /** A line of the operator's command line. */
 export type CliCommand = { readonly kind: 'cli'; readonly line: string };
+
+/** About the recording of the whole call. */
+export type RecordingCommand = {
+  readonly kind: 'recording';
+  readonly action: 'start' | 'pause' | 'stop' | 'discard';
+  readonly callId: string;
+  /** Whose the metadata is, and who is excluded. */
+  readonly fromTag?: string;
+  readonly metadata?: string;
+  readonly excludes: boolean;
+  readonly destination: RecordingDestination;
+};
 
 /** A command of the protocol whose feature does not exist here (yet): refused by name. */
 export type UnsupportedCommand = { readonly kind: 'unsupported'; readonly name: string };

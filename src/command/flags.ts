@@ -77,6 +77,13 @@ export type SdpAttributeEdit = {
   readonly substitute: readonly (readonly [from: string, to: string])[];
 };
 
+/** Where a recording is to be written: a file, or a directory and the pattern of a name in it. */
+export type RecordingDestination = {
+  readonly file?: string;
+  readonly directory?: string;
+  readonly pattern?: string;
+};
+
 export type MediaFlags = {
   // Addresses and sockets
   /** Addresses in SDP count; false: the source of the SIP message does. Absent: as configured. */
@@ -162,6 +169,9 @@ export type MediaFlags = {
   readonly dtmfLogDestination?: string;
   readonly blockDtmf: boolean;
   readonly recordCall?: 'on' | 'off' | 'discard';
+  readonly recordingDestination?: RecordingDestination;
+  /** What the sender says is left out of recordings. */
+  readonly excludeRecording: boolean;
   readonly noRedisUpdate: boolean;
   readonly debug: boolean;
 };
@@ -231,6 +241,7 @@ export const DEFAULT_FLAGS: MediaFlags = {
   provisional: false,
   reset: false,
   blockDtmf: false,
+  excludeRecording: false,
   noRedisUpdate: false,
   debug: false,
 };

@@ -93,9 +93,19 @@ export type PairMediaAction =
   /** `sessionCodecs`: the list given when the pair was made; `times` 0 only stops. */
   | { readonly kind: 'play'; readonly times: number; readonly sessionCodecs: boolean }
   | { readonly kind: 'stopPlaying' }
-  | { readonly kind: 'record' }
-  | { readonly kind: 'copy' }
-  | { readonly kind: 'stopRecording' };
+  /** `together`: both parties, in one file. */
+  | { readonly kind: 'record'; readonly together: boolean }
+  | PairCopy
+  | { readonly kind: 'stopRecording'; readonly together: boolean };
+
+export type PairCopy = {
+  readonly kind: 'copy';
+  /** `udp:host:port`, or the name of a file. */
+  readonly target: string;
+  readonly together: boolean;
+  /** The client wants to know where copies come from. */
+  readonly wantsPort: boolean;
+};
 
 /** What a pair has carried, seen from the party of the from-tag. */
 export type PairStatistics = {

@@ -4,7 +4,7 @@ import type { SessionStats } from '../dataplane/protocol.gen.js';
 export type Reply =
   | { readonly kind: 'pong' }
   /** The SDP to send on. */
-  | { readonly kind: 'sdp'; readonly sdp: string }
+  | { readonly kind: 'sdp'; readonly sdp: string; readonly recordings?: readonly string[] }
   | { readonly kind: 'done' }
   /** A party or call was deleted; `statistics` unless `fast`. */
   | { readonly kind: 'deleted'; readonly statistics?: CallStatistics; readonly warning?: string }
@@ -55,6 +55,7 @@ export type CallStatistics = {
   readonly createdMs: number;
   readonly lastSignalMs: number;
   readonly metadata?: string;
+  readonly recording?: boolean;
   /** All sound was to go to a recorder. */
   readonly forwarding?: boolean;
   readonly parties: readonly PartyStatistics[];
@@ -71,6 +72,8 @@ export type PartyStatistics = {
   readonly viaBranch?: string;
   readonly label?: string;
   readonly metadata?: string;
+  /** What the party says is not recorded. */
+  readonly unrecorded?: boolean;
   /** What the party says was to go to a recorder. */
   readonly forwarding?: boolean;
   readonly createdMs: number;

@@ -19,6 +19,7 @@ import { decodeHttp } from './http.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
+import { decodeRecording } from './recording.js';
 import { decodeTurn } from './turn.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
 import { lintTemplates } from '../control/ng/lint-templates.js';
@@ -72,6 +73,7 @@ export function decodeConfig(
     templates: decodeTemplates(subsection(top, 'templates')),
     dtls: decodeDtls(top),
     fastPath: decodeFastPath(top),
+    recording: decodeRecording(subsection(top, 'recording')),
     log: {
       level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
       format: choice(log, 'format', ['text', 'json'], 'text'),
@@ -170,6 +172,11 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['dtls-cert-cipher', 'dtls.key'],
   ['dtls-rsa-key-size', 'dtls.key'],
   ['io-uring', 'dataPlane.io'],
+  ['recording-dir', 'recording.dir'],
+  ['recording-method', 'recording.method'],
+  ['recording-format', 'recording.format'],
+  ['record-egress', 'recording.side'],
+  ['record-both', 'recording.side'],
   ['table', 'fastPath'],
   ['no-fallback', 'fastPath'],
 ]);

@@ -74,7 +74,24 @@ export function callDefaults(config: Config, hostname: string): CallDefaults {
     sipSource: config.sipSource,
     tellsKeys: Object.values(config.notify.dtmf).some((wanted) => wanted !== null && wanted !== false),
     instanceId: instanceId(config, hostname),
+    recording: recordingRules(config),
+    forwardTo: forwardTarget(config),
   };
+}
+
+function recordingRules({ recording }: Config): CallDefaults['recording'] {
+  const { directory, format, side, rtcp, everyCall } = recording;
+  if (directory === null) return null;
+  return { directory, link: format === 'raw' ? 'rawIp' : 'ethernet', side, rtcp, everyCall };
+}
+
+/** RTCP goes to the next port. */
+function forwardTarget({ recording }: Config): CallDefaults['forwardTo'] {
+  const { forwardTo } = recording;
+  if (forwardTo === null) return null;
+  const { port } = forwardTo;
+  const rtcp = showTransportAddress({ ...forwardTo, port: port + 1 });
+  return { kind: 'datagrams', rtp: showTransportAddress(forwardTo), rtcp };
 }
 
 /** The same after a restart, so that our own SDP is still known as ours; different for every other node. */

@@ -39,6 +39,7 @@ export type Config = {
   readonly turn: TurnConfig | null;
   readonly log: LogConfig;
   readonly dataPlane: DataPlaneConfig;
+  readonly recording: RecordingConfig;
 };
 
 export type RtpproxyListenConfig =
@@ -164,6 +165,19 @@ export type DataPlaneConfig = {
   readonly shards: number | null;
   /** The data plane may answer commands that repeat with other values. */
   readonly patterns: boolean;
+};
+
+/** Copies of packets, for those who ask for them. */
+export type RecordingConfig = {
+  /** `null`: nothing is recorded. */
+  readonly directory: string | null;
+  /** What a packet in a file begins with. */
+  readonly format: 'raw' | 'eth';
+  readonly side: 'arriving' | 'leaving' | 'both';
+  readonly rtcp: boolean;
+  readonly everyCall: boolean;
+  /** Who gets what clients want forwarded. */
+  readonly forwardTo: ListenAddress | null;
 };
 
 /** `BASE` of an interface named `BASE:SUFFIX`: a family whose members take turns. */

@@ -33,6 +33,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     keyWatches: undefined,
     ownTimeoutMs: undefined,
     earlyFragments: undefined,
+    taps: undefined,
   };
 }
 

@@ -3,20 +3,22 @@ import { dialogueBetween, dialoguesOf, legWithTag, replaceDialogue, replaceLeg }
 import type { MediaControlCommand } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
+import type { Facts } from './facts.js';
 import { withForwarding } from './forwarding.js';
 import { selectParty } from './selection.js';
 
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
 
 /** Blocks or silences the media or digits of a call, of a party, or of what one party hears of another. */
-export function controlMedia(call: Call, command: MediaControlCommand): Controlled {
+export function controlMedia(call: Call, command: MediaControlCommand, facts: ControlFacts): Controlled {
   const selected = selectParty(call, command.from);
   if (selected.kind === 'failure') return selected;
   const change = changeOf(command);
   const everywhere = command.from.all === 'all';
   if (change.kind === 'forwarding') {
-    const { isOn } = change;
-    return { kind: 'changed', call: changed(withForwarding(call, selected, { isOn, everywhere })) };
+    const { defaults, now } = facts;
+    const wish = { isOn: change.isOn, everywhere, to: defaults.forwardTo, now };
+    return { kind: 'changed', call: changed(withForwarding(call, selected, wish)) };
   }
 
   if (selected.kind === 'call') {
@@ -29,6 +31,8 @@ export function controlMedia(call: Call, command: MediaControlCommand): Controll
   const leg = { ...labelled, restrictions: applied(labelled.restrictions, change) };
   return { kind: 'changed', call: changed(replaceLeg(before, leg)) };
 }
+
+export type ControlFacts = Pick<Facts, 'now'> & { readonly defaults: Pick<Facts['defaults'], 'forwardTo'> };
 
 type Change = { readonly kind: 'change'; readonly restriction: Restriction; readonly isOn: boolean };
 type Forwarding = { readonly kind: 'forwarding'; readonly isOn: boolean };

@@ -1,3 +1,4 @@
+import type { TapSide, TapTarget } from '../call/taps.js';
 import type { EndpointLearning } from '../command/flags.js';
 import type { Random } from '../service/ports.js';
 import type { Draws } from './draws.js';
@@ -70,4 +71,18 @@ export type CallDefaults = {
   readonly tellsKeys: boolean;
   /** Twelve hexadecimal digits that mark SDP this node has written (`loop-protect`). */
   readonly instanceId: string;
+  /** `null`: nothing can be recorded. */
+  readonly recording: RecordingRules | null;
+  /** Where `start forwarding` sends copies; `null`: nowhere. */
+  readonly forwardTo: Extract<TapTarget, { kind: 'datagrams' }> | null;
+};
+
+export type RecordingRules = {
+  /** Absolute. */
+  readonly directory: string;
+  readonly link: Extract<TapTarget, { kind: 'pcap' }>['link'];
+  readonly side: TapSide;
+  readonly rtcp: boolean;
+  /** Nobody has to ask for it. */
+  readonly everyCall: boolean;
 };

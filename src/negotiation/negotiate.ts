@@ -21,6 +21,7 @@ import { withoutTwins } from './osrtp-legacy.js';
 import { answerParties, offerParties, type Parties } from './parties.js';
 import { withOffererFlags, withReceiverFlags, withSenderFlags } from './party-flags.js';
 import { planOf } from './plan.js';
+import { withRecordingFlags } from './recording.js';
 import { renderBody } from './render.js';
 import { type Body, readBody } from './signal.js';
 import { fillTemplate } from './template.js';
@@ -62,7 +63,9 @@ export function negotiateOffer(
   const shortCut = withoutNegotiation(command, body, facts);
   if (shortCut) return shortCut;
 
-  const before = withCallFlags(call ?? newCall(command, client, facts), command.flags, facts);
+  const known = withCallFlags(call ?? newCall(command, client, facts), command.flags, facts);
+  const before = withRecordingFlags(known, command.flags, facts);
+  if ('kind' in before) return before;
   const flags = withOwnKeys(command.flags, before);
   const ids = idsOf(before);
   const aliasKey = aliasKeyOf(command, body, facts);
@@ -86,7 +89,8 @@ export function negotiateAnswer(
   const shortCut = withoutNegotiation(command, body, facts);
   if (shortCut) return shortCut;
 
-  const before = withCallFlags(call, command.flags, facts);
+  const before = withRecordingFlags(withCallFlags(call, command.flags, facts), command.flags, facts);
+  if ('kind' in before) return before;
   const flags = withOwnKeys(command.flags, before);
   const ids = idsOf(before);
   const parties = answerParties(before, command, facts.now, ids);

@@ -64,6 +64,7 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
     natWait: leg.natWait || flags.natWait,
     pierceNat: leg.pierceNat || flags.pierceNat,
     unidirectional: leg.unidirectional || flags.unidirectional,
+    unrecorded: leg.unrecorded || flags.excludeRecording,
     restrictions,
   };
 }

@@ -21,6 +21,7 @@ import { memoOf } from '../store/call-codec.js';
 import { asReached, bundlePlan } from './bundle-plan.js';
 import { hiddenExtensions } from './extensions.js';
 import { icePlan } from './ice-plan.js';
+import { tapPlans } from './recording.js';
 import { rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
 
@@ -30,6 +31,10 @@ type ProtectionPlan = Pick<StreamPlan, 'security' | 'ice'>;
 export function planOf(call: Call): SessionPlan {
   const flows = flowsOf(call);
   const { mediaMs, silentMs, offerMs, firstPacketMs } = call.timeouts;
+  const streams = call.legs.flatMap((leg) =>
+    leg.streams.filter(isPlanned).map((stream) => streamPlan(call, leg, stream, flows)),
+  );
+  const taps = tapPlans(call, streams);
   return {
     session: call.callId,
     revision: call.revision,
@@ -37,10 +42,9 @@ export function planOf(call: Call): SessionPlan {
     tos: call.tos,
     timeouts: { mediaMs, silentMs, offerMs, firstPacketMs },
     reportTelephoneEvents: reportsKeys(call),
-    streams: call.legs.flatMap((leg) =>
-      leg.streams.filter(isPlanned).map((stream) => streamPlan(call, leg, stream, flows)),
-    ),
+    streams,
     routes: flows.map(({ plan }) => plan),
+    ...(taps && { taps }),
   };
 }
 

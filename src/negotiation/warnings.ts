@@ -10,7 +10,6 @@ export function ignoredFlags(flags: MediaFlags, { capabilities }: Facts): string
   note(flags.ice === 'optional' && !capabilities.has('ice'), 'ICE=optional');
   note(flags.t38.length > 0, 'T.38');
   note(flags.osrtp.size > 0 && !capabilities.has('srtp'), 'OSRTP');
-  note(flags.recordCall === 'on', 'record-call');
   note(flags.passthrough === true && !capabilities.has('ice'), 'passthrough');
   note(flags.mediaAddress !== undefined && !/^[0-9a-fA-F:.]+$/.test(flags.mediaAddress), 'media address');
   return ignored;

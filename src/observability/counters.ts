@@ -42,6 +42,36 @@ export type Counters = {
   noticesDropped: number;
   keysTold: number;
   keysLost: number;
+  readonly recordings: CopyCounts;
+  readonly forks: CopyCounts;
+  /** Calls that were to be recorded and are not. */
+  recordingsImpossible: number;
+  recordingTextsFailed: number;
+};
+
+/** What has become of a recording, or of copies to a listener. */
+export type CopyOutcome =
+  | 'complete'
+  /** Some packets are missing. */
+  | 'incomplete'
+  /** Nothing came. */
+  | 'empty'
+  /** It could no longer be written or sent. */
+  | 'failed'
+  | 'discarded'
+  /** Cut off together with its call by a crash of the whole node. */
+  | 'interrupted'
+  /** The data plane could not be asked. */
+  | 'unknown';
+
+export type CopyCounts = {
+  started: number;
+  running: number;
+  readonly ended: Record<CopyOutcome, number>;
+  /** Of those that have ended. */
+  packets: number;
+  bytes: number;
+  dropped: number;
 };
 
 export function newCounters(): Counters {
@@ -80,5 +110,22 @@ export function newCounters(): Counters {
     noticesDropped: 0,
     keysTold: 0,
     keysLost: 0,
+    recordings: newCopyCounts(),
+    forks: newCopyCounts(),
+    recordingsImpossible: 0,
+    recordingTextsFailed: 0,
   };
+}
+
+function newCopyCounts(): CopyCounts {
+  const ended = {
+    complete: 0,
+    incomplete: 0,
+    empty: 0,
+    failed: 0,
+    discarded: 0,
+    interrupted: 0,
+    unknown: 0,
+  };
+  return { started: 0, running: 0, ended, packets: 0, bytes: 0, dropped: 0 };
 }

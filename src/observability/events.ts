@@ -1,4 +1,5 @@
 import { addQuality } from './quality.js';
+import { copyEvents } from './copies.js';
 import type { Call } from '../call/call.js';
 import type { Client, Command } from '../command/command.js';
 import type { PairCommand } from '../command/pair.js';
@@ -13,6 +14,8 @@ export type Events = ReturnType<typeof createEvents>;
 /** What happens in this process and is worth a log line and a counter: one function for both, one per event. */
 export function createEvents(log: Logger, counters: Counters) {
   return {
+    ...copyEvents(log, counters),
+
     commandRefused(command: Command | PairCommand, { code, message }: CommandFailure): void {
       counters.commandsRefused += 1;
       const callId = 'callId' in command ? command.callId : undefined;

@@ -46,6 +46,7 @@ export class Patterns {
     facts: Facts,
   ): RepeatedStep | Unknown | undefined {
     if (before === undefined && command.kind === 'answer') return undefined;
+    if (isToBeRecorded(command, facts)) return undefined;
     if (!this.#isSameGround(facts) || takesTurns(facts)) return undefined;
     const message = messageOf(command, client, facts.now, before && knownOf(before));
     if (message === undefined) return undefined;
@@ -126,6 +127,11 @@ function sameGround(one: Facts, other: Facts): boolean {
     one.capabilities === other.capabilities &&
     one.certificate === other.certificate
   );
+}
+
+/** Each call has a file of its own, and every message about it is written down. */
+function isToBeRecorded({ flags }: OfferCommand | AnswerCommand, { defaults }: Facts): boolean {
+  return flags.recordCall !== undefined || defaults.recording?.everyCall === true;
 }
 
 /** Interfaces that take turns depend on how many calls there were. */

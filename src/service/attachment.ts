@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import { withInterruption } from '../call/taps.js';
 import type { Configuration, Event, SessionPlan } from '../dataplane/protocol.gen.js';
 import { reconcile } from '../dataplane/reconcile.js';
 import type { Events } from '../observability/events.js';
@@ -155,7 +156,9 @@ export class Attachment implements DataPlaneListener {
     );
     for (const call of adopt) this.#options.adopt(call);
     for (const callId of unreadable) if (!this.#attachedBefore) events.memoUnreadable(callId);
-    const reapplied = await inFlight(reapply, (call) => this.#reapply(call));
+    const held = new Set(listed.map(({ session }) => session));
+    const again = reapply.map((call) => (held.has(call.callId) ? call : withInterruption(call)));
+    const reapplied = await inFlight(again, (call) => this.#reapply(call));
     await inFlight(release, (callId) => dataPlane.release(callId));
     const lost = reapplied.filter((kept) => !kept).length;
     return { adopted: adopt.length, reapplied: reapply.length - lost, released: release.length, lost };

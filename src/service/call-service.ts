@@ -4,6 +4,7 @@ import { endNotice, lastPacketMsAgo, type Notice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
+import { recordingPaths } from '../call/taps.js';
 import type {
   AnswerCommand,
   CliCommand,
@@ -18,6 +19,7 @@ import { type CommandFailure, failure, type Reply } from '../command/reply.js';
 import type { BoundLocal, Event, SessionStats } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
+import { planOf } from '../negotiation/plan.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
 import type { Counters, EndReason } from '../observability/counters.js';
 import { Deletions } from '../pattern/deletion.js';
@@ -30,6 +32,8 @@ import { NodeReport } from './node-statistics.js';
 import { type RepetitionParts, Repetitions } from './repetitions.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
+import type { RecordingFiles } from './recording-files.js';
+import { Recordings } from './recordings.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
 
@@ -45,6 +49,8 @@ export type CallServiceParts = KeeperParts &
     /** What the data plane can do now. */
     readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
   } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
+    /** `null` or absent: nothing can be recorded. */
+    readonly recordingFiles?: RecordingFiles | null;
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
   };
 
@@ -57,6 +63,7 @@ export class CallService {
   readonly #keeper: Keeper;
   readonly #media: MediaEvents;
   readonly #pairs: PairService;
+  readonly recordings: Recordings;
   readonly #patterns = new Patterns(() => this.repetitions.forget());
   /** What the data plane does in this one's place. */
   readonly repetitions: Repetitions;
@@ -66,6 +73,7 @@ export class CallService {
   /** Offers that are about to become calls. */
   #arriving = 0;
   #draining = false;
+  #hasSwept = false;
   #rules: CallRules;
 
   constructor(parts: CallServiceParts) {
@@ -88,11 +96,21 @@ export class CallService {
       ended: (call, media) => this.#keeper.forget(call, media),
       now: parts.clock.now,
     });
+    this.recordings = new Recordings({
+      files: parts.recordingFiles ?? null,
+      keeper: this.#keeper,
+      events: parts.events,
+      clock: parts.clock,
+      facts: () => this.#facts(),
+    });
     const admission = {
       refusal: (callId: string) => this.#refusal(callId),
       during: <T>(task: () => Promise<T>) => this.#arrival(task),
     };
-    this.#pairs = new PairService({ ...parts, admission, facts: () => this.#facts() }, this.#keeper);
+    this.#pairs = new PairService(
+      { ...parts, admission, facts: () => this.#facts(), recordings: this.recordings },
+      this.#keeper,
+    );
   }
 
   async handle(command: CallCommand, client: Client): Promise<Reply> {
@@ -139,11 +157,22 @@ export class CallService {
     this.#parts.record?.(call, 'lost', null, now);
     this.#parts.notifier.tell(notice);
     this.#tellTargets(call, notice);
+    this.recordings.ended(call, null);
   }
 
   /** Takes over a call that was created before this process started. */
   adopt(call: Call): void {
     this.#keeper.store(call, undefined);
+    this.recordings.adopt(call);
+  }
+
+  /** Calls and data plane agree: whose recordings go on is known now. */
+  agreed(): void {
+    if (this.#hasSwept) return;
+    this.#hasSwept = true;
+    this.recordings.sweep(this.#parts.registry.calls.values()).catch((error: unknown) => {
+      this.#parts.events.recordingTextFailed('tmp', error);
+    });
   }
 
   /** Ends a call at once, for an operator. */
@@ -174,6 +203,8 @@ export class CallService {
         return registry.run(command.callId, () => this.#query(command));
       case 'media control':
         return registry.run(command.callId, () => this.#controlMedia(command));
+      case 'recording':
+        return registry.run(command.callId, () => this.recordings.command(command));
       case 'list':
         return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
       case 'statistics':
@@ -230,8 +261,36 @@ export class CallService {
       case 'step':
         pattern?.learn(negotiated);
         for (const warning of negotiated.warnings) this.#parts.events.commandWarning(command.callId, warning);
-        return this.#carryOut(client, negotiated, held);
+        return this.#record(client, command, negotiated, held);
     }
+  }
+
+  /** Carries out a step of a call that may be, or is to be, recorded. */
+  async #record(
+    client: Client,
+    command: OfferCommand | AnswerCommand,
+    step: Step,
+    held: Call | Repeat | undefined,
+  ): Promise<Reply> {
+    if (step.call.taps === undefined && command.flags.recordCall !== 'on')
+      return this.#carryOut(client, step, held);
+    const before = held && callOf(held);
+    const prepared = await this.recordings.prepare(step.call, before);
+    if ('kind' in prepared) return prepared;
+    const changed = prepared === step.call ? step : { ...step, call: prepared, plan: planOf(prepared) };
+    const reply = await this.#carryOut(client, changed, held).catch((error: unknown) => {
+      this.recordings.withdraw(prepared, before);
+      throw error;
+    });
+    const after = this.#keeper.find(command.callId);
+    if (reply.kind !== 'sdp' || after === undefined) {
+      this.recordings.withdraw(prepared, before);
+      return reply;
+    }
+    await this.recordings.changed(after, before);
+    await this.recordings.describe(after, before, command, reply.sdp);
+    const recordings = recordingPaths(after);
+    return recordings.length === 0 ? reply : { ...reply, recordings };
   }
 
   async #carryOut(
@@ -267,10 +326,12 @@ export class CallService {
     const { events } = this.#parts;
     const before = this.#keeper.find(command.callId);
     if (before === undefined) return failure('unknownCall', 'Unknown call-ID');
-    const changed = controlMedia(before, command);
+    const facts = this.#facts();
+    const changed = controlMedia(before, command, facts);
     if (changed.kind === 'failure') return changed;
-    if (command.action === 'start forwarding') events.commandWarning(command.callId, NO_RECORDER);
-    return this.#change(changed.call, before);
+    if (command.action === 'start forwarding' && facts.defaults.forwardTo === null)
+      events.commandWarning(command.callId, NO_LISTENER);
+    return this.recordings.change(changed.call, before);
   }
 
   async #delete(command: DeleteCommand, client: Client): Promise<Reply> {
@@ -348,6 +409,7 @@ export class CallService {
 
   /** Programs outside hear of a call that ended otherwise than by its client, each of them once. */
   #ended(call: Call, reason: EndReason, media: SessionStats | null): void {
+    this.recordings.ended(call, media);
     const isTimeout = reason !== 'deleted' && reason !== 'forced';
     this.#pairs.counts.callEnded(call, isTimeout, media);
     if (reason === 'deleted') return;
@@ -386,5 +448,5 @@ function first(callIds: Iterable<string>, limit: number): readonly string[] {
 
 const NO_REPETITIONS = { reply: null, answered: () => {} };
 const UNMATCHED = "Call-ID not found or tags didn't match";
-const NO_RECORDER = 'start forwarding: there is no recorder, nothing is forwarded';
+const NO_LISTENER = 'start forwarding: recording.forwardTo names nobody, nothing is forwarded';
 const NOT_FOUND = { kind: 'notFound' } as const;

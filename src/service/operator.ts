@@ -1,3 +1,4 @@
+import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
 import type { ControlStatistics } from '../command/reply.js';
 import type { Config, LogLevel } from '../config/schema.js';
@@ -32,7 +33,9 @@ export function operatedNode(parts: OperatorParts): CliNode {
     callIds: () => [...registry.callIds],
     session(callId) {
       const call = registry.find(callId);
-      return call && { ...call, isDeleted: call.deleteAtMs !== undefined };
+      if (call === undefined) return undefined;
+      const isRecorded = liveRecording(call) !== undefined;
+      return { ...call, isDeleted: call.deleteAtMs !== undefined, isRecorded };
     },
     async call(callId) {
       if (registry.find(callId) === undefined) return undefined;

@@ -18,11 +18,15 @@ import type { Facts } from '../negotiation/facts.js';
 import { detach } from '../sdp/detach.js';
 import { deletePairs } from '../negotiation/pair-deletion.js';
 import type { PairRules } from '../negotiation/pair-places.js';
-import { changedCall, completePair, updatePair } from '../negotiation/pairs.js';
+import { withPairTap } from '../negotiation/pair-taps.js';
+import { changedCall, completePair, type PairStep, updatePair } from '../negotiation/pairs.js';
+import { planOf } from '../negotiation/plan.js';
+import { withRecording } from '../negotiation/recording.js';
 import { dataPlaneFailure } from './failures.js';
 import type { Keeper, KeeperParts } from './keeper.js';
 import { PairCounts, type PairCountsParts } from './pair-counts.js';
 import { DataPlaneError, type Routes } from './ports.js';
+import type { Recordings } from './recordings.js';
 
 export type PairServiceParts = KeeperParts &
   PairCountsParts & {
@@ -35,6 +39,7 @@ export type PairServiceParts = KeeperParts &
       during<T>(task: () => Promise<T>): Promise<T>;
     };
     readonly facts: () => Facts;
+    readonly recordings: Pick<Recordings, 'prepare' | 'withdraw' | 'change' | 'changed'>;
   };
 
 /** What a follow-up is about: the party that asks, or in an answer the other one. */
@@ -73,7 +78,7 @@ export class PairService {
       case 'query pair':
         return registry.run(command.callId, () => this.#query(command));
       case 'pair media':
-        return this.#media(command);
+        return registry.run(command.callId, () => this.#media(command));
       case 'delete all pairs':
         return this.#deleteAll();
       case 'pair counters':
@@ -100,17 +105,33 @@ export class PairService {
 
   async #apply(command: PairUpdateCommand, client: Client, before: Call | undefined): Promise<PairReply> {
     const { events, facts, pairRules } = this.#parts;
-    const step = updatePair(before, command, client, facts(), pairRules);
-    if (step.kind !== 'step') return step;
+    const updated = updatePair(before, command, client, facts(), pairRules);
+    if (updated.kind !== 'step') return updated;
+    const step = before === undefined ? await this.#recorded(updated) : updated;
+    if (step.kind === 'failure') return step;
     if (command.options.repacketiseMs !== undefined)
       events.commandWarning(command.callId, 'media is not repacketised');
     const bound = await this.#keeper.apply(step.plan, before);
-    if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
+    if (bound instanceof DataPlaneError) {
+      this.#parts.recordings.withdraw(step.call, before);
+      return dataPlaneFailure(bound);
+    }
     const { call, port } = completePair(step, bound, facts());
     this.#keeper.store(call, before);
     this.counts.updated(before, call);
+    await this.#parts.recordings.changed(call, before);
     if (before === undefined) events.callCreated(call.callId, client);
     return { ...port, after: [] };
+  }
+
+  /** A new call, with its recording if every call has one. */
+  async #recorded(step: PairStep): Promise<PairStep | CommandFailure> {
+    const facts = this.#parts.facts();
+    if (facts.defaults.recording?.everyCall !== true) return step;
+    const recorded = withRecording(step.call, 'start', {}, facts);
+    if ('kind' in recorded) return recorded;
+    const call = await this.#parts.recordings.prepare(recorded, undefined);
+    return 'kind' in call ? call : { ...step, call, plan: planOf(call) };
   }
 
   /** Looks up the address that leads to where the command says. */
@@ -161,8 +182,8 @@ export class PairService {
     return { kind: 'pair statistics', statistics, after };
   }
 
-  /** Nothing can be played, recorded or copied yet; what asks to stop it is granted where the protocol can. */
-  #media(command: PairMediaCommand): PairReply {
+  /** Nothing can be played yet; what asks to stop it is granted. */
+  async #media(command: PairMediaCommand): Promise<PairReply> {
     const call = this.#keeper.find(command.callId);
     if (call === undefined) return UNKNOWN;
     const found = findPair(call, command);
@@ -179,9 +200,11 @@ export class PairService {
         return found === undefined ? UNKNOWN : { kind: 'done' };
       case 'record':
       case 'stopRecording':
-        return failure('unknownCall', 'recording is not supported');
-      case 'copy':
-        return found === undefined ? UNKNOWN : failure('notCopied', 'copying is not supported');
+      case 'copy': {
+        const tapped = withPairTap(call, command, action, this.#parts.facts());
+        if (tapped.kind === 'failure') return tapped;
+        return tapped.call === call ? { kind: 'done' } : this.#parts.recordings.change(tapped.call, call);
+      }
     }
   }
 

@@ -14,7 +14,7 @@ import type {
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
-
+import { TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES, type Tap, type TapTarget } from '../call/taps.js';
 import { readIce, readSaidIce, readSaidSecurity, readSecurity } from './protection-record.js';
 import { Fields, fail, listOf, NotARecord, number, numberOrNull, oneOf, text } from './record-fields.js';
 
@@ -67,6 +67,7 @@ function readCall(f: Fields): Call {
     keyWatches: f.maybe('kw', (watches) => listOf(watches).map(readKeyWatch)),
     ownTimeoutMs: f.maybe('ot', number),
     earlyFragments: f.maybe('ef', (fragments) => listOf(fragments).map(readFragment)),
+    taps: f.maybe('tp', (taps) => listOf(taps).map(readTap)),
   };
 }
 
@@ -90,6 +91,7 @@ function readLeg(f: Fields): Leg {
     hears: f.maybe('he', (value) => oneOf(text(value), ['itself', 'nobody'])),
     iceLite: f.flag('li'),
     forwarding: f.maybe('fw', () => true),
+    unrecorded: f.flag('ur'),
     restrictions: f.list('re').map(restriction),
     deleteAtMs: f.maybe('da', number),
     told: readTold(f.list('o')),
@@ -251,6 +253,28 @@ function readKeyWatch(value: unknown): KeyWatch {
 
 function restriction(value: unknown): Restriction {
   return oneOf(text(value), ['block media', 'silence media', 'block DTMF']);
+}
+
+function readTap(value: unknown): Tap {
+  const [id, purpose, side, state, flags, startedMs, streams, link, place, rtcp, prefix] = listOf(value);
+  const bits = number(flags);
+  return {
+    id: number(id),
+    purpose: TAP_PURPOSES[number(purpose)] ?? fail(),
+    streams: streams === null ? undefined : listOf(streams).map(number),
+    side: TAP_SIDES[number(side)] ?? fail(),
+    rtcp: (bits & 1) !== 0,
+    state: TAP_STATES[number(state)] ?? fail(),
+    startedMs: number(startedMs),
+    target: readTarget(number(link), text(place), rtcp),
+    prefix: prefix === null ? undefined : text(prefix),
+    interrupted: (bits & 2) !== 0,
+  };
+}
+
+function readTarget(link: number, place: string, rtcp: unknown): TapTarget {
+  if (link >= 0) return { kind: 'pcap', path: place, link: TAP_LINKS[link] ?? fail() };
+  return { kind: 'datagrams', rtp: place, rtcp: rtcp === null ? undefined : text(rtcp) };
 }
 
 /** Of calls whose record does not tell. */

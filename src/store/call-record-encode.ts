@@ -15,6 +15,7 @@ import type {
   ToldOrigin,
 } from '../call/call.js';
 import { listOf } from '../json-text.js';
+import { type Tap, TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES } from '../call/taps.js';
 import { flagAt, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
 import { iceMemo, saidIceMemo, saidSecurityMemo, securityMemo } from './protection-record.js';
 
@@ -56,6 +57,7 @@ export function callMemo(call: Call): string {
   text += flagAt('tk', call.tellsKeys);
   text += numberAt('ot', call.ownTimeoutMs);
   text += partAt('ef', call.earlyFragments && listOf(call.earlyFragments, fragmentMemo));
+  text += partAt('tp', call.taps && listOf(call.taps, tapMemo));
   return `${text}}`;
 }
 
@@ -83,6 +85,7 @@ function legMemo(leg: Leg): string {
   text += textAt('he', leg.hears);
   text += flagAt('li', leg.iceLite);
   text += flagAt('fw', leg.forwarding);
+  text += flagAt('ur', leg.unrecorded);
   text += textsAt('re', leg.restrictions);
   text += numberAt('da', leg.deleteAtMs);
   text += partAt('o', toldMemo(leg.told));
@@ -198,4 +201,16 @@ function keyWatchMemo({ stream, tag, payloadType, hidden }: KeyWatch): string {
 
 function fragmentMemo({ tag, text, atMs }: EarlyFragment): string {
   return `[${quoted(tag)},${quoted(text)},${atMs}]`;
+}
+
+/** Words by their places in the lists of `call/taps.ts`. */
+function tapMemo(tap: Tap): string {
+  const { id, purpose, streams, side, rtcp, state, startedMs, target, prefix, interrupted } = tap;
+  const words = [TAP_PURPOSES.indexOf(purpose), TAP_SIDES.indexOf(side), TAP_STATES.indexOf(state)];
+  const flags = (rtcp ? 1 : 0) + (interrupted ? 2 : 0);
+  const [link, place] =
+    target.kind === 'pcap' ? [TAP_LINKS.indexOf(target.link), target.path] : [-1, target.rtp];
+  const rest = [place, target.kind === 'pcap' ? undefined : target.rtcp, prefix].map(quotedOrNull);
+  const of = streams === undefined ? 'null' : `[${streams.join()}]`;
+  return `[${[id, ...words, flags, startedMs, of, link, ...rest].join()}]`;
 }

@@ -77,6 +77,7 @@ function answer(command: Command, executed: number): Reply {
     case 'list':
       return { kind: 'calls', callIds: Array.from({ length: command.limit }, (_, index) => `call${index}`) };
     case 'media control':
+    case 'recording':
       return { kind: 'done' };
     case 'cli':
       return { kind: 'cli', response: `printed: ${command.line}` };

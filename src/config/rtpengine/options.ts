@@ -156,10 +156,10 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
     'redis-tcp-keepalive-probes',
     'redis-delete-async-interval',
   ),
-  ...all(missing('value', 'recording'), 'recording-dir', 'recording-method', 'recording-format'),
-  ...all(missing('flag', 'recording'), 'record-egress', 'record-both'),
+  ...all(used('value'), 'recording-dir', 'recording-method', 'recording-format'),
+  ...all(used('flag'), 'record-egress', 'record-both'),
   ...all(
-    missing('value', 'recording'),
+    missing('value', 'recording by keys that are pressed'),
     ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].map(
       (name) => `vsc-${name}-rec`,
     ),

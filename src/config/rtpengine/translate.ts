@@ -3,6 +3,7 @@ import { type Mistake, putAt, type Value } from '../value.js';
 import type { Given, GivenOptions } from './command-line.js';
 import type { IniFile } from './ini.js';
 import { OPTIONS } from './options.js';
+import { putRecording } from './recording.js';
 
 /** What translation has to know of the machine. */
 export type Surroundings = {
@@ -66,6 +67,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
   put('log-level', 'log.level', logLevel);
   put('log-facility-cdr', 'log.callRecords', () => true);
+  warnings.push(...putRecording(root, options));
   put('dtls-cert-cipher', 'dtls.key', (value) => certificateKey(value, options));
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);

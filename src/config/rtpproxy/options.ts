@@ -7,7 +7,6 @@ const missing = (takes: OptionRule['takes'], feature: string): OptionRule => ({
   fate: { missing: feature },
 });
 
-const RECORDING = 'recording';
 const SYSTEM = 'it is left to the system, or to the service manager';
 
 /** rtpproxy's options of one letter, and its long ones. */
@@ -44,9 +43,9 @@ export const RTPPROXY_OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['2', missing('flag', 'sending each packet twice')],
   ['dso', missing('list', 'loading of modules')],
   ['config', missing('value', 'a configuration file of rtpproxy')],
-  ['r', missing('value', RECORDING)],
-  ['S', missing('value', RECORDING)],
-  ['P', missing('flag', RECORDING)],
-  ['R', missing('flag', RECORDING)],
-  ['a', missing('flag', RECORDING)],
+  ['r', used('value')],
+  ['S', noted('value', 'files are written where they stay')],
+  ['P', used('flag')],
+  ['R', used('flag')],
+  ['a', used('flag')],
 ]);

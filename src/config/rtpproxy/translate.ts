@@ -26,6 +26,7 @@ export function translateRtpproxy(options: GivenOptions, around: Surroundings): 
   const [mode, level] = [last('w'), last('d')];
   if (mode !== undefined) entries.push(['rtpproxy.socketMode', scalar(mode, mode.value.replace(/^0+/, ''))]);
   if (level !== undefined) entries.push(['log.level', scalar(level, logLevel(level.value))]);
+  entries.push(...recording(options));
   const root = new Map<string, Value>();
   for (const [path, value] of entries) putAt(root, path.split('.'), value);
   return {
@@ -35,10 +36,25 @@ export function translateRtpproxy(options: GivenOptions, around: Surroundings): 
   };
 }
 
+/** `-P` makes no difference: what is written is always pcap, with the link layer that `-P` has. */
+function recording(options: GivenOptions): [path: string, value: Value][] {
+  const directory = options.get('r')?.at(-1);
+  if (directory === undefined) return [];
+  const entries: [string, Value][] = [
+    ['recording.dir', scalar(directory, directory.value)],
+    ['recording.format', scalar(directory, 'eth')],
+  ];
+  if (options.has('R')) entries.push(['recording.rtcp', scalar(directory, false)]);
+  if (options.has('a')) entries.push(['recording.everyCall', scalar(directory, true)]);
+  return entries;
+}
+
 /** Options of one missing feature share a line. */
 function warningsOf(options: GivenOptions): readonly string[] {
   const missing = new Map<string, string[]>();
   const warnings: string[] = [];
+  if (options.has('r') && !options.has('P'))
+    warnings.push('-r without -P: recordings are pcap files all the same');
   for (const name of options.keys()) {
     const fate = RTPPROXY_OPTIONS.get(name)?.fate ?? 'used';
     const shown = name.length === 1 ? `-${name}` : `--${name}`;

@@ -27,4 +27,5 @@ export type CliSession = {
   /** `address:port` of the client that made it. */
   readonly createdFrom: string;
   readonly tos: number;
+  readonly isRecorded: boolean;
 };

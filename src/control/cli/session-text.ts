@@ -3,9 +3,9 @@ import type { CallStatistics, MediaStatistics, PartyStatistics } from '../../com
 import type { CliSession } from './node.js';
 
 /** A call in a line. */
-export function sessionLine({ callId, isDeleted, createdMs, createdFrom }: CliSession): string {
+export function sessionLine({ callId, isDeleted, createdMs, createdFrom, isRecorded }: CliSession): string {
   const created = Math.trunc(createdMs / 1000);
-  return `ID: ${callId} | del:${yesOrNo(isDeleted)} | creat: ${created} | prx:${createdFrom} | redis:0 | frgn:n | rec:n`;
+  return `ID: ${callId} | del:${yesOrNo(isDeleted)} | creat: ${created} | prx:${createdFrom} | redis:0 | frgn:n | rec:${yesOrNo(isRecorded)}`;
 }
 
 /** A call with its parties and their media. */

@@ -4,6 +4,7 @@ import type {
   MediaControlKind,
   PartySelection,
   QueryCommand,
+  RecordingCommand,
 } from '../../command/command.js';
 import { type CommandFailure, failure } from '../../command/reply.js';
 import { codecsOfAnswer } from './codec-spec.js';
@@ -60,6 +61,9 @@ const COMMANDS: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['list', list],
   ['cli', commandLine],
   ['CLI', commandLine],
+  ['start recording', (draft) => recording(draft, 'start')],
+  ['pause recording', (draft) => recording(draft, 'pause')],
+  ['stop recording', (draft) => recording(draft, draft.pause ? 'pause' : 'stop')],
   ...MEDIA_CONTROLS.map((action): [string, Build] => [action, (draft) => mediaControl(draft, action)]),
 ]);
 
@@ -127,6 +131,21 @@ function commandLine({ body }: Draft): Command | CommandFailure {
   return body ? { kind: 'cli', line: body } : badRequest("No 'body' in message");
 }
 
+function recording(draft: Draft, action: 'start' | 'pause' | 'stop'): RecordingCommand | CommandFailure {
+  const { callId, fromTag, flags } = draft;
+  if (!callId) return badRequest('No call-id in message');
+  const isDiscarded = action !== 'start' && flags.recordCall === 'discard';
+  return {
+    kind: 'recording',
+    action: isDiscarded ? 'discard' : action,
+    callId,
+    ...(fromTag && { fromTag }),
+    ...(flags.metadata !== undefined && { metadata: flags.metadata }),
+    excludes: flags.excludeRecording,
+    destination: flags.recordingDestination ?? {},
+  };
+}
+
 function mediaControl(draft: Draft, action: MediaControlKind): Command | CommandFailure {
   const { callId } = draft;
   if (!callId) return badRequest('No call-id in message');
@@ -176,9 +195,6 @@ function badRequest(message: string): CommandFailure {
 
 /** Commands of the protocol whose features do not exist here. */
 const UNSUPPORTED: ReadonlySet<string> = new Set([
-  'start recording',
-  'stop recording',
-  'pause recording',
   'play media',
   'stop media',
   'play DTMF',

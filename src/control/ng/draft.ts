@@ -23,6 +23,8 @@ export type Draft = {
   toTagCounts: boolean;
   fatal: boolean;
   fast: boolean;
+  /** A recording is not to end, but to wait. */
+  pause: boolean;
   deleteDelaySeconds?: number;
   limit?: number;
   /** A line of the command line. */
@@ -43,6 +45,7 @@ export function newDraft(): Draft {
     toTagCounts: false,
     fatal: false,
     fast: false,
+    pause: false,
     supportsLoadLimit: false,
     directions: 0,
     transportBits: 0,

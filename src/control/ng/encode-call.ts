@@ -36,7 +36,7 @@ export function encodeCall(call: CallStatistics): string {
     dictionaryAt('SSRC', ssrcs(listed, call.atMs)) +
     dictionaryAt('tags', tags(call, statsOf)) +
     dictionaryAt('totals', totals(listed)) +
-    (call.forwarding === true ? recordingRecord('call recording') : '')
+    recordingRecord('call recording', call.recording, call.forwarding)
   );
 }
 
@@ -79,16 +79,21 @@ function partyRecord(party: PartyStatistics, statsOf: StatsOf, atMs: number): st
     present('metadata', party.metadata) +
     listAt('subscriptions', party.subscriptions, linkRecord) +
     listAt('subscribers', party.subscribers, linkRecord) +
-    (party.forwarding === true ? recordingRecord('excluded') : '') +
+    recordingRecord('excluded', party.unrecorded, party.forwarding) +
     listAt('medias', party.medias, (media) =>
       mediaRecord(media, statsOf(media), { atMs, createdMs: party.createdMs }),
     )
   );
 }
 
-/** Nothing is recorded here, but what was asked for is told. */
-function recordingRecord(other: 'call recording' | 'excluded'): string {
-  return dictionaryAt('recording', integerAt(other, 0) + integerAt('forwarding', 1));
+function recordingRecord(
+  name: 'call recording' | 'excluded',
+  isSo: boolean | undefined,
+  isForwarded: boolean | undefined,
+): string {
+  if (isSo !== true && isForwarded !== true) return '';
+  const forwarding = integerAt('forwarding', isForwarded === true ? 1 : 0);
+  return dictionaryAt('recording', integerAt(name, isSo === true ? 1 : 0) + forwarding);
 }
 
 function linkRecord({ tag, type }: PartyLink): string {

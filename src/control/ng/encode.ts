@@ -32,7 +32,7 @@ function entriesOf(reply: Reply): string {
     case 'done':
       return OK;
     case 'sdp':
-      return textAt('sdp', reply.sdp) + OK;
+      return recordingsAt(reply.recordings) + textAt('sdp', reply.sdp) + OK;
     case 'deleted': {
       const statistics = reply.statistics === undefined ? '' : encodeCall(reply.statistics);
       const warning = reply.warning === undefined ? '' : textAt('warning', reply.warning);
@@ -51,6 +51,10 @@ function entriesOf(reply: Reply): string {
     case 'failure':
       return textAt('result', 'error') + textAt('error-reason', reply.message);
   }
+}
+
+function recordingsAt(paths: readonly string[] | undefined): string {
+  return paths === undefined ? '' : listAt('recordings', paths, textOf);
 }
 
 const OK = textAt('result', 'ok');

@@ -67,6 +67,7 @@ const SWITCHES = table<Flag>(
   [eitherCase('generate-RTCP'), (draft) => set(draft, { generateRtcp: true })],
   ['record-call', (draft) => set(draft, { recordCall: 'on' })],
   ['discard-recording', (draft) => set(draft, { recordCall: 'discard' })],
+  ['exclude-recording', (draft) => set(draft, { excludeRecording: true })],
   ['fragment', (draft) => set(draft, { fragment: true })],
   [['debug', 'debugging'], (draft) => set(draft, { debug: true })],
   ['no-redis-update', (draft) => set(draft, { noRedisUpdate: true })],
@@ -82,6 +83,7 @@ const COMMAND_SWITCHES = table<Flag>(
   ['to-tag', (draft) => assign(draft, { toTagCounts: true })],
   ['fatal', (draft) => assign(draft, { fatal: true })],
   ['fast', (draft) => assign(draft, { fast: true })],
+  ['pause', (draft) => assign(draft, { pause: true })],
 );
 
 /** Every word of `flags` that has an effect, by each of its spellings. */
@@ -108,7 +110,7 @@ function set(draft: Draft, flags: Partial<Draft['flags']>): void {
 
 function assign(
   draft: Draft,
-  changes: Partial<Pick<Draft, 'all' | 'directional' | 'toTagCounts' | 'fatal' | 'fast'>>,
+  changes: Partial<Pick<Draft, 'all' | 'directional' | 'toTagCounts' | 'fatal' | 'fast' | 'pause'>>,
 ): void {
   Object.assign(draft, changes);
 }
@@ -155,7 +157,6 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   'allow-transcoding',
   'force-transcoding',
   'no-jitter-buffer',
-  'exclude-recording',
   'skip-recording-db',
   'recording-vsc',
   'recording-announcement',
@@ -171,7 +172,6 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   'block-egress',
   'block-short',
   'block-short-packets',
-  'pause',
 ]);
 
 /** The default anyway, obsolete, or meant for the SIP proxy that passed it on. */

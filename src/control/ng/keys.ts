@@ -2,6 +2,7 @@ import type { PartySelection } from '../../command/command.js';
 import { addCodec, isCodecList } from './codec-spec.js';
 import type { Draft } from './draft.js';
 import { applyFlag } from './flag-words.js';
+import { readPause, recordingText } from './recording-keys.js';
 import { choice, draftText, flagInteger, flagText, type ReadKey, wordList } from './key-readers.js';
 import {
   addBundle,
@@ -59,6 +60,10 @@ const CALL_KEYS = table<ReadKey>(
     spelled('record-call', '- '),
     choice('recordCall', [['yes', 'on'], 'on'], [['no', 'off'], 'off'], ['discard', 'discard']),
   ],
+  [destinations('file', 'dest', 'destination'), recordingText('file')],
+  [destinations('path', 'dir', 'directory', 'folder'), recordingText('directory')],
+  [destinations('pattern'), recordingText('pattern')],
+  ['pause', readPause],
 );
 
 const MEDIA_KEYS = table<ReadKey>(
@@ -119,6 +124,10 @@ const MEDIA_KEYS = table<ReadKey>(
 
 /** Every key of an offer, answer or media command that has an effect, by each of its spellings. */
 export const KEYS: ReadonlyMap<string, ReadKey> = new Map([...CALL_KEYS, ...MEDIA_KEYS]);
+
+function destinations(...what: readonly string[]): readonly string[] {
+  return what.flatMap((name) => [...spelled(`recording-${name}`, '- '), ...spelled(`output-${name}`, '- ')]);
+}
 
 function readFlags(draft: Draft, value: Value): void {
   for (const word of words(value)) applyFlag(draft, word);
@@ -220,9 +229,7 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   ...spelled('audio-player', '- '),
   'player',
   ...eitherCase('T.38 version', 'T38 version', 'T.38-version', 'T38-version'),
-  ...['file', 'path', 'directory', 'dir', 'folder', 'pattern', 'dest', 'destination', 'media-slots'].flatMap(
-    (what) => [...spelled(`recording-${what}`, '- '), ...spelled(`output-${what}`, '- ')],
-  ),
+  ...spelled('recording-media-slots', '- '),
   ...spelled('recording-media-slot-offer', '- '),
   ...spelled('recording-media-slot-answer', '- '),
   ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].flatMap((what) => [

@@ -133,6 +133,8 @@ function commandName(command: Command | CommandFailure): string | undefined {
       return command.action;
     case 'unsupported':
       return command.name;
+    case 'recording':
+      return `${command.action === 'discard' ? 'stop' : command.action} recording`;
     case 'ping':
     case 'offer':
     case 'answer':

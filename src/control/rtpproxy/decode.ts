@@ -55,12 +55,17 @@ export function decodeRequest(line: string, dialect: Dialect): Request {
     case 'S':
       return media(named, { kind: 'stopPlaying' });
     case 'R':
-      return only(bare, 'S') ? media(named, { kind: 'record' }) : error(7);
+      return only(bare, 'S') ? media(named, { kind: 'record', together: bare !== '' }) : error(7);
     case 'C':
       if (!only(bare, 'SP')) return error(7);
-      return media(namedBehind(args, 2), { kind: 'copy' });
+      return media(namedBehind(args, 2), {
+        kind: 'copy',
+        target: args[1] ?? '',
+        together: /S/i.test(bare),
+        wantsPort: /P/i.test(bare),
+      });
     case 'N':
-      return only(bare, 'A') ? media(named, { kind: 'stopRecording' }) : error(6);
+      return only(bare, 'A') ? media(named, { kind: 'stopRecording', together: bare !== '' }) : error(6);
     case 'X':
       return plain({ kind: 'delete all pairs' });
     case 'I':

@@ -10,8 +10,8 @@ export function isFeature(date: string, { notifies }: { readonly notifies: boole
 const TIMEOUT_NOTIFICATION = '20081224';
 
 /**
- * Absent are: repacketising (20071116), copying (20071218), `N` (20200226), jitter in `Q` (20230424), `p` in `C`
- * (20250523), copies of another session (20260309).
+ * Absent are: repacketising (20071116), jitter in `Q` (20230424), `p` in `C` (20250523), copies of another session
+ * (20260309).
  */
 export const FEATURES: ReadonlySet<string> = new Set([
   // Basic relaying.
@@ -20,6 +20,8 @@ export const FEATURES: ReadonlySet<string> = new Set([
   '20050322',
   // The argument of `V`.
   '20060704',
+  // `C`.
+  '20071218',
   // `Q`.
   '20080403',
   // List of codecs in `U` and `L`.
@@ -38,6 +40,8 @@ export const FEATURES: ReadonlySet<string> = new Set([
   '20150617',
   // `&&`; OpenSIPS asks before it sends `&& M3:1`.
   '20191015',
+  // `N`.
+  '20200226',
   // `rtpa_nlost`, and `h` behind `M3:1`.
   '20230205',
   // `Q … && D`.

@@ -11,6 +11,7 @@ import {
   negotiateAnswer,
   negotiateOffer,
 } from '../../../src/negotiation/negotiate.js';
+import { controlRecording } from '../../../src/negotiation/recording.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import { decodeCall, withPorts } from '../../../src/store/call-codec.js';
 import { FakeDataPlane, withBoundPorts } from './fake-data-plane.js';
@@ -52,8 +53,15 @@ export class CallDriver {
       }
       case 'media control': {
         if (this.#call === undefined) return { kind: 'refused', message: 'Unknown call-ID' };
-        const controlled = controlMedia(this.#call, command);
+        const controlled = controlMedia(this.#call, command, facts);
         if (controlled.kind === 'failure') return { kind: 'refused', message: controlled.message };
+        return this.#changed('changed', controlled.call);
+      }
+      case 'recording': {
+        if (this.#call === undefined) return { kind: 'refused', message: 'Unknown call-id' };
+        const controlled = controlRecording(this.#call, command, facts);
+        if (controlled.kind === 'failure') return { kind: 'refused', message: controlled.message };
+        if (controlled.call === this.#call) return { kind: 'done', result: 'unchanged' };
         return this.#changed('changed', controlled.call);
       }
       case 'failure':

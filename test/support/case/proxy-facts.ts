@@ -9,6 +9,7 @@ export function factsOf(config: string): Facts {
       return [key, value];
     }),
   );
+  const forwardTo = settings.get('forward-to');
   const defaults: CallDefaults = {
     mediaTimeoutMs: 60_000,
     silentTimeoutMs: 3_600_000,
@@ -23,6 +24,10 @@ export function factsOf(config: string): Facts {
     sipSource: settings.get('sip-source') === 'yes',
     tellsKeys: false,
     instanceId: 'aabbccddeeff',
+    recording: settings.has('recording')
+      ? { ...RECORDING, directory: settings.get('recording') ?? '' }
+      : null,
+    forwardTo: forwardTo === undefined ? null : { kind: 'datagrams', rtp: forwardTo, rtcp: undefined },
   };
   return {
     now: Date.UTC(2026, 0, 1),
@@ -63,6 +68,8 @@ function repeatableRandom(): Random {
   };
   return { bytes: (count) => Uint8Array.from({ length: count }, next) };
 }
+
+const RECORDING = { link: 'rawIp', side: 'arriving', rtcp: true, everyCall: false } as const;
 
 const CERTIFICATE = {
   id: 'A1A1A1A1A1A1A1A1',

@@ -120,10 +120,15 @@ describe('rtpproxy command lines', () => {
     });
   });
 
-  it('recording options are accepted with one line', () => {
-    expect(loaded('-r /var/rec -S /var/spool -P -a').warnings).toEqual([
-      '-r, -S, -P, -a are accepted without effect: recording does not exist here yet',
-    ]);
+  it('recording options say what is recorded where; a spool directory is accepted with a line', () => {
+    const { config, warnings } = loaded('-r /tmp -S /var/spool -P -a -R');
+    expect(config.recording).toMatchObject({
+      directory: '/tmp',
+      format: 'eth',
+      rtcp: false,
+      everyCall: true,
+    });
+    expect(warnings).toEqual(['-S is accepted and has no effect: files are written where they stay']);
   });
 
   it('every mistake is named', () => {

@@ -4,7 +4,7 @@ import { controlMedia } from '../../../src/negotiation/control.js';
 import { describeCall } from '../../../src/call/statistics.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import { decodeCall, encodeCall } from '../../../src/store/call-codec.js';
-import { audio, Conversation } from './sample.js';
+import { audio, Conversation, FACTS } from './sample.js';
 
 class Controlled {
   readonly conversation = new Conversation();
@@ -23,7 +23,7 @@ class Controlled {
       from: {},
       ...fields,
     };
-    const result = controlMedia(this.conversation.call, command);
+    const result = controlMedia(this.conversation.call, command, FACTS);
     if (result.kind === 'failure') return result.message;
     expect(result.call.revision).toBeGreaterThan(this.conversation.call.revision);
     this.conversation.call = result.call;

@@ -44,6 +44,8 @@ export const FACTS: Facts = {
     rtcpIntervalMs: 5000,
     tellsKeys: false,
     instanceId: '0123456789ab',
+    recording: null,
+    forwardTo: null,
   },
 };
 

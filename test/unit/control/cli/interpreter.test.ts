@@ -27,7 +27,12 @@ beforeEach(() => {
       calls.includes(callId)
         ? {
             ...{ callId, createdMs: 1_700_000_000_500, lastSignalMs: 1_700_000_001_000 },
-            ...{ isDeleted: callId === 'two@h', createdFrom: '192.0.2.1:5060', tos: 184 },
+            ...{
+              isDeleted: callId === 'two@h',
+              createdFrom: '192.0.2.1:5060',
+              tos: 184,
+              isRecorded: callId === 'two@h',
+            },
           }
         : undefined,
     call: async (callId) => (calls.includes(callId) ? described(callId) : undefined),
@@ -84,7 +89,7 @@ describe('the command line lists', () => {
       expect(await line.answer(asked)).toBe(
         [
           'ID: one@h | del:n | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:n\n',
-          'ID: two@h | del:y | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:n\n',
+          'ID: two@h | del:y | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:y\n',
         ].join(''),
       );
     },

@@ -133,7 +133,7 @@ describe('commands', () => {
     });
   });
 
-  test.each(['play media', 'subscribe request', 'start recording', 'publish', 'connect', 'mesh'])(
+  test.each(['play media', 'subscribe request', 'publish', 'connect', 'mesh'])(
     '%s exists, but not here',
     (name) => {
       expect(decode({ command: name }).command).toEqual({ kind: 'unsupported', name });

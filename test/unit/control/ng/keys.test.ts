@@ -173,7 +173,7 @@ describe('keys of an offer', () => {
     ['Via-Branch', 'x', 'unknown key "Via-Branch"'],
     ['via branch', 'x', 'unknown key "via branch"'],
     ['delay-buffer', 20, '"delay-buffer" has no effect'],
-    ['recording-file', 'x', '"recording-file" has no effect'],
+    ['recording-file', '', 'unknown value "no text" of "recording-file"'],
     ['replace', 'oigin', 'unknown value "oigin" of "replace"'],
     ['address family', 'IPv6', 'unknown value "IPv6" of "address family"'],
     ['direction', ['a', 'b', 'c'], 'unknown value "c" of "direction"'],

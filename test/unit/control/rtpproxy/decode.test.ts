@@ -91,11 +91,11 @@ describe('versions', () => {
     ['20081102', true],
     ['20141004', true],
     ['20150330', true],
-    // Repacketising, copying and recording do not exist, nor timeouts by modifier.
+    // Repacketising does not exist, nor timeouts by modifier.
     ['20071116', false],
-    ['20071218', false],
+    ['20071218', true],
     ['20170313', false],
-    ['20200226', false],
+    ['20200226', true],
     ['20191015', true],
     ['20230205', true],
     ['1', false],
