@@ -47,7 +47,12 @@ async function started(more: Partial<CallServiceParts> = {}): Promise<FakeNode> 
   const recording = { directory, link: 'rawIp', side: 'arriving', rtcp: true, everyCall: false } as const;
   const defaults = { ...FACTS.defaults, recording };
   let drawn = 0;
-  const random = { bytes: (count: number) => new Uint8Array(count).fill((drawn += 1)) };
+  const random = {
+    bytes(count: number) {
+      drawn += 1;
+      return new Uint8Array(count).fill(drawn);
+    },
+  };
   const parts = { recordingFiles: files, defaults, random, ...more };
   return startFakeNode({ onto: dataPlane, log: (line) => log.push(line), parts });
 }
