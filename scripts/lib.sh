@@ -44,4 +44,9 @@ stale() {
   [ -n "$(find "$@" -newer "$stamp" -print -quit 2>/dev/null)" ]
 }
 
-fresh() { touch "$stamps/$1"; }
+# begin STAMP, then fresh STAMP: what changes in between is newer.
+begin() { touch "$stamps/$1.begun"; }
+fresh() {
+  [ -e "$stamps/$1.begun" ] || begin "$1"
+  mv "$stamps/$1.begun" "$stamps/$1"
+}
