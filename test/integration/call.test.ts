@@ -63,7 +63,7 @@ test('a delayed deletion comes', async () => {
   const tandem = await Tandem.start();
   const call = await LoopbackCall.setUp(tandem.ng, 'ended');
   await call.delete({ 'delete-delay': 1 });
-  await expect.poll(async () => (await call.query()).result, { timeout: 20_000 }).toBe('error');
+  await expect.poll(async () => (await call.query()).result).toBe('error');
   expect(tandem.control.stderr).toContain('call ended callId=ended reason=deleted');
 });
 
@@ -108,7 +108,7 @@ test('a call in which nobody sends is ended by the media timeout', async () => {
   const tandem = await Tandem.start({ settings: ['timeouts.mediaSeconds=1'] });
   const call = await LoopbackCall.setUp(tandem.ng, 'silent');
   await call.talks();
-  await expect.poll(async () => (await call.query()).result, { timeout: 20_000 }).toBe('error');
+  await expect.poll(async () => (await call.query()).result).toBe('error');
   expect(tandem.control.stderr).toContain('call ended callId=silent reason=mediaTimeout');
 });
 
@@ -116,6 +116,6 @@ test('a call ends at its final timeout whatever happens in it', async () => {
   const tandem = await Tandem.start({ settings: ['timeouts.finalSeconds=1'] });
   const call = await LoopbackCall.setUp(tandem.ng, 'long');
   call.caller.talk();
-  await expect.poll(async () => (await call.query()).result, { timeout: 20_000 }).toBe('error');
+  await expect.poll(async () => (await call.query()).result).toBe('error');
   expect(tandem.control.stderr).toContain('call ended callId=long reason=finalTimeout');
 });

@@ -8,14 +8,14 @@ describe('the demo', () => {
   test('places a call through a running Tandem and shows where media really goes', async () => {
     const tandem = await Tandem.start();
     const process = demo('--ng', `${tandem.address}:${tandem.ngPort}`, '--seconds', '4');
-    expect(await process.exited(20_000)).toEqual({ code: 0, signal: null });
+    expect(await process.exited()).toEqual({ code: 0, signal: null });
     expect(process.stdout).toMatch(/Alice +192\.168\.77\.20:\d+ +127\.\S+ \(learned\) +PCMU /);
     expect(process.stdout).toMatch(/Alice heard [1-9]\d+ packets, Bob heard [1-9]\d+/);
   });
 
   test('starts a Tandem of its own and ends it', async () => {
     const process = demo('--seconds', '1');
-    expect(await process.exited(30_000), process.stderr).toEqual({ code: 0, signal: null });
+    expect(await process.exited(), process.stderr).toEqual({ code: 0, signal: null });
     const ng = /through Tandem at (\S+)\.$/m.exec(process.stdout)?.[1] ?? '';
     const again = demo('--ng', ng);
     expect(await again.exited()).toEqual({ code: 1, signal: null });

@@ -114,13 +114,13 @@ test('keys go on being told when either half has died', async () => {
   const tandem = await Tandem.start({ settings: [`notify.dtmf.udp=${kamailio.address}`] });
   const { caller } = await setUp(tandem, 'survivor');
   tandem.control.signal('SIGKILL');
-  await tandem.control.exited(5000);
+  await tandem.control.exited();
   tandem.startControl();
   await tandem.ready();
   press(caller, 2, 1000);
   await expect.poll(() => kamailio.heard.map(({ event }) => event)).toEqual([2]);
   tandem.dataPlane.signal('SIGKILL');
-  await tandem.dataPlane.exited(5000);
+  await tandem.dataPlane.exited();
   tandem.startDataPlane();
   await tandem.control.printed(/reapplied=1/);
   press(caller, 3, 9000);

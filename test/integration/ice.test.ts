@@ -41,7 +41,7 @@ async function assertTalk({ browser, telephone }: Call): Promise<void> {
   const [atBrowser, atTelephone] = [browser.heard, telephone.received.length];
   telephone.talk();
   await telephone.hears(atTelephone + 50);
-  await until('sound in the browser', () => (browser.heard >= atBrowser + 50 ? true : undefined), 10_000);
+  await until('sound in the browser', () => (browser.heard >= atBrowser + 50 ? true : undefined));
   telephone.stopTalking();
 }
 
@@ -77,7 +77,7 @@ describeWithWebRtcPeer('a WebRTC endpoint of another make', () => {
     const answered = await bob.answerTo(await sdpOf(tandem.ng, offer));
     alice.accept(await sdpOf(tandem.ng, { command: 'answer', ...dialogue, 'to-tag': 'bob', sdp: answered }));
     await Promise.all([alice.isConnected(), bob.isConnected()]);
-    await until('sound on both sides', () => (alice.heard >= 50 && bob.heard >= 50) || undefined, 10_000);
+    await until('sound on both sides', () => (alice.heard >= 50 && bob.heard >= 50) || undefined);
     expect([await iceOf(tandem, 'alice'), await iceOf(tandem, 'bob')]).toEqual(['completed', 'completed']);
   });
 

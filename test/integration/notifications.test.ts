@@ -31,7 +31,7 @@ test('a call whose media died is told to its proxy, to a web hook, over ng TCP a
 
   const call = await LoopbackCall.setUp(tandem.ng, 'dead');
   await call.talks();
-  await expect.poll(() => proxy.bodies.length, { timeout: 20_000 }).toBe(2);
+  await expect.poll(() => proxy.bodies.length).toBe(2);
   const [fromTag, toTag] = /<string>dead<\/string>.*<string>(.*?)<\/string>.*<string>(.*?)<\/string>/
     .exec(proxy.bodies.join(''))
     ?.slice(1) ?? ['', ''];
@@ -112,7 +112,7 @@ test('5,000 calls that end at once reach a healthy target while a slow one has a
   tell('late');
   await expect.poll(() => told.healthy).toBe(calls + 1);
   open();
-  await expect.poll(() => told.slow, { timeout: 30_000 }).toBeGreaterThan(0);
+  await expect.poll(() => told.slow).toBeGreaterThan(0);
   expect(lost).toEqual([]);
 });
 
@@ -153,5 +153,5 @@ test('a drained node refuses new calls, keeps the others, answers pings, and end
   expect(await drain.json()).toEqual({ draining: true, calls: 1 });
   expect(tandem.process.running).toBe(true);
   await call.delete();
-  expect(await tandem.process.exited(5000)).toEqual({ code: 0, signal: null });
+  expect(await tandem.process.exited()).toEqual({ code: 0, signal: null });
 });

@@ -155,6 +155,6 @@ test('the target of a call whose media died is told, once for all its media', as
   const { client } = await start([`rtpproxy.notify=${target}`, 'timeouts.mediaSeconds=1']);
   await PairCall.setUp(client, 'dead', ` ${directory}/notices half%2Bdone`);
   await client.command(`U dead 127.0.0.1 4000 f;2 ${target} half%2Bdone`);
-  await expect.poll(() => heard, { timeout: 20_000 }).toBe('half+done\n');
+  await expect.poll(() => heard).toBe('half+done\n');
   expect(await client.command('D dead f t')).toBe('E50');
 });

@@ -51,11 +51,11 @@ async function videoFor(offered: string): Promise<string> {
 }
 
 async function assertTalk({ browser, telephone }: Pair): Promise<void> {
-  await until('werift to be connected', () => browser.isConnected || undefined, 20_000);
+  await until('werift to be connected', () => browser.isConnected || undefined);
   const [atBrowser, atTelephone] = [browser.heard, telephone.received.length];
   telephone.talk();
   await telephone.hears(atTelephone + 50);
-  await until('sound at werift', () => browser.heard >= atBrowser + 50 || undefined, 10_000);
+  await until('sound at werift', () => browser.heard >= atBrowser + 50 || undefined);
   telephone.stopTalking();
 }
 
@@ -123,6 +123,6 @@ describe('werift', () => {
     const answered = await bob.answerTo(await sdpOf(tandem.ng, offer));
     const answer = { command: 'answer', ...dialogue, 'to-tag': 'bob', sdp: answered };
     await alice.accept(await sdpOf(tandem.ng, answer));
-    await until('sound on both sides', () => (alice.heard >= 50 && bob.heard >= 50) || undefined, 20_000);
+    await until('sound on both sides', () => (alice.heard >= 50 && bob.heard >= 50) || undefined);
   });
 });

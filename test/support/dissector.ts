@@ -9,7 +9,7 @@ export type Dissected = { readonly types: readonly number[]; readonly isMalforme
 
 /** A test with tshark; skipped by name if it is missing, with `TANDEM_REQUIRE_PEERS=1` it fails instead. */
 export function testWithTshark(title: string, run: () => Promise<void>): void {
-  if (hasTshark() || process.env.TANDEM_REQUIRE_PEERS === '1') test(title, run, 30_000);
+  if (hasTshark() || process.env.TANDEM_REQUIRE_PEERS === '1') test(title, run);
   else test.skip(`${title} (tshark is missing)`, () => {});
 }
 

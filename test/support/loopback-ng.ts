@@ -7,7 +7,7 @@ export function ngClient(address: string, port: number): NgClient {
   return createNgClient(ngExchange(address, port));
 }
 
-export function ngExchange(address: string, port: number, { everyMs = 500, times = 10 } = {}): Exchange {
+export function ngExchange(address: string, port: number, { everyMs = 500, times = 60 } = {}): Exchange {
   const socket = createSocket('udp4');
   const waiting = new Map<string, (reply: Buffer) => void>();
   socket.on('message', (reply) => waiting.get(cookieOf(reply))?.(reply));

@@ -117,11 +117,9 @@ export class RtpPeer {
     this.#sending = undefined;
   }
 
-  async hears(count: number, deadlineMs = 5_000): Promise<void> {
-    await until(
-      `${count} packets (${this.received.length} so far)`,
-      () => (this.received.length >= count ? true : undefined),
-      deadlineMs,
+  async hears(count: number): Promise<void> {
+    await until(`${count} packets (${this.received.length} so far)`, () =>
+      this.received.length >= count ? true : undefined,
     );
   }
 

@@ -29,7 +29,7 @@ export class RtpproxyClient {
   async command(line: string, cookie = `${process.pid}_${this.#requests++}`): Promise<string> {
     let reply: string | undefined;
     this.#replies.delete(cookie);
-    for (let attempt = 0; attempt < 5 && reply === undefined; attempt += 1) {
+    for (let attempt = 0; attempt < 30 && reply === undefined; attempt += 1) {
       this.#socket.send(Buffer.from(`${cookie} ${line}`, 'latin1'), this.#port, this.#address);
       reply = await until(`a reply to ${line}`, () => this.#replies.get(cookie), 1000).catch(() => undefined);
     }
@@ -57,10 +57,6 @@ export async function overStream(
   });
   socket.on('error', () => {});
   socket.write(text, 'latin1');
-  await until(
-    `a reply to ${text}`,
-    () => (closed || received.split('\n').length > lines ? true : undefined),
-    5000,
-  );
+  await until(`a reply to ${text}`, () => (closed || received.split('\n').length > lines ? true : undefined));
   return received;
 }

@@ -86,7 +86,7 @@ export function startSipp(network: Network, where: Namespace, options: SippOptio
   const complaint = (): string =>
     `${options.scenario} ended with ${ended.code}\n${readIfThere(file('err'))}\n${readIfThere(file('out')).slice(-2000)}`;
   return {
-    async notes(stage, wanted = calls, deadlineMs = 10_000) {
+    async notes(stage, wanted = calls, deadlineMs = 30_000) {
       return until(
         `${options.scenario} at ${stage}`,
         () => {

@@ -83,11 +83,11 @@ describe('a hostile body of 64 kB', () => {
     expect(text.length).toBeLessThanOrEqual(65_536);
     readEverything(text);
     const times = Array.from({ length: 5 }, () => {
-      const start = performance.now();
+      const before = process.cpuUsage();
       readEverything(text);
-      return performance.now() - start;
+      return process.cpuUsage(before).user / 1000;
     });
-    // The machine may be busy: the best of several tells what the code needs.
+    // What else the process does counts as well: the best of several tells what the code needs.
     expect(Math.min(...times)).toBeLessThan(40);
   });
 });
