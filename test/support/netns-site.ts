@@ -4,7 +4,7 @@ import { mountBpf, readFastPath, takeFrames } from './fast-path.js';
 import { createNetwork, LINKS, type Network, type Party, type Running } from './netns.js';
 import { type ProxyInterface, type ProxyKind, startProxy, type RunningProxy } from './netns-proxy.js';
 import { until } from './netns-until.js';
-import { createNgClient, isList, type NgClient } from './oracle-ng-client.js';
+import { createNgClient, isList, type NgClient, repeating } from './oracle-ng-client.js';
 import { startSipp, type Sipp } from './sipp.js';
 
 export type SiteOptions = {
@@ -79,7 +79,7 @@ export async function createSite(options: SiteOptions): Promise<Site> {
       tandem: { ...fastPath, ...options.tandem },
     });
     stack.defer(() => proxy.running.stop());
-    const ng = createNgClient((datagram) => agents.core.exchange(CONTROL, datagram, 2000));
+    const ng = createNgClient(repeating((datagram) => agents.core.exchange(CONTROL, datagram, 2000)));
     await until(`${options.proxy} to answer`, async () => {
       if (proxy.running.child.exitCode !== null) throw new Error(`${options.proxy} ended: ${proxy.log()}`);
       return ng.command({ command: 'ping' }).catch(() => undefined);

@@ -11,6 +11,17 @@ export type NgClient = {
 
 let cookies = 0;
 
+/** Repeats a datagram until it is answered, as SIP proxies do. */
+export function repeating(exchange: Exchange, times = 15): Exchange {
+  return async (datagram) => {
+    for (let attempt = 0; attempt < times; attempt++) {
+      const reply = await exchange(datagram);
+      if (reply !== undefined) return reply;
+    }
+    return undefined;
+  };
+}
+
 export function createNgClient(exchange: Exchange): NgClient {
   return {
     async command(request) {

@@ -12,6 +12,7 @@ import {
   type NgClient,
   type NgDictionary,
   type NgValue,
+  repeating,
 } from './oracle-ng-client.js';
 import { describeSdp, type PortNames } from './sdp-compare.js';
 
@@ -69,7 +70,7 @@ export async function startLocalProxy(
       directory,
     },
   );
-  const ng = createNgClient((datagram) => exchange(control, datagram));
+  const ng = createNgClient(repeating((datagram) => exchange(control, datagram)));
   const dispose = async (): Promise<void> => {
     await proxy.running.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -5,7 +5,7 @@ import { createNetwork, LINKS, type Network, type Running } from './netns.js';
 import { compileAgent, startAgent } from './netns-agent.js';
 import { type RunningProxy, startProxy } from './netns-proxy.js';
 import { until } from './netns-until.js';
-import { createNgClient, type NgClient } from './oracle-ng-client.js';
+import { createNgClient, type NgClient, repeating } from './oracle-ng-client.js';
 import { WebRtcPeer } from './webrtc-peer.js';
 
 export type TurnSiteOptions = {
@@ -48,7 +48,7 @@ export class TurnSite {
         listen: { ng: [`${CONTROL.address}:${CONTROL.port}`], http: [HTTP] },
       },
     });
-    const ng = createNgClient((datagram) => agent.exchange(CONTROL, datagram, 5000));
+    const ng = createNgClient(repeating((datagram) => agent.exchange(CONTROL, datagram, 2000)));
     onTestFinished(async ({ task }) => {
       if (task.result?.state === 'fail') process.stderr.write(`${proxy.log()}\n`);
       await Promise.all([proxy.running.stop(), agent.stop(), turnServer.stop('SIGKILL')]);
