@@ -11,6 +11,7 @@ import {
   type NgClient,
   type NgDictionary,
   type NgValue,
+  repeating,
 } from './oracle-ng-client.js';
 
 type Family = 'IP4' | 'IP6';
@@ -89,7 +90,7 @@ export async function createFastPathSite(first: Start = {}): Promise<FastPathSit
           ...settings,
         },
       });
-    const ng = createNgClient((datagram) => core.exchange(CONTROL, datagram, 2000));
+    const ng = createNgClient(repeating((datagram) => core.exchange(CONTROL, datagram, 2000)));
     // The log goes on where the process before has ended.
     const ready = async (proxy: RunningProxy, starts: number): Promise<void> => {
       await until(
@@ -141,7 +142,8 @@ function greetings(proxy: RunningProxy): number {
 function coreWith({ core }: Network, supervisor: string | undefined): Starter {
   if (supervisor === undefined) return core;
   return {
-    start: (argv, options) => core.start(argv, { ...options, env: { TANDEM_SUPERVISOR: supervisor } }),
+    start: (argv, options) =>
+      core.start(argv, { ...options, env: { ...options.env, TANDEM_SUPERVISOR: supervisor } }),
   };
 }
 

@@ -29,7 +29,9 @@ export function proxyUnderTest(): ProxyKind {
 }
 
 /** A namespace, or the machine itself. */
-export type Starter = { start(argv: readonly string[], options: { log: string }): Running };
+export type Starter = {
+  start(argv: readonly string[], options: { readonly log: string; readonly env: NodeJS.ProcessEnv }): Running;
+};
 
 export type RunningProxy = {
   readonly kind: ProxyKind;
@@ -54,8 +56,13 @@ function startRtpengine(where: Starter, options: ProxyOptions, log: string): Run
       ...[`--port-min=${options.ports[0]}`, `--port-max=${options.ports[1]}`],
       ...[`--delete-delay=${options.deleteDelaySeconds}`, '--num-threads=2'],
     ],
-    { log },
+    { log, env: scratch(options) },
   );
+}
+
+/** What a killed proxy cannot tidy up goes with its other files. */
+function scratch({ directory }: ProxyOptions): NodeJS.ProcessEnv {
+  return { TMPDIR: directory, XDG_RUNTIME_DIR: directory };
 }
 
 function advertised(each: ProxyInterface): string {
@@ -65,7 +72,7 @@ function advertised(each: ProxyInterface): string {
 const TANDEM = join(import.meta.dirname, '../../bin/tandem');
 
 function startTandem(where: Starter, options: ProxyOptions, log: string): Running {
-  return where.start([TANDEM, '--config', writeTandemConfig(options)], { log });
+  return where.start([TANDEM, '--config', writeTandemConfig(options)], { log, env: scratch(options) });
 }
 
 function writeTandemConfig(options: ProxyOptions): string {

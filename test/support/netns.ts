@@ -170,7 +170,7 @@ export function startProcess(argv: readonly string[], options: StartOptions = {}
     async stop(signal = 'SIGTERM') {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill(signal);
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), 5000);
+      const lastResort = setTimeout(() => child.kill('SIGKILL'), 20_000);
       await ended;
       clearTimeout(lastResort);
     },

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { until } from './netns-until.js';
@@ -20,9 +22,11 @@ export class Process {
   ) {
     this.name = name;
     const [program = '', ...words] = command;
+    // What it cannot tidy up when it is killed.
+    const scratch = mkdtempSync(join(tmpdir(), 'tandem-process-'));
     this.#child = spawn(program, words, {
       cwd: ROOT,
-      env: { ...withoutTandem(process.env), ...environment },
+      env: { ...withoutTandem(process.env), TMPDIR: scratch, ...environment },
       stdio: [stdin === 'open' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.#child.stdout?.on('data', (chunk) => {
@@ -42,6 +46,7 @@ export class Process {
       if (task.result?.state === 'fail')
         process.stderr.write(`--- ${this.name}\n${this.#stdout}${this.#stderr}\n`);
       await this.kill('SIGKILL');
+      rmSync(scratch, { recursive: true, force: true });
     });
   }
 
@@ -104,7 +109,9 @@ export function nativeProgram(name: string): string {
   return program;
 }
 
-/** The configuration under test comes from the test alone. */
+/** The configuration under test comes from the test alone, and so does the place for its files. */
 function withoutTandem(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('TANDEM_')));
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('TANDEM_') && name !== 'XDG_RUNTIME_DIR'),
+  );
 }
