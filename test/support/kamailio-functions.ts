@@ -30,11 +30,11 @@ export type Returned = {
 
 /** Kamailio with the rtpengine module, whose functions a test can call one by one. */
 export class KamailioFunctions {
-  readonly #exchange: (text: string) => Promise<string | undefined>;
+  readonly #exchange: Exchange;
   readonly #at: string;
   #requests = 0;
 
-  private constructor(at: string, exchange: (text: string) => Promise<string | undefined>) {
+  private constructor(at: string, exchange: Exchange) {
     this.#at = at;
     this.#exchange = exchange;
   }
@@ -51,7 +51,8 @@ export class KamailioFunctions {
     const functions = new KamailioFunctions(`${address}:${port}`, await exchanger(address, port));
     await until('Kamailio to answer', async () => {
       if (!kamailio.running) throw new Error(`Kamailio ended: ${kamailio.stderr}`);
-      return functions.#request('OPTIONS', 'ready', { callId: 'ready', from: 'a' });
+      // What is sent before it listens is lost.
+      return functions.#request('OPTIONS', 'ready', { callId: 'ready', from: 'a' }, 200);
     });
     return functions;
   }
@@ -67,7 +68,12 @@ export class KamailioFunctions {
     return { code: Number(variable('Returned')), body: reply.slice(end + 4), variable };
   }
 
-  #request(method: string, user: string, call: Omit<FunctionCall, 'method'>): Promise<string | undefined> {
+  #request(
+    method: string,
+    user: string,
+    call: Omit<FunctionCall, 'method'>,
+    waitMs?: number,
+  ): Promise<string | undefined> {
     this.#requests += 1;
     const { callId, from, to, flags = '', sdp = '' } = call;
     const head = [
@@ -82,12 +88,14 @@ export class KamailioFunctions {
       ...(sdp === '' ? [] : ['Content-Type: application/sdp']),
       `Content-Length: ${sdp.length}`,
     ];
-    return this.#exchange(`${head.join('\r\n')}\r\n\r\n${sdp}`);
+    return this.#exchange(`${head.join('\r\n')}\r\n\r\n${sdp}`, waitMs);
   }
 }
 
-/** Sends a request and waits for the final reply with its CSeq. */
-async function exchanger(address: string, port: number) {
+/** Sends a request and waits for the final reply with its CSeq; undefined if there was none. */
+type Exchange = (text: string, waitMs?: number) => Promise<string | undefined>;
+
+async function exchanger(address: string, port: number): Promise<Exchange> {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, address, resolve));
   socket.on('error', () => {});
@@ -97,9 +105,9 @@ async function exchanger(address: string, port: number) {
     const text = datagram.toString('latin1');
     replies.set(cseqOf(text), text);
   });
-  return async (text: string): Promise<string | undefined> => {
+  return async (text, waitMs) => {
     socket.send(Buffer.from(text, 'latin1'), port, address);
-    return until('a reply', () => replies.get(cseqOf(text)), 5_000).catch(() => undefined);
+    return until('a reply', () => replies.get(cseqOf(text)), waitMs).catch(() => undefined);
   };
 }
 

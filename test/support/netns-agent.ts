@@ -1,14 +1,10 @@
-import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { promisify } from 'node:util';
+import { rolldown } from 'rolldown';
 import type { Namespace, Network } from './netns.js';
 import type { AgentRequest, AgentResponse, PortReport, Target } from './netns-agent-program.js';
 
 export type { PortReport, SourceReport, Target } from './netns-agent-program.js';
-
-const ROOT = join(import.meta.dirname, '../..');
 
 /** RTP endpoints and single datagrams from inside a namespace. */
 export type Agent = {
@@ -35,24 +31,14 @@ export type Agent = {
   stop(): Promise<void>;
 };
 
-/** Compiles the agent's program into the directory of the network; Node 20 cannot run TypeScript itself. */
+/** Puts the agent's program into the directory of the network, without types: Node 20 cannot run TypeScript itself. */
 export async function compileAgent(network: Network): Promise<string> {
-  const compiler = join(ROOT, 'node_modules/.bin/tsc');
-  const source = join(import.meta.dirname, 'netns-agent-program.ts');
-  const options = [
-    '--ignoreConfig',
-    '--module',
-    'nodenext',
-    '--target',
-    'es2022',
-    '--types',
-    'node',
-    '--skipLibCheck',
-  ];
-  const roots = ['--typeRoots', join(ROOT, 'node_modules/@types'), '--outDir', network.directory];
-  writeFileSync(join(network.directory, 'package.json'), '{ "type": "module" }');
-  await promisify(execFile)(compiler, [...options, ...roots, source]);
-  return join(network.directory, 'netns-agent-program.js');
+  const input = join(import.meta.dirname, 'netns-agent-program.ts');
+  const bundle = await rolldown({ input, platform: 'node', logLevel: 'warn' });
+  const file = join(network.directory, 'netns-agent-program.mjs');
+  await bundle.write({ file, format: 'es' });
+  await bundle.close();
+  return file;
 }
 
 export function startAgent(where: Namespace, program: string): Agent {
