@@ -6,7 +6,7 @@ import { LoopbackCall } from '../support/loopback-call.js';
 import { until } from '../support/netns-until.js';
 import { nativeProgram, Process, ROOT } from '../support/process.js';
 import { mediaAddress } from '../support/rtp-peer.js';
-import { childrenOf, SupervisedTandem } from '../support/supervised.js';
+import { childrenOf, queuedMs, SupervisedTandem } from '../support/supervised.js';
 
 test('one command starts everything, from wherever it is linked to', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-test-'));
@@ -20,15 +20,17 @@ test('one command starts everything, from wherever it is linked to', async () =>
 test('a second start is ready within the three seconds that whoever runs it is promised', async () => {
   await SupervisedTandem.start();
   const times: number[] = [];
-  // It takes about one. The machine may be busy: the best of many tells what a start needs.
-  while (times.length < 20 && times.every((time) => time >= 3_000)) {
-    const started = performance.now();
+  // It takes about one. What a busy machine adds is not the start's: the best of some counts, without the time in which
+  // a processor was waited for.
+  while (times.length < 5 && times.every((time) => time >= 3_000)) {
+    const before = performance.now() - queuedMs(process.pid);
     const tandem = await SupervisedTandem.start();
-    times.push(performance.now() - started);
+    const all = [process.pid, tandem.process.pid, ...childrenOf(tandem.process.pid)];
+    times.push(performance.now() - all.reduce((sum, pid) => sum + queuedMs(pid), before));
     await tandem.process.kill('SIGTERM');
   }
   expect(Math.min(...times)).toBeLessThan(3_000);
-}, 300_000);
+});
 
 test('the control plane crashes: no packet is lost and its clients notice nothing', async () => {
   const tandem = await SupervisedTandem.start();

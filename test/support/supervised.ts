@@ -68,6 +68,12 @@ export function childrenOf(pid: number): readonly number[] {
   }
 }
 
+/** How long the main thread of a process has been ready to run while others ran. */
+export function queuedMs(pid: number): number {
+  const [, queuedNs] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+  return Number(queuedNs) / 1e6;
+}
+
 function commandLine(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
