@@ -29,7 +29,7 @@ struct Scene {
 impl Scene {
     fn new() -> Scene {
         let now = Instant::now();
-        let mut proxy = Proxy::new(now, crypto::certificate(), sim::Tape::default());
+        let mut proxy = Proxy::new(now, crypto::certificate());
         proxy.engine.use_relay_server(Some(&RelayServerPlan {
             address: at(SERVER),
             username: "user".to_owned(),

@@ -75,7 +75,7 @@ fn each_side_of_a_stream_is_copied_on_its_own_or_with_the_other() {
         scene.alice_talks(20);
         scene.bob_talks(20);
         let (ours, alice) = (scene.local(1), ALICE.parse().unwrap());
-        let ways: Vec<_> = scene.net.tape.taken(1).iter().map(|copy| (copy.from, copy.to)).collect();
+        let ways: Vec<_> = scene.net.tape().taken(1).iter().map(|copy| (copy.from, copy.to)).collect();
         let expected: Vec<_> =
             expected.iter().map(|(_, from)| if *from { (alice, ours) } else { (ours, alice) }).collect();
         assert_eq!(ways, expected, "{side:?}");
@@ -90,7 +90,7 @@ fn a_copy_is_what_arrived_when_it_arrived() {
     let (alice, to) = (scene.alice, scene.local(1));
     scene.net.send(alice, to, packet.clone());
     scene.net.settle();
-    let taken = scene.net.tape.taken(1);
+    let taken = scene.net.tape().taken(1);
     assert_eq!((taken[0].payload.clone(), taken[0].component), (packet, Component::Rtp));
     assert_eq!(taken.len(), 1);
 }
@@ -99,12 +99,12 @@ fn a_copy_is_what_arrived_when_it_arrived() {
 fn packets_of_strangers_and_of_streams_without_a_tap_are_not_copied() {
     let mut scene = tapped(arriving);
     scene.alice_talks(5000);
-    let before = scene.net.tape.taken(1).len();
+    let before = scene.net.tape().taken(1).len();
     let mallory = scene.net.peer(MALLORY);
     let to = scene.local(1);
     scene.net.send(mallory, to, packets::rtp(0, 1, 160, 66));
     scene.bob_talks(100);
-    assert_eq!(scene.net.tape.taken(1).len(), before);
+    assert_eq!(scene.net.tape().taken(1).len(), before);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn rtcp_is_copied_only_if_it_is_wanted() {
         let (alice, to) = (scene.alice, scene.local_rtcp(1));
         scene.net.send_rtcp(alice, to, packets::sender_report(7, 1 << 32, &[]));
         scene.net.settle();
-        let components: Vec<_> = scene.net.tape.taken(1).iter().map(|copy| copy.component).collect();
+        let components: Vec<_> = scene.net.tape().taken(1).iter().map(|copy| copy.component).collect();
         assert_eq!(components, if wanted { vec![Component::Rtcp] } else { vec![] });
     }
 }
@@ -126,7 +126,7 @@ fn a_fork_without_a_place_for_rtcp_gets_none() {
     let (alice, to) = (scene.alice, scene.local_rtcp(1));
     scene.net.send_rtcp(alice, to, packets::sender_report(7, 1 << 32, &[]));
     scene.alice_talks(20);
-    let components: Vec<_> = scene.net.tape.taken(1).iter().map(|copy| copy.component).collect();
+    let components: Vec<_> = scene.net.tape().taken(1).iter().map(|copy| copy.component).collect();
     assert_eq!(components, [Component::Rtp]);
 }
 
@@ -139,7 +139,7 @@ fn reports_of_our_own_are_copied_as_they_leave() {
     scene.talk(20_000);
     let alice = scene.alice;
     let heard: Vec<_> = scene.heard(alice).into_iter().map(|packet| packet.payload).collect();
-    let copied: Vec<_> = scene.net.tape.taken(1).into_iter().map(|copy| copy.payload).collect();
+    let copied: Vec<_> = scene.net.tape().taken(1).into_iter().map(|copy| copy.payload).collect();
     assert!(copied.iter().any(|packet| wire::classify(packet) == wire::Kind::Rtcp));
     assert_eq!(copied, heard);
 }
@@ -154,7 +154,7 @@ fn protected_packets_are_copied_in_the_clear() {
         scene.net.secure(alice, &theirs, &ours);
         scene.alice_talks(20);
         scene.bob_talks(20);
-        let copied: Vec<_> = scene.net.tape.taken(1).into_iter().map(|copy| copy.payload).collect();
+        let copied: Vec<_> = scene.net.tape().taken(1).into_iter().map(|copy| copy.payload).collect();
         let plain = |ssrc| packets::rtp(0, 1, 0, ssrc);
         assert_eq!(copied, [plain(scene.net.ssrc(alice)), plain(scene.net.ssrc(bob))]);
     }
@@ -167,20 +167,20 @@ fn packets_that_are_not_authentic_are_not_copied() {
     let mut scene = tapped(arriving);
     scene.replan(|plan| plan.streams[0].security = crypto::sdes(&theirs, &ours));
     scene.alice_talks(100);
-    assert_eq!(scene.net.tape.taken(1), []);
+    assert_eq!(scene.net.tape().taken(1), []);
 }
 
 #[test]
 fn a_paused_tap_copies_nothing_until_it_goes_on() {
     let mut scene = tapped(|tap| tap.paused = true);
     scene.talk(100);
-    assert_eq!(scene.net.tape.taken(1), []);
+    assert_eq!(scene.net.tape().taken(1), []);
     scene.replan(|plan| plan.taps[0].paused = false);
     scene.alice_talks(100);
-    assert_eq!(scene.net.tape.taken(1).len(), 5);
+    assert_eq!(scene.net.tape().taken(1).len(), 5);
     scene.replan(|plan| plan.taps[0].paused = true);
     scene.alice_talks(100);
-    assert_eq!(scene.net.tape.taken(1).len(), 5);
+    assert_eq!(scene.net.tape().taken(1).len(), 5);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn what_is_silenced_blocked_or_held_is_copied_as_it_arrived() {
         scene.replan(change);
         scene.alice_talks(20);
         let expected = packets::rtp(0, 1, 0, scene.net.ssrc(scene.alice));
-        let copied: Vec<_> = scene.net.tape.taken(1).into_iter().map(|copy| copy.payload).collect();
+        let copied: Vec<_> = scene.net.tape().taken(1).into_iter().map(|copy| copy.payload).collect();
         assert_eq!(copied, [expected]);
     }
 }
@@ -209,7 +209,7 @@ fn the_leaving_side_is_copied_as_the_peer_gets_it() {
     scene.talk(100);
     let alice = scene.alice;
     let heard: Vec<_> = scene.heard(alice).into_iter().map(|packet| packet.payload).collect();
-    let copied: Vec<_> = scene.net.tape.taken(1).into_iter().map(|copy| copy.payload).collect();
+    let copied: Vec<_> = scene.net.tape().taken(1).into_iter().map(|copy| copy.payload).collect();
     assert_eq!(heard.len(), 10);
     assert_eq!(copied, heard);
 }
@@ -218,7 +218,7 @@ fn the_leaving_side_is_copied_as_the_peer_gets_it() {
 fn several_taps_copy_the_same_packets() {
     let mut scene = Scene::audio_with(|plan| plan.taps = vec![tap(1, &[1, 2]), tap(2, &[2])]);
     scene.alice_talks(20);
-    assert_eq!((scene.net.tape.taken(1).len(), scene.net.tape.taken(2).len()), (2, 1));
+    assert_eq!((scene.net.tape().taken(1).len(), scene.net.tape().taken(2).len()), (2, 1));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn each_stream_of_a_bundle_is_copied_on_its_own() {
     let mut call = Bundle::with(|plan| plan.taps = vec![TapPlan { side: TapSide::Arriving, ..tap(1, &[2]) }]);
     call.alice_sends(&packets::rtp(AUDIO, 1, 0, 11));
     call.alice_sends(&packets::rtp(VIDEO, 1, 0, 22));
-    let taken = call.scene.net.tape.taken(1);
+    let taken = call.scene.net.tape().taken(1);
     assert_eq!(sources(&taken), [22]);
     assert_eq!(taken[0].to, call.scene.local(1));
 }
@@ -239,12 +239,12 @@ fn a_tap_that_stays_keeps_its_counters_and_one_that_is_gone_is_closed() {
     scene.alice_talks(100);
     let stats = scene.net.stats(&scene.plan.session).taps;
     assert_eq!(stats.iter().map(|tap| tap.packets).collect::<Vec<_>>(), [10, 5]);
-    assert_eq!((scene.net.tape.retries(1), scene.net.tape.retries(2)), (Some(1), Some(0)));
+    assert_eq!((scene.net.tape().retries(1), scene.net.tape().retries(2)), (Some(1), Some(0)));
     scene.replan(|plan| drop(plan.taps.remove(0)));
-    assert!(!scene.net.tape.is_open(1) && scene.net.tape.is_open(2));
+    assert!(!scene.net.tape().is_open(1) && scene.net.tape().is_open(2));
     let released = scene.net.release(&scene.plan.session).unwrap();
     assert_eq!(released.stats.taps[0].packets, 5);
-    assert!(!scene.net.tape.is_open(2));
+    assert!(!scene.net.tape().is_open(2));
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn a_tapped_stream_comes_up_from_the_kernel_without_losing_a_packet_and_goes_bac
     assert_eq!(path(&scene, 1), userspace(UserspaceReason::Recorded));
     assert_eq!(path(&scene, 2), userspace(UserspaceReason::Copied));
     scene.talk(500);
-    assert_eq!((scene.net.tape.taken(1).len(), scene.net.tape.taken(2).len()), (25, 25));
+    assert_eq!((scene.net.tape().taken(1).len(), scene.net.tape().taken(2).len()), (25, 25));
     scene.replan(|plan| plan.taps.iter_mut().for_each(|tap| tap.paused = true));
     scene.talk(500);
     assert_eq!((path(&scene, 1), path(&scene, 2)), (StreamPath::FastPath, StreamPath::FastPath));

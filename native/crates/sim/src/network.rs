@@ -56,8 +56,6 @@ pub struct Network {
     events: Vec<Event>,
     certificate: Certificate,
     kernel: Option<Kernel>,
-    /// Takes copies for as long as the proxy lives.
-    pub tape: Tape,
     /// What went through the proxy, if anybody wants to know.
     traffic: Option<Vec<Traffic>>,
 }
@@ -75,7 +73,7 @@ struct Flight {
 impl Network {
     pub fn seeded(seed: u64) -> Self {
         let origin = Instant::now();
-        let (certificate, tape) = (crypto::certificate(), Tape::default());
+        let certificate = crypto::certificate();
         Network {
             link: Link::default(),
             origin,
@@ -83,8 +81,7 @@ impl Network {
             random: Random::seeded(seed),
             peers: Vec::new(),
             nats: Vec::new(),
-            proxy: Proxy::new(origin, certificate.clone(), tape.clone()),
-            tape,
+            proxy: Proxy::new(origin, certificate.clone()),
             certificate,
             kernel: None,
             traffic: None,
@@ -159,6 +156,11 @@ impl Network {
         &self.proxy.engine
     }
 
+    /// What the taps of its sessions have taken.
+    pub fn tape(&self) -> &Tape {
+        &self.proxy.tape
+    }
+
     /// RTP address of a local.
     pub fn local(&self, session: &SessionId, local: u32) -> SocketAddr {
         let address = self.proxy.local(session, local);
@@ -167,8 +169,7 @@ impl Network {
 
     /// The proxy dies and comes back empty.
     pub fn restart_proxy(&mut self) {
-        self.tape = Tape::default();
-        self.proxy = Proxy::new(self.instant(), self.certificate.clone(), self.tape.clone());
+        self.proxy = Proxy::new(self.instant(), self.certificate.clone());
         if let Some(kernel) = self.kernel.clone() {
             kernel.leave_behind();
             self.use_kernel(kernel);

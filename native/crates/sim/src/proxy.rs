@@ -26,6 +26,7 @@ pub struct Sent {
 #[derive(Debug)]
 pub struct Proxy {
     pub engine: Engine,
+    pub tape: Tape,
     by_address: BTreeMap<SocketAddr, SocketId>,
     by_socket: BTreeMap<SocketId, SocketAddr>,
     locals: BTreeMap<(SessionId, LocalId), SocketAddr>,
@@ -33,12 +34,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    pub fn new(now: Instant, certificate: Certificate, tape: Tape) -> Self {
+    pub fn new(now: Instant, certificate: Certificate) -> Self {
         let mut engine = Engine::new(now);
         engine.use_certificates(certificate);
-        engine.use_recorder(Box::new(tape));
+        let tape = Tape::default();
+        engine.use_recorder(Box::new(tape.clone()));
         Proxy {
             engine,
+            tape,
             by_address: BTreeMap::new(),
             by_socket: BTreeMap::new(),
             locals: BTreeMap::new(),
