@@ -86,13 +86,11 @@ fn report_missing_first_packets(
     let limit_ms = session.timeouts.first_packet_ms?;
     let (id, revision) = (&session.id, session.revision);
     let mut next = None;
-    for stream in &mut session.streams {
-        let watched = stream.receive && stream.is_signalled() && !stream.heard();
-        if !watched || stream.no_first_packet_reported {
-            continue;
-        }
-        let deadline = stream.active_since.plus_ms(limit_ms);
+    for at in 0..session.streams.len() {
+        let Some(since) = awaited_since(&session.streams, at) else { continue };
+        let deadline = since.plus_ms(limit_ms);
         if now >= deadline {
+            let stream = &mut session.streams[at];
             stream.no_first_packet_reported = true;
             let session = protocol::SessionId(id.to_string());
             events.push_back(Event::NoFirstPacket { session, revision, stream: stream.id });
@@ -101,6 +99,17 @@ fn report_missing_first_packets(
         }
     }
     next
+}
+
+/// Since when a first packet would have been heard by somebody; `None` if none is due, or its lack was reported.
+fn awaited_since(streams: &[Stream], at: usize) -> Option<Moment> {
+    let stream = &streams[at];
+    if !stream.receive || !stream.is_signalled() || stream.heard() || stream.no_first_packet_reported {
+        return None;
+    }
+    let listeners = stream.targets.iter().filter_map(|target| streams.get(usize::from(target.to)));
+    let answered = listeners.filter(|listener| listener.is_signalled()).map(|listener| listener.active_since);
+    answered.min().map(|since| since.max(stream.active_since))
 }
 
 fn report_learned(session: &mut Session, now: Moment, events: &mut VecDeque<Event>) -> Option<Moment> {

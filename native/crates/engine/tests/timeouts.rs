@@ -14,6 +14,14 @@ fn timeouts(scene: &mut Scene) -> Vec<(TimeoutReason, Option<u64>)> {
     scene.net.take_events().iter().filter_map(one).collect()
 }
 
+fn silent_streams(scene: &mut Scene) -> Vec<u32> {
+    let one = |event: &Event| {
+        let Event::NoFirstPacket { stream, .. } = event else { return None };
+        Some(stream.0)
+    };
+    scene.net.take_events().iter().filter_map(one).collect()
+}
+
 fn scene() -> Scene {
     Scene::audio_with(|plan| plan.timeouts = LIMITS)
 }
@@ -137,12 +145,22 @@ fn a_missing_first_packet_is_reported_once_per_stream() {
     let mut scene =
         Scene::audio_with(|plan| plan.timeouts = TimeoutPlan { first_packet_ms: Some(5_000), ..LIMITS });
     scene.alice_talks(20_000);
-    let one = |event: &Event| {
-        let Event::NoFirstPacket { stream, .. } = event else { return None };
-        Some(stream.0)
-    };
-    let missing: Vec<u32> = scene.net.take_events().iter().filter_map(one).collect();
-    assert_eq!(missing, [2]);
+    assert_eq!(silent_streams(&mut scene), [2]);
+}
+
+#[test]
+fn who_waits_for_an_answer_owes_no_packet() {
+    let mut scene = Scene::audio_with(|plan| {
+        plan.timeouts = TimeoutPlan { first_packet_ms: Some(5_000), ..LIMITS };
+        plan.streams[1].remote = None;
+    });
+    let answer = sim::plans::remote_at(scene.net.address(scene.bob));
+    scene.wait(20_000);
+    scene.replan(|plan| plan.streams[1].remote = Some(answer));
+    scene.wait(4_500);
+    assert!(silent_streams(&mut scene).is_empty());
+    scene.wait(1_000);
+    assert_eq!(silent_streams(&mut scene), [1, 2]);
 }
 
 #[test]
