@@ -26,6 +26,10 @@ export function withOffererFlags(
     withPtime(withEcho(withIceLite(leg, flags, side), flags, side), flags, side);
   const sender = towards(placed(parties.sender, flags.fromInterface), 'backward');
   const receiver = towards(placed(parties.receiver, flags.toInterface), 'forward');
+  const { interface: met } = interfaceNamed(receiver.interface, facts);
+  const { addressFamily } = flags;
+  if (addressFamily !== undefined && met.addresses.every(({ family }) => family !== addressFamily))
+    warnings.push(`interface ${met.name} has no ${addressFamily} address, another one is told`);
   return { parties: { ...parties, sender, receiver }, warnings };
 }
 

@@ -19,7 +19,8 @@ export function createEvents(log: Logger, counters: Counters) {
     commandRefused(command: Command | PairCommand, { code, message }: CommandFailure): void {
       counters.commandsRefused += 1;
       const callId = 'callId' in command ? command.callId : undefined;
-      log.warn({ callId, command: command.kind, code, message }, 'command refused');
+      const name = command.kind === 'unsupported' ? command.name : command.kind;
+      log.warn({ callId, command: name, code, message }, 'command refused');
     },
 
     commandWarning(callId: string, warning: string): void {

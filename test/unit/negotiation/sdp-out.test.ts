@@ -223,6 +223,14 @@ describe('flags about single lines', () => {
       'T.38 is not supported and was ignored',
     ]);
   });
+
+  test('a family that the interface lacks is named, one that it has is not', () => {
+    const conversation = new Conversation();
+    conversation.offer(audio(10, 4000), { addressFamily: 'IP6', toInterface: 'inside' });
+    expect(conversation.warnings).toEqual(['interface inside has no IP6 address, another one is told']);
+    conversation.offer(audio(10, 4000), { addressFamily: 'IP4', toInterface: 'inside' });
+    expect(conversation.warnings).toEqual([]);
+  });
 });
 
 describe('addresses', () => {
