@@ -106,6 +106,7 @@ export type MediaStatistics = {
 export type NodeStatistics = {
   readonly uptimeSeconds: number;
   readonly sessions: number;
+  /** Those that have ended. */
   readonly managedSessions: number;
   readonly rejectedSessions: number;
   readonly timeoutSessions: number;

@@ -32,7 +32,7 @@ function sessions(node: NodeTotals): readonly string[] {
       'Seconds since the control plane has started',
       one(Math.trunc(node.uptimeSeconds)),
     ),
-    ...counter('sessions_total', 'Calls taken on', one(node.managedSessions)),
+    ...counter('sessions_total', 'Calls that have ended', one(node.managedSessions)),
     ...counter(
       'closed_sessions_total',
       'Calls that have ended, or were not taken on, by reason',

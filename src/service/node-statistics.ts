@@ -64,7 +64,7 @@ function nodeTotals(counters: Counters, node: Node): NodeTotals {
   return {
     uptimeSeconds: node.uptimeSeconds,
     sessions: node.sessions,
-    managedSessions: counters.callsCreated + counters.callsAdopted,
+    managedSessions: ended,
     rejectedSessions: counters.callsRejected,
     timeoutSessions: callsEnded.mediaTimeout,
     silentTimeoutSessions: callsEnded.silentTimeout,

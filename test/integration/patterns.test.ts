@@ -37,7 +37,8 @@ test.each([1, 3])(
     const list = { command: 'list', limit: 1_000 };
     expect(sorted(await repeating.says(list))).toEqual(sorted(await deciding.says(list)));
     const statistics = await repeating.tandem.ng.command({ command: 'statistics' });
-    expect(at(statistics, 'statistics', 'totalstatistics', 'managedsessions')).toBe(13 * KINDS.length);
+    expect(at(statistics, 'statistics', 'totalstatistics', 'managedsessions')).toBe(7 * KINDS.length);
+    expect(at(statistics, 'statistics', 'currentstatistics', 'sessionstotal')).toBe(6 * KINDS.length);
     const { pattern, control } = await repeating.requests();
     // Of nine calls of a kind, all but the first few offers, answers and deletions.
     expect(pattern).toBeGreaterThan(12 * KINDS.length);

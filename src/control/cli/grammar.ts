@@ -25,6 +25,11 @@ export const COMMANDS: readonly CliCommand[] = [
   shows('list interfaces', async (node) => interfacesText(await node.statistics())),
   shows('list jsonstats', async (node) => `${encodeJson(encodeNode(await node.statistics()))}\n`),
   shows('list loglevels', () => 'core - Everything: one level counts for all\n'),
+  // Limits there are none of here, in the words of the reference.
+  shows('list maxcpu', () => 'Maximum CPU usage configured on rtpengine: 0.0\n'),
+  shows('list maxload', () => 'Maximum load average configured on rtpengine: 0.00\n'),
+  shows('list maxbw', () => 'Maximum bandwidth configured on rtpengine: 0\n'),
+  shows('list transcoders', () => 'No stats entries\n'),
   shows('list loglevel core', ({ settings }) => `${settings.current.loglevel}\n`),
   ...SETTINGS.map(({ name, shown }) =>
     shows(`list ${name}`, ({ settings }) => `${shown(settings.current[name])}\n`),
@@ -33,6 +38,8 @@ export const COMMANDS: readonly CliCommand[] = [
   shows('params current', ({ settings }) => parameters(settings.current)),
   shows('params diff', difference),
   changes('params revert', revert),
+  changes('set loglevel core *', setLogLevel),
+  changes('set loglevel all *', setLogLevel),
   changes('set * *', set),
   changes('terminate all', (node) => terminate(node, 'All calls')),
   changes('terminate own', (node) => terminate(node, 'All own calls')),
@@ -85,6 +92,10 @@ function set({ settings }: CliNode, [name = '', written = '']: readonly string[]
   }
   settings.change(rule.name, value);
   return `Success setting ${name} to ${value}\n`;
+}
+
+function setLogLevel(node: CliNode, [level = '']: readonly string[]): string {
+  return set(node, ['loglevel', level]);
 }
 
 function revert({ settings }: CliNode): string {

@@ -32,6 +32,12 @@ export function decodeNg(dictionary: Dictionary, templates: Templates = NO_TEMPL
   return { command: build(draft), warnings: draft.warnings.list };
 }
 
+/** The command a dictionary names, as far as it is one. */
+export function namedCommand(dictionary: Dictionary): string | undefined {
+  const name = dictionary.get('command');
+  return typeof name === 'string' && (COMMANDS.has(name) || UNSUPPORTED.has(name)) ? name : undefined;
+}
+
 /** What the keys of an offer, answer or deletion come to. */
 export function readDraft(dictionary: Dictionary, templates: Templates): Draft {
   const name = dictionary.get('command');

@@ -3,7 +3,7 @@ import { type CommandFailure, failure, type Reply } from '../../command/reply.js
 import type { CommandHandler } from '../../service/ports.js';
 import type { ReplyCache } from '../reply-cache.js';
 import type { ControlCounts } from './control-counts.js';
-import { decodeNg } from './decode.js';
+import { decodeNg, namedCommand } from './decode.js';
 import { encodeError, encodeNg, writeNg } from './encode.js';
 import { type Encoding, type Payload, readPayload, splitEnvelope, writePayload } from './envelope.js';
 import type { Templates } from './evaluate.js';
@@ -81,7 +81,8 @@ export class NgResponder {
       reply = this.#defect(command, error);
     }
     const seconds = (this.#options.clock() - started) / 1000;
-    this.#options.counts.record(client.address, commandName(command), seconds, reply.kind === 'failure');
+    const name = commandName(command) ?? (request.ok ? namedCommand(request.dictionary) : undefined);
+    this.#options.counts.record(client.address, name, seconds, reply.kind === 'failure');
     const answer = prefix + this.#written(reply, request.encoding);
     if (answer.length <= maxBytes) return answer;
     this.#options.logger.warn({ bytes: answer.length }, 'reply does not fit into a datagram');
@@ -124,7 +125,7 @@ export class NgResponder {
 /** What goes in front of an answer, and how long it may be in all. */
 type Framing = { readonly prefix: string; readonly maxBytes: number };
 
-/** The command's name on the wire; undefined if it had none. */
+/** The command's name on the wire; undefined if it was not understood. */
 function commandName(command: Command | CommandFailure): string | undefined {
   switch (command.kind) {
     case 'failure':

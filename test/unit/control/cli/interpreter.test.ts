@@ -139,7 +139,13 @@ describe('the command line lists', () => {
     expect(await line.answer('list deletedelay')).toBe('30\n');
     expect(await line.answer('list loglevel')).toBe('core = 6\n');
     expect(await line.answer('list loglevel core')).toBe('6\n');
+    expect(await line.answer('list maxload')).toBe('Maximum load average configured on rtpengine: 0.00\n');
   });
+});
+
+test.each(['set loglevel 7', 'set loglevel core 7', 'set loglevel all 7'])('%s', async (asked) => {
+  expect(await line.answer(asked)).toBe('Success setting loglevel to 7\n');
+  expect(current.loglevel).toBe(7);
 });
 
 describe('the command line ends', () => {

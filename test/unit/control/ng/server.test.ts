@@ -79,10 +79,14 @@ describe('the ng server', () => {
     await ng.request({ command: 'ping' });
     await ng.request({ command: 'nonsense' });
     await ng.request({ command: 'block media', 'call-id': 'c' });
+    await ng.request({ command: 'offer' });
     ng.send('nospace');
     await ng.request({ command: 'ping' });
     const [counts] = server.controls();
-    expect(counts).toMatchObject({ proxy: '127.0.0.1', errors: 1 });
+    expect(counts).toMatchObject({ proxy: '127.0.0.1', errors: 2 });
+    // As at rtpengine, one that lacks something is counted under its name, too.
+    expect(counts?.commands.get('offer')?.count).toBe(1);
+    expect(counts?.commands.has('nonsense')).toBe(false);
     expect(counts?.commands.get('ping')?.count).toBe(2);
     expect(counts?.commands.get('block media')?.count).toBe(1);
     expect(server.dropped().noCookie).toBe(1);
