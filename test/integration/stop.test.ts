@@ -22,11 +22,11 @@ describe('with calls, connections and listeners open', () => {
   });
 
   test.each([
-    ['the data plane', ['tandem-dataplane']],
-    ['the control plane', ['main.js']],
-    ['both halves', ['tandem-dataplane', 'main.js']],
-  ] as const)('it ends with status 0 with %s frozen', async (_, frozen) => {
-    const tandem = await busy();
+    ['the data plane', ['tandem-dataplane'], 2_000],
+    ['the control plane', ['main.js'], CALLS],
+    ['both halves', ['tandem-dataplane', 'main.js'], CALLS],
+  ] as const)('it ends with status 0 with %s frozen', async (_, frozen, calls) => {
+    const tandem = await busy(calls);
     const children = childrenOf(tandem.process.pid);
     for (const half of frozen) process.kill(tandem.pidOf(half), 'SIGSTOP');
     tandem.process.signal('SIGTERM');
@@ -36,7 +36,7 @@ describe('with calls, connections and listeners open', () => {
   test('the control plane ends by itself, and so does the data plane', async () => {
     const { address, ports, settings } = await listeners();
     const tandem = await Tandem.start({ settings });
-    await open(tandem.ng, address, ports);
+    await open(tandem.ng, { address, ports });
     tandem.control.signal('SIGTERM');
     expect(await tandem.control.exited()).toEqual({ code: 0, signal: null });
     tandem.dataPlane.signal('SIGTERM');
@@ -46,7 +46,7 @@ describe('with calls, connections and listeners open', () => {
   test('the control plane ends by itself while a frozen data plane owes it replies', async () => {
     const { address, ports, settings } = await listeners();
     const tandem = await Tandem.start({ settings });
-    await open(tandem.ng, address, ports);
+    await open(tandem.ng, { address, ports });
     tandem.dataPlane.signal('SIGSTOP');
     const once = createNgClient(ngExchange(tandem.address, tandem.ngPort, { times: 1 }));
     const waiting = once.command(offer('waits'));
@@ -56,12 +56,17 @@ describe('with calls, connections and listeners open', () => {
   });
 });
 
-async function busy(): Promise<SupervisedTandem> {
+async function busy(calls = CALLS): Promise<SupervisedTandem> {
   const { address, ports, settings } = await listeners();
   const tandem = await SupervisedTandem.start(settings);
-  await open(tandem.ng, address, ports);
+  await open(tandem.ng, { address, ports, calls });
   return tandem;
 }
+
+type Listening = {
+  readonly address: string;
+  readonly ports: { readonly ngTcp: number; readonly http: number };
+};
 
 async function listeners() {
   const address = loopbackAddress();
@@ -71,7 +76,10 @@ async function listeners() {
 }
 
 /** Calls, clients in the middle of a request, a WebSocket, one that waits for pushes, and a listener to events. */
-async function open(ng: NgClient, address: string, ports: { ngTcp: number; http: number }): Promise<void> {
+async function open(
+  ng: NgClient,
+  { address, ports, calls = CALLS }: Listening & { readonly calls?: number },
+): Promise<void> {
   const { events } = await listenForPushes(address, ports);
   // The connection breaks when the program ends.
   void events?.read().catch(() => undefined);
@@ -86,7 +94,7 @@ async function open(ng: NgClient, address: string, ports: { ngTcp: number; http:
   }
   const webSocket = await webSocketNgClient(`http://${address}:${ports.http}`);
   webSocket.socket.on('error', () => {});
-  for (let number = 0; number < CALLS; number += 50) {
+  for (let number = 0; number < calls; number += 50) {
     await Promise.all(Array.from({ length: 50 }, (_, at) => setUp(ng, `call-${number + at}`)));
   }
 }
