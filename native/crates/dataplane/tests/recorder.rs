@@ -109,7 +109,7 @@ fn a_capture_is_what_other_programs_read() {
         let fields = [fields.as_slice(), &["udp.checksum.status", "frame.time_epoch"]].concat();
         let checks = ["-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE"];
         let shown = Command::new("tshark")
-            .args(["-T", "fields", "-E", "separator=,", "-r"])
+            .args(["-n", "-T", "fields", "-E", "separator=,", "-r"])
             .arg(&path)
             .args(checks)
             .args(fields.iter().flat_map(|field| ["-e", field]))
@@ -244,6 +244,17 @@ fn a_file_that_is_something_else_is_left_alone() {
         fs::write(path, bytes).unwrap();
     });
     assert!(failure.unwrap().contains("no capture"));
+}
+
+#[test]
+fn a_link_is_not_followed() {
+    let directory = Directory::new();
+    let path = directory.file("call.pcap");
+    std::os::unix::fs::symlink(directory.file("elsewhere"), &path).unwrap();
+    let (recorder, mut copier) = recorder();
+    open(&mut copier, &file(&path));
+    assert!(failure(&recorder).contains("symbolic links"));
+    assert!(!directory.file("elsewhere").exists());
 }
 
 #[test]

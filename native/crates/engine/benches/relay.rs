@@ -7,8 +7,13 @@ use std::{
 };
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
-use protocol::{FeedbackKind, LocalId, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan};
+use engine::{
+    Arrival, BoundSockets, Copied, Engine, Outbox, Packet, Recorder, SocketId, TapCounts, TapHandle,
+};
+use protocol::{
+    FeedbackKind, LocalId, PcapLink, ReportsPlan, ReportsWhen, RtcpRules, SessionId, SessionPlan, StreamId,
+    TapId, TapPlan, TapSide, TapTarget,
+};
 use sim::{crypto, ice, packets, plans};
 use srtp::Suite;
 use wire::stun::{Builder, Class, LONGEST};
@@ -25,12 +30,49 @@ impl Outbox for Nowhere {
     }
 }
 
+/// Takes copies as cheaply as can be: what remains is what the engine does for them.
+#[derive(Debug)]
+struct Tape([u8; 2048]);
+
+impl Recorder for Tape {
+    fn open(&mut self, _: &SessionId, tap: &TapPlan) -> TapHandle {
+        TapHandle(tap.id.0)
+    }
+
+    fn retry(&mut self, _: TapHandle) {}
+
+    fn close(&mut self, _: TapHandle) {}
+
+    fn copy(&mut self, _: TapHandle, copied: &Copied<'_>) {
+        self.0[..copied.payload.len()].copy_from_slice(copied.payload);
+        black_box((&self.0, copied.at, copied.from, copied.to));
+    }
+
+    fn hand_over(&mut self) {}
+
+    fn counts(&self, _: TapHandle) -> TapCounts {
+        TapCounts::default()
+    }
+}
+
+fn tapped(plan: &mut SessionPlan) {
+    plan.taps = vec![TapPlan {
+        id: TapId(1),
+        streams: vec![StreamId(1)],
+        side: TapSide::Both,
+        rtcp: true,
+        paused: false,
+        target: TapTarget::Pcap { path: "/call.pcap".to_owned(), link: PcapLink::RawIp },
+    }];
+}
+
 fn engine_with(sessions: u32, now: Instant) -> Engine {
     engine_of(sessions, now, |_| {})
 }
 
 fn engine_of(sessions: u32, now: Instant, change: impl Fn(&mut SessionPlan)) -> Engine {
     let mut engine = Engine::new(now);
+    engine.use_recorder(Box::new(Tape([0; 2048])));
     let alice = SocketAddr::from(([198, 51, 100, 7], 4000));
     let bob = SocketAddr::from(([203, 0, 113, 9], 5000));
     for number in 0..sessions {
@@ -54,7 +96,14 @@ fn engine_of(sessions: u32, now: Instant, change: impl Fn(&mut SessionPlan)) -> 
 fn relay(criterion: &mut Criterion) {
     let plain: fn(&mut SessionPlan) = |_| {};
     let with_ice: fn(&mut SessionPlan) = |plan| ice::nominated(&mut plan.streams[0]);
-    for (sessions, kind, change) in [(1, "", plain), (5000, "", plain), (1, " with ICE", with_ice)] {
+    let cases = [
+        (1, "", plain),
+        (1, " with a tap", tapped),
+        (5000, "", plain),
+        (5000, " with a tap", tapped),
+        (1, " with ICE", with_ice),
+    ];
+    for (sessions, kind, change) in cases {
         let start = Instant::now();
         let mut engine = engine_of(sessions, start, change);
         let from = SocketAddr::from(([198, 51, 100, 7], 4000));

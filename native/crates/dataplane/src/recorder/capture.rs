@@ -10,6 +10,7 @@ use std::{
 };
 
 use protocol::PcapLink;
+use rustix::fs::OFlags;
 
 use super::pcap;
 
@@ -35,6 +36,7 @@ impl Capture {
     /// Creates the file, or goes on behind the last whole record of one that is there.
     pub fn open(path: &Path, link: PcapLink) -> io::Result<Self> {
         let mut options = OpenOptions::new();
+        options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
         let file = options.read(true).append(true).create(true).mode(MODE).open(path)?;
         let mut capture = Self { file, link, buffer: Vec::new(), waiting: Waiting::default(), written: 0 };
         capture.take_up()?;

@@ -127,7 +127,8 @@ impl Files {
         for record in self.records.values_mut() {
             let Some(capture) = &mut record.capture else { continue };
             let gone = || io::Error::other("the file was removed");
-            let result = capture.flush().and_then(|()| if capture.is_gone() { Err(gone()) } else { Ok(()) });
+            let is_gone = capture.is_gone() && !record.tap.has_ended();
+            let result = capture.flush().and_then(|()| if is_gone { Err(gone()) } else { Ok(()) });
             if let Err(error) = result {
                 lose(&self.failures, &record.tap, capture, &error);
                 record.capture = None;

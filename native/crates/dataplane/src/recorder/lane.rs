@@ -154,7 +154,7 @@ impl Drop for Lane {
 /// At least one of the largest datagram.
 const CHUNK_BYTES: usize = 64 * 1024;
 const CHUNK_PACKETS: usize = 320;
-/// Of a lane: 6 MB, which is a third of a second of 500 recorded calls. Made when they are needed first.
-pub const MOST_CHUNKS: usize = 64;
+/// Of a lane: 6 MB, 20,000 packets of G.711, 0.4 seconds of 500 recorded calls. Made when they are needed first.
+const MOST_CHUNKS: usize = 64;
 /// Chunks on their way while smaller ones may be sent.
 const AHEAD: usize = 2;
