@@ -116,12 +116,18 @@ export function mistake(section: Section, key: string, text: string): void {
 export function shown(value: Value): string {
   switch (value.kind) {
     case 'scalar':
-      return value.value === null ? 'nothing' : String(value.value);
+      return value.value === null ? 'nothing' : excerpt(String(value.value));
     case 'list':
       return 'a list';
     case 'map':
       return 'a mapping';
   }
+}
+
+/** Whatever file was taken for a configuration, the terminal stays as it was. */
+function excerpt(text: string): string {
+  const harmless = text.replace(/\p{Cc}/gu, '\ufffd');
+  return harmless.length > LONGEST_SHOWN ? `${harmless.slice(0, LONGEST_SHOWN)}…` : harmless;
 }
 
 function refuse<T>(section: Section, key: string, value: Value, expected: string, fallback: T): T {
@@ -143,3 +149,5 @@ function inRange(value: number, { min, max }: IntegerRule): boolean {
 function isNull(value: Value): boolean {
   return value.kind === 'scalar' && value.value === null;
 }
+
+const LONGEST_SHOWN = 80;

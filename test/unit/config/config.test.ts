@@ -114,6 +114,10 @@ describe('interfaces', () => {
 describe('a mistake is named with its line and key', () => {
   test.each([
     ['port\n', 'x.yaml:1: port is not a mapping of keys to values'],
+    [
+      `${'x\u009b[2J'.repeat(100)}\n`,
+      `x.yaml:1: ${'x\ufffd[2J'.repeat(16)}… is not a mapping of keys to values`,
+    ],
     ['portMax: 70000\n', 'x.yaml:1: portMax: 70000 is not a port (1-65535)'],
     ['portMax: "39999"\n', 'x.yaml:1: portMax: 39999 is not a port (1-65535)'],
     [
