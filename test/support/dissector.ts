@@ -33,7 +33,7 @@ export function dissectRtcp(datagrams: readonly Buffer[]): Dissected[] {
     });
 }
 
-function hasTshark(): boolean {
+export function hasTshark(): boolean {
   try {
     execFileSync('tshark', ['--version'], { stdio: 'ignore' });
     return true;

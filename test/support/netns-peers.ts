@@ -4,6 +4,7 @@ import { namespacesMissing } from './netns.js';
 
 const PACKAGES = {
   kamailio: 'kamailio',
+  tshark: 'tshark',
   sipp: 'sip-tester',
   tcpdump: 'tcpdump',
   rtpengine: 'rtpengine-daemon',

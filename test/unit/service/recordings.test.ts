@@ -198,7 +198,12 @@ describe('a recording', () => {
   });
 
   test('of a call the data plane has refused is none', async () => {
-    dataPlane.refusals.apply.push({ code: 'portRangeFull', interface: 'default', address: '10.0.0.5', inUse: 9 });
+    dataPlane.refusals.apply.push({
+      code: 'portRangeFull',
+      interface: 'default',
+      address: '10.0.0.5',
+      inUse: 9,
+    });
     expect(await offer()).toMatchObject({ kind: 'failure' });
     expect(node.counters.recordings.started).toBe(0);
     expect(await textOf('tmp')).toBe('there is none');
