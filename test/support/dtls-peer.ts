@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -38,9 +38,9 @@ export class DtlsPeer {
   constructor(options: DtlsOptions = {}) {
     this.#options = options;
     onTestFinished(() => rmSync(this.#directory, { recursive: true }));
-    const key = KEYS[options.key ?? 'P-256'];
-    const subject = ['-nodes', '-days', '2', '-subj', '/CN=peer'];
-    this.#openssl('req', '-x509', ...key, ...subject, '-keyout', this.#key, '-out', this.#certificate);
+    const subject = ['-days', '2', '-subj', '/CN=peer', '-out', this.#certificate];
+    writeFileSync(this.#key, privateKey(options.key ?? 'P-256'));
+    this.#openssl('req', '-x509', '-key', this.#key, ...subject);
     const printed = this.#openssl('x509', '-in', this.#certificate, '-noout', '-fingerprint', '-sha256');
     this.fingerprint = `sha-256 ${printed.trim().split('=')[1]}`;
   }
@@ -113,10 +113,30 @@ function pair(material: Buffer, role: 'client' | 'server'): SrtpPair {
   return role === 'client' ? { send: of(0), receive: of(1) } : { send: of(1), receive: of(0) };
 }
 
-const KEYS: Record<CertificateKey, readonly string[]> = {
-  'P-256': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-  'P-384': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp384r1'],
-  'P-521': ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:secp521r1'],
-  'RSA-2048': ['-newkey', 'rsa:2048'],
-  'RSA-4096': ['-newkey', 'rsa:4096'],
-};
+function privateKey(kind: CertificateKey): string {
+  switch (kind) {
+    case 'P-256':
+      return pemOf(generateKeyPairSync('ec', { namedCurve: 'prime256v1' }));
+    case 'P-384':
+      return pemOf(generateKeyPairSync('ec', { namedCurve: 'secp384r1' }));
+    case 'P-521':
+      return pemOf(generateKeyPairSync('ec', { namedCurve: 'secp521r1' }));
+    case 'RSA-2048':
+      return rsaKey(2048);
+    case 'RSA-4096':
+      return rsaKey(4096);
+  }
+}
+
+function rsaKey(modulusLength: number): string {
+  const key = rsaKeys.get(modulusLength) ?? pemOf(generateKeyPairSync('rsa', { modulusLength }));
+  rsaKeys.set(modulusLength, key);
+  return key;
+}
+
+/** They take seconds to make: one of each length does for a file of tests. */
+const rsaKeys = new Map<number, string>();
+
+function pemOf({ privateKey }: { readonly privateKey: KeyObject }): string {
+  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+}
