@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use protocol::{ErrorCode, FromDataPlane, Request, SessionId};
 use rustix::process::Signal;
@@ -306,7 +306,7 @@ fn it_ends_cleanly_when_told_to() {
         let mut control = data_plane.control();
         control.apply(&plan("a", 1, [None, None])).unwrap();
         data_plane.signal(signal);
-        assert!(data_plane.wait(Duration::from_secs(1)).success());
+        assert!(data_plane.wait(support::DEADLINE).success());
         assert!(!socket.exists());
     }
 }

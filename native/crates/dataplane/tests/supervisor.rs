@@ -13,11 +13,10 @@ use std::{
     },
     path::Path,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
-use support::{Directory, home, until, wait};
+use support::{DEADLINE, Directory, home, until, wait};
 
 /// A supervisor. Its script writes its process id and socket to files of the directory.
 struct Supervisor {
@@ -61,7 +60,7 @@ impl Supervisor {
     }
 
     fn exit_code(&mut self) -> Option<i32> {
-        wait(&mut self.child, Duration::from_secs(10)).code()
+        wait(&mut self.child, DEADLINE).code()
     }
 }
 
@@ -219,7 +218,7 @@ fn a_datagram_is_carried_with_its_sender_and_the_reply_goes_back() {
     until("the socket", || path.exists().then_some(()));
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
     let client = UnixDatagram::bind(&own).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
     client.send_to(b"1 V", &path).unwrap();
     let mut reply = [0; 100];
     let length = client.recv(&mut reply).unwrap();
@@ -237,7 +236,7 @@ fn a_datagram_waits_for_a_control_plane_that_reads() {
     let supervisor = Supervisor::start(&script, &["--listen-unix-dgram", path.to_str().unwrap()]);
     until("the first life", || supervisor.directory.file("again").exists().then_some(()));
     let client = UnixDatagram::bind(&own).unwrap();
-    client.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    client.set_read_timeout(Some(DEADLINE)).unwrap();
     client.send_to(b"1 V", &path).unwrap();
     kill_process(supervisor.control_plane(), Signal::KILL).unwrap();
     let mut reply = [0; 100];
@@ -297,5 +296,5 @@ fn a_missing_program_is_a_wrong_configuration() {
         .args(["--", "/no/such/program"])
         .spawn()
         .unwrap();
-    assert_eq!(wait(&mut child, Duration::from_secs(10)).code(), Some(2));
+    assert_eq!(wait(&mut child, DEADLINE).code(), Some(2));
 }

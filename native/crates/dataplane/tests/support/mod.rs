@@ -24,7 +24,7 @@ use protocol::{
     framing::{self, Decoder},
 };
 
-pub const DEADLINE: Duration = Duration::from_secs(10);
+pub const DEADLINE: Duration = Duration::from_secs(30);
 
 /// A loopback address that no other test uses, so that all ports are free.
 pub fn home() -> IpAddr {

@@ -311,7 +311,7 @@ pub fn rtp(payload_type: u8, sequence: u16, ssrc: u32) -> Vec<u8> {
 }
 
 /// How long to wait for what has to come.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// RTP of alice's, each packet awaited by bob.
 pub struct Flow {
