@@ -48,6 +48,8 @@ export class KamailioFunctions {
       ...['kamailio', '-f', CONFIG, '-DD', '-E', '-m', '64', '-M', '8', '-Y', directory, '-w', directory],
       ...['-l', `udp:${address}:${port}`, '-A', `MEDIA_PROXY="${mediaProxy}"`],
     ]);
+    // Killed, it leaves its workers behind.
+    onTestFinished(() => kamailio.kill('SIGTERM'));
     const functions = new KamailioFunctions(`${address}:${port}`, await exchanger(address, port));
     await until('Kamailio to answer', async () => {
       if (!kamailio.running) throw new Error(`Kamailio ended: ${kamailio.stderr}`);
