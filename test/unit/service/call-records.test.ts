@@ -4,6 +4,8 @@ import type { Client } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { ComponentStats, SessionStats, SsrcStats } from '../../../src/dataplane/protocol.gen.js';
 import { callRecorder } from '../../../src/observability/call-records.js';
+import { ReplyCache } from '../../../src/control/reply-cache.js';
+import { RtpproxyResponder } from '../../../src/control/rtpproxy/responder.js';
 import { createLogger } from '../../../src/observability/logger.js';
 import { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
@@ -136,6 +138,19 @@ test('a record in text is one line, whatever the call is called', async () => {
     /^\S+Z record call record callId=call reason=deleted .*parties=\[\{"tag":"a".*\n$/,
   );
   expect(lines[0]?.trimEnd()).not.toContain('\n');
+});
+
+test('calls of the rtpproxy protocol have records, too', async () => {
+  const responder = new RtpproxyResponder({
+    ...{ handler: node.service.handlePair, cache: new ReplyCache(), bridged: false, notify: [] },
+    ...{ logger: { debug() {}, warn() {}, error() {} }, clock: () => now },
+  });
+  const client = { address: '192.0.2.9', port: 5000, protocol: 'rtpproxy' } as const;
+  for (const line of ['1 U call 198.51.100.7 4000 a;1', '2 L call 198.51.100.8 5000 a;1 b;1', '3 D call a b'])
+    await responder.answerDatagram(Buffer.from(line), client);
+  const [record] = records();
+  expect(record).toMatchObject({ callId: 'call', reason: 'deleted', createdFrom: '192.0.2.9:5000' });
+  expect(record?.parties.map(({ medias }) => medias.length)).toEqual([1, 1]);
 });
 
 test('as long as somebody is left there is no record', async () => {
