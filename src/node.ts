@@ -29,7 +29,7 @@ import { ngNotification } from './notify/ng-push.js';
 import { KeyDatagrams } from './notify/key-datagrams.js';
 import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
-import { callRecorder } from './observability/call-records.js';
+import { detailRecorder } from './observability/detail-records.js';
 import { newCounters } from './observability/counters.js';
 import { createEvents, type Events } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
@@ -137,7 +137,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     interfaces: interfaceFacts(config),
     defaults,
     maxSessions: config.maxSessions,
-    ...(config.log.callRecords && { record: callRecorder(logger) }),
+    ...(config.log.callRecords && { keepDetails: detailRecorder(logger) }),
     notifier,
     recordingFiles,
     routes: kernelRoutes,

@@ -154,7 +154,7 @@ export class CallService {
   lost(call: Call): void {
     const now = this.#parts.clock.now();
     const notice = endNotice(call, 'lost', now, null);
-    this.#parts.record?.(call, 'lost', null, now);
+    this.#parts.keepDetails?.(call, 'lost', null, now);
     this.#parts.notifier.tell(notice);
     this.#tellTargets(call, notice);
     this.recordings.ended(call, null);

@@ -8,7 +8,13 @@ import type { Events } from '../observability/events.js';
 import type { Attachment } from './attachment.js';
 import { Deadlines } from './deadlines.js';
 import { outcomeUnknown } from './failures.js';
-import { type Clock, type DataPlane, DataPlaneError, type Recorder, type WrittenPlan } from './ports.js';
+import {
+  type Clock,
+  type DataPlane,
+  DataPlaneError,
+  type DetailRecorder,
+  type WrittenPlan,
+} from './ports.js';
 import { callOf, type CallRegistry } from './registry.js';
 
 export type KeeperParts = {
@@ -18,7 +24,7 @@ export type KeeperParts = {
   readonly events: Events;
   readonly clock: Clock;
   /** Absent: no records are kept. */
-  readonly record?: Recorder;
+  readonly keepDetails?: DetailRecorder;
 };
 
 /** Keeps each call, its session in the data plane and its deadline in step. */
@@ -145,10 +151,10 @@ export class Keeper {
   }
 
   #over(held: Call | Repeat, reason: EndReason, media: SessionStats | null): void {
-    const { events, clock, record } = this.#parts;
+    const { events, clock, keepDetails } = this.#parts;
     const endedMs = clock.now();
     events.callEnded(held, reason, endedMs, media);
-    record?.(callOf(held), reason, media, endedMs);
+    keepDetails?.(callOf(held), reason, media, endedMs);
   }
 
   /** Undoes a plan that may have been carried out. Without a connection, attaching compares revisions instead. */

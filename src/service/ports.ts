@@ -104,7 +104,7 @@ export type Notifier = {
 };
 
 /** Keeps what is left of a call; `media`: what was counted until its end, `null` if nobody knows. */
-export type Recorder = (
+export type DetailRecorder = (
   call: Call,
   reason: EndReason | 'lost',
   media: SessionStats | null,

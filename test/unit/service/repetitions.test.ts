@@ -30,7 +30,7 @@ beforeEach(async () => {
   recorded = [];
   ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
     parts: {
-      record: ({ callId }, reason) => void recorded.push(`${callId} ${reason}`),
+      keepDetails: ({ callId }, reason) => void recorded.push(`${callId} ${reason}`),
       repetitions: {
         reply: { sdp: SDP_REPLY, write: writeNg },
         answered: ({ address }, command) => void answered.push(`${command} of ${address}`),

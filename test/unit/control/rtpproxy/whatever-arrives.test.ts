@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { callRecord } from '../../../../src/call/record.js';
+import { detailRecord } from '../../../../src/call/detail-record.js';
 import { ReplyCache } from '../../../../src/control/reply-cache.js';
 import { RtpproxyResponder } from '../../../../src/control/rtpproxy/responder.js';
 import { runs } from '../../../support/fuzz.js';
@@ -14,7 +14,7 @@ async function node(): Promise<{ ask(datagram: Buffer): Promise<string | undefin
   const { registry, service } = await startFakeNode({
     logLevel: 'error',
     log: (line) => void defects.push(line),
-    parts: { maxSessions: MOST_CALLS, record: (...end) => void callRecord(...end) },
+    parts: { maxSessions: MOST_CALLS, keepDetails: (...end) => void detailRecord(...end) },
   });
   const responder = new RtpproxyResponder({
     handler: service.handlePair,

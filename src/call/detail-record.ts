@@ -5,7 +5,7 @@ import type { Call } from './call.js';
 import { describeCall } from './statistics.js';
 
 /** What is left of a call: who talked to whom, for how long, how it ended, what arrived. Times are ISO 8601. */
-export type CallRecord = {
+export type DetailRecord = {
   readonly callId: string;
   readonly reason: string;
   readonly createdAt: string;
@@ -65,12 +65,12 @@ export type SourceRecord = {
 };
 
 /** `media`: what was counted until the end; `null` if nobody knows. */
-export function callRecord(
+export function detailRecord(
   call: Call,
   reason: string,
   media: SessionStats | null,
   endedMs: number,
-): CallRecord {
+): DetailRecord {
   const { callId, createdMs, lastSignalMs, createdFrom, tos, metadata } = call;
   const { parties } = describeCall(call, media, null, endedMs);
   return {

@@ -1,9 +1,9 @@
 import { beforeEach, expect, test } from 'vitest';
-import type { CallRecord } from '../../../src/call/record.js';
+import type { DetailRecord } from '../../../src/call/detail-record.js';
 import type { Client } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { ComponentStats, SessionStats, SsrcStats } from '../../../src/dataplane/protocol.gen.js';
-import { callRecorder } from '../../../src/observability/call-records.js';
+import { detailRecorder } from '../../../src/observability/detail-records.js';
 import { ReplyCache } from '../../../src/control/reply-cache.js';
 import { RtpproxyResponder } from '../../../src/control/rtpproxy/responder.js';
 import { createLogger } from '../../../src/observability/logger.js';
@@ -26,11 +26,11 @@ async function start(format: 'json' | 'text'): Promise<void> {
   lines = [];
   now = FACTS.now;
   const logger = createLogger({ level: 'error', format }, { write: (line) => void lines.push(line) });
-  const parts = { clock: { now: () => now }, record: callRecorder(logger) };
+  const parts = { clock: { now: () => now }, keepDetails: detailRecorder(logger) };
   node = await startFakeNode({ onto: new FakeDataPlane(), parts });
 }
 
-function records(): readonly (CallRecord & { readonly level: number; readonly msg: string })[] {
+function records(): readonly (DetailRecord & { readonly level: number; readonly msg: string })[] {
   return lines.map((line) => JSON.parse(line));
 }
 
