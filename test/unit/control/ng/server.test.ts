@@ -7,6 +7,7 @@ import type { Command } from '../../../../src/command/command.js';
 import type { Reply } from '../../../../src/command/reply.js';
 import { type NgServer, type NgServerOptions, startNgServer } from '../../../../src/control/ng/server.js';
 import { ReplyCache } from '../../../../src/control/reply-cache.js';
+import { until } from '../../../support/netns-until.js';
 import { NgClient } from '../../../support/ng-client.js';
 import { NODE } from './node.js';
 
@@ -151,6 +152,39 @@ describe('the ng server', () => {
     expect(received).toBe('1 d6:result4:ponge2 d6:result4:ponge');
   });
 
+  test.each(['UDP', 'TCP'] as const)(
+    'over %s, repetitions of a command under way wait for its reply, and it is carried out once',
+    async (transport) => {
+      let executed = 0;
+      let finish = (): void => {};
+      const server = await started({
+        listenTcp: [{ address: '127.0.0.1', port: 0 }],
+        handler: ({ kind }) => {
+          if (kind === 'ping') return Promise.resolve({ kind: 'pong' });
+          executed += 1;
+          return new Promise((resolve) => {
+            finish = () => resolve({ kind: 'calls', callIds: [] });
+          });
+        },
+      });
+      const peers = [await peer(transport, server), await peer(transport, server)];
+      for (const { send } of peers) {
+        for (const frame of ['1 d7:command4:liste', '1 d7:command4:liste', '2 d7:command4:pinge'])
+          send(frame);
+      }
+      // Whoever has its ping answered has been read.
+      await until(
+        'the pings to be answered',
+        () => peers.every(({ heard }) => heard().includes('2 d')) || undefined,
+      );
+      expect(executed).toBe(1);
+      finish();
+      const replies = (text: string) => text.split('1 d5:callsle').length - 1;
+      await until('all replies', () => peers.every(({ heard }) => replies(heard()) === 2) || undefined);
+      expect(executed).toBe(1);
+    },
+  );
+
   test('closes a TCP connection that carries something else', async () => {
     const server = await started({ listen: [], listenTcp: [{ address: '127.0.0.1', port: 0 }] });
     const connection = connect(server.tcpAddresses[0]?.port ?? 0, '127.0.0.1');
@@ -159,6 +193,25 @@ describe('the ng server', () => {
     await once(connection, 'close');
   });
 });
+
+type Peer = { readonly send: (frame: string) => void; readonly heard: () => string };
+
+async function peer(transport: 'UDP' | 'TCP', server: NgServer): Promise<Peer> {
+  let heard = '';
+  const hear = (bytes: Buffer): void => {
+    heard += bytes.toString();
+  };
+  if (transport === 'UDP') {
+    const socket = await bound();
+    socket.on('message', hear);
+    return { send: (frame) => socket.send(frame, portOf(server), '127.0.0.1'), heard: () => heard };
+  }
+  const connection = connect(server.tcpAddresses[0]?.port ?? 0, '127.0.0.1');
+  open.push({ close: () => connection.destroy() });
+  connection.on('data', hear);
+  await once(connection, 'connect');
+  return { send: (frame) => void connection.write(frame), heard: () => heard };
+}
 
 async function bound(): Promise<Socket> {
   const socket = createSocket('udp4');
