@@ -26,6 +26,7 @@ function directoryOf(recording: Section): string | null {
   if (written === undefined) return null;
   const directory = normalize(written).replace(/(?<=.)\/$/, '');
   if (!isAbsolute(directory)) mistake(recording, 'dir', `${written} is not an absolute path`);
+  else if (/[^\x20-\x7e]/.test(directory)) mistake(recording, 'dir', 'has characters that are not ASCII');
   else if (directory === '/') mistake(recording, 'dir', 'is the whole file system');
   else if (!isDirectory(directory)) mistake(recording, 'dir', `${written} is not a directory that exists`);
   else return directory;

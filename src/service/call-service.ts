@@ -170,7 +170,7 @@ export class CallService {
   agreed(): void {
     if (this.#hasSwept) return;
     this.#hasSwept = true;
-    this.recordings.sweep(this.#parts.registry.calls.values()).catch((error: unknown) => {
+    this.recordings.sweep().catch((error: unknown) => {
       this.#parts.events.recordingTextFailed('tmp', error);
     });
   }

@@ -99,13 +99,13 @@ export class RecordingFiles {
     });
   }
 
-  /** Texts that were begun and not finished, but for those that are known. */
-  async orphans(known: ReadonlySet<string>): Promise<readonly Orphan[]> {
+  /** Texts that were begun and not finished, but for this process's own. */
+  async orphans(isOwn: (prefix: string) => boolean): Promise<readonly Orphan[]> {
     const folder = join(this.#parts.directory, 'tmp');
     const found: Orphan[] = [];
     for (const name of await readdir(folder)) {
       const prefix = /^rtpengine-meta-(.+)\.tmp$/.exec(name)?.[1];
-      if (prefix === undefined || known.has(prefix)) continue;
+      if (prefix === undefined || isOwn(prefix)) continue;
       const file = join(folder, name);
       const [path = ''] = (await readFile(file, 'latin1')).split('\n', 1);
       const written = await Promise.allSettled([stat(file), stat(path)]);

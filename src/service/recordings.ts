@@ -21,7 +21,12 @@ export type RecordingsParts = {
   readonly keeper: Pick<Keeper, 'find' | 'change' | 'stats'>;
   readonly events: Pick<
     Events,
-    'copyStarted' | 'copyEnded' | 'copyAdopted' | 'recordingImpossible' | 'commandWarning' | 'taskFailed'
+    | 'copyStarted'
+    | 'copyEnded'
+    | 'copyAdopted'
+    | 'recordingImpossible'
+    | 'commandWarning'
+    | 'recordingTextFailed'
   >;
   readonly clock: Clock;
   readonly facts: () => Facts;
@@ -33,6 +38,8 @@ export type RecordingsParts = {
  */
 export class Recordings {
   readonly #parts: RecordingsParts;
+  /** Texts that are not left over from a former life; needed until those were looked for. */
+  #own: Set<string> | undefined = new Set();
   /** Files that are written now. */
   readonly #paths = new Set<string>();
   /** Calls whose wish for a recording was answered in the log. */
@@ -146,11 +153,12 @@ export class Recordings {
   }
 
   /** What a crash has cut off between the end of a call and the end of its text, or together with its call. */
-  async sweep(calls: Iterable<Call>): Promise<void> {
+  async sweep(): Promise<void> {
     const { files, events } = this.#parts;
     if (files === null) return;
-    const known = new Set([...calls].flatMap(tapsOf).flatMap(({ prefix }) => prefix ?? []));
-    for (const { prefix, path, lastWrittenMs } of await files.orphans(known)) {
+    for (const { prefix, path, lastWrittenMs } of await files.orphans(
+      (prefix) => this.#own?.has(prefix) === true,
+    )) {
       files.finish(
         prefix,
         textTail({ createdMs: lastWrittenMs, endedMs: lastWrittenMs, metadata: undefined }),
@@ -158,6 +166,7 @@ export class Recordings {
       const fileBytes = await files.sizeOf(path);
       events.copyEnded({ purpose: 'recording', outcome: 'interrupted', path, fileBytes, isOrphan: true });
     }
+    this.#own = undefined;
   }
 
   async #settle(call: Call): Promise<void> {
@@ -188,7 +197,9 @@ export class Recordings {
   }
 
   #beginText({ prefix, target }: Tap): void {
-    if (prefix !== undefined && target.kind === 'pcap') this.#parts.files?.begin(prefix, target.path);
+    if (prefix === undefined || target.kind !== 'pcap') return;
+    this.#own?.add(prefix);
+    this.#parts.files?.begin(prefix, target.path);
   }
 
   async #roomFor(path: string, { id, prefix }: Tap): Promise<string | undefined> {
@@ -199,7 +210,7 @@ export class Recordings {
       if (!isUsual && !(await files.makeRoom(path))) return undefined;
       if (!this.#paths.has(path) && !(await files.isTaken(path))) return path;
     } catch (error) {
-      events.taskFailed(path, error);
+      events.recordingTextFailed(path, error);
       return undefined;
     }
     const other = prefix?.slice(-RANDOM_DIGITS) ?? `${this.#parts.clock.now()}-${id}`;

@@ -36,6 +36,7 @@ export const ROWS: readonly Row[] = [
   newer('discard-recording', 'discard-recording'),
   newer('exclude-recording', 'recording-excludes-a-party'),
   elsewhere('pause', 'is a word of stop recording'),
+  elsewhere('body', 'is the line of the command cli'),
   newer('new-branch', 'answer-second-tag-new-branch'),
   newer('provisional', 'answer-second-tag-provisional'),
   elsewhere('fragment', 'an offer with it is no offer; fragments of ICE are tested as cases'),

@@ -36,6 +36,7 @@ describe('recording', () => {
   test.each([
     ['{ dir: /nowhere/at/all }', 'recording.dir: /nowhere/at/all is not a directory that exists'],
     ['{ dir: relative }', 'recording.dir: relative is not an absolute path'],
+    ['{ dir: /tmp/ä }', 'recording.dir: has characters that are not ASCII'],
     ['{ dir: / }', 'recording.dir: is the whole file system'],
     ['{ method: proc }', 'recording.method: proc is not one of pcap'],
     ['{ format: wav }', 'recording.format: wav is not one of raw, eth'],

@@ -284,6 +284,15 @@ describe('after a crash of the control plane', () => {
   });
 });
 
+test('what begins while leftovers are looked for is none of them', async () => {
+  node.service.agreed();
+  await offer();
+  await files.settled();
+  expect(await readdir(join(directory, 'tmp'))).toHaveLength(1);
+  await end();
+  expect(node.counters.recordings.ended).toMatchObject({ interrupted: 0, complete: 1 });
+});
+
 describe('after a crash of the data plane', () => {
   test('a recording goes on, and is said to lack something', async () => {
     await offer();

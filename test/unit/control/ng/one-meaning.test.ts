@@ -55,6 +55,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   'recording-path': one('a'),
   'recording-pattern': one('%c-%r'),
   pause: one('yes|on|true', 'no'),
+  body: one('list totals'),
   replace: some(...REPLACE),
   'received-from': fc.constantFrom<Value>('192.0.2.1', ['IP4', '192.0.2.1'], ['IP6', '2001:db8::1']),
   direction: fc.constantFrom<Value>(['pub', 'priv'], ['pub']),
