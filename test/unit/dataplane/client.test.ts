@@ -16,6 +16,7 @@ import {
 } from '../../../src/dataplane/protocol.gen.js';
 import { DataPlaneError } from '../../../src/service/ports.js';
 import { WITHOUT_INTERFACES } from '../../support/fake-data-plane.js';
+import { eventually } from '../../support/eventually.js';
 
 type Answer = Response | { error: Extract<FromDataPlane, { kind: 'error' }>['error'] } | undefined;
 
@@ -114,7 +115,7 @@ afterEach(async () => {
 async function connected(): Promise<void> {
   await dataPlane.listen();
   client.start();
-  await vi.waitFor(() => expect(listener.connected).toHaveBeenCalled());
+  await eventually(() => expect(listener.connected).toHaveBeenCalled());
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -158,10 +159,10 @@ describe('the connection to the data plane', () => {
   test('fails what was sent when it breaks, and comes back', async () => {
     await connected();
     const outcome = codeOf(client.apply(PLAN));
-    await vi.waitFor(() => expect(dataPlane.requests).toHaveLength(2));
+    await eventually(() => expect(dataPlane.requests).toHaveLength(2));
     for (const socket of dataPlane.sockets) socket.destroy();
     expect(await outcome).toBe('disconnected');
-    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.connected).toHaveBeenCalledTimes(2));
     expect(listener.disconnected).toHaveBeenCalledTimes(1);
   });
 
@@ -205,9 +206,9 @@ describe('the connection to the data plane', () => {
     await connected();
     dataPlane.event(4, FOREIGN);
     dataPlane.event(5, FOREIGN);
-    await vi.waitFor(() => expect(listener.event).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.event).toHaveBeenCalledTimes(2));
     dataPlane.event(7, FOREIGN);
-    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.connected).toHaveBeenCalledTimes(2));
     expect(listener.event).toHaveBeenCalledTimes(2);
   });
 
@@ -236,7 +237,7 @@ describe('what the data plane does by patterns', () => {
     dataPlane.answer = () => ({ kind: 'released', stats: null });
     dataPlane.sends(repeated(41));
     dataPlane.sends(repeated(42));
-    await vi.waitFor(() => expect(listener.repeated).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.repeated).toHaveBeenCalledTimes(2));
     expect(listener.repeated).toHaveBeenLastCalledWith({ pattern: 1, micros: 9, values: '1 call-42' });
     await client.release('call-1');
     expect(dataPlane.seen).toBe(42);
@@ -245,9 +246,9 @@ describe('what the data plane does by patterns', () => {
   test('is continued where it was left when the connection comes back', async () => {
     await connected();
     dataPlane.sends(repeated(1));
-    await vi.waitFor(() => expect(listener.repeated).toHaveBeenCalledTimes(1));
+    await eventually(() => expect(listener.repeated).toHaveBeenCalledTimes(1));
     for (const socket of dataPlane.sockets) socket.destroy();
-    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.connected).toHaveBeenCalledTimes(2));
     expect(dataPlane.requests.at(-1)).toMatchObject({ kind: 'hello', position: { boot: 'b1', seq: 1 } });
   });
 
@@ -255,7 +256,7 @@ describe('what the data plane does by patterns', () => {
     await connected();
     dataPlane.sends(repeated(1));
     dataPlane.sends(repeated(3));
-    await vi.waitFor(() => expect(listener.connected).toHaveBeenCalledTimes(2));
+    await eventually(() => expect(listener.connected).toHaveBeenCalledTimes(2));
     expect(listener.repeated).toHaveBeenCalledTimes(1);
   });
 });
@@ -264,11 +265,11 @@ test('datagrams of clients go to and fro byte by byte', async () => {
   await connected();
   const bytes = String.fromCharCode(...Array.from({ length: 256 }, (_, byte) => byte));
   dataPlane.sends({ kind: 'datagram', socket: 1, from: '192.0.2.1:5060', bytes });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(listener.datagram).toHaveBeenCalledWith({ socket: 1, client: '192.0.2.1:5060', bytes }),
   );
   client.send({ socket: 1, client: '192.0.2.1:5060', bytes });
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(dataPlane.requests.at(-1)).toEqual({ kind: 'send', socket: 1, to: '192.0.2.1:5060', bytes }),
   );
 });

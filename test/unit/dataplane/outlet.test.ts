@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Outlet } from '../../../src/dataplane/outlet.js';
+import { eventually } from '../../support/eventually.js';
 
 let directory: string;
 let server: Server;
@@ -39,7 +40,7 @@ test('whatever the other side is slow to take arrives whole and in order', async
   const parts = Array.from({ length: 64 }, (_, part) => Buffer.alloc(64 * 1024, part));
   for (const part of parts) outlet.write(part);
   const heard = reading(far);
-  await vi.waitFor(() => expect(heard.bytes().length).toBe(64 * 64 * 1024), 10_000);
+  await eventually(() => expect(heard.bytes().length).toBe(64 * 64 * 1024));
   expect(heard.bytes().equals(Buffer.concat(parts))).toBe(true);
 });
 

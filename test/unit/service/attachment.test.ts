@@ -16,6 +16,7 @@ import {
   WITHOUT_FAST_PATH,
   WITHOUT_INTERFACES,
 } from '../../support/fake-data-plane.js';
+import { eventually } from '../../support/eventually.js';
 
 let dataPlane: FakeDataPlane;
 let registry: CallRegistry;
@@ -72,7 +73,7 @@ test('the data plane is configured and its calls are adopted before anybody may 
   dataPlane.plans.set('a', planOf(call('a', 4)));
   attachment.connected('boot-1', 1);
   expect(attachment.isReady).toBe(false);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect(dataPlane.configuration).toEqual(WITHOUT_INTERFACES);
   expect(registry.find('a')).toEqual(call('a', 4));
   expect(dataPlane.applied).toEqual([]);
@@ -80,12 +81,12 @@ test('the data plane is configured and its calls are adopted before anybody may 
 
 test('a data plane that has started anew gets all calls back', async () => {
   attachment.connected('boot-1', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   for (let index = 0; index < 600; index++) registry.set(call(`call-${index}`, 2));
   attachment.disconnected('gone');
   expect(attachment.isReady).toBe(false);
   attachment.connected('boot-2', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect(dataPlane.plans.size).toBe(600);
 });
 
@@ -98,7 +99,7 @@ test('a node that requires a fast path does not start without', async () => {
   attachment = newAttachment(REQUIRING);
   dataPlane.fastPath = { ...NO_FAST_PATH, state: 'unavailable', reason: 'CAP_BPF is missing' };
   attachment.connected('boot-1', 0);
-  await vi.waitFor(() => expect(unavailable).toEqual(['CAP_BPF is missing']));
+  await eventually(() => expect(unavailable).toEqual(['CAP_BPF is missing']));
   expect(attachment.isReady).toBe(false);
   attachment.stop();
 });
@@ -107,55 +108,55 @@ test('a node that requires a fast path starts as soon as it is there', async () 
   attachment = newAttachment(REQUIRING);
   dataPlane.fastPath = { ...NO_FAST_PATH, state: 'opening' };
   attachment.connected('boot-1', 0);
-  await vi.waitFor(() => expect(dataPlane.configuration).toBeDefined());
+  await eventually(() => expect(dataPlane.configuration).toBeDefined());
   expect(attachment.isReady).toBe(false);
   dataPlane.fastPath = { ...NO_FAST_PATH, state: 'active' };
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
 });
 
 test('calls that run already go on without the fast path the configuration requires', async () => {
   attachment = newAttachment(REQUIRING);
   dataPlane.fastPath = { ...NO_FAST_PATH, state: 'active' };
   attachment.connected('boot-1', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   registry.set(call('a'));
   attachment.disconnected('gone');
   dataPlane.fastPath = { ...NO_FAST_PATH, state: 'unavailable', reason: 'the device is gone' };
   attachment.connected('boot-2', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect([...dataPlane.plans.keys()]).toEqual(['a']);
-  await vi.waitFor(() => expect(log.join('')).toContain('the required fast path is gone'));
+  await eventually(() => expect(log.join('')).toContain('the required fast path is gone'));
 });
 
 test('a call that ended meanwhile is released', async () => {
   attachment.connected('boot-1', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   dataPlane.plans.set('a', planOf(call('a')));
   attachment.disconnected('gone');
   attachment.connected('boot-1', 1);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect(dataPlane.released).toEqual(['a']);
 });
 
 test('a call that the data plane has taken further by itself is not lost', async () => {
   attachment.connected('boot-1', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   registry.set(call('a'));
   attachment.disconnected('gone');
   dataPlane.refusals.apply.push({ code: 'overtaken' });
   attachment.connected('boot-1', 1);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect(registry.find('a')).toBeDefined();
 });
 
 test('a call that cannot be brought back is lost alone', async () => {
   attachment.connected('boot-1', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   registry.set(call('a'));
   registry.set(call('b'));
   dataPlane.refusals.apply.push({ code: 'portBusy', address: '127.0.0.1', port: 30000 });
   attachment.connected('boot-2', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect([...registry.calls.keys()]).toEqual(['b']);
   expect(log.join('')).toContain('call could not be brought back callId=a');
 });
@@ -164,7 +165,7 @@ test('what fails for the connection is tried again', async () => {
   registry.set(call('a'));
   dataPlane.refusals.apply.push({ code: 'timeout' });
   attachment.connected('boot-1', 0);
-  await attachment.ready(2000);
+  await attachment.ready(30_000);
   expect(dataPlane.plans.has('a')).toBe(true);
   expect(log.join('')).toContain('trying again');
 });
@@ -172,7 +173,7 @@ test('what fails for the connection is tried again', async () => {
 test('a record that cannot be read is reported and left alone', async () => {
   dataPlane.plans.set('a', { ...planOf(call('a')), memo: '' });
   attachment.connected('boot-1', 1);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   expect(registry.size).toBe(0);
   expect(dataPlane.released).toEqual([]);
   expect(log.join('')).toContain('callId=a');
@@ -200,7 +201,7 @@ test('an attempt overtaken by a new connection has no say', async () => {
 
 test('a data plane that has restarted gets the certificate of the one before', async () => {
   attachment.connected('boot-1', 0);
-  await vi.waitFor(() => expect(attachment.isReady).toBe(true));
+  await eventually(() => expect(attachment.isReady).toBe(true));
   const { facts } = certificates;
   expect(facts?.fingerprints).toEqual(dataPlane.certificate.fingerprints);
   const { pem } = dataPlane.certificate;
@@ -212,6 +213,6 @@ test('a data plane that has restarted gets the certificate of the one before', a
   };
   attachment.use(dataPlane);
   attachment.connected('boot-2', 0);
-  await vi.waitFor(() => expect(attachment.isReady).toBe(true));
+  await eventually(() => expect(attachment.isReady).toBe(true));
   expect(dataPlane.configuration?.certificates).toEqual([pem]);
 });

@@ -307,7 +307,7 @@ describe('what the data plane reports', () => {
     dataPlane.refusals.apply.push({ code: 'portBusy', address: '192.0.2.1', port: 30_000 });
     attachment.disconnected('crash');
     attachment.connected('another boot', 0);
-    await attachment.ready(1000);
+    await attachment.ready(30_000);
     expect(told).toMatchObject([
       { event: 'lost', callId: 'call', dialogues: [{ fromTag: 'a', toTag: 'b' }] },
     ]);
@@ -344,7 +344,7 @@ describe('what the data plane reports', () => {
     await settled();
     dataPlane.plans.clear();
     attachment.connected('another boot', 0);
-    await attachment.ready(1000);
+    await attachment.ready(30_000);
     const again = dataPlane.plans.get('call')?.streams.find(({ id }) => id === stream?.id);
     expect(again?.resume?.rtp).toBe(address);
     expect(again?.locals[0]?.port).toBe(stream?.locals[0]?.port);

@@ -117,7 +117,7 @@ test('the record says why the call ended', async () => {
   await node.registry.run('call', async () => {});
   await call();
   loseTheCall();
-  await node.attachment.ready(1000);
+  await node.attachment.ready(30_000);
   expect(records().map(({ reason }) => reason)).toEqual(['forced', 'silentTimeout', 'lost']);
 });
 

@@ -74,6 +74,6 @@ export async function startFakeNode({
     ...parts,
   });
   attachment.connected('boot', 0);
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   return { dataPlane: onto, registry, attachment, counters, service };
 }

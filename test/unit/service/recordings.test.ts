@@ -300,7 +300,7 @@ describe('after a crash of the data plane', () => {
     dataPlane.plans.clear();
     node.attachment.disconnected('it is gone');
     node.attachment.connected('another', 0);
-    await node.attachment.ready(1000);
+    await node.attachment.ready(30_000);
     expect(dataPlane.plans.get('a b@c')?.taps).toMatchObject([{ paused: false }]);
     await end();
     expect(node.counters.recordings.ended).toMatchObject({ incomplete: 1, complete: 0 });

@@ -168,7 +168,7 @@ test('what another connection has told of is not kept for ever', async () => {
   attachment.connected('boot', 0);
   service.repetitions.take({ pattern: number, micros: 40, values: values('late', 'from') });
   expect(registry.find('late')).toBeDefined();
-  await attachment.ready(1000);
+  await attachment.ready(30_000);
   const again = (): void =>
     service.repetitions.take({ pattern: number, micros: 40, values: values('later', 'from') });
   expect(again).toThrow('which there is not');
