@@ -14,6 +14,7 @@ use srtp::{MasterKey, Suite};
 
 use crate::SetupError;
 use crate::certificate::{Certificate, FingerprintHash, fingerprint};
+use crate::gate::{Expected, Gate, Refusal};
 
 /// Profiles in order of preference (RFC 5764 §4.1.2, RFC 7714 §14.2).
 const PROFILES: &str =
@@ -24,9 +25,8 @@ const FIRST_TIMEOUT: Duration = Duration::from_secs(1);
 const LAST_TIMEOUT: Duration = Duration::from_secs(60);
 /// OpenSSL looks at its own clock; ours must never be earlier.
 const TIMEOUT_MARGIN: Duration = Duration::from_millis(20);
-/// Datagrams kept for OpenSSL to read, or for the caller to send: more than any flight needs.
+/// Datagrams kept for the caller to send: more than any flight needs.
 const MAX_QUEUE: usize = 32;
-const RECORD_HEADER: usize = 13;
 
 /// Who sends the ClientHello: `a=setup:active` is the client (RFC 5763 §5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +77,7 @@ impl Association {
             Role::Client => ssl.set_connect_state(),
             Role::Server => ssl.set_accept_state(),
         }
-        let stream = SslStream::new(ssl, Datagrams::default())?;
+        let stream = SslStream::new(ssl, Datagrams::of(role))?;
         let mut association =
             Self { stream, role, state: State::Handshaking, timeout: FIRST_TIMEOUT, deadline: None };
         if role == Role::Client {
@@ -94,17 +94,33 @@ impl Association {
         &self.state
     }
 
+    /// Says which certificates the peer may have, by name of hash and value as in SDP; without any, all of them. What
+    /// was held back may be let in then.
+    pub fn expect<'a>(&mut self, now: Instant, fingerprints: impl Iterator<Item = (&'a str, &'a str)>) {
+        let expected: Expected =
+            fingerprints.map(|(hash, value)| (FingerprintHash::named(hash), value.to_owned())).collect();
+        let Datagrams { gate, incoming, .. } = self.stream.get_mut();
+        if gate.expect(expected) {
+            gate.prove(incoming);
+            self.proceed_with_input(now);
+        }
+    }
+
     /// Takes in one datagram that began with a DTLS record (first byte 20 to 63, RFC 7983).
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
-        // Shorter than a record header: nothing OpenSSL could use, and an empty read would look like the end.
-        if datagram.len() < RECORD_HEADER {
-            return;
-        }
-        let incoming = &mut self.stream.get_mut().incoming;
-        if incoming.len() < MAX_QUEUE {
-            incoming.push_back(datagram.into());
-        }
-        self.proceed(now);
+        let Datagrams { gate, incoming, .. } = self.stream.get_mut();
+        gate.take_in(datagram, incoming);
+        self.proceed_with_input(now);
+    }
+
+    /// What was held back since the last call, as it may be forged.
+    pub fn poll_refusal(&mut self) -> Option<Refusal> {
+        self.stream.get_mut().gate.poll_refusal()
+    }
+
+    /// True if something has come that may be of the peer.
+    pub fn has_heard(&self) -> bool {
+        self.stream.get_ref().gate.has_heard()
     }
 
     /// Retransmits the last flight when it is time.
@@ -130,6 +146,12 @@ impl Association {
     pub fn peer_fingerprint(&self, hash: FingerprintHash) -> Option<String> {
         let certificate = self.stream.ssl().peer_certificate()?;
         fingerprint(&certificate, hash).ok()
+    }
+
+    fn proceed_with_input(&mut self, now: Instant) {
+        if !self.stream.get_ref().incoming.is_empty() {
+            self.proceed(now);
+        }
     }
 
     fn proceed(&mut self, now: Instant) {
@@ -229,11 +251,17 @@ pub(crate) fn context(certificate: &X509Ref, key: &PKeyRef<Private>) -> Result<S
 }
 
 /// One datagram per read, one per write.
-#[derive(Default)]
 struct Datagrams {
+    gate: Gate,
     incoming: VecDeque<Box<[u8]>>,
     outgoing: VecDeque<Box<[u8]>>,
     wrote: bool,
+}
+
+impl Datagrams {
+    fn of(role: Role) -> Self {
+        Self { gate: Gate::new(role), incoming: VecDeque::new(), outgoing: VecDeque::new(), wrote: false }
+    }
 }
 
 impl Read for Datagrams {
@@ -250,6 +278,7 @@ impl Read for Datagrams {
 impl Write for Datagrams {
     fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
         self.wrote = true;
+        self.gate.note_sent(datagram);
         if self.outgoing.len() < MAX_QUEUE {
             self.outgoing.push_back(datagram.into());
         }

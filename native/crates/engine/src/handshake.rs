@@ -9,7 +9,7 @@
 
 use std::{mem::Discriminant, net::SocketAddr};
 
-use dtls::{Association, Certificate, FingerprintHash, Role, State};
+use dtls::{Association, Certificate, FingerprintHash, Refusal, Role, State};
 use protocol::{DtlsRole, DtlsState, FingerprintPlan};
 use wire::dtls::{ClientHello, ClientRandom};
 
@@ -23,7 +23,7 @@ pub struct Agent {
     settled: Option<Candidate>,
     /// The plan's number of the association whose keys are in use.
     established: Option<u32>,
-    /// Sources with another certificate than signalled.
+    /// Sources with another certificate than signalled: they are not called again.
     barred: Vec<SocketAddr>,
     next_attempt: Option<Moment>,
     attempts: u32,
@@ -32,6 +32,19 @@ pub struct Agent {
     outcomes: Vec<Outcome>,
     /// When which trouble was reported last.
     reported: Vec<(Discriminant<DtlsState>, Moment)>,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let peers: Vec<_> = self.candidates.iter().map(|candidate| candidate.peer).collect();
+        formatter
+            .debug_struct("Agent")
+            .field("candidates", &peers)
+            .field("barred", &self.barred)
+            .field("outcomes", &self.outcomes)
+            .field("reported", &self.reported)
+            .finish_non_exhaustive()
+    }
 }
 
 /// One association with one source.
@@ -43,8 +56,11 @@ struct Candidate {
     random: Option<ClientRandom>,
     /// Begun before the fingerprint was signalled.
     early: bool,
-    /// The peer has answered.
-    heard: bool,
+    /// What came in its name last and was refused; an alert stays.
+    refused: Option<Refusal>,
+    /// Somebody has shaken hands in its name with another certificate than signalled.
+    has_impostor: bool,
+    alerted: Option<Moment>,
 }
 
 /// What the handshakes are to be made with.
@@ -89,6 +105,10 @@ pub enum Outcome {
     Mismatch {
         peer: SocketAddr,
     },
+    /// A datagram in the clear that would have ended a handshake.
+    Refused {
+        peer: SocketAddr,
+    },
     Failed {
         peer: SocketAddr,
         reason: String,
@@ -119,10 +139,7 @@ impl Agent {
     /// Whether a datagram is worth looking at; cheap.
     pub fn wants(&self, now: Moment, from: Place, datagram: &[u8], role: DtlsRole) -> bool {
         match ClientHello::parse(datagram) {
-            Some(_) => {
-                let knows = self.knows(from);
-                role == DtlsRole::Passive && !self.is_barred(from) && (knows || self.may_begin(now))
-            }
+            Some(_) => role == DtlsRole::Passive && (self.knows(from) || self.may_begin(now)),
             None => wire::dtls::begins_well(datagram) && self.knows(from),
         }
     }
@@ -147,11 +164,13 @@ impl Agent {
             None => {
                 let known = self.candidates.iter_mut().chain(&mut self.settled);
                 for candidate in known.filter(|candidate| from.is_of(candidate.peer)) {
-                    candidate.heard = true;
                     candidate.peer = from.at;
                     candidate.association.handle_datagram(now, datagram);
                 }
             }
+        }
+        if self.hear_out(clock, setup) {
+            self.outcomes.push(Outcome::Refused { peer: from.at });
         }
         self.judge(clock, setup);
     }
@@ -163,6 +182,7 @@ impl Agent {
             candidate.association.handle_timeout(now);
         }
         self.settled.take_if(|settled| clock.now.ms_since(settled.begun) >= LINGER_MS);
+        self.hear_out(clock, setup);
         self.judge(clock, setup);
         if let Some(peer) = peer {
             self.call(clock, setup, peer);
@@ -173,7 +193,7 @@ impl Agent {
     pub fn next_due(&self, clock: Clock, setup: &Setup<'_>, peer: Option<Place>) -> Option<Moment> {
         let known = self.candidates.iter().chain(&self.settled);
         let timeouts = known.filter_map(|candidate| candidate.association.poll_timeout());
-        let ends = self.candidates.iter().map(|candidate| candidate.begun.plus_ms(candidate.patience_ms()));
+        let ends = self.candidates.iter().map(|candidate| candidate.ends());
         let settled = self.settled.as_ref().map(|settled| settled.begun.plus_ms(LINGER_MS));
         let wants_peer = setup.role == DtlsRole::Active && self.established != Some(setup.association);
         let attempt = peer.filter(|peer| wants_peer && self.candidates.is_empty() && !self.is_barred(*peer));
@@ -272,7 +292,9 @@ impl Agent {
             begun: clock.now,
             random: None,
             early: setup.fingerprints.is_empty(),
-            heard: false,
+            refused: None,
+            has_impostor: false,
+            alerted: None,
         });
         let (since, count) =
             self.begun.filter(|(since, _)| clock.now.ms_since(*since) < RATE_MS).unwrap_or((clock.now, 0));
@@ -290,21 +312,56 @@ impl Agent {
 
     /// Makes room for a handshake with this source, if it has a better claim than one of the others.
     fn make_room(&mut self, now: Moment, from: Place, is_signalled: bool) -> bool {
-        if self.candidates.iter().filter(|other| from.is_of(other.peer)).count() >= MOST_OF_ONE_PEER {
-            return false;
+        let unfinished = |other: &Candidate| *other.association.state() == State::Handshaking;
+        let of_peer = |other: &Candidate| from.is_of(other.peer);
+        if self.candidates.iter().filter(|other| of_peer(other)).count() >= MOST_OF_ONE_PEER {
+            // Anybody can begin in its name; what gets no further shall not keep it out.
+            let stalled = |other: &Candidate| {
+                of_peer(other)
+                    && unfinished(other)
+                    && now.ms_since(other.begun) >= UNANSWERED_MS
+                    && (!other.association.has_heard() || now.ms_since(other.begun) >= STALLED_MS)
+            };
+            let stalled = self.candidates.iter().position(stalled);
+            return stalled.map(|at| self.candidates.remove(at)).is_some();
         }
         if self.candidates.len() < MOST_CANDIDATES {
             return true;
         }
         let gives_way = |other: &Candidate| {
-            let unfinished = *other.association.state() == State::Handshaking;
-            unfinished && (is_signalled || now.ms_since(other.begun) >= STALLED_MS)
+            unfinished(other)
+                && (is_signalled || other.has_impostor || now.ms_since(other.begun) >= STALLED_MS)
         };
         let Some(at) = self.candidates.iter().position(gives_way) else {
             return false;
         };
         self.candidates.remove(at);
         true
+    }
+
+    fn bar(&mut self, peer: SocketAddr) {
+        if self.barred.len() == MOST_BARRED {
+            self.barred.remove(0);
+        }
+        self.barred.push(peer);
+    }
+
+    /// Says whom to expect; true if something was refused that anybody can have sent.
+    fn hear_out(&mut self, clock: Clock, setup: &Setup<'_>) -> bool {
+        let mut is_refused = false;
+        for candidate in self.candidates.iter_mut().chain(&mut self.settled) {
+            let expected = setup.fingerprints.iter().map(|expected| (&*expected.hash, &*expected.value));
+            candidate.association.expect(clock.line.instant(clock.now), expected);
+            while let Some(refusal) = candidate.association.poll_refusal() {
+                if refusal != Refusal::Certificate {
+                    is_refused = true;
+                } else if !std::mem::replace(&mut candidate.has_impostor, true) {
+                    self.outcomes.push(Outcome::Mismatch { peer: candidate.peer });
+                }
+                candidate.note(refusal, clock.now);
+            }
+        }
+        is_refused
     }
 
     /// Looks at what each association has come to.
@@ -326,16 +383,20 @@ impl Agent {
                 }
                 Standing::Foreign => {
                     let peer = self.candidates.swap_remove(at).peer;
-                    if self.barred.len() == MOST_BARRED {
-                        self.barred.remove(0);
-                    }
-                    self.barred.push(peer);
+                    self.bar(peer);
                     self.outcomes.push(Outcome::Mismatch { peer });
+                }
+                Standing::Broken(_) if self.candidates[at].has_impostor => {
+                    let peer = self.candidates.swap_remove(at).peer;
+                    self.bar(peer);
                 }
                 Standing::Broken(reason) => {
                     let broken = self.candidates.swap_remove(at);
-                    let wait =
-                        if broken.heard { FIRST_RETRY_MS << self.attempts.min(MOST_DOUBLINGS) } else { 0 };
+                    let wait = if broken.association.has_heard() {
+                        FIRST_RETRY_MS << self.attempts.min(MOST_DOUBLINGS)
+                    } else {
+                        0
+                    };
                     self.next_attempt = Some(clock.now.plus_ms(wait));
                     if let Some(reason) = reason {
                         self.outcomes.push(Outcome::Failed { peer: broken.peer, reason });
@@ -366,6 +427,15 @@ enum Standing {
 }
 
 impl Candidate {
+    fn note(&mut self, refusal: Refusal, now: Moment) {
+        if matches!(refusal, Refusal::Alert(_)) {
+            self.alerted.get_or_insert(now);
+        } else if self.alerted.is_some() {
+            return;
+        }
+        self.refused = Some(refusal);
+    }
+
     fn standing(&self, now: Moment, fingerprints: &[FingerprintPlan]) -> Standing {
         match self.association.state() {
             State::Connected(_) if fingerprints.is_empty() => Standing::Open,
@@ -373,10 +443,17 @@ impl Candidate {
             State::Connected(_) => Standing::Foreign,
             State::Failed(reason) => Standing::Broken(Some(reason.clone())),
             State::Closed => Standing::Broken(Some("closed by the peer".to_owned())),
-            State::Handshaking if now.ms_since(self.begun) < self.patience_ms() => Standing::Open,
+            State::Handshaking if now < self.ends() => Standing::Open,
             State::Handshaking => {
-                let answered = self.heard || self.association.role() == Role::Server;
-                Standing::Broken(answered.then(|| "the peer fell silent".to_owned()))
+                let answered = self.association.has_heard()
+                    || self.refused.is_some()
+                    || self.association.role() == Role::Server;
+                Standing::Broken(answered.then(|| match self.refused {
+                    Some(refusal) => {
+                        format!("the peer fell silent; it, or somebody in its name, sent {refusal}")
+                    }
+                    None => "the peer fell silent".to_owned(),
+                }))
             }
         }
     }
@@ -390,9 +467,14 @@ impl Candidate {
         })
     }
 
-    fn patience_ms(&self) -> u64 {
-        let unheard = self.association.role() == Role::Client && !self.heard;
-        if unheard { UNHEARD_MS } else { HANDSHAKE_MS }
+    /// When it is given up.
+    fn ends(&self) -> Moment {
+        match (self.association.role(), self.alerted) {
+            (Role::Client, _) if !self.association.has_heard() => self.begun.plus_ms(UNHEARD_MS),
+            // Who has refused in earnest goes on with a new ClientHello only.
+            (Role::Client, Some(alerted)) => alerted.plus_ms(ALERTED_MS),
+            (Role::Client, None) | (Role::Server, _) => self.begun.plus_ms(HANDSHAKE_MS),
+        }
     }
 }
 
@@ -409,6 +491,10 @@ const STALLED_MS: u64 = 2000;
 /// OpenSSL doubles its pauses up to a minute; a peer that was not ready yet shall not wait so long.
 const UNHEARD_MS: u64 = 3000;
 const HANDSHAKE_MS: u64 = 30_000;
+/// As long as a peer waits that has not refused us, and repeats itself twice.
+const ALERTED_MS: u64 = 5000;
+/// Within this time a peer that has sent a ClientHello should have answered.
+const UNANSWERED_MS: u64 = 500;
 /// The peer repeats its last flight until it has ours (RFC 6347 §4.2.4).
 const LINGER_MS: u64 = 60_000;
 /// The same trouble is not reported again within this time.

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use protocol::{Component, DtlsState, Event, StreamId};
+use protocol::{Component, DtlsState, Event, StreamId, Suspect, SuspectCause};
 use slab::Slab;
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     latch::Verdict,
     moment::Moment,
     session::Session,
+    suspects::{self, Telling},
     timers,
 };
 
@@ -40,11 +41,12 @@ pub struct Letter {
     pub bytes: Box<[u8]>,
 }
 
-/// Datagrams and bytes that were sent.
+/// Datagrams and bytes that were sent, and datagrams that were dropped.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct Sent {
     pub packets: u64,
     pub bytes: u64,
+    pub dropped: u64,
 }
 
 impl Desk {
@@ -73,42 +75,54 @@ impl Desk {
         [letter, driven].into_iter().flatten().min()
     }
 
-    /// Takes a few handshakes further; the rest waits for the next call.
+    /// Takes one handshake one step further; the rest waits for the next call.
     pub fn work(
         &mut self,
         sessions: &mut Slab<Session>,
         clock: Clock,
         certificates: &Certificates,
-        events: &mut VecDeque<Event>,
+        telling: &mut Telling<'_>,
         out: &mut impl Outbox,
     ) -> Sent {
-        let mut sent = Sent::default();
-        for _ in 0..STEPS {
-            let Some(letter) = self.letters.pop_front() else { break };
-            let Some(session) = sessions.get_mut(letter.session as usize) else { continue };
-            if !Arc::ptr_eq(&session.id, &letter.id) {
-                continue;
-            }
-            let mut turn = Turn { session, clock, certificates, events, sent: Sent::default() };
-            turn.take_in(&letter, out);
-            sent.add(turn.sent);
-            let due = next_due(session, clock, certificates);
-            self.schedule(letter.session, session, due);
-        }
-        for _ in 0..STEPS {
-            let Some((_, key)) = self.pop_due(clock.now) else { break };
-            let Some(session) = sessions.get_mut(key as usize) else { continue };
-            if session.handshake_due.is_none_or(|due| clock.now < due) {
-                continue;
-            }
-            session.handshake_due = None;
-            let mut turn = Turn { session, clock, certificates, events, sent: Sent::default() };
+        // What is due comes first: a flood of datagrams shall not keep handshakes from their ends.
+        if let Some(key) = self.pop_driven(sessions, clock.now) {
+            let session = &mut sessions[key as usize];
+            let mut turn = Turn { session, clock, certificates, telling, sent: Sent::default() };
             turn.drive(out);
-            sent.add(turn.sent);
-            let due = next_due(session, clock, certificates);
+            let (sent, due) = (turn.sent, next_due(session, clock, certificates));
             self.schedule(key, session, due);
+            return sent;
         }
+        let Some(letter) = self.pop_letter(sessions) else { return Sent::default() };
+        let session = &mut sessions[letter.session as usize];
+        let mut turn = Turn { session, clock, certificates, telling, sent: Sent::default() };
+        turn.take_in(&letter, out);
+        let (sent, due) = (turn.sent, next_due(session, clock, certificates));
+        self.schedule(letter.session, session, due);
         sent
+    }
+
+    /// The next datagram whose session is still there.
+    fn pop_letter(&mut self, sessions: &Slab<Session>) -> Option<Letter> {
+        loop {
+            let letter = self.letters.pop_front()?;
+            let session = sessions.get(letter.session as usize);
+            if session.is_some_and(|session| Arc::ptr_eq(&session.id, &letter.id)) {
+                return Some(letter);
+            }
+        }
+    }
+
+    /// The next session that wants to be driven now.
+    fn pop_driven(&mut self, sessions: &mut Slab<Session>, now: Moment) -> Option<u32> {
+        loop {
+            let (_, key) = self.pop_due(now)?;
+            let Some(session) = sessions.get_mut(key as usize) else { continue };
+            if session.handshake_due.is_some_and(|due| due <= now) {
+                session.handshake_due = None;
+                return Some(key);
+            }
+        }
     }
 
     fn pop_due(&mut self, now: Moment) -> Option<(Moment, u32)> {
@@ -117,13 +131,6 @@ impl Desk {
             return None;
         }
         self.due.pop().map(|Reverse(due)| due)
-    }
-}
-
-impl Sent {
-    fn add(&mut self, more: Sent) {
-        self.packets += more.packets;
-        self.bytes += more.bytes;
     }
 }
 
@@ -141,15 +148,15 @@ fn next_due(session: &mut Session, clock: Clock, certificates: &Certificates) ->
 }
 
 /// One step of the handshakes of a session.
-struct Turn<'a> {
+struct Turn<'a, 'b> {
     session: &'a mut Session,
     clock: Clock,
     certificates: &'a Certificates,
-    events: &'a mut VecDeque<Event>,
+    telling: &'a mut Telling<'b>,
     sent: Sent,
 }
 
-impl Turn<'_> {
+impl Turn<'_, '_> {
     fn take_in(&mut self, letter: &Letter, out: &mut impl Outbox) {
         let Some(at) = self.session.streams.iter().position(|stream| stream.id == letter.stream) else {
             return;
@@ -190,6 +197,18 @@ impl Turn<'_> {
         while let Some(outcome) = self.agent(at, port).and_then(|agent| agent.poll_outcome()) {
             match outcome {
                 Outcome::Begun => self.report(at, port, DtlsState::Handshaking),
+                Outcome::Refused { peer } => {
+                    let suspect = Suspect { cause: SuspectCause::Handshake, source: peer };
+                    let stream = &mut self.session.streams[at];
+                    // It was taken for one of a handshake when it came.
+                    let failures = stream.half_mut(port).failures();
+                    failures.handshake_packets = failures.handshake_packets.saturating_sub(1);
+                    self.sent.dropped += 1;
+                    let news = suspects::note(stream, port, suspect, self.clock.now, self.telling.watch);
+                    if let Some(news) = news {
+                        self.telling.events.push_back(news.of(self.session));
+                    }
+                }
                 Outcome::Failed { peer, reason } => {
                     self.report(at, port, DtlsState::Failed { reason, source: peer });
                 }
@@ -216,7 +235,7 @@ impl Turn<'_> {
     fn learn(&mut self, at: usize, port: Component, peer: SocketAddr) {
         let now = self.clock.now;
         if self.session.admit(at, port, peer, now, true) == Verdict::Learned {
-            timers::note_learned(self.session, at, port, now, self.events);
+            timers::note_learned(self.session, at, port, now, self.telling.events);
         }
     }
 
@@ -225,7 +244,7 @@ impl Turn<'_> {
         if !self.agent(at, port).is_some_and(|agent| agent.may_report(now, &state)) {
             return;
         }
-        self.events.push_back(Event::DtlsState {
+        self.telling.events.push_back(Event::DtlsState {
             session: self.session.session_id(),
             revision: self.session.revision,
             stream: self.session.streams[at].id,
@@ -236,7 +255,5 @@ impl Turn<'_> {
 }
 
 const PORTS: [Component; 2] = [Component::Rtp, Component::Rtcp];
-/// Handshake steps in one go: each costs up to a third of a millisecond, in which media waits.
-const STEPS: usize = 4;
 const MOST_LETTERS: usize = 1024;
 const MOST_OF_ONE: usize = 32;

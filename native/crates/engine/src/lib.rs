@@ -72,7 +72,7 @@ use relays::{Relays, Wrapping};
 use rtcp::{Agenda, Writing};
 use session::Session;
 use slab::Slab;
-use suspects::Watch;
+use suspects::{Telling, Watch};
 use tap::Copies;
 pub use tap::{Copied, Recorder, TapCounts, TapHandle};
 use turn::Incoming;
@@ -304,15 +304,12 @@ impl Engine {
         let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
         if self.desk.next_due().is_some_and(|due| due <= now) {
             let clock = Clock { line: self.time, now };
-            let sent = self.desk.work(
-                &mut self.sessions,
-                clock,
-                &self.certificates,
-                &mut self.events,
-                &mut wrapping,
-            );
+            let mut telling = Telling { events: &mut self.events, watch: &mut self.watch };
+            let sent =
+                self.desk.work(&mut self.sessions, clock, &self.certificates, &mut telling, &mut wrapping);
             self.counters.sent_packets += sent.packets;
             self.counters.sent_bytes += sent.bytes;
+            self.counters.dropped_packets += sent.dropped;
         }
         self.refresh_reported(now);
         let mut wrapping = Wrapping { relays: &mut self.relays, now, out };

@@ -27,11 +27,12 @@ pub struct Secured {
 impl std::fmt::Debug for Secured {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Keys never reach a log.
-        formatter.debug_struct("Secured").finish_non_exhaustive()
+        formatter.debug_struct("Secured").field("dtls", &self.dtls).finish_non_exhaustive()
     }
 }
 
 /// DTLS towards one peer.
+#[derive(Debug)]
 pub struct Dtls {
     role: DtlsRole,
     fingerprints: Vec<FingerprintPlan>,

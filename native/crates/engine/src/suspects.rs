@@ -1,9 +1,11 @@
 //! Packets that are not, or not provably, the peer's: counted by cause, and reported with their source, but never so
 //! often that whoever sends them could fill a log.
 
-use protocol::{Component, Event, Suspect, SuspectCause, SuspectCounts};
+use std::collections::VecDeque;
 
-use crate::{moment::Moment, pipeline::Passage};
+use protocol::{Component, Event, StreamId, Suspect, SuspectCause, SuspectCounts};
+
+use crate::{moment::Moment, pipeline::Passage, session::Session, stream::Stream};
 
 /// Those of one component.
 #[derive(Debug, Default)]
@@ -82,25 +84,59 @@ impl Passage<'_> {
     pub fn suspect(&mut self, component: Component, cause: SuspectCause) {
         let (now, source) = (self.now, self.from);
         let stream = &mut self.session.streams[self.stream];
-        let id = stream.id;
         let is_peer = stream.half_mut(self.socket).latch.confirmed() == Some(source);
-        let suspects = stream.half_mut(component).suspects();
-        suspects.record(cause).packets += 1;
         if is_peer && matches!(cause, SuspectCause::Malformed | SuspectCause::Replay | SuspectCause::Unkeyed)
         {
+            stream.half_mut(component).suspects().record(cause).packets += 1;
             return;
         }
-        let Some(packets) = suspects.note(now, Suspect { cause, source }, self.watch) else { return };
-        self.events.push_back(Event::SuspectPackets {
-            session: self.session.session_id(),
-            revision: self.session.revision,
-            stream: id,
-            component,
-            cause,
-            source,
-            packets,
-        });
+        let suspect = Suspect { cause, source };
+        if let Some(news) = note(stream, component, suspect, now, self.watch) {
+            self.events.push_back(news.of(self.session));
+        }
     }
+}
+
+/// Counts a packet; returns what to tell, if it is time to.
+pub fn note(
+    stream: &mut Stream,
+    component: Component,
+    suspect: Suspect,
+    now: Moment,
+    watch: &mut Watch,
+) -> Option<News> {
+    let suspects = stream.half_mut(component).suspects();
+    suspects.record(suspect.cause).packets += 1;
+    let packets = suspects.note(now, suspect, watch)?;
+    Some(News { stream: stream.id, component, suspect, packets })
+}
+
+/// What is to be told of packets that have come.
+pub struct News {
+    stream: StreamId,
+    component: Component,
+    suspect: Suspect,
+    packets: u64,
+}
+
+impl News {
+    pub fn of(self, session: &Session) -> Event {
+        Event::SuspectPackets {
+            session: session.session_id(),
+            revision: session.revision,
+            stream: self.stream,
+            component: self.component,
+            cause: self.suspect.cause,
+            source: self.suspect.source,
+            packets: self.packets,
+        }
+    }
+}
+
+/// Where events go, and how many of suspects there may still be.
+pub struct Telling<'a> {
+    pub events: &'a mut VecDeque<Event>,
+    pub watch: &'a mut Watch,
 }
 
 /// The same is not reported again within this time.

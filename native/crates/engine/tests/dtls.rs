@@ -501,6 +501,7 @@ fn other_media_goes_on_while_handshakes_wait() {
     for (peer, _) in peers {
         assert!(call.scene.net.has_keys(peer));
     }
+    assert_eq!(call.scene.net.most_handshakes_at_once(), 1);
     call.assert_flows();
 }
 

@@ -58,6 +58,7 @@ pub struct Network {
     kernel: Option<Kernel>,
     /// What went through the proxy, if anybody wants to know.
     traffic: Option<Vec<Traffic>>,
+    most_handshakes: usize,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,6 +86,7 @@ impl Network {
             certificate,
             kernel: None,
             traffic: None,
+            most_handshakes: 0,
             in_flight: BinaryHeap::new(),
             launched: 0,
             events: Vec::new(),
@@ -347,6 +349,7 @@ impl Network {
             self.now = self.now.max(due);
             if timeout == Some(due) {
                 let sent = self.proxy.handle_timeout(self.instant());
+                self.note_handshakes(&sent);
                 self.carry_from_proxy(sent);
             } else if checks == Some(due) {
                 self.make_checks();

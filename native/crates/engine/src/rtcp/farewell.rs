@@ -55,7 +55,7 @@ fn part(
         let gone: Vec<u32> = parting.sources.iter().copied().chain(own).collect();
         write::bye(writing.scratch, &gone);
         if let Some(size) = agenda::send(Place { session, at, now }, writing, out) {
-            sent = Sent { packets: 1, bytes: size as u64 };
+            sent = Sent { packets: 1, bytes: size as u64, dropped: 0 };
         }
     }
     for ssrc in parting.sources {

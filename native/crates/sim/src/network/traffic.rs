@@ -1,6 +1,6 @@
 //! What goes through the proxy, for those who want to know.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use super::Network;
 use crate::proxy::Sent;
@@ -40,5 +40,15 @@ impl Network {
             traffic.extend(sent.iter().cloned().map(noted));
         }
         self.carry(sent);
+    }
+    /// Peers that the proxy went on shaking hands with between two looks at its sockets, at most.
+    pub fn most_handshakes_at_once(&self) -> usize {
+        self.most_handshakes
+    }
+
+    pub(super) fn note_handshakes(&mut self, sent: &[Sent]) {
+        let handshakes = sent.iter().filter(|sent| wire::classify(&sent.payload) == wire::Kind::Dtls);
+        let peers: BTreeSet<SocketAddr> = handshakes.map(|sent| sent.to).collect();
+        self.most_handshakes = self.most_handshakes.max(peers.len());
     }
 }

@@ -1,0 +1,475 @@
+//! What OpenSSL gets to read during a handshake. Most of a handshake is in the clear, and one forged message would spoil
+//! it for good. So the peer's flight waits here until its signature shows that all of it is of one peer, and the one
+//! that is expected; what is forged lies beside it, and makes way.
+//!
+//! The signature of a client covers everything before it (RFC 5246 §7.4.8). That of a server covers both randoms and its
+//! key (§7.4.3): who sees the ServerHello, and is quicker, can still spoil the rest of the flight. Alerts in the clear and
+//! application data are never passed on. A ChangeCipherSpec says nothing that is not known: ours follows the flight.
+
+use std::collections::VecDeque;
+
+use openssl::x509::X509;
+
+use crate::Role;
+use crate::certificate::{FingerprintHash, fingerprint};
+use crate::message::{
+    self, ALERT, CERTIFICATE, CERTIFICATE_REQUEST, CERTIFICATE_VERIFY, CHANGE_CIPHER_SPEC, CLIENT_HELLO,
+    CLIENT_KEY_EXCHANGE, Fragment, HANDSHAKE, HELLO_VERIFY_REQUEST, Message, Record, SERVER_HELLO,
+    SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE,
+};
+use crate::signature::{self, has_key_exchange, is_signed, signature_starts};
+
+/// What was kept from a handshake, as its source may be forged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// An alert in the clear, with its description.
+    Alert(u8),
+    /// A flight that is signed with another certificate than is expected.
+    Certificate,
+    /// A flight without a certificate.
+    NoCertificate,
+    /// A flight that is not signed with the certificate in it.
+    Signature,
+    /// Anything else that belongs into no handshake, or not there.
+    Untimely,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refusal::Alert(description) => match alert_name(*description) {
+                Some(name) => write!(formatter, "the alert {name}"),
+                None => write!(formatter, "alert {description}"),
+            },
+            Refusal::Certificate => formatter.write_str("another certificate than announced"),
+            Refusal::NoCertificate => formatter.write_str("no certificate"),
+            Refusal::Signature => formatter.write_str("a wrong signature"),
+            Refusal::Untimely => formatter.write_str("what belongs into no handshake, or not there"),
+        }
+    }
+}
+
+/// RFC 5246 §7.2: those with which handshakes are refused.
+fn alert_name(description: u8) -> Option<&'static str> {
+    Some(match description {
+        0 => "close_notify",
+        10 => "unexpected_message",
+        40 => "handshake_failure",
+        42 => "bad_certificate",
+        43 => "unsupported_certificate",
+        44 => "certificate_revoked",
+        45 => "certificate_expired",
+        46 => "certificate_unknown",
+        47 => "illegal_parameter",
+        48 => "unknown_ca",
+        50 => "decode_error",
+        51 => "decrypt_error",
+        70 => "protocol_version",
+        71 => "insufficient_security",
+        80 => "internal_error",
+        86 => "inappropriate_fallback",
+        _ => return None,
+    })
+}
+
+/// What is expected of the peer's certificate; nothing: any one.
+pub type Expected = Vec<(Option<FingerprintHash>, String)>;
+
+#[derive(Debug)]
+pub struct Gate {
+    role: Role,
+    stage: Stage,
+    expected: Expected,
+    /// What both have said before the flight, as it is signed.
+    transcript: Vec<u8>,
+    client_random: Vec<u8>,
+    /// Ours that is not whole yet.
+    saying: Option<Message>,
+    next_said: u16,
+    version: [u8; 2],
+    /// Number of the first message of the flight.
+    first: u16,
+    heard: Vec<Message>,
+    /// Fragments that have come.
+    clock: u64,
+    /// Up to where messages have been tried with each other.
+    tried: u64,
+    /// Protected records that came before the flight.
+    early: VecDeque<Box<[u8]>>,
+    /// Records given to OpenSSL.
+    passed: u64,
+    refusals: VecDeque<Refusal>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// Waits for a ClientHello.
+    Greeting,
+    /// Waits for a flight that is signed.
+    Proving,
+    /// Only what is protected is of interest.
+    Open,
+}
+
+/// What a flight may turn out to be.
+enum Trial {
+    Proven(Vec<usize>),
+    Refused(Refusal),
+    Incomplete,
+}
+
+impl Gate {
+    pub fn new(role: Role) -> Gate {
+        let stage = if role == Role::Server { Stage::Greeting } else { Stage::Proving };
+        Gate {
+            role,
+            stage,
+            expected: Vec::new(),
+            transcript: Vec::new(),
+            client_random: Vec::new(),
+            saying: None,
+            next_said: 0,
+            version: [0xfe, 0xfd],
+            first: u16::from(role == Role::Server),
+            heard: Vec::new(),
+            clock: 0,
+            tried: 0,
+            early: VecDeque::new(),
+            passed: 0,
+            refusals: VecDeque::new(),
+        }
+    }
+
+    /// Returns true if what was refused may be right now.
+    pub fn expect(&mut self, expected: Expected) -> bool {
+        let changed = self.expected != expected;
+        if changed {
+            self.expected = expected;
+            self.tried = 0;
+        }
+        changed
+    }
+
+    /// True if something came that may be of the handshake.
+    pub fn has_heard(&self) -> bool {
+        self.stage == Stage::Open || !self.heard.is_empty()
+    }
+
+    pub fn poll_refusal(&mut self) -> Option<Refusal> {
+        self.refusals.pop_front()
+    }
+
+    /// Takes in a datagram of the peer, or of somebody in its name; adds what OpenSSL may read.
+    pub fn take_in(&mut self, datagram: &[u8], passed: &mut VecDeque<Box<[u8]>>) {
+        for record in message::records(datagram) {
+            match record {
+                Record { epoch: 1.., bytes, .. } if self.stage == Stage::Open => {
+                    passed.push_back(bytes.into())
+                }
+                Record { epoch: 1.., bytes, .. } => self.keep_early(bytes),
+                Record { kind: HANDSHAKE, body, version, .. } => {
+                    for fragment in message::fragments(body) {
+                        self.take_fragment(&fragment, version, passed);
+                    }
+                }
+                Record { kind: ALERT, body: &[_, description], .. } => {
+                    self.refuse(Refusal::Alert(description))
+                }
+                Record { kind: CHANGE_CIPHER_SPEC, body: [1], .. } => {}
+                Record { .. } => self.refuse(Refusal::Untimely),
+            }
+        }
+        self.prove(passed);
+    }
+
+    /// Tries again with what has come so far.
+    pub fn prove(&mut self, passed: &mut VecDeque<Box<[u8]>>) {
+        if self.stage != Stage::Proving || self.tried == self.clock {
+            return;
+        }
+        let trial = match self.role {
+            Role::Server => self.try_client(),
+            Role::Client => self.try_server(),
+        };
+        self.tried = self.clock;
+        match trial {
+            Trial::Incomplete => {}
+            Trial::Refused(refusal) => self.refuse(refusal),
+            Trial::Proven(flight) => {
+                for at in flight {
+                    self.pass(at, self.version, passed);
+                }
+                passed.push_back(message::write_record(CHANGE_CIPHER_SPEC, self.version, self.passed, &[1]));
+                passed.extend(self.early.drain(..));
+                self.heard = Vec::new();
+                self.transcript = Vec::new();
+                self.stage = Stage::Open;
+            }
+        }
+    }
+
+    /// Takes note of a datagram that OpenSSL sends.
+    pub fn note_sent(&mut self, datagram: &[u8]) {
+        if self.stage == Stage::Open {
+            return;
+        }
+        for record in
+            message::records(datagram).filter(|record| record.epoch == 0 && record.kind == HANDSHAKE)
+        {
+            for fragment in message::fragments(record.body) {
+                self.note_said(&fragment, record.version);
+            }
+        }
+    }
+
+    fn note_said(&mut self, fragment: &Fragment<'_>, version: [u8; 2]) {
+        if fragment.sequence < self.next_said {
+            return;
+        }
+        let saying = self.saying.get_or_insert_with(|| Message::begun_by(fragment, 0));
+        saying.take(fragment, 0);
+        let Some(body) = saying.body() else { return };
+        if self.role == Role::Client {
+            self.client_random = random(body).to_vec();
+        } else {
+            self.version = version;
+            self.transcript.extend(saying.whole());
+        }
+        self.next_said = fragment.sequence + 1;
+        self.saying = None;
+    }
+
+    fn take_fragment(&mut self, fragment: &Fragment<'_>, version: [u8; 2], passed: &mut VecDeque<Box<[u8]>>) {
+        match self.standing(fragment) {
+            Standing::Repeated => return,
+            Standing::Untimely => return self.refuse(Refusal::Untimely),
+            Standing::Awaited => {}
+        }
+        self.clock += 1;
+        let mut is_taken = false;
+        for message in &mut self.heard {
+            is_taken |= message.take(fragment, self.clock);
+        }
+        if !is_taken {
+            self.make_room(fragment.sequence);
+            self.heard.push(Message::begun_by(fragment, self.clock));
+        }
+        let is_greeting = matches!(fragment.kind, CLIENT_HELLO | HELLO_VERIFY_REQUEST);
+        let whole = self
+            .heard
+            .iter()
+            .position(|message| is_greeting && message.kind == fragment.kind && message.body().is_some());
+        let Some(at) = whole else { return };
+        self.transcript = if self.role == Role::Server { self.heard[at].whole() } else { Vec::new() };
+        self.pass(at, version, passed);
+        self.heard.clear();
+        self.first = 1;
+        self.stage = Stage::Proving;
+    }
+
+    fn standing(&self, fragment: &Fragment<'_>) -> Standing {
+        let is_of_flight = |kinds: &[u8]| kinds.contains(&fragment.kind) && fragment.sequence >= self.first;
+        let is_awaited = match (self.role, self.stage) {
+            (_, Stage::Open) => return Standing::Repeated,
+            (Role::Server, Stage::Greeting) => fragment.kind == CLIENT_HELLO && fragment.sequence == 0,
+            (Role::Client, _) if fragment.kind == HELLO_VERIFY_REQUEST && fragment.sequence == 0 => {
+                if self.first > 0 {
+                    return Standing::Repeated;
+                }
+                // Behind a ServerHello there is none.
+                self.heard.iter().all(|message| message.kind == HELLO_VERIFY_REQUEST)
+            }
+            (Role::Server, _) if fragment.kind == CLIENT_HELLO => return Standing::Repeated,
+            (Role::Server, Stage::Proving) => is_of_flight(&OF_CLIENT),
+            (Role::Client, _) => is_of_flight(&OF_SERVER),
+        };
+        let is_near = fragment.sequence < self.first + LONGEST_FLIGHT;
+        if is_awaited && is_near { Standing::Awaited } else { Standing::Untimely }
+    }
+
+    /// Of what claims to be the same message, the one that was not heard for longest gives way.
+    fn make_room(&mut self, sequence: u16) {
+        let same = |message: &&Message| message.sequence == sequence;
+        if self.heard.iter().filter(same).count() < MOST_VARIANTS {
+            return;
+        }
+        let oldest = self.heard.iter().filter(same).map(|message| message.seen).min();
+        self.heard.retain(|message| message.sequence != sequence || Some(message.seen) != oldest);
+    }
+
+    fn keep_early(&mut self, record: &[u8]) {
+        if self.early.len() == MOST_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back(record.into());
+    }
+
+    fn pass(&mut self, at: usize, version: [u8; 2], passed: &mut VecDeque<Box<[u8]>>) {
+        for part in self.heard[at].parts() {
+            passed.push_back(message::write_record(HANDSHAKE, version, self.passed, &part));
+            self.passed += 1;
+        }
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        if self.refusals.len() < MOST_REFUSALS {
+            self.refusals.push_back(refusal);
+        }
+    }
+
+    /// Whole messages of a kind at a place of the flight, the latest first.
+    fn whole(&self, place: u16, kind: u8) -> Vec<(usize, &Message)> {
+        let is_it = |message: &Message| {
+            message.kind == kind && message.sequence == self.first + place && message.body().is_some()
+        };
+        let mut found: Vec<_> = self.heard.iter().enumerate().filter(|(_, message)| is_it(message)).collect();
+        found.sort_by_key(|(_, message)| std::cmp::Reverse(message.seen));
+        found
+    }
+
+    /// False if these have been tried together.
+    fn is_new(&self, messages: &[&Message]) -> bool {
+        messages.iter().any(|message| message.completed > self.tried)
+    }
+
+    fn is_expected(&self, certificate: &X509) -> bool {
+        self.expected.is_empty()
+            || self.expected.iter().any(|(hash, value)| {
+                let found = hash.and_then(|hash| fingerprint(certificate, hash).ok());
+                found.is_some_and(|found| found.eq_ignore_ascii_case(value))
+            })
+    }
+
+    /// Certificate, ClientKeyExchange, CertificateVerify.
+    fn try_client(&self) -> Trial {
+        let mut trial = Trial::Incomplete;
+        for (at, message) in self.whole(0, CERTIFICATE) {
+            let Some(certificate) = message.body().and_then(signature::certificate) else {
+                if self.is_new(&[message]) {
+                    trial = Trial::Refused(Refusal::NoCertificate);
+                }
+                continue;
+            };
+            for (exchange_at, exchange) in self.whole(1, CLIENT_KEY_EXCHANGE) {
+                for (proof_at, proof) in self.whole(2, CERTIFICATE_VERIFY) {
+                    if !self.is_new(&[message, exchange, proof]) {
+                        continue;
+                    }
+                    let content = [&self.transcript[..], &message.whole(), &exchange.whole()].concat();
+                    let signature = proof.body().unwrap_or_default();
+                    let verdict =
+                        self.judge(is_signed(&certificate, self.version, signature, &content), &certificate);
+                    match verdict {
+                        Ok(()) => return Trial::Proven(vec![at, exchange_at, proof_at]),
+                        Err(refusal) => trial = trial.or(refusal),
+                    }
+                }
+            }
+        }
+        trial
+    }
+
+    /// ServerHello, Certificate, ServerKeyExchange, and what follows.
+    fn try_server(&mut self) -> Trial {
+        let mut trial = Trial::Incomplete;
+        let mut proven = None;
+        'search: for (hello_at, hello) in self.whole(0, SERVER_HELLO) {
+            let Some((version, random, suite)) = hello.body().and_then(read_hello) else { continue };
+            for (at, message) in self.whole(1, CERTIFICATE) {
+                let Some(certificate) = message.body().and_then(signature::certificate) else { continue };
+                let mut flight = vec![hello_at, at];
+                if !has_key_exchange(suite) {
+                    let Some(rest) = self.rest_of_flight(2, message.seen) else { continue };
+                    match self.judge(true, &certificate) {
+                        Ok(()) => flight.extend(rest),
+                        Err(refusal) => {
+                            trial = trial.or(refusal);
+                            continue;
+                        }
+                    }
+                    proven = Some((flight, version));
+                    break 'search;
+                }
+                for (exchange_at, exchange) in self.whole(2, SERVER_KEY_EXCHANGE) {
+                    let Some(rest) = self.rest_of_flight(3, exchange.seen) else { continue };
+                    let ends = rest.last().map_or(exchange, |at| &self.heard[*at]);
+                    if !self.is_new(&[hello, message, exchange]) && ends.seen <= self.tried {
+                        continue;
+                    }
+                    let body = exchange.body().unwrap_or_default();
+                    let is_signed = signature_starts(body).any(|start| {
+                        let content = [&self.client_random[..], random, &body[..start]].concat();
+                        is_signed(&certificate, version, &body[start..], &content)
+                    });
+                    match self.judge(is_signed, &certificate) {
+                        Ok(()) => {
+                            flight.push(exchange_at);
+                            flight.extend(rest);
+                            proven = Some((flight, version));
+                            break 'search;
+                        }
+                        Err(refusal) => trial = trial.or(refusal),
+                    }
+                }
+            }
+        }
+        let Some((flight, version)) = proven else { return trial };
+        self.version = version;
+        Trial::Proven(flight)
+    }
+
+    /// A CertificateRequest and the ServerHelloDone. Without a request, which a server of DTLS-SRTP should make, the end
+    /// counts only if it came behind what is signed: anybody could have sent it before.
+    fn rest_of_flight(&self, place: u16, behind: u64) -> Option<Vec<usize>> {
+        if let Some((request, _)) = self.whole(place, CERTIFICATE_REQUEST).first() {
+            let (done, _) = *self.whole(place + 1, SERVER_HELLO_DONE).first()?;
+            return Some(vec![*request, done]);
+        }
+        let (done, message) = *self.whole(place, SERVER_HELLO_DONE).first()?;
+        (message.seen > behind).then(|| vec![done])
+    }
+
+    fn judge(&self, is_signed: bool, certificate: &X509) -> Result<(), Refusal> {
+        if !is_signed {
+            return Err(Refusal::Signature);
+        }
+        if self.is_expected(certificate) { Ok(()) } else { Err(Refusal::Certificate) }
+    }
+}
+
+enum Standing {
+    Awaited,
+    Repeated,
+    Untimely,
+}
+
+impl Trial {
+    /// Another certificate than expected says more than a wrong signature.
+    fn or(self, refusal: Refusal) -> Trial {
+        match self {
+            Trial::Refused(Refusal::Certificate) => self,
+            Trial::Proven(_) | Trial::Refused(_) | Trial::Incomplete => Trial::Refused(refusal),
+        }
+    }
+}
+
+/// Of a hello: behind its version.
+fn random(hello: &[u8]) -> &[u8] {
+    hello.get(2..34).unwrap_or_default()
+}
+
+/// Version, random and suite of a ServerHello.
+fn read_hello(body: &[u8]) -> Option<([u8; 2], &[u8], u16)> {
+    let session = usize::from(*body.get(34)?);
+    let suite = body.get(35 + session..)?.first_chunk::<2>()?;
+    Some((*body.first_chunk::<2>()?, random(body), u16::from_be_bytes(*suite)))
+}
+
+const OF_CLIENT: [u8; 3] = [CERTIFICATE, CLIENT_KEY_EXCHANGE, CERTIFICATE_VERIFY];
+const OF_SERVER: [u8; 5] =
+    [SERVER_HELLO, CERTIFICATE, SERVER_KEY_EXCHANGE, CERTIFICATE_REQUEST, SERVER_HELLO_DONE];
+const LONGEST_FLIGHT: u16 = 5;
+/// Messages kept that claim to be the same one.
+const MOST_VARIANTS: usize = 2;
+const MOST_EARLY: usize = 8;
+const MOST_REFUSALS: usize = 8;

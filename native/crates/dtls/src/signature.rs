@@ -1,0 +1,98 @@
+//! What proves that a flight is of the holder of a certificate: signatures in handshakes (RFC 5246 §7.4.3, §7.4.8).
+
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{Id, PKey, Public};
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Verifier};
+use openssl::x509::X509;
+
+pub const DTLS_1_0: [u8; 2] = [0xfe, 0xff];
+const NAMED_CURVE: u8 = 3;
+
+/// The certificate in a Certificate message that is its sender's; `None` if there is none.
+pub fn certificate(body: &[u8]) -> Option<X509> {
+    let (length, rest) = body.get(3..)?.split_first_chunk::<3>()?;
+    let length = u32::from_be_bytes([0, length[0], length[1], length[2]]) as usize;
+    X509::from_der(rest.get(..length)?).ok()
+}
+
+/// Whether a signature, behind its algorithm and length, is of the certificate's key over `content`.
+pub fn is_signed(certificate: &X509, version: [u8; 2], signature: &[u8], content: &[u8]) -> bool {
+    let verified = certificate.public_key().ok().and_then(|key| {
+        let (scheme, rest) = if version == DTLS_1_0 {
+            (Scheme::of_1_0(&key), signature)
+        } else {
+            let (scheme, rest) = signature.split_first_chunk::<2>()?;
+            (Scheme::named(u16::from_be_bytes(*scheme))?, rest)
+        };
+        let (length, rest) = rest.split_first_chunk::<2>()?;
+        let signature = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+        scheme.verify(&key, signature, content)
+    });
+    verified == Some(true)
+}
+
+/// Where in a ServerKeyExchange the signature begins: behind the parameters of ECDHE (RFC 8422 §5.4) or DHE.
+pub fn signature_starts(exchange: &[u8]) -> impl Iterator<Item = usize> {
+    let curve = (exchange.first() == Some(&NAMED_CURVE))
+        .then(|| exchange.get(3).map(|length| 4 + usize::from(*length)))
+        .flatten();
+    let numbers = (0..3).try_fold(0, |at, _| {
+        let length = exchange.get(at..)?.first_chunk::<2>()?;
+        Some(at + 2 + usize::from(u16::from_be_bytes(*length)))
+    });
+    curve.into_iter().chain(numbers).filter(|at| *at <= exchange.len())
+}
+
+/// Whether the peer sends a ServerKeyExchange with this suite: all of those with ephemeral keys.
+pub fn has_key_exchange(suite: u16) -> bool {
+    let (high, low) = (suite >> 8, suite & 0xff);
+    matches!(high, 0xc0 | 0xcc)
+        || matches!(low, 0x16 | 0x33 | 0x39 | 0x45 | 0x67 | 0x6b | 0x88 | 0x9e | 0x9f | 0xbe | 0xc4)
+}
+
+/// How signatures are made.
+struct Scheme {
+    digest: Option<MessageDigest>,
+    is_pss: bool,
+}
+
+impl Scheme {
+    /// RFC 2246 §4.7: both hashes with RSA, SHA-1 with anything else.
+    fn of_1_0(key: &PKey<Public>) -> Scheme {
+        let both = MessageDigest::from_nid(Nid::MD5_SHA1).filter(|_| key.id() == Id::RSA);
+        Scheme { digest: Some(both.unwrap_or_else(MessageDigest::sha1)), is_pss: false }
+    }
+
+    /// RFC 8446 §4.2.3, RFC 5246 §7.4.1.4.1.
+    fn named(scheme: u16) -> Option<Scheme> {
+        let (digest, is_pss) = match scheme {
+            0x0201 | 0x0203 => (Some(MessageDigest::sha1()), false),
+            0x0301 | 0x0303 => (Some(MessageDigest::sha224()), false),
+            0x0401 | 0x0403 => (Some(MessageDigest::sha256()), false),
+            0x0501 | 0x0503 => (Some(MessageDigest::sha384()), false),
+            0x0601 | 0x0603 => (Some(MessageDigest::sha512()), false),
+            0x0804 | 0x0809 => (Some(MessageDigest::sha256()), true),
+            0x0805 | 0x080a => (Some(MessageDigest::sha384()), true),
+            0x0806 | 0x080b => (Some(MessageDigest::sha512()), true),
+            // Ed25519 and Ed448 bring their own.
+            0x0807 | 0x0808 => (None, false),
+            _ => return None,
+        };
+        Some(Scheme { digest, is_pss })
+    }
+
+    fn verify(&self, key: &PKey<Public>, signature: &[u8], content: &[u8]) -> Option<bool> {
+        let mut verifier = match self.digest {
+            Some(digest) => Verifier::new(digest, key),
+            None => Verifier::new_without_digest(key),
+        }
+        .ok()?;
+        if self.is_pss {
+            verifier.set_rsa_padding(Padding::PKCS1_PSS).ok()?;
+            verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).ok()?;
+        }
+        verifier.verify_oneshot(signature, content).ok()
+    }
+}

@@ -1,0 +1,240 @@
+//! Forged datagrams during a handshake: everything that is in the clear can be said by anybody who claims the address of
+//! the peer, and none of it may end or spoil the handshake.
+
+#![allow(clippy::unwrap_used, reason = "helpers of a test")]
+
+use std::time::Instant;
+
+use dtls::{Association, Certificate, FingerprintHash, KeyKind, Refusal, Role, State};
+use proptest::prelude::*;
+
+/// Both ends, with the datagrams between them.
+struct Handshake {
+    client: Association,
+    server: Association,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Client,
+    Server,
+}
+
+impl Handshake {
+    fn between(client: &Certificate, server: &Certificate) -> Handshake {
+        let begin = |own: &Certificate, role| Association::new(own, role, MTU, Instant::now()).unwrap();
+        let mut handshake =
+            Handshake { client: begin(client, Role::Client), server: begin(server, Role::Server) };
+        let [of_client, of_server] =
+            [client, server].map(|certificate| certificate.fingerprint(FingerprintHash::Sha256).unwrap());
+        handshake.client.expect(Instant::now(), [("sha-256", &*of_server)].into_iter());
+        handshake.server.expect(Instant::now(), [("sha-256", &*of_client)].into_iter());
+        handshake
+    }
+
+    fn new() -> Handshake {
+        let [client, server] = [(); 2].map(|()| Certificate::generate(KeyKind::EcdsaP256).unwrap());
+        Handshake::between(&client, &server)
+    }
+
+    fn end(&mut self, victim: Victim) -> &mut Association {
+        match victim {
+            Victim::Client => &mut self.client,
+            Victim::Server => &mut self.server,
+        }
+    }
+
+    /// Carries datagrams, and before and behind each of them those of a stranger.
+    fn exchange(&mut self, victim: Victim, forge: &mut dyn FnMut() -> Vec<Vec<u8>>) {
+        let now = Instant::now();
+        for _ in 0..10 {
+            while let Some(datagram) = self.client.poll_datagram() {
+                self.deliver(victim, Victim::Server, &datagram, forge, now);
+            }
+            while let Some(datagram) = self.server.poll_datagram() {
+                self.deliver(victim, Victim::Client, &datagram, forge, now);
+            }
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        victim: Victim,
+        to: Victim,
+        datagram: &[u8],
+        forge: &mut dyn FnMut() -> Vec<Vec<u8>>,
+        now: Instant,
+    ) {
+        for forged in forge() {
+            self.end(victim).handle_datagram(now, &forged);
+        }
+        self.end(to).handle_datagram(now, datagram);
+        for forged in forge() {
+            self.end(victim).handle_datagram(now, &forged);
+        }
+    }
+
+    fn assert_connected(&self) {
+        let keys = |association: &Association| match association.state() {
+            State::Connected(keys) => (**keys).clone(),
+            other @ (State::Handshaking | State::Failed(_) | State::Closed) => panic!("{other:?}"),
+        };
+        assert_eq!(keys(&self.client).local, keys(&self.server).remote);
+    }
+}
+
+fn survives(victim: Victim, forged: &[Vec<u8>]) -> Vec<Refusal> {
+    let mut handshake = Handshake::new();
+    handshake.exchange(victim, &mut || forged.to_vec());
+    handshake.assert_connected();
+    let end = handshake.end(victim);
+    std::iter::from_fn(|| end.poll_refusal()).collect()
+}
+
+fn record(kind: u8, number: u64, body: &[u8]) -> Vec<u8> {
+    [&[kind, 0xfe, 0xfd][..], &number.to_be_bytes(), &(body.len() as u16).to_be_bytes(), body].concat()
+}
+
+fn message(kind: u8, sequence: u8, body: &[u8]) -> Vec<u8> {
+    let length = &(body.len() as u32).to_be_bytes()[1..];
+    record(22, 7, &[&[kind][..], length, &[0, sequence, 0, 0, 0], length, body].concat())
+}
+
+#[test]
+fn alerts_in_the_clear_end_no_handshake_and_are_remembered() {
+    for victim in [Victim::Client, Victim::Server] {
+        for alert in [[1, 0], [2, 40], [2, 46]] {
+            let refusals = survives(victim, &[record(21, 3, &alert)]);
+            assert_eq!(refusals[0], Refusal::Alert(alert[1]), "{victim:?}");
+        }
+    }
+}
+
+#[test]
+fn nothing_else_that_is_no_handshake_ends_one() {
+    for victim in [Victim::Client, Victim::Server] {
+        let forged = [
+            record(23, 1, b"application data"),
+            record(20, 1, &[1]),
+            record(20, 2, &[1, 1]),
+            record(20, 3, &[2]),
+            record(21, 4, &[2]),
+            record(24, 5, &[1, 0, 0]),
+            record(26, 6, &[0; 40]),
+        ];
+        assert!(survives(victim, &forged).contains(&Refusal::Untimely));
+    }
+}
+
+#[test]
+fn a_high_record_number_does_not_make_the_records_of_the_peer_old() {
+    for victim in [Victim::Client, Victim::Server] {
+        survives(victim, &[record(22, 0xffff_ffff_ffff, &[0; 12]), record(20, 0xffff_ffff_fff0, &[1])]);
+    }
+}
+
+#[test]
+fn forged_messages_of_a_client_do_not_displace_the_flight_of_the_peer() {
+    for forged in [
+        message(16, 2, &[4, 1, 2, 3, 4]),
+        message(15, 3, &[4, 3, 0, 4, 1, 2, 3, 4]),
+        message(11, 1, &[0, 0, 0]),
+        message(11, 1, &[0; 300]),
+        message(20, 4, &[0; 12]),
+        message(2, 1, &[0; 40]),
+        message(1, 1, &[0; 40]),
+    ] {
+        survives(Victim::Server, std::slice::from_ref(&forged));
+    }
+}
+
+#[test]
+fn forged_messages_of_a_server_do_not_displace_the_flight_of_the_peer() {
+    let hello = [&[0xfe, 0xfd][..], &[9; 32], &[0, 0xc0, 0x2b, 0]].concat();
+    for forged in [
+        vec![message(2, 0, &hello)],
+        vec![message(11, 1, &[0; 300])],
+        vec![message(12, 2, &[3, 0, 29, 32, 1, 2, 3])],
+        // The end of the flight, one message early.
+        vec![message(14, 3, &[])],
+        vec![message(14, 4, &[]), message(14, 2, &[])],
+        vec![message(1, 0, &[0; 40])],
+    ] {
+        let mut handshake = Handshake::new();
+        let mut before_the_flight = Some(forged.clone());
+        handshake.exchange(Victim::Client, &mut || before_the_flight.take().unwrap_or_default());
+        handshake.assert_connected();
+        survives(Victim::Client, &forged);
+    }
+}
+
+#[test]
+fn another_server_that_answers_in_the_name_of_the_peer_is_refused() {
+    let (client, server) = (
+        Certificate::generate(KeyKind::EcdsaP256).unwrap(),
+        Certificate::generate(KeyKind::EcdsaP256).unwrap(),
+    );
+    let mut handshake = Handshake::between(&client, &server);
+    let hello = handshake.client.poll_datagram().unwrap();
+    let stranger = Certificate::generate(KeyKind::EcdsaP256).unwrap();
+    let mut impostor = Association::new(&stranger, Role::Server, MTU, Instant::now()).unwrap();
+    impostor.handle_datagram(Instant::now(), &hello);
+    while let Some(datagram) = impostor.poll_datagram() {
+        handshake.client.handle_datagram(Instant::now(), &datagram);
+    }
+    assert_eq!(handshake.client.poll_refusal(), Some(Refusal::Certificate));
+    handshake.server.handle_datagram(Instant::now(), &hello);
+    handshake.exchange(Victim::Client, &mut Vec::new);
+    handshake.assert_connected();
+}
+
+#[test]
+fn another_client_than_expected_gets_no_keys_until_it_is() {
+    let [client, server, other] = [(); 3].map(|()| Certificate::generate(KeyKind::EcdsaP256).unwrap());
+    let mut handshake = Handshake::between(&client, &server);
+    let expected = other.fingerprint(FingerprintHash::Sha256).unwrap();
+    handshake.server.expect(Instant::now(), [("sha-256", &*expected)].into_iter());
+    handshake.exchange(Victim::Server, &mut Vec::new);
+    assert_eq!(handshake.server.state(), &State::Handshaking);
+    assert_eq!(handshake.server.poll_refusal(), Some(Refusal::Certificate));
+
+    let announced = client.fingerprint(FingerprintHash::Sha256).unwrap();
+    handshake.server.expect(Instant::now(), [("SHA-256", &*announced.to_lowercase())].into_iter());
+    handshake.exchange(Victim::Server, &mut Vec::new);
+    handshake.assert_connected();
+}
+
+#[test]
+fn flights_of_all_kinds_of_keys_are_proven() {
+    for kind in [KeyKind::EcdsaP256, KeyKind::Rsa(2048), KeyKind::Rsa(4096)] {
+        let (one, other) =
+            (Certificate::generate(kind).unwrap(), Certificate::generate(KeyKind::EcdsaP256).unwrap());
+        for (client, server) in [(&one, &other), (&other, &one)] {
+            let mut handshake = Handshake::between(client, server);
+            handshake.exchange(Victim::Server, &mut Vec::new);
+            handshake.assert_connected();
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_message_of_a_stranger_that_sees_nothing_ends_a_handshake(
+        at_server in any::<bool>(),
+        messages in prop::collection::vec(
+            (1u8..24, 1u8..8, prop::collection::vec(any::<u8>(), 0..60)), 1..6),
+        records in prop::collection::vec((20u8..27, 0u64..1 << 48, prop::collection::vec(any::<u8>(), 1..40)), 0..4),
+    ) {
+        let forged: Vec<Vec<u8>> = messages
+            .iter()
+            // What a stranger may say first, with a HelloVerifyRequest, is another matter.
+            .map(|(kind, sequence, body)| message(*kind, *sequence, body))
+            .chain(records.iter().filter(|(kind, ..)| *kind != 22).map(|(kind, number, body)| record(*kind, *number, body)))
+            .collect();
+        survives(if at_server { Victim::Server } else { Victim::Client }, &forged);
+    }
+}
+
+const MTU: u16 = 1200;
