@@ -4,7 +4,6 @@ import { endNotice, lastPacketMsAgo, type Notice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
-import { recordingPaths } from '../call/taps.js';
 import type {
   AnswerCommand,
   CliCommand,
@@ -19,7 +18,6 @@ import { type CommandFailure, failure, type Reply } from '../command/reply.js';
 import type { BoundLocal, Event, SessionStats } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
-import { planOf } from '../negotiation/plan.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
 import type { Counters, EndReason } from '../observability/counters.js';
 import { Deletions } from '../pattern/deletion.js';
@@ -261,36 +259,10 @@ export class CallService {
       case 'step':
         pattern?.learn(negotiated);
         for (const warning of negotiated.warnings) this.#parts.events.commandWarning(command.callId, warning);
-        return this.#record(client, command, negotiated, held);
+        return this.recordings.carryOut(negotiated, command, held && callOf(held), (step) =>
+          this.#carryOut(client, step, held),
+        );
     }
-  }
-
-  /** Carries out a step of a call that may be, or is to be, recorded. */
-  async #record(
-    client: Client,
-    command: OfferCommand | AnswerCommand,
-    step: Step,
-    held: Call | Repeat | undefined,
-  ): Promise<Reply> {
-    if (step.call.taps === undefined && command.flags.recordCall !== 'on')
-      return this.#carryOut(client, step, held);
-    const before = held && callOf(held);
-    const prepared = await this.recordings.prepare(step.call, before);
-    if ('kind' in prepared) return prepared;
-    const changed = prepared === step.call ? step : { ...step, call: prepared, plan: planOf(prepared) };
-    const reply = await this.#carryOut(client, changed, held).catch((error: unknown) => {
-      this.recordings.withdraw(prepared, before);
-      throw error;
-    });
-    const after = this.#keeper.find(command.callId);
-    if (reply.kind !== 'sdp' || after === undefined) {
-      this.recordings.withdraw(prepared, before);
-      return reply;
-    }
-    await this.recordings.changed(after, before);
-    await this.recordings.describe(after, before, command, reply.sdp);
-    const recordings = recordingPaths(after);
-    return recordings.length === 0 ? reply : { ...reply, recordings };
   }
 
   async #carryOut(

@@ -1,11 +1,21 @@
 import type { Call } from '../call/call.js';
 import { legWithTag } from '../call/legs.js';
 import { pauseText, sdpText, textTail } from '../call/recording-text.js';
-import { isLive, liveRecording, replaceTap, type Tap, tapsOf, withoutTaps } from '../call/taps.js';
+import {
+  isLive,
+  liveRecording,
+  recordingPaths,
+  replaceTap,
+  type Tap,
+  tapsOf,
+  withoutTaps,
+} from '../call/taps.js';
 import type { AnswerCommand, OfferCommand, RecordingCommand } from '../command/command.js';
 import { type CommandFailure, failure, type Reply } from '../command/reply.js';
 import type { SessionStats, TapStats } from '../dataplane/protocol.gen.js';
 import type { Facts } from '../negotiation/facts.js';
+import type { Step } from '../negotiation/negotiate.js';
+import { planOf } from '../negotiation/plan.js';
 import { controlRecording } from '../negotiation/recording.js';
 import type { CopyOutcome } from '../observability/counters.js';
 import type { Events } from '../observability/events.js';
@@ -64,6 +74,32 @@ export class Recordings {
     return this.change(changed.call, before);
   }
 
+  /** Has a step of a negotiation carried out, with what belongs to it if the call is, or is to be, recorded. */
+  async carryOut(
+    step: Step,
+    command: OfferCommand | AnswerCommand,
+    before: Call | undefined,
+    carryOut: (step: Step) => Promise<Reply>,
+  ): Promise<Reply> {
+    if (step.call.taps === undefined && command.flags.recordCall !== 'on') return carryOut(step);
+    const prepared = await this.prepare(step.call, before);
+    if ('kind' in prepared) return prepared;
+    const changed = prepared === step.call ? step : { ...step, call: prepared, plan: planOf(prepared) };
+    const reply = await carryOut(changed).catch((error: unknown) => {
+      this.withdraw(prepared, before);
+      throw error;
+    });
+    const after = this.#parts.keeper.find(command.callId);
+    if (reply.kind !== 'sdp' || after === undefined) {
+      this.withdraw(prepared, before);
+      return reply;
+    }
+    await this.changed(after, before);
+    await this.#describe(after, before, command, reply.sdp);
+    const recordings = recordingPaths(after);
+    return recordings.length === 0 ? reply : { ...reply, recordings };
+  }
+
   /** Makes a change of taps: prepares it, has it carried out, and accounts for what ends. */
   async change(after: Call, before: Call): Promise<CommandFailure | { readonly kind: 'done' }> {
     const prepared = await this.prepare(after, before);
@@ -112,7 +148,7 @@ export class Recordings {
   }
 
   /** Puts an SDP that was sent on into the text of the call's recording. */
-  async describe(
+  async #describe(
     call: Call,
     before: Call | undefined,
     command: OfferCommand | AnswerCommand,
