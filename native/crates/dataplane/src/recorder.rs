@@ -25,6 +25,7 @@ use lane::Lane;
 use netio::wake::Waker;
 use office::{News, Office};
 use protocol::{Event, SessionId, TapPlan, TapTarget};
+use rustix::process::{Resource, getrlimit};
 use tap::Tap;
 
 /// The recorder of a process.
@@ -123,6 +124,12 @@ impl Failures {
             waker.wake();
         }
     }
+}
+
+/// A quarter of the descriptors there may be: calls are not to fail because others are recorded.
+pub fn most_files() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 4).unwrap_or(usize::MAX)
 }
 
 /// One thread's way into the recorder.

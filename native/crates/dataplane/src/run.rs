@@ -25,7 +25,6 @@ use crate::{
     fast_path::Instance,
     listener::Listener,
     options::{IoChoice, Options},
-    recorder::Recorder,
     shard::Shard,
     shared::Shared,
     worker::{First, Other},
@@ -70,7 +69,6 @@ pub fn run(options: &Options) -> Result<(), Failure> {
         format!("{:016x}", seed()?[0]),
         data_path,
         Instance::of(&options.socket),
-        Recorder::new(most_recorded(open_files)),
     )?);
     let ending = shared.clone();
     let size = Size { shards, kept_pairs: most_kept(open_files, shards) };
@@ -154,11 +152,6 @@ fn most_kept(open_files: u64, shards: usize) -> usize {
 
 /// As many as end within five seconds at 400 calls a second; some 20 MB of the kernel's memory.
 const MOST_KEPT_PAIRS: u64 = 4096;
-
-/// Calls are not to fail because others are recorded.
-fn most_recorded(open_files: u64) -> usize {
-    (open_files / 4) as usize
-}
 
 fn default_shards() -> usize {
     thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1).max(1))

@@ -14,7 +14,7 @@ use protocol::{CertificatePlan, Configuration, DataPath, ErrorCode, RelayServerP
 use crate::{
     certificates::CertificateStore,
     fast_path::{FastPaths, Instance},
-    recorder::Recorder,
+    recorder::{self, Recorder},
 };
 
 pub struct Shared {
@@ -38,13 +38,12 @@ impl Shared {
         boot: String,
         data_path: DataPath,
         instance: Instance,
-        recorder: Recorder,
     ) -> anyhow::Result<Self> {
         Ok(Self {
             pools: PortPools::new(seed),
             certificates: CertificateStore::new()?,
             fast_paths: Arc::new(FastPaths::new(instance)),
-            recorder: Arc::new(recorder),
+            recorder: Arc::new(Recorder::new(recorder::most_files())),
             data_path,
             boot,
             sessions: AtomicU32::new(0),
