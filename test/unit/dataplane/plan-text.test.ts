@@ -120,6 +120,13 @@ test('a plan is written as JSON.stringify writes it', () => {
   }
 });
 
+test('so is one with taps', () => {
+  const target = { kind: 'pcap', path: '/recordings/"call".pcap', link: 'rawIp' } as const;
+  const taps = [{ id: 1, streams: [3, 4], side: 'both', rtcp: true, paused: false, target } as const];
+  const plan: SessionPlan = { ...PLAN, taps: taps.map((tap) => ({ ...tap, streams: [...tap.streams] })) };
+  expect(planText(plan)).toBe(JSON.stringify(plan));
+});
+
 test('so is one whose texts are anything at all', () => {
   const text = fc.string({ unit: 'binary', maxLength: 80 });
   fc.assert(
