@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto';
 /**
  * The SDP of a browser with audio, video and a data channel in one bundle, about 8 kB, in the form Chromium writes. No
  * two have the same credentials, fingerprint, ports, sources, message identifiers or number of candidates, and every
- * sixth has another list of codecs: what was learned from one tells little about the next.
+ * sixth has another list of codecs. Those of a kind `never seen` have a line that no other has.
  */
-export function browserSdp(number: number): string {
+export function browserSdp(number: number, kind: 'known' | 'never seen' = 'known'): string {
   const draw = new Draw(number);
   const stream = draw.uuid();
   const session = [
@@ -15,6 +15,8 @@ export function browserSdp(number: number): string {
     't=0 0',
     'a=group:BUNDLE 0 1 2',
     'a=extmap-allow-mixed',
+    // In place of a list of codecs nobody else has: whatever the line, it makes a kind of its own.
+    ...(kind === 'known' ? [] : [`a=x-kind:${number}`]),
     `a=msid-semantic: WMS ${stream}`,
   ];
   const cname = draw.text(16);

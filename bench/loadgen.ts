@@ -36,12 +36,7 @@ export type CallsReport = {
 /** CPU time of the watched processes, together and each. */
 export type Cpu = { readonly totalNs: number; readonly perProcessNs: readonly number[] };
 
-export type Phase = {
-  readonly rate: number;
-  readonly seconds: number;
-  /** A process that is killed as the phase begins. */
-  readonly killing?: number;
-};
+export type Phase = { readonly rate: number; readonly seconds: number };
 
 export type PhaseReport = {
   readonly seconds: number;
@@ -97,6 +92,7 @@ export type NegotiatorRequest = {
   readonly calls: number;
   /** Number of the first call: other numbers, other bodies. */
   readonly first: number;
+  readonly kind: 'known' | 'never seen';
   readonly watch: readonly number[];
 };
 
@@ -105,7 +101,7 @@ export async function runNegotiator(lab: Lab, request: NegotiatorRequest): Promi
   const words = [
     ...['ip', 'netns', 'exec', lab.proxyNamespace, 'taskset', '-c', `${generatorCore}`],
     ...[process.execPath, 'dist/bench/negotiator.js', '--ng', request.ng],
-    ...['--calls', `${request.calls}`, '--first', `${request.first}`],
+    ...['--calls', `${request.calls}`, '--first', `${request.first}`, '--kind', request.kind],
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
   ];
   return decode<Negotiations>(await run(words));
@@ -153,9 +149,6 @@ export async function sendStreams(
     ...(sender.frames ? ['--frames'] : []),
     ...(sender.standIn ? standInWords(lab, sender.standIn) : []),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
-    ...phases.flatMap(({ killing }, index) =>
-      killing === undefined ? [] : ['--crash', `${killing}:${index}`],
-    ),
   ];
   return decode<StreamReport>(await run(words));
 }

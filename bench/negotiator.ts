@@ -13,6 +13,7 @@ export type Negotiations = {
   /** One per watched process. */
   readonly offerNs: readonly number[];
   readonly answerNs: readonly number[];
+  readonly deletionNs: readonly number[];
 };
 
 const { values } = parseArgs({
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     ng: { type: 'string', default: '' },
     calls: { type: 'string', default: '0' },
     first: { type: 'string', default: '0' },
+    kind: { type: 'string', default: 'known' },
     watch: { type: 'string', multiple: true, default: [] },
   },
 });
@@ -54,9 +56,10 @@ socket.on('message', (datagram) => {
 
 const numbers = Array.from({ length: calls }, (_, at) => first + at);
 // Made before, so that the proxy is not left to idle while bodies are written.
-const offers = numbers.map((number) => browserSdp(number * 2));
+const kind = values.kind === 'known' ? 'known' : 'never seen';
+const offers = numbers.map((number) => browserSdp(number * 2, kind));
 const answers = numbers.map((number) =>
-  browserSdp(number * 2 + 1).replaceAll('a=setup:actpass', 'a=setup:active'),
+  browserSdp(number * 2 + 1, kind).replaceAll('a=setup:actpass', 'a=setup:active'),
 );
 
 const begin = cpuOf(watched);
@@ -69,6 +72,7 @@ await each((at) =>
 );
 const end = cpuOf(watched);
 await each((at) => exchange('d', at, { command: 'delete', 'call-id': callId(at), 'delete delay': '0' }));
+const deleted = cpuOf(watched);
 socket.close();
 
 const bytes = [...offers, ...answers].reduce((sum, { length }) => sum + length, 0);
@@ -77,6 +81,7 @@ const result: Negotiations = {
   sdpBytes: bytes / (2 * calls),
   offerNs: middle.map((value, at) => value - (begin[at] ?? 0)),
   answerNs: end.map((value, at) => value - (middle[at] ?? 0)),
+  deletionNs: deleted.map((value, at) => value - (end[at] ?? 0)),
 };
 process.stdout.write(JSON.stringify(result));
 
