@@ -36,7 +36,12 @@ export type CallsReport = {
 /** CPU time of the watched processes, together and each. */
 export type Cpu = { readonly totalNs: number; readonly perProcessNs: readonly number[] };
 
-export type Phase = { readonly rate: number; readonly seconds: number };
+export type Phase = {
+  readonly rate: number;
+  readonly seconds: number;
+  /** A process that is killed as the phase begins. */
+  readonly killing?: number;
+};
 
 export type PhaseReport = {
   readonly seconds: number;
@@ -149,6 +154,9 @@ export async function sendStreams(
     ...(sender.frames ? ['--frames'] : []),
     ...(sender.standIn ? standInWords(lab, sender.standIn) : []),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
+    ...phases.flatMap(({ killing }, index) =>
+      killing === undefined ? [] : ['--crash', `${killing}:${index}`],
+    ),
   ];
   return decode<StreamReport>(await run(words));
 }
