@@ -29,6 +29,8 @@ const carried = 0.01;
 const few = 500;
 const widths = [500, 2_000, 5_000, 10_000, 20_000];
 
+/** Of one round: the cost by number of streams. */
+type Widths = ReadonlyMap<number, number>;
 type Costs = Record<PathName, Cost[]>;
 
 /** CPU time per packet, kernel and process together, of all ways a packet can take. */
@@ -36,19 +38,29 @@ export async function measureFastPath(bench: Bench): Promise<readonly Figure[]> 
   const threads = NapiThreads.of(bench.lab);
   const taken = paths.filter((path) => isMeasured(bench, path));
   const costs: Costs = { bare: [], native: [], generic: [], tc: [], io_uring: [], mmsg: [], rtpengine: [] };
-  const wide = new Map<number, Cost[]>(widths.map((width) => [width, []]));
   for (let round = 0; round < (bench.quick ? 1 : 3); round += 1) {
     for (const path of round % 2 === 0 ? taken : taken.toReversed()) {
       const load = { streams: few, paces: [...new Set([bench.rate, ...paces[path]])], seconds: 1 };
       costs[path].push(...(await measurePath(bench, threads, path, load)));
     }
-    for (const width of bench.proxies.includes('tandem') ? widths : []) {
-      const load = { streams: width, paces: ['flat out'] as const, seconds: 2 };
-      wide.get(width)?.push(...(await measureStandIn(bench, threads, 'rules', load)));
-    }
   }
   for (const path of taken) bench.draw({ path, points: curve(costs[path]) });
-  return [...atOneRate(costs, bench.rate), ...atWork(costs), ...scaling(wide)];
+  return [...atOneRate(costs, bench.rate), ...atWork(costs), ...scaling(await measureWidths(bench, threads))];
+}
+
+/** µs per packet of each number of streams, in short turns: what the host takes away hits all numbers of a round alike. */
+async function measureWidths(bench: Bench, threads: NapiThreads): Promise<readonly Widths[]> {
+  const rounds: Widths[] = [];
+  for (let round = 0; bench.proxies.includes('tandem') && round < (bench.quick ? 3 : 9); round += 1) {
+    const costs: [number, number][] = [];
+    for (const width of round % 2 === 0 ? widths : widths.toReversed()) {
+      const load = { streams: width, paces: ['flat out'] as const, seconds: 1 };
+      for (const cost of await measureStandIn(bench, threads, 'rules', load))
+        costs.push([width, total(cost)]);
+    }
+    rounds.push(new Map(costs));
+  }
+  return rounds;
 }
 
 /** Medians at each pace that is carried. */
@@ -114,16 +126,28 @@ function atWork(costs: Costs): readonly Figure[] {
   return [...rows, value('  native against a bare redirect', 'x', against, { kind: 'value', atMost: 1.4 })];
 }
 
-function scaling(wide: ReadonlyMap<number, readonly Cost[]>): readonly Figure[] {
-  const medians = [...wide]
-    .filter(([, costs]) => costs.length > 0)
-    .map(([width, costs]) => [width, total(middle(costs, 'flat out'))] as const);
-  const each = medians.map(([, cost]) => cost);
-  const spread = each.length > 0 ? Math.max(...each) / Math.min(...each) : undefined;
+/** Each number's cost relative to its own round's mean, in the middle of all rounds. */
+function scaling(rounds: readonly Widths[]): readonly Figure[] {
+  const relative = widths.map((width) =>
+    median(rounds.map((round) => (round.get(width) ?? Number.NaN) / geometricMean([...round.values()]))),
+  );
+  const known = relative.filter((each) => each !== undefined);
+  const spread = known.length > 0 ? Math.max(...known) / Math.min(...known) : undefined;
   return [
     value('Dearest against cheapest number of streams', 'x', spread, { kind: 'value', atMost: 1.25 }),
-    ...medians.map(([width, cost]) => value(`  ${width} streams`, 'µs', cost, { kind: 'none' })),
+    ...widths.map((width, at) =>
+      value(`  ${width} streams, of the round's mean`, 'x', relative[at], { kind: 'none' }),
+    ),
+    ...widths.map((width) =>
+      value(`  ${width} streams`, 'µs', median(rounds.map((round) => round.get(width) ?? Number.NaN)), {
+        kind: 'none',
+      }),
+    ),
   ];
+}
+
+function geometricMean(values: readonly number[]): number {
+  return Math.exp(values.reduce((sum, each) => sum + Math.log(each), 0) / values.length);
 }
 
 function ours(costs: Costs): readonly PathName[] {
