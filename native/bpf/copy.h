@@ -36,7 +36,7 @@ static __always_inline struct relay_copy *read_copy(const struct relaying *r, vo
 		return NULL;
 	copy->token = r->found.state->copy_token;
 	copy->length = length;
-	copy->rule = r->found.index;
+	copy->unused = 0;
 	return copy;
 }
 

@@ -124,7 +124,7 @@ struct relay_copy {
 	__u64 time_ns; /* CLOCK_MONOTONIC */
 	__u64 token;
 	__u32 length;
-	__u32 rule;
+	__u32 unused;
 	__u8 packet[LONGEST_COPY]; /* as it arrived, from the IP header on */
 };
 

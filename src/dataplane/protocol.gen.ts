@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'd304f03e7dc92ddd';
+export const FINGERPRINT = '1afdb8e94d0e728d';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -690,7 +690,7 @@ export type StreamPath = { "kind": "fastPath" } | { "kind": "userspace", reason:
 /**
  * Why a stream's packets are not relayed in the kernel.
  */
-export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "bundled" | "unrouted" | "forked" | "silenced" | "altered" | "held" | "learning" | "unroutable" | "tableFull" | "installError" | "recorded" | "copied";
+export type UserspaceReason = "noFastPath" | "opaque" | "protected" | "ice" | "bundled" | "unrouted" | "forked" | "silenced" | "altered" | "held" | "learning" | "unroutable" | "tableFull" | "installError";
 
 /**
  * State of the data plane process.

@@ -1,5 +1,7 @@
 //! The relay in the kernel: opened as the control plane wishes, shared by all shards, and what became of it.
 
+mod boxes;
+mod clock;
 mod instance;
 mod kernel;
 pub mod path_log;
@@ -168,6 +170,7 @@ impl FastPaths {
             self.follow_routes();
             kernel.insist_on_living();
             kernel.report_refusals(now);
+            kernel.tend_copies();
             kernel.withdraw_unclaimed(now);
         }
         let is_due =

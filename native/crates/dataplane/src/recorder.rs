@@ -186,7 +186,13 @@ impl engine::Recorder for Copier {
         if lane.put(tap.handle, copied) {
             tap.count(copied.payload.len());
         } else {
-            tap.drop_one();
+            tap.miss(1);
+        }
+    }
+
+    fn lose(&mut self, tap: TapHandle, packets: u64) {
+        if let Some(tap) = self.find(tap) {
+            tap.miss(packets);
         }
     }
 

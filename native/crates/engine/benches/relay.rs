@@ -48,6 +48,7 @@ impl Recorder for Tape {
         black_box((&self.0, copied.at, copied.from, copied.to));
     }
 
+    fn lose(&mut self, _: engine::TapHandle, _: u64) {}
     fn hand_over(&mut self) {}
 
     fn counts(&self, _: TapHandle) -> TapCounts {

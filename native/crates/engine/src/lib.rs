@@ -99,6 +99,8 @@ pub struct Engine {
     watch: Watch,
     certificates: Certificates,
     copies: Copies,
+    /// Sessions with taps.
+    tapped: BTreeSet<usize>,
     offloading: Option<Offloading>,
     /// `None` while nobody wants to know.
     path_changes: Option<VecDeque<PathChange>>,
@@ -134,6 +136,7 @@ impl Engine {
             watch: Watch::new(time.moment(now)),
             certificates: Certificates::default(),
             copies: Copies::new(time),
+            tapped: BTreeSet::new(),
             offloading: None,
             path_changes: None,
         }
@@ -189,6 +192,11 @@ impl Engine {
         let taps = std::mem::take(&mut plan.taps);
         let mut applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
         self.copies.follow(&mut self.sessions[key], taps);
+        if self.sessions[key].taps.is_empty() {
+            self.tapped.remove(&key);
+        } else {
+            self.tapped.insert(key);
+        }
         applied.farewells = farewells;
         applied.farewells.extend(self.forget_relays(&applied.released));
         self.disown(&applied.released);
@@ -221,6 +229,7 @@ impl Engine {
         self.protected.remove(&session.id);
         let stats = SessionStats { taps: self.copies.stats(&session), ..session.stats(now) };
         self.copies.close_all(&session);
+        self.tapped.remove(&key);
         let sockets: Vec<SocketId> = session.sockets().collect();
         farewells.extend(self.forget_relays(&sockets));
         self.disown(&sockets);
@@ -311,6 +320,7 @@ impl Engine {
             self.counters.sent_bytes += sent.bytes;
             self.counters.dropped_packets += sent.dropped;
         }
+        self.take_copies(now);
         self.refresh_reported(now);
         let mut wrapping = Wrapping { relays: &mut self.relays, now, out };
         let writing = Writing { scratch: &mut self.scratch, copies: &mut self.copies };
@@ -335,7 +345,7 @@ impl Engine {
         let sweep = (!self.sessions.is_empty()).then_some(self.next_sweep);
         let parts =
             [self.desk.next_due(), self.checks.next_due(), self.reports.next_due(), self.relays.next_due()];
-        let due = parts.into_iter().chain([sweep]).flatten().min();
+        let due = parts.into_iter().chain([sweep, self.copies_due()]).flatten().min();
         due.map(|due| self.time.instant(due))
     }
 

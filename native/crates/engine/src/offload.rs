@@ -36,6 +36,8 @@ pub struct RelayRule {
     payloads: Arc<PayloadTable>,
     /// Telephone events may pass.
     events: bool,
+    /// Somebody wants copies of the packets.
+    pub copied: bool,
 }
 
 /// A payload type that may pass, and what it tells.
@@ -54,9 +56,14 @@ impl RelayRule {
         self.payloads.relayed(self.events)
     }
 
-    /// The same packets to the same receiver, whichever source (SSRC) they are of.
+    /// The same packets to the same receiver, copied or not.
+    pub fn relays_like(&self, other: &RelayRule) -> bool {
+        *self == RelayRule { copied: self.copied, ..other.clone() }
+    }
+
+    /// The same, whichever source (SSRC) they are of.
     fn is_like(&self, other: &RelayRule) -> bool {
-        *self == RelayRule { ssrc: self.ssrc, ..other.clone() }
+        self.relays_like(&RelayRule { ssrc: self.ssrc, ..other.clone() })
     }
 }
 
@@ -84,6 +91,15 @@ pub struct RuleCounts {
     pub last_timestamp: u32,
     /// Begun with what was handed over.
     pub measurement: Measurement,
+    /// Copies that were wanted and are not to be had.
+    pub copies_lost: u64,
+}
+
+/// A copy of a packet that came through a rule, as it arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RelayedCopy<'a> {
+    pub at: Instant,
+    pub payload: &'a [u8],
 }
 
 /// Why a rule was not installed.
@@ -99,10 +115,16 @@ pub enum Refusal {
 
 /// The kernel's relay, as far as the engine has to know of it.
 pub trait FastPath: fmt::Debug + Send {
-    /// Relays by this rule from now on. One that a process before us left goes on without a gap if it is the same.
+    /// Relays by this rule from now on. One that a process before us left goes on without a gap if it relays like this.
     fn install(&mut self, rule: &RelayRule, beginning: &Beginning) -> Result<RuleHandle, Refusal>;
-    /// Ends it; tells what has come through.
-    fn withdraw(&mut self, rule: RuleHandle) -> RuleCounts;
+    /// Ends it; tells what has come through, and shows the rest of its copies.
+    fn withdraw(&mut self, rule: RuleHandle, rest: &mut dyn FnMut(RelayedCopy<'_>)) -> RuleCounts;
+    /// Has what comes through copied or not from now on.
+    fn copy(&mut self, rule: RuleHandle, copied: bool);
+    /// Brings in what was copied until now.
+    fn gather(&mut self);
+    /// Shows copies that were brought in, once and in order.
+    fn copies(&mut self, rule: RuleHandle, show: &mut dyn FnMut(RelayedCopy<'_>));
     fn counts(&mut self, rule: RuleHandle) -> RuleCounts;
     /// Rules that have stopped to work, since nobody can be reached by them from inside the kernel any more.
     fn broken(&mut self) -> Vec<RuleHandle>;
@@ -169,7 +191,7 @@ pub struct PathCounts {
 }
 
 /// Every reason, in the order of [`PathCounts::userspace`].
-pub const REASONS: [UserspaceReason; 16] = [
+pub const REASONS: [UserspaceReason; 14] = [
     UserspaceReason::NoFastPath,
     UserspaceReason::Opaque,
     UserspaceReason::Protected,
@@ -184,8 +206,6 @@ pub const REASONS: [UserspaceReason; 16] = [
     UserspaceReason::Unroutable,
     UserspaceReason::TableFull,
     UserspaceReason::InstallError,
-    UserspaceReason::Recorded,
-    UserspaceReason::Copied,
 ];
 
 impl PathCounts {
@@ -217,4 +237,6 @@ struct Candidate {
 pub struct Offloading {
     fast_path: Box<dyn FastPath>,
     candidates: Vec<Candidate>,
+    /// When to look for copies; `None` while none are made.
+    copies_due: Option<Moment>,
 }

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, fmt, net::SocketAddr, time::Instant};
 
-use protocol::{Component, SessionId, SessionPlan, TapPlan, TapSide, TapStats, TapTarget, UserspaceReason};
+use protocol::{Component, SessionId, SessionPlan, TapPlan, TapSide, TapStats, TapTarget};
 
 use crate::{
     io::SocketId,
     moment::{Moment, TimeLine},
+    offload::{RelayRule, RelayedCopy},
     session::Session,
-    stream::Stream,
 };
 
 /// Names a tap among all of a process.
@@ -42,6 +42,8 @@ pub trait Recorder: fmt::Debug + Send {
     /// What was copied so far is written out.
     fn close(&mut self, tap: TapHandle);
     fn copy(&mut self, tap: TapHandle, copied: &Copied<'_>);
+    /// So many packets never became copies.
+    fn lose(&mut self, tap: TapHandle, packets: u64);
     /// Everything that is at hand was copied: nobody shall wait for more.
     fn hand_over(&mut self);
     fn counts(&self, tap: TapHandle) -> TapCounts;
@@ -168,6 +170,35 @@ impl Copies {
         self.copy(session, bits, &Copied { at, from, to, component: leg.component, payload });
     }
 
+    /// Copies a packet that the kernel has relayed from one stream to the other: what leaves is what has arrived.
+    pub fn relayed(
+        &mut self,
+        session: &Session,
+        [from, to]: [usize; 2],
+        rule: &RelayRule,
+        copy: RelayedCopy<'_>,
+    ) {
+        let RelayedCopy { at, payload } = copy;
+        let component = Component::Rtp;
+        let arriving = session.streams[from].tapped.arriving.of(component);
+        let (from, to, leaving) = (rule.from, rule.to, session.streams[to].tapped.leaving.of(component));
+        let arrived = Copied { at, from: rule.source, to: rule.local, component, payload };
+        self.copy(session, arriving, &arrived);
+        self.copy(session, leaving, &Copied { from, to, ..arrived });
+    }
+
+    /// So many packets that the kernel has relayed were not copied.
+    pub fn lost(&mut self, session: &Session, [from, to]: [usize; 2], count: u64) {
+        let component = Component::Rtp;
+        let arriving = session.streams[from].tapped.arriving.of(component);
+        let leaving = session.streams[to].tapped.leaving.of(component);
+        let Some(recorder) = self.recorder.as_mut().filter(|_| count > 0) else { return };
+        for bits in [arriving, leaving] {
+            let taps = session.taps.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0);
+            taps.for_each(|(_, tap)| recorder.lose(tap.handle, count));
+        }
+    }
+
     fn copy(&mut self, session: &Session, bits: u8, copied: &Copied<'_>) {
         let Some(recorder) = &mut self.recorder else { return };
         for (at, tap) in session.taps.iter().enumerate() {
@@ -179,16 +210,6 @@ impl Copies {
 }
 
 impl Session {
-    /// Why the kernel must not relay from one stream to another; `None`: nobody gets copies.
-    pub fn copied_for(&self, from: &Stream, to: &Stream) -> Option<UserspaceReason> {
-        let bits = from.tapped.arriving.rtp | to.tapped.leaving.rtp;
-        let first = self.taps.get(bits.trailing_zeros() as usize)?;
-        Some(match first.plan.target {
-            TapTarget::Pcap { .. } => UserspaceReason::Recorded,
-            TapTarget::Datagrams { .. } => UserspaceReason::Copied,
-        })
-    }
-
     pub fn tap_plans(&self) -> Vec<TapPlan> {
         self.taps.iter().map(|tap| tap.plan.clone()).collect()
     }

@@ -3,10 +3,10 @@
 use engine::Engine;
 use protocol::{
     Component, ErrorCode, MediaAction, PcapLink, ReportsPlan, ReportsWhen, RtcpRules, SessionPlan, StreamId,
-    StreamPath, TapId, TapPlan, TapSide, TapTarget, UserspaceReason,
+    TapId, TapPlan, TapSide, TapTarget,
 };
 use sim::{
-    ALICE, Kernel, MALLORY, Scene, Taken,
+    ALICE, MALLORY, Scene, Taken,
     bundle::{AUDIO, Bundle, VIDEO},
     crypto, packets, plans,
 };
@@ -271,41 +271,4 @@ fn an_engine_without_a_recorder_refuses_taps() {
     plan.taps = vec![tap(1, &[1])];
     let refused = Engine::new(std::time::Instant::now()).missing_locals(&plan);
     assert!(matches!(refused, Err(ErrorCode::Unsupported { .. })), "{refused:?}");
-}
-
-#[test]
-fn a_tapped_stream_comes_up_from_the_kernel_without_losing_a_packet_and_goes_back() {
-    let (mut scene, kernel) = (Scene::audio(), Kernel::default());
-    scene.net.use_kernel(kernel.clone());
-    scene.talk(500);
-    assert_eq!(kernel.rules().len(), 2);
-    let file = TapPlan { side: TapSide::Arriving, ..tap(1, &[1]) };
-    let fork = TapTarget::Datagrams { rtp: "192.0.2.9:6000".parse().unwrap(), rtcp: None };
-    let fork = TapPlan { target: fork, id: TapId(2), side: TapSide::Arriving, ..tap(2, &[2]) };
-    scene.replan(|plan| plan.taps = vec![file, fork]);
-    let path = |scene: &Scene, stream| scene.stats(stream).path;
-    let userspace = |reason| StreamPath::Userspace { reason };
-    assert_eq!(path(&scene, 1), userspace(UserspaceReason::Recorded));
-    assert_eq!(path(&scene, 2), userspace(UserspaceReason::Copied));
-    scene.talk(500);
-    assert_eq!((scene.net.tape().taken(1).len(), scene.net.tape().taken(2).len()), (25, 25));
-    scene.replan(|plan| plan.taps.iter_mut().for_each(|tap| tap.paused = true));
-    scene.talk(500);
-    assert_eq!((path(&scene, 1), path(&scene, 2)), (StreamPath::FastPath, StreamPath::FastPath));
-    let bob = scene.bob;
-    let heard = scene.heard(bob);
-    let sequences = heard.iter().filter_map(|packet| wire::rtp::Header::parse(&packet.payload));
-    let sequences: Vec<u16> = sequences.map(|header| header.sequence).collect();
-    assert_eq!(sequences, (1..=75).collect::<Vec<u16>>());
-}
-
-#[test]
-fn the_receiver_being_tapped_keeps_its_sender_out_of_the_kernel_too() {
-    let (mut scene, kernel) = (Scene::audio(), Kernel::default());
-    scene.net.use_kernel(kernel);
-    scene.replan(|plan| plan.taps = vec![TapPlan { side: TapSide::Leaving, ..tap(1, &[2]) }]);
-    scene.talk(500);
-    let reason = UserspaceReason::Recorded;
-    assert_eq!(scene.stats(1).path, StreamPath::Userspace { reason });
-    assert_eq!(scene.stats(2).path, StreamPath::FastPath);
 }

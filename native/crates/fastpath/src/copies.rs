@@ -4,8 +4,6 @@ use std::fmt;
 
 use aya::maps::{Map, MapData, MapError, RingBuf};
 
-use crate::rule::RuleIndex;
-
 /// A packet that was relayed, as it arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied<'a> {
@@ -13,7 +11,6 @@ pub struct Copied<'a> {
     pub time_ns: u64,
     /// What its rule was given, see `Rule::copy`.
     pub token: u64,
-    pub rule: RuleIndex,
     /// From its IP header on. The UDP checksum may be open, as senders on the same machine leave it.
     pub packet: &'a [u8],
 }
@@ -52,12 +49,11 @@ impl fmt::Debug for Copies {
 fn parse(entry: &[u8]) -> Option<Copied<'_>> {
     let (time_ns, rest) = entry.split_first_chunk()?;
     let (token, rest) = rest.split_first_chunk()?;
+    // The packet lies behind 8 bytes: its length, and nothing.
     let (length, rest) = rest.split_first_chunk()?;
-    let (rule, rest) = rest.split_first_chunk()?;
     Some(Copied {
         time_ns: u64::from_ne_bytes(*time_ns),
         token: u64::from_ne_bytes(*token),
-        rule: RuleIndex(u32::from_ne_bytes(*rule)),
-        packet: rest.get(..u32::from_ne_bytes(*length) as usize)?,
+        packet: rest.get(4..)?.get(..u32::from_ne_bytes(*length) as usize)?,
     })
 }

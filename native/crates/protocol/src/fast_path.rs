@@ -162,8 +162,4 @@ pub enum UserspaceReason {
     TableFull,
     /// The kernel refused the rule; the log says why.
     InstallError,
-    /// Copies of its packets are written to a file.
-    Recorded,
-    /// Copies of its packets are sent to somebody else.
-    Copied,
 }

@@ -7,7 +7,9 @@ use std::{
     time::Instant,
 };
 
-use engine::offload::{Beginning, FastPath, LeftBehind, Refusal, RelayRule, RuleCounts, RuleHandle, Sample};
+use engine::offload::{
+    Beginning, FastPath, LeftBehind, Refusal, RelayRule, RelayedCopy, RuleCounts, RuleHandle, Sample,
+};
 use wire::rtp::Header;
 
 use crate::proxy::Sent;
@@ -22,6 +24,8 @@ struct State {
     next: u32,
     /// Rules that fit.
     room: Option<usize>,
+    /// Copies that fit.
+    copy_room: Option<usize>,
     /// Rules of an engine that is gone.
     left_behind: Vec<RuleHandle>,
 }
@@ -32,12 +36,15 @@ struct Entry {
     counts: RuleCounts,
     epoch: Instant,
     broken: bool,
+    copies: Vec<(Instant, Vec<u8>)>,
+    gathered: usize,
 }
 
 impl Kernel {
     /// Takes a packet if there is a rule for it.
     pub fn relay(&self, now: Instant, from: SocketAddr, to: SocketAddr, payload: &[u8]) -> Option<Sent> {
         let mut state = self.state();
+        let copy_room = state.copy_room;
         let entry =
             state.rules.values_mut().find(|entry| (entry.rule.local, entry.rule.source) == (to, from))?;
         let header = Header::parse(payload).filter(|_| wire::classify(payload) == wire::Kind::Rtp)?;
@@ -47,6 +54,13 @@ impl Kernel {
         let payloads = entry.rule.payloads();
         let known = payloads.iter().find(|known| known.payload_type == header.payload_type)?;
         let counts = &mut entry.counts;
+        if entry.rule.copied {
+            if copy_room.is_some_and(|room| entry.copies.len() >= room) {
+                counts.copies_lost += 1;
+            } else {
+                entry.copies.push((now, payload.to_vec()));
+            }
+        }
         counts.packets += 1;
         counts.bytes += payload.len() as u64;
         counts.last_packet = Some(now);
@@ -72,9 +86,18 @@ impl Kernel {
         self.state().rules.values().map(|entry| entry.rule.clone()).collect()
     }
 
+    pub fn handles(&self) -> Vec<RuleHandle> {
+        self.state().rules.keys().copied().collect()
+    }
+
     /// No more rules than that.
     pub fn limit(&self, rules: Option<usize>) {
         self.state().room = rules;
+    }
+
+    /// No more copies of a rule than that until they are taken.
+    pub fn limit_copies(&self, copies: Option<usize>) {
+        self.state().copy_room = copies;
     }
 
     /// The process that installed the rules is gone.
@@ -91,9 +114,13 @@ impl Kernel {
 impl FastPath for Kernel {
     fn install(&mut self, rule: &RelayRule, beginning: &Beginning) -> Result<RuleHandle, Refusal> {
         let mut state = self.state();
-        let known = state.left_behind.iter().position(|handle| state.rules[handle].rule == *rule);
+        let known = state.left_behind.iter().position(|handle| state.rules[handle].rule.relays_like(rule));
         if let Some(known) = known {
-            return Ok(state.left_behind.swap_remove(known));
+            let handle = state.left_behind.swap_remove(known);
+            if let Some(entry) = state.rules.get_mut(&handle) {
+                entry.rule.copied = rule.copied;
+            }
+            return Ok(handle);
         }
         if state.room.is_some_and(|room| state.rules.len() >= room) {
             return Err(Refusal::TableFull);
@@ -101,13 +128,41 @@ impl FastPath for Kernel {
         state.next += 1;
         let handle = RuleHandle(state.next);
         let counts = RuleCounts { measurement: beginning.measurement, ..RuleCounts::default() };
-        let entry = Entry { rule: rule.clone(), counts, epoch: beginning.epoch, broken: false };
+        let entry = Entry {
+            rule: rule.clone(),
+            counts,
+            epoch: beginning.epoch,
+            broken: false,
+            copies: Vec::new(),
+            gathered: 0,
+        };
         state.rules.insert(handle, entry);
         Ok(handle)
     }
 
-    fn withdraw(&mut self, rule: RuleHandle) -> RuleCounts {
+    fn withdraw(&mut self, rule: RuleHandle, rest: &mut dyn FnMut(RelayedCopy<'_>)) -> RuleCounts {
+        self.gather();
+        self.copies(rule, rest);
         self.state().rules.remove(&rule).map(|entry| entry.counts).unwrap_or_default()
+    }
+
+    fn copy(&mut self, rule: RuleHandle, copied: bool) {
+        if let Some(entry) = self.state().rules.get_mut(&rule) {
+            entry.rule.copied = copied;
+        }
+    }
+
+    fn gather(&mut self) {
+        self.state().rules.values_mut().for_each(|entry| entry.gathered = entry.copies.len());
+    }
+
+    fn copies(&mut self, rule: RuleHandle, show: &mut dyn FnMut(RelayedCopy<'_>)) {
+        let mut state = self.state();
+        let Some(entry) = state.rules.get_mut(&rule) else { return };
+        for (at, payload) in entry.copies.drain(..entry.gathered) {
+            show(RelayedCopy { at, payload: &payload });
+        }
+        entry.gathered = 0;
     }
 
     fn counts(&mut self, rule: RuleHandle) -> RuleCounts {

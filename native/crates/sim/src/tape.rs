@@ -99,6 +99,10 @@ impl Recorder for Tape {
         });
     }
 
+    fn lose(&mut self, tap: TapHandle, packets: u64) {
+        self.with(tap, |entry| entry.counts.dropped += packets);
+    }
+
     fn hand_over(&mut self) {}
 
     fn counts(&self, tap: TapHandle) -> TapCounts {

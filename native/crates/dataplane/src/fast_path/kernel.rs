@@ -2,7 +2,10 @@
 
 use std::{
     os::fd::BorrowedFd,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -10,7 +13,7 @@ use fastpath::{
     DeviceCounters, FastPath, InstallError, InterfaceReport, Progress, Rule, RuleIndex, RuleStats,
 };
 
-use super::{instance::Presence, lock, refusals::Refusals};
+use super::{boxes::Boxes, clock::Clock, instance::Presence, lock, refusals::Refusals};
 
 #[derive(Debug)]
 pub struct Kernel {
@@ -19,6 +22,11 @@ pub struct Kernel {
     left_behind: Mutex<Vec<(Rule, RuleIndex)>>,
     /// Rules that lead nowhere any more, to be taken back by their shard.
     broken: Mutex<Vec<RuleIndex>>,
+    boxes: Mutex<Boxes>,
+    /// Lost copies that were told of.
+    told_lost: Mutex<u64>,
+    /// No process on this host has used it or a later one.
+    next_token: AtomicU64,
     refusals: Refusals,
     /// What was said of the interfaces.
     told: Mutex<Vec<InterfaceReport>>,
@@ -33,8 +41,13 @@ impl Kernel {
         if !left_behind.is_empty() {
             tracing::info!(rules = left_behind.len(), "the kernel has been relaying for a process before us");
         }
+        let mut boxes = Boxes::default();
+        left_behind.iter().filter_map(|(rule, _)| rule.copy).for_each(|token| boxes.open(token));
         let kernel = Kernel {
+            told_lost: Mutex::new(fast_path.copies_lost()),
             fast_path,
+            boxes: Mutex::new(boxes),
+            next_token: AtomicU64::new(Clock::now().ns(Instant::now())),
             left_behind: Mutex::new(left_behind),
             broken: Mutex::default(),
             refusals: Refusals::default(),
@@ -78,6 +91,38 @@ impl Kernel {
         })
     }
 
+    /// Names the copies of a rule.
+    pub fn token(&self) -> u64 {
+        let token = self.next_token.fetch_add(1, Ordering::Relaxed);
+        lock(&self.boxes).open(token);
+        token
+    }
+
+    /// Has packets of a rule copied or not from now on.
+    pub fn copy(&self, index: RuleIndex, token: Option<u64>) {
+        self.fast_path.copy(index, token);
+    }
+
+    /// Sorts what the kernel has copied since the last time.
+    pub fn gather(&self) {
+        let mut boxes = lock(&self.boxes);
+        self.fast_path.read_copies(MOST_GATHERED, |copied| boxes.put(&copied));
+    }
+
+    /// Shows times (CLOCK_MONOTONIC) and UDP payloads of what was gathered, oldest first.
+    pub fn take_copies(&self, token: u64, show: impl FnMut(u64, &[u8])) {
+        lock(&self.boxes).take(token, show);
+    }
+
+    /// Copies that found no room here, see [`RuleStats`] for those that found none in the kernel.
+    pub fn lost_copies(&self, token: u64) -> u64 {
+        lock(&self.boxes).lost(token)
+    }
+
+    pub fn forget_copies(&self, token: u64) {
+        lock(&self.boxes).close(token);
+    }
+
     pub fn withdraw(&self, index: RuleIndex) -> Option<RuleStats> {
         self.fast_path.withdraw(index)
     }
@@ -106,12 +151,13 @@ impl Kernel {
         }
     }
 
-    /// A rule that a process before us left, if it does just this.
-    pub fn claim(&self, wanted: &Rule) -> Option<RuleIndex> {
+    /// A rule that a process before us left, if it does just this, and the token of its copies, if it has any made.
+    pub fn claim(&self, wanted: &Rule) -> Option<(RuleIndex, Option<u64>)> {
         let mut left = lock(&self.left_behind);
-        let same = |rule: &Rule| Rule { epoch_ns: rule.epoch_ns, ..wanted.clone() } == *rule;
+        let same = |rule: &Rule| Rule { epoch_ns: rule.epoch_ns, copy: rule.copy, ..wanted.clone() } == *rule;
         let at = left.iter().position(|(rule, _)| rule.local == wanted.local && same(rule))?;
-        Some(left.swap_remove(at).1)
+        let (rule, index) = left.swap_remove(at);
+        Some((index, rule.copy))
     }
 
     /// Rules that a process before us left, and nobody has claimed.
@@ -121,8 +167,12 @@ impl Kernel {
 
     pub fn withdraw_left_behind(&self, which: impl Fn(&Rule) -> bool) {
         let ended: Vec<_> = lock(&self.left_behind).extract_if(.., |(rule, _)| which(rule)).collect();
-        for (_, index) in ended {
+        for (rule, index) in ended {
             self.fast_path.withdraw(index);
+            if let Some(token) = rule.copy {
+                self.gather();
+                self.forget_copies(token);
+            }
         }
     }
 
@@ -147,6 +197,16 @@ impl Kernel {
         self.refusals.report(now);
     }
 
+    /// Looks after copies nobody has asked for yet, and tells of those that are lost.
+    pub fn tend_copies(&self) {
+        self.gather();
+        let lost = self.fast_path.copies_lost() + lock(&self.boxes).strays;
+        let before = std::mem::replace(&mut *lock(&self.told_lost), lost);
+        if lost > before {
+            tracing::warn!(copies = lost - before, "copies of packets that the kernel relays are lost");
+        }
+    }
+
     /// Ends rules that no plan has claimed in time.
     pub fn withdraw_unclaimed(&self, now: Instant) {
         let unclaimed = lock(&self.left_behind).len();
@@ -157,5 +217,7 @@ impl Kernel {
     }
 }
 
+/// Copies sorted at once, so that no shard does so for the others for ever.
+const MOST_GATHERED: usize = 100_000;
 /// After a restart plans come back within a second or two.
 pub const TIME_TO_CLAIM: Duration = Duration::from_secs(10);

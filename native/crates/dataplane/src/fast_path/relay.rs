@@ -1,18 +1,14 @@
 //! The kernel's relay in the engine's words. One per shard.
 
-use std::{
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use engine::offload::{
-    Beginning, FastPath, LeftBehind, Measurement, Refusal, RelayRule, RuleCounts, RuleHandle,
+    Beginning, FastPath, LeftBehind, Measurement, Refusal, RelayRule, RelayedCopy, RuleCounts, RuleHandle,
 };
 use fastpath::{InstallError, Payload, Progress, Rewrite, Rule, RuleIndex, RuleStats};
 use slab::Slab;
 
-use super::Kernel;
+use super::{Kernel, clock::Clock};
 
 #[derive(Debug)]
 pub struct Relay {
@@ -26,6 +22,8 @@ struct Entry {
     index: RuleIndex,
     /// Taken over from a process before us, whose jitter clock was another one.
     claimed: bool,
+    /// Of its copies, if any were ever wanted.
+    token: Option<u64>,
 }
 
 impl Relay {
@@ -33,8 +31,8 @@ impl Relay {
         Relay { kernel, rules: Slab::new(), clock: Clock::now() }
     }
 
-    fn enter(&mut self, index: RuleIndex, claimed: bool) -> RuleHandle {
-        RuleHandle(self.rules.insert(Entry { index, claimed }) as u32)
+    fn enter(&mut self, entry: Entry) -> RuleHandle {
+        RuleHandle(self.rules.insert(entry) as u32)
     }
 
     /// The rule for the kernel, the most frequent payload types if there are too many.
@@ -76,6 +74,7 @@ impl Relay {
             last_sequence: stats.last_sequence,
             last_timestamp: stats.last_timestamp,
             measurement,
+            copies_lost: stats.copies_lost + entry.token.map_or(0, |token| self.kernel.lost_copies(token)),
         }
     }
 }
@@ -83,16 +82,54 @@ impl Relay {
 impl FastPath for Relay {
     fn install(&mut self, rule: &RelayRule, beginning: &Beginning) -> Result<RuleHandle, Refusal> {
         let wanted = self.rule(rule, beginning.epoch);
-        if let Some(index) = self.kernel.claim(&wanted) {
-            return Ok(self.enter(index, true));
+        if let Some((index, token)) = self.kernel.claim(&wanted) {
+            let claimed = self.enter(Entry { index, claimed: true, token });
+            if token.is_some() != rule.copied {
+                self.copy(claimed, rule.copied);
+            }
+            return Ok(claimed);
         }
-        let installed = self.kernel.install(&wanted, &progress(&beginning.measurement));
-        installed.map(|index| self.enter(index, false)).map_err(|error| refusal(&error))
+        let token = rule.copied.then(|| self.kernel.token());
+        let wanted = Rule { copy: token, ..wanted };
+        match self.kernel.install(&wanted, &progress(&beginning.measurement)) {
+            Ok(index) => Ok(self.enter(Entry { index, claimed: false, token })),
+            Err(error) => {
+                token.into_iter().for_each(|token| self.kernel.forget_copies(token));
+                Err(refusal(&error))
+            }
+        }
     }
 
-    fn withdraw(&mut self, rule: RuleHandle) -> RuleCounts {
-        let Some(entry) = self.rules.try_remove(rule.0 as usize) else { return RuleCounts::default() };
-        self.read(entry, self.kernel.withdraw(entry.index))
+    fn withdraw(&mut self, rule: RuleHandle, rest: &mut dyn FnMut(RelayedCopy<'_>)) -> RuleCounts {
+        let Some(entry) = self.rules.get(rule.0 as usize).copied() else { return RuleCounts::default() };
+        let stats = self.kernel.withdraw(entry.index);
+        if entry.token.is_some() {
+            self.gather();
+            self.copies(rule, rest);
+        }
+        let counts = self.read(entry, stats);
+        entry.token.into_iter().for_each(|token| self.kernel.forget_copies(token));
+        self.rules.remove(rule.0 as usize);
+        counts
+    }
+
+    fn copy(&mut self, rule: RuleHandle, copied: bool) {
+        let Some(entry) = self.rules.get_mut(rule.0 as usize) else { return };
+        let token = *entry.token.get_or_insert_with(|| self.kernel.token());
+        self.kernel.copy(entry.index, copied.then_some(token));
+    }
+
+    fn gather(&mut self) {
+        self.kernel.gather();
+    }
+
+    fn copies(&mut self, rule: RuleHandle, show: &mut dyn FnMut(RelayedCopy<'_>)) {
+        let token = self.rules.get(rule.0 as usize).and_then(|entry| entry.token);
+        let Some(token) = token else { return };
+        let clock = self.clock;
+        self.kernel.take_copies(token, |time_ns, payload| {
+            show(RelayedCopy { at: clock.instant(time_ns), payload });
+        });
     }
 
     fn counts(&mut self, rule: RuleHandle) -> RuleCounts {
@@ -197,32 +234,5 @@ fn measurement(progress: &Progress) -> Measurement {
         transit,
         expected_before,
         received_before,
-    }
-}
-
-/// Translates between `Instant` and `CLOCK_MONOTONIC`, which is its clock on Linux.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    instant: Instant,
-    ns: u64,
-}
-
-impl Clock {
-    fn now() -> Self {
-        let instant = Instant::now();
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-        Clock { instant, ns: time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs() }
-    }
-
-    fn instant(&self, ns: u64) -> Instant {
-        let after = self.instant.checked_add(Duration::from_nanos(ns.saturating_sub(self.ns)));
-        let before = self.instant.checked_sub(Duration::from_nanos(self.ns.saturating_sub(ns)));
-        if ns >= self.ns { after.unwrap_or(self.instant) } else { before.unwrap_or(self.instant) }
-    }
-
-    fn ns(&self, instant: Instant) -> u64 {
-        let after = instant.saturating_duration_since(self.instant).as_nanos() as u64;
-        let before = self.instant.saturating_duration_since(instant).as_nanos() as u64;
-        (self.ns + after).saturating_sub(before)
     }
 }

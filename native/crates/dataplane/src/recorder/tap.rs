@@ -51,9 +51,9 @@ impl Tap {
         self.taken.add(1, bytes as u64);
     }
 
-    /// A copy could not be taken.
-    pub fn drop_one(&self) {
-        self.dropped.fetch_add(1, Relaxed);
+    /// Copies could not be taken.
+    pub fn miss(&self, packets: u64) {
+        self.dropped.fetch_add(packets, Relaxed);
     }
 
     /// Copies that were on their way did not get there.

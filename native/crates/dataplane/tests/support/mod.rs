@@ -173,7 +173,7 @@ impl Control {
         self.try_hello().expect("an open connection")
     }
 
-    fn try_hello(&mut self) -> Option<(String, u32)> {
+    pub fn try_hello(&mut self) -> Option<(String, u32)> {
         self.send(Request::Hello {
             fingerprint: FINGERPRINT.to_owned(),
             node: "test".to_owned(),

@@ -18,9 +18,6 @@ impl Session {
         let target = self.sole_target(stream)?;
         let sink = &self.streams[usize::from(target.to)];
         check_media(stream, sink, target)?;
-        if let Some(reason) = self.copied_for(stream, sink) {
-            return Err(reason);
-        }
         if usize::from(target.to) == at {
             return Err(UserspaceReason::Altered);
         }
@@ -41,7 +38,8 @@ impl Session {
         let ssrc = stream.ingress.latest().ok_or(UserspaceReason::Learning)?.ssrc;
         let (payloads, tos) = (stream.payloads.clone(), self.tos());
         let events = stream.keypad.is_none() && target.telephone_events == MediaAction::Forward;
-        Ok(RelayRule { local, source, ssrc, from, to, tos, payloads, events })
+        let copied = stream.tapped.arriving.of(Component::Rtp) | sink.tapped.leaving.of(Component::Rtp) != 0;
+        Ok(RelayRule { local, source, ssrc, from, to, tos, payloads, events, copied })
     }
 
     fn sole_target(&self, stream: &Stream) -> Result<Target, UserspaceReason> {

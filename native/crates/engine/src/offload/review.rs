@@ -4,13 +4,17 @@ use std::time::Instant;
 
 use protocol::{NodeCounters, SessionId, UserspaceReason};
 
-use super::{Candidate, FastPath, Offloading, Path, PathCounts, REASONS, Relayed, RuleHandle, desk::Desk};
+use super::{
+    Candidate, FastPath, Offloading, Path, PathCounts, REASONS, Relayed, RuleHandle,
+    desk::{COPIES_MS, Desk},
+};
 use crate::{
     Engine, Owner,
     io::{Arrival, SocketId},
     moment::{Moment, TimeLine},
     session::Session,
     stream::Stream,
+    tap::Copies,
 };
 
 impl Engine {
@@ -19,15 +23,16 @@ impl Engine {
         let now = self.time.moment(now);
         for (_, session) in &mut self.sessions {
             if let Some(offloading) = &mut self.offloading {
-                let mut desk = offloading.desk(self.time, now);
+                let mut desk = offloading.desk(self.time, now, &mut self.copies);
                 desk.withdraw_all(session);
                 desk.relayed.count_into(&mut self.counters);
             }
             open_paths(session, fast_path.is_some());
         }
-        self.offloading = fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new() });
+        self.offloading =
+            fast_path.map(|fast_path| Offloading { fast_path, candidates: Vec::new(), copies_due: None });
         let Some(offloading) = &mut self.offloading else { return self.note_all_paths() };
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         for (_, session) in &mut self.sessions {
             desk.take_up(session);
         }
@@ -50,7 +55,7 @@ impl Engine {
             return 0;
         };
         let mut candidates = std::mem::take(&mut offloading.candidates);
-        let mut desk = offloading.desk(self.time, self.time.moment(now));
+        let mut desk = offloading.desk(self.time, self.time.moment(now), &mut self.copies);
         let mut installed = 0;
         for candidate in candidates.iter().filter(|candidate| !waiting.contains(&candidate.socket)) {
             let Some(session) = self.sessions.get_mut(candidate.session as usize) else { continue };
@@ -76,7 +81,7 @@ impl Engine {
     pub fn refresh_all(&mut self, now: Instant) {
         let now = self.time.moment(now);
         let Some(offloading) = &mut self.offloading else { return };
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         for (_, session) in &mut self.sessions {
             desk.refresh(session);
         }
@@ -91,7 +96,7 @@ impl Engine {
         if broken.is_empty() {
             return;
         }
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         for (_, session) in &mut self.sessions {
             for at in 0..session.streams.len() {
                 if rule_of(&session.streams[at]).is_some_and(|handle| broken.contains(&handle)) {
@@ -115,7 +120,7 @@ impl Engine {
 
     pub(crate) fn refresh_session(&mut self, now: Moment, key: usize) {
         if let (Some(offloading), Some(session)) = (&mut self.offloading, self.sessions.get_mut(key)) {
-            let mut desk = offloading.desk(self.time, now);
+            let mut desk = offloading.desk(self.time, now, &mut self.copies);
             desk.refresh(session);
             desk.relayed.count_into(&mut self.counters);
         }
@@ -124,7 +129,7 @@ impl Engine {
     /// What is due by time depends on when peers were last heard.
     pub(crate) fn refresh_due(&mut self, now: Moment) {
         let Some(offloading) = &mut self.offloading else { return };
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         for (_, session) in &mut self.sessions {
             if now >= session.next_check {
                 desk.refresh(session);
@@ -136,7 +141,7 @@ impl Engine {
     /// Reports of our own tell what has arrived and what was sent.
     pub(crate) fn refresh_reported(&mut self, now: Moment) {
         let Some(offloading) = &mut self.offloading else { return };
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         for key in self.reports.due(now) {
             if let Some(session) = self.sessions.get_mut(key as usize) {
                 desk.refresh(session);
@@ -152,10 +157,10 @@ impl Engine {
             open_paths(session, false);
             return self.note_paths(key);
         };
-        let mut desk = offloading.desk(self.time, now);
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
         let kept: Vec<RuleHandle> = rules(session).collect();
         for gone in before.iter().filter(|handle| !kept.contains(handle)) {
-            desk.fast_path.withdraw(*gone);
+            desk.fast_path.withdraw(*gone, &mut |_| ());
         }
         desk.drop_untrue(session);
         open_paths(session, true);
@@ -173,7 +178,7 @@ impl Engine {
             else {
                 continue;
             };
-            let mut desk = offloading.desk(self.time, now);
+            let mut desk = offloading.desk(self.time, now, &mut self.copies);
             desk.drop_untrue(session);
             desk.relayed.count_into(&mut self.counters);
             open_paths(session, true);
@@ -181,9 +186,30 @@ impl Engine {
         }
     }
 
+    /// Hands over what the kernel has copied, if it is time.
+    pub(crate) fn take_copies(&mut self, now: Moment) {
+        let Some(offloading) = &mut self.offloading else { return };
+        if offloading.copies_due.take_if(|due| now >= *due).is_none() {
+            return;
+        }
+        let mut desk = offloading.desk(self.time, now, &mut self.copies);
+        desk.fast_path.gather();
+        let mut more = false;
+        for session in self.tapped.iter().filter_map(|key| self.sessions.get(*key)) {
+            more |= desk.take_copies(session);
+        }
+        if more {
+            offloading.copies_due = Some(now.plus_ms(COPIES_MS));
+        }
+    }
+
+    pub(crate) fn copies_due(&self) -> Option<Moment> {
+        self.offloading.as_ref().and_then(|offloading| offloading.copies_due)
+    }
+
     pub(crate) fn withdraw_session(&mut self, now: Moment, key: usize) {
         if let (Some(offloading), Some(session)) = (&mut self.offloading, self.sessions.get_mut(key)) {
-            let mut desk = offloading.desk(self.time, now);
+            let mut desk = offloading.desk(self.time, now, &mut self.copies);
             desk.withdraw_all(session);
             desk.relayed.count_into(&mut self.counters);
         }
@@ -194,6 +220,9 @@ impl Engine {
     #[inline]
     pub(crate) fn prepare(&mut self, now: Moment, owner: Owner, arrival: Arrival) {
         let Some(session) = self.sessions.get(owner.session as usize) else { return };
+        if let Some(offloading) = self.offloading.as_mut().filter(|_| !session.taps.is_empty()) {
+            offloading.desk(self.time, now, &mut self.copies).catch_up(session);
+        }
         let stream = &session.streams[usize::from(owner.stream)];
         let Path::Kernel(offloaded) = &stream.path else { return };
         let is_peer = offloaded.rule.source == arrival.from;
@@ -212,7 +241,7 @@ impl Engine {
             offloading.note(Candidate { session, stream, socket });
         }
         if session.streams.iter().any(|stream| matches!(stream.path, Path::Kernel(_))) {
-            let mut desk = offloading.desk(self.time, now);
+            let mut desk = offloading.desk(self.time, now, &mut self.copies);
             desk.drop_untrue(session);
             desk.relayed.count_into(&mut self.counters);
             self.note_paths(owner.session as usize);
@@ -221,8 +250,9 @@ impl Engine {
 }
 
 impl Offloading {
-    fn desk(&mut self, time: TimeLine, now: Moment) -> Desk<'_> {
-        Desk { fast_path: self.fast_path.as_mut(), time, now, relayed: Relayed::default() }
+    fn desk<'a>(&'a mut self, time: TimeLine, now: Moment, copies: &'a mut Copies) -> Desk<'a> {
+        let Offloading { fast_path, copies_due, .. } = self;
+        Desk { fast_path: fast_path.as_mut(), time, now, copies, copies_due, relayed: Relayed::default() }
     }
 
     fn note(&mut self, candidate: Candidate) {
@@ -276,7 +306,7 @@ fn open_paths(session: &mut Session, possible: bool) {
     }
 }
 
-const _: () = assert!(REASONS.len() == UserspaceReason::Copied as usize + 1);
+const _: () = assert!(REASONS.len() == UserspaceReason::InstallError as usize + 1);
 
 /// Streams considered in one turn, so that packets do not wait for long; the others come with their next packet.
 const MOST_CANDIDATES: usize = 16;

@@ -14,6 +14,7 @@ use crate::{
 pub struct Tally {
     packets: u64,
     bytes: u64,
+    copies_lost: u64,
     /// What the source was measured to be when kernel and engine agreed last.
     agreed: Measurement,
 }
@@ -28,7 +29,13 @@ pub struct Relayed {
 impl Tally {
     /// The kernel begins with this.
     pub fn beginning_with(measurement: Measurement) -> Self {
-        Tally { packets: 0, bytes: 0, agreed: measurement }
+        Tally { packets: 0, bytes: 0, copies_lost: 0, agreed: measurement }
+    }
+
+    /// Copies that were lost since the last time.
+    pub fn lost(&mut self, counts: &RuleCounts) -> u64 {
+        let before = std::mem::replace(&mut self.copies_lost, counts.copies_lost);
+        counts.copies_lost.saturating_sub(before)
     }
 }
 

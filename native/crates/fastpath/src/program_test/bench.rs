@@ -27,7 +27,6 @@ pub struct Bench {
 pub struct Taken {
     pub time_ns: u64,
     pub token: u64,
-    pub rule: u32,
     pub packet: Vec<u8>,
 }
 
@@ -103,8 +102,8 @@ impl Bench {
     pub fn take_copies(&mut self) -> Vec<Taken> {
         let mut taken = Vec::new();
         self.copies.read(usize::MAX, |copied| {
-            let Copied { time_ns, token, rule, packet } = copied;
-            taken.push(Taken { time_ns, token, rule: rule.0, packet: packet.to_vec() });
+            let Copied { time_ns, token, packet } = copied;
+            taken.push(Taken { time_ns, token, packet: packet.to_vec() });
         });
         taken
     }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use engine::offload::{
-    Beginning, FastPath, LeftBehind, Measurement, Refusal, RelayRule, RuleCounts, RuleHandle,
+    Beginning, FastPath, LeftBehind, Measurement, Refusal, RelayRule, RelayedCopy, RuleCounts, RuleHandle,
 };
 
 use super::Bench;
@@ -97,6 +97,7 @@ impl Workbench {
             last_sequence: stats.last_sequence,
             last_timestamp: stats.last_timestamp,
             measurement: measurement(&stats.progress),
+            copies_lost: stats.copies_lost,
         }
     }
 }
@@ -128,7 +129,7 @@ impl FastPath for Workbench {
         Ok(RuleHandle(index))
     }
 
-    fn withdraw(&mut self, RuleHandle(index): RuleHandle) -> RuleCounts {
+    fn withdraw(&mut self, RuleHandle(index): RuleHandle, _: &mut dyn FnMut(RelayedCopy<'_>)) -> RuleCounts {
         let rule = self.installed.lock().unwrap().remove(&index).unwrap();
         self.bench().withdraw(&rule);
         let stats = self.bench().stats(index);
@@ -139,6 +140,12 @@ impl FastPath for Workbench {
         let stats = self.bench().stats(index);
         self.in_its_words(&stats)
     }
+
+    fn copy(&mut self, _: RuleHandle, _: bool) {}
+
+    fn gather(&mut self) {}
+
+    fn copies(&mut self, _: RuleHandle, _: &mut dyn FnMut(RelayedCopy<'_>)) {}
 
     fn broken(&mut self) -> Vec<RuleHandle> {
         Vec::new()
