@@ -102,9 +102,14 @@ beforeEach(() => {
   vi.resetAllMocks();
   directory = mkdtempSync(join(tmpdir(), 'client-test-'));
   dataPlane = new ScriptedDataPlane(join(directory, 'socket'));
-  const timing = { responseMs: 150, reconnectMs: 300, firstRetryMs: 5, lastRetryMs: 20 };
-  client = new DataPlaneClient({ path: dataPlane.path, node: 'test', listener, timing });
+  client = newClient();
 });
+
+/** Waits longer than a test unless told otherwise. */
+function newClient(limits = { responseMs: 60_000, reconnectMs: 60_000 }): DataPlaneClient {
+  const timing = { ...limits, firstRetryMs: 5, lastRetryMs: 20 };
+  return new DataPlaneClient({ path: dataPlane.path, node: 'test', listener, timing });
+}
 
 afterEach(async () => {
   client.close();
@@ -152,6 +157,8 @@ describe('the connection to the data plane', () => {
   });
 
   test('fails a request that gets no response', async () => {
+    client.close();
+    client = newClient({ responseMs: 150, reconnectMs: 60_000 });
     await connected();
     expect(await codeOf(client.apply(PLAN))).toBe('timeout');
   });
@@ -190,6 +197,8 @@ describe('the connection to the data plane', () => {
   });
 
   test('fails requests that waited too long for it', async () => {
+    client.close();
+    client = newClient({ responseMs: 60_000, reconnectMs: 300 });
     client.start();
     expect(await codeOf(client.status())).toBe('disconnected');
   });
