@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { at, sdpOf } from '../support/loopback-call.js';
 import { until } from '../support/netns-until.js';
 import { RtpPeer } from '../support/rtp-peer.js';
-import { Tandem } from '../support/tandem.js';
+import { loopbackAddress, Tandem } from '../support/tandem.js';
 import { type WeriftOptions, WeriftPeer } from '../support/werift-peer.js';
 
 type Pair = { readonly browser: WeriftPeer; readonly telephone: RtpPeer };
@@ -75,6 +75,24 @@ describe('werift', () => {
     await assertTalk(call);
     expect(call.browser.dtlsRoles).toEqual([role]);
     expect(await iceOf(tandem, 'browser')).toMatchObject({ state: 'completed', role: 'controlled' });
+  });
+
+  test('goes on talking from another address than our first one when the data plane is killed', async () => {
+    const tandem = await Tandem.start({ settings: [`interfaces=default/${loopbackAddress()};default/::1`] });
+    const call = await browserCalls(tandem, { host: '::1' });
+    await assertTalk(call);
+    const before = await iceOf(tandem, 'browser');
+    expect(before).toMatchObject({ state: 'completed', 'RTP remote': expect.stringContaining('::1') });
+    // The data plane's state is saved each second.
+    call.telephone.talk();
+    await call.telephone.hears(call.telephone.received.length + 100);
+    call.telephone.stopTalking();
+    await tandem.dataPlane.kill('SIGKILL');
+    tandem.startDataPlane();
+    await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);
+    const { 'RTP remote': remote } = before as { 'RTP remote': string };
+    expect(await iceOf(tandem, 'browser')).toMatchObject({ state: 'completed', 'RTP remote': remote });
+    await assertTalk(call);
   });
 
   test('is called by a telephone', async () => {

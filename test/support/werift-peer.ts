@@ -13,6 +13,8 @@ import {
 export type WeriftOptions = Partial<Pick<PeerConfig, 'iceLite' | 'bundlePolicy'>> & {
   /** With a section for video, which stays silent. */
   readonly video?: boolean;
+  /** Its only address. */
+  readonly host?: string;
 };
 
 /**
@@ -23,18 +25,20 @@ export class WeriftPeer {
   readonly #connection: RTCPeerConnection;
   readonly #track = new MediaStreamTrack({ kind: 'audio' });
   readonly #talking: NodeJS.Timeout;
+  readonly #host: string | undefined;
   #sequence = 0;
   heard = 0;
 
-  constructor({ iceLite = false, bundlePolicy = 'max-compat', video = false }: WeriftOptions = {}) {
+  constructor({ iceLite = false, bundlePolicy = 'max-compat', video = false, host }: WeriftOptions = {}) {
+    this.#host = host;
     this.#connection = new RTCPeerConnection({
       iceLite,
       bundlePolicy,
       iceServers: [],
-      iceUseIpv6: false,
+      iceUseIpv6: host?.includes(':') ?? false,
       // Beside its other ones, all of one priority (RFC 8445 §5.1.2.1 wants them distinct): of two pairs that it
       // nominates, it and Tandem may take different ones.
-      iceAdditionalHostAddresses: ['127.0.0.1'],
+      iceAdditionalHostAddresses: [host ?? '127.0.0.1'],
       codecs: { audio: [usePCMU(), useOPUS()], video: [useVP8()] },
     });
     this.#connection.addTransceiver(this.#track, { direction: 'sendrecv' });
@@ -58,13 +62,13 @@ export class WeriftPeer {
   }
 
   async answerTo(sdp: string): Promise<string> {
-    await this.#connection.setRemoteDescription({ type: 'offer', sdp: legible(sdp) });
+    await this.#connection.setRemoteDescription({ type: 'offer', sdp: this.#reachable(legible(sdp)) });
     await this.#connection.setLocalDescription(await this.#connection.createAnswer());
     return this.#sdp();
   }
 
   async accept(sdp: string): Promise<void> {
-    await this.#connection.setRemoteDescription({ type: 'answer', sdp: legible(sdp) });
+    await this.#connection.setRemoteDescription({ type: 'answer', sdp: this.#reachable(legible(sdp)) });
   }
 
   /** What it is in the handshakes of its transports. */
@@ -79,7 +83,14 @@ export class WeriftPeer {
   #sdp(): string {
     const { sdp } = this.#connection.localDescription ?? {};
     if (sdp === undefined) throw new Error('werift has no description');
-    return sdp;
+    return this.#reachable(sdp);
+  }
+
+  /** Without the candidates that are not on its only address's host. */
+  #reachable(sdp: string): string {
+    const host = this.#host;
+    if (host === undefined) return sdp;
+    return sdp.replaceAll(/^a=candidate:.*\r\n/gm, (line) => (line.includes(` ${host} `) ? line : ''));
   }
 
   #talk(): void {
