@@ -40,7 +40,7 @@ static __always_inline struct relay_copy *read_copy(const struct relaying *r, vo
 	return copy;
 }
 
-/* A ring that is full loses the copy, never the packet. Nobody is woken, which costs as much as the copy: readers look by time. */
+/* A ring that is full loses the copy, never the packet. Nobody is woken: readers look by time. */
 static __always_inline void hand_over(struct relay_copy *copy, struct relay_state *state, __u64 now)
 {
 	__u32 zero = 0, length = copy->length;
