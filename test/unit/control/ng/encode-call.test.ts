@@ -215,7 +215,8 @@ describe('statistics of a call', () => {
     if (CALL.media === undefined || stream === undefined) throw new Error('the call has no media');
     const media = CALL.media;
     const heard = (codecIn: string | null, codecOut: string | null) =>
-      reply({ ...CALL, media: { ...media, streams: [{ ...stream, codecIn, codecOut }] } }).tags?.a?.medias?.[0];
+      reply({ ...CALL, media: { ...media, streams: [{ ...stream, codecIn, codecOut }] } }).tags?.a
+        ?.medias?.[0];
     expect(heard('PCMA', 'PCMU')).toMatchObject({ codec: 'PCMA/8000', 'codec out': 'PCMU' });
     expect(heard('G729', null)).toMatchObject({ codec: 'G729' });
     expect(heard(null, null)).toMatchObject({ codec: 'PCMU/8000' });
