@@ -71,6 +71,12 @@ pub struct Setup<'a> {
     pub association: u32,
 }
 
+impl Setup<'_> {
+    fn expected(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fingerprints.iter().map(|expected| (&*expected.hash, &*expected.value))
+    }
+}
+
 /// Where a datagram comes from, or goes to.
 #[derive(Debug, Clone, Copy)]
 pub struct Place {
@@ -154,6 +160,7 @@ impl Agent {
         datagram: &[u8],
     ) {
         let now = clock.line.instant(clock.now);
+        self.announce(clock, setup);
         match ClientHello::parse(datagram) {
             Some(hello) => {
                 if let Some(candidate) = self.greeted_by(clock, setup, from, is_signalled, hello) {
@@ -169,7 +176,7 @@ impl Agent {
                 }
             }
         }
-        if self.hear_out(clock, setup) {
+        if self.hear_out(clock) {
             self.outcomes.push(Outcome::Refused { peer: from.at });
         }
         self.judge(clock, setup);
@@ -182,7 +189,8 @@ impl Agent {
             candidate.association.handle_timeout(now);
         }
         self.settled.take_if(|settled| clock.now.ms_since(settled.begun) >= LINGER_MS);
-        self.hear_out(clock, setup);
+        self.announce(clock, setup);
+        self.hear_out(clock);
         self.judge(clock, setup);
         if let Some(peer) = peer {
             self.call(clock, setup, peer);
@@ -284,7 +292,8 @@ impl Agent {
 
     fn begin(&mut self, clock: Clock, setup: &Setup<'_>, role: Role, peer: SocketAddr) -> Option<()> {
         let instant = clock.line.instant(clock.now);
-        let association = Association::new(setup.certificate, role, MTU, instant).ok()?;
+        let mut association = Association::new(setup.certificate, role, MTU, instant).ok()?;
+        association.expect(instant, setup.expected());
         let first = self.candidates.is_empty();
         self.candidates.push(Candidate {
             association,
@@ -346,12 +355,17 @@ impl Agent {
         self.barred.push(peer);
     }
 
-    /// Says whom to expect; true if something was refused that anybody can have sent.
-    fn hear_out(&mut self, clock: Clock, setup: &Setup<'_>) -> bool {
+    /// Says whom to expect; before anything is taken in, as what is proven is not asked for its certificate again.
+    fn announce(&mut self, clock: Clock, setup: &Setup<'_>) {
+        for candidate in self.candidates.iter_mut().chain(&mut self.settled) {
+            candidate.association.expect(clock.line.instant(clock.now), setup.expected());
+        }
+    }
+
+    /// True if something was refused that anybody can have sent.
+    fn hear_out(&mut self, clock: Clock) -> bool {
         let mut is_refused = false;
         for candidate in self.candidates.iter_mut().chain(&mut self.settled) {
-            let expected = setup.fingerprints.iter().map(|expected| (&*expected.hash, &*expected.value));
-            candidate.association.expect(clock.line.instant(clock.now), expected);
             while let Some(refusal) = candidate.association.poll_refusal() {
                 if refusal != Refusal::Certificate {
                     is_refused = true;

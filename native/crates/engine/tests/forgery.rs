@@ -168,6 +168,36 @@ fn a_server_that_refuses_in_earnest_is_asked_again_before_long() {
 }
 
 #[test]
+fn an_impostor_that_answers_our_first_hello_before_the_peer_spoils_nothing() {
+    let mut call = Call::new(DtlsRole::Active);
+    let alice = call.scene.alice;
+    call.scene.wait(20);
+    let hello = call.scene.net.take_received(alice).remove(0);
+    for certificate in [crypto::certificate(), call.certificate.clone()] {
+        let now = std::time::Instant::now();
+        let mut end = DtlsEnd::new(&certificate, Role::Server, now);
+        for datagram in end.take_in(now, &hello.payload) {
+            call.forge(&datagram);
+        }
+        call.scene.wait(20);
+        for received in call.scene.net.take_received(alice) {
+            for datagram in end.take_in(now, &received.payload) {
+                call.forge(&datagram);
+            }
+        }
+        call.scene.wait(20);
+    }
+    let (_, states) = call.events();
+    assert!(
+        matches!(
+            states.as_slice(),
+            [DtlsState::Handshaking, DtlsState::FingerprintMismatch { .. }, DtlsState::Connected { .. }]
+        ),
+        "{states:?}"
+    );
+}
+
+#[test]
 fn client_hellos_in_the_name_of_the_peer_do_not_keep_it_out() {
     let mut call = Call::new(DtlsRole::Passive);
     for _ in 0..3 {
