@@ -281,6 +281,7 @@ impl Gate {
             }
             (Role::Server, _) if fragment.kind == CLIENT_HELLO => return Standing::Repeated,
             (Role::Server, Stage::Proving) => is_of_flight(&OF_CLIENT),
+            (Role::Client, _) if fragment.kind == SERVER_HELLO_DONE && fragment.length > 0 => false,
             (Role::Client, _) => is_of_flight(&OF_SERVER),
         };
         let is_near = fragment.sequence < self.first + LONGEST_FLIGHT;
@@ -392,8 +393,8 @@ impl Gate {
                 }
                 for (exchange_at, exchange) in self.whole(2, SERVER_KEY_EXCHANGE) {
                     let Some(rest) = self.rest_of_flight(3, exchange.seen) else { continue };
-                    let ends = rest.last().map_or(exchange, |at| &self.heard[*at]);
-                    if !self.is_new(&[hello, message, exchange]) && ends.seen <= self.tried {
+                    let is_ended = rest.iter().any(|at| self.heard[*at].seen > self.tried);
+                    if !self.is_new(&[hello, message, exchange]) && !is_ended {
                         continue;
                     }
                     let body = exchange.body().unwrap_or_default();
@@ -418,15 +419,17 @@ impl Gate {
         Trial::Proven(flight)
     }
 
-    /// A CertificateRequest and the ServerHelloDone. Without a request, which a server of DTLS-SRTP should make, the end
-    /// counts only if it came behind what is signed: anybody could have sent it before.
+    /// A CertificateRequest, which a server of DTLS-SRTP should make, and the ServerHelloDone. What says which messages
+    /// there are counts only if it came behind what is signed: anybody could have sent it before.
     fn rest_of_flight(&self, place: u16, behind: u64) -> Option<Vec<usize>> {
-        if let Some((request, _)) = self.whole(place, CERTIFICATE_REQUEST).first() {
-            let (done, _) = *self.whole(place + 1, SERVER_HELLO_DONE).first()?;
-            return Some(vec![*request, done]);
+        let latest = |place, kind| self.whole(place, kind).first().copied();
+        let request = latest(place, CERTIFICATE_REQUEST).filter(|(_, request)| request.seen > behind);
+        if let Some((request, _)) = request {
+            let (done, _) = latest(place + 1, SERVER_HELLO_DONE)?;
+            return Some(vec![request, done]);
         }
-        let (done, message) = *self.whole(place, SERVER_HELLO_DONE).first()?;
-        (message.seen > behind).then(|| vec![done])
+        let (done, _) = latest(place, SERVER_HELLO_DONE).filter(|(_, done)| done.seen > behind)?;
+        Some(vec![done])
     }
 
     fn judge(&self, is_signed: bool, certificate: &X509) -> Result<(), Refusal> {

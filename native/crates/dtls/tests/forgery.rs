@@ -168,6 +168,45 @@ fn forged_messages_of_a_server_do_not_displace_the_flight_of_the_peer() {
     }
 }
 
+/// A datagram for each record.
+fn cut(mut datagram: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while let Some(header) = datagram.first_chunk::<13>() {
+        let (record, rest) =
+            datagram.split_at(13 + usize::from(u16::from_be_bytes([header[11], header[12]])));
+        records.push(record.to_vec());
+        datagram = rest;
+    }
+    records
+}
+
+#[test]
+fn an_end_of_a_flight_that_is_sent_before_the_flight_does_not_end_it() {
+    let now = Instant::now();
+    for forged in [
+        vec![message(13, 3, &[1, 64, 0, 2, 4, 3, 0, 0]), message(14, 4, &[])],
+        vec![message(13, 3, b"no request"), message(14, 4, &[])],
+        vec![message(14, 4, &[1]), message(14, 4, &[1, 2])],
+        vec![message(14, 3, &[1]), message(14, 3, &[])],
+    ] {
+        let mut handshake = Handshake::new();
+        let hello = handshake.client.poll_datagram().unwrap();
+        handshake.server.handle_datagram(now, &hello);
+        let flight: Vec<_> = std::iter::from_fn(|| handshake.server.poll_datagram()).collect();
+        let records = flight.iter().flat_map(|datagram| cut(datagram));
+        for datagram in forged.into_iter().chain(records) {
+            handshake.client.handle_datagram(now, &datagram);
+        }
+        handshake.exchange(Victim::Client, &mut Vec::new);
+        handshake.assert_connected();
+    }
+}
+
+#[test]
+fn an_end_of_a_flight_that_says_anything_is_refused() {
+    assert!(survives(Victim::Client, &[message(14, 4, &[0])]).contains(&Refusal::Untimely));
+}
+
 #[test]
 fn another_server_that_answers_in_the_name_of_the_peer_is_refused() {
     let (client, server) = (
