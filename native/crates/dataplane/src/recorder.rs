@@ -20,6 +20,7 @@ use std::{
     },
 };
 
+use capture::Accepted;
 use engine::{Copied, TapCounts, TapHandle};
 use lane::Lane;
 use netio::wake::Waker;
@@ -36,6 +37,7 @@ pub struct Recorder {
     forks: Arc<Office>,
     failures: Arc<Failures>,
     most_files: usize,
+    accepted: Accepted,
 }
 
 /// What has failed and was not reported yet.
@@ -54,7 +56,13 @@ impl Recorder {
             forks: Arc::default(),
             failures: Arc::default(),
             most_files,
+            accepted: Accepted::Files,
         }
+    }
+
+    /// Writes to devices and pipes, too: such stand for disks that are full or slow.
+    pub fn onto_anything(most_files: usize) -> Self {
+        Self { accepted: Accepted::Anything, ..Self::new(most_files) }
     }
 
     /// Says whom to wake when there is an event.
@@ -95,12 +103,13 @@ impl Recorder {
 
     /// Starts the thread for such a target, unless it is running.
     fn start(&self, tap: &Arc<Tap>) {
-        let (failures, most_files) = (self.failures.clone(), self.most_files);
+        let (failures, most_files, accepted) = (self.failures.clone(), self.most_files, self.accepted);
         let office = self.office(&tap.target);
         let started = match &tap.target {
             TapTarget::Pcap { .. } => {
-                let work =
-                    move |office: &Office, inbox| files::Files::new(failures, most_files).run(office, inbox);
+                let work = move |office: &Office, inbox| {
+                    files::Files::new(failures, most_files, accepted).run(office, inbox);
+                };
                 office.start("recorder", work)
             }
             TapTarget::Datagrams { .. } => office
@@ -147,6 +156,9 @@ impl Copier {
             self.known.retain(|_, tap| !tap.has_ended());
             let offices = [&self.recorder.files, &self.recorder.forks];
             let tap = offices.into_iter().find_map(|office| office.find(handle))?;
+            if tap.has_ended() {
+                return None;
+            }
             self.known.insert(handle, tap);
         }
         self.known.get(&handle)

@@ -10,10 +10,10 @@ use std::{
     io::Read,
     net::{SocketAddr, UdpSocket},
     os::unix::fs::OpenOptionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     process::Command,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use dataplane::recorder::{Copier, Recorder};
@@ -28,6 +28,19 @@ fn recorder() -> (Arc<Recorder>, Copier) {
     let recorder = Arc::new(Recorder::new(100));
     let copier = recorder.copier();
     (recorder, copier)
+}
+
+/// For what stands for disks that are full or slow.
+fn recorder_onto_anything() -> (Arc<Recorder>, Copier) {
+    let recorder = Arc::new(Recorder::onto_anything(100));
+    let copier = recorder.copier();
+    (recorder, copier)
+}
+
+fn pipe(directory: &Directory) -> PathBuf {
+    let path = directory.file("pipe");
+    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
 }
 
 fn tap(target: TapTarget) -> TapPlan {
@@ -277,7 +290,7 @@ fn a_file_cannot_be_written_by_two_taps_at_once() {
 
 #[test]
 fn a_full_disk_is_told_of_once_and_what_is_lost_is_counted() {
-    let (recorder, mut copier) = recorder();
+    let (recorder, mut copier) = recorder_onto_anything();
     let tap = open(&mut copier, &file(Path::new("/dev/full")));
     assert!(failure(&recorder).contains("No space left"));
     for _ in 0..3 {
@@ -344,9 +357,8 @@ fn no_more_files_are_open_than_may_be() {
 #[test]
 fn a_disk_that_stands_still_costs_copies_and_holds_up_nobody() {
     let directory = Directory::new();
-    let path = directory.file("pipe");
-    assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
-    let (recorder, mut copier) = recorder();
+    let path = pipe(&directory);
+    let (recorder, mut copier) = recorder_onto_anything();
     let tap = open(&mut copier, &file(&path));
     // More than the pipe and all chunks hold; were it to wait, it would wait for good.
     let packets = 10_000;
@@ -371,6 +383,57 @@ fn a_disk_that_stands_still_costs_copies_and_holds_up_nobody() {
     copy(&mut copier, tap, b"on we go");
     assert_eq!(copier.counts(tap).dropped, stuck.dropped);
     drop(recorder);
+}
+
+#[test]
+fn files_of_calls_that_came_and_went_while_the_disk_stood_still_are_not_kept_open() {
+    let directory = Directory::new();
+    let path = pipe(&directory);
+    let (recorder, mut copier) = recorder_onto_anything();
+    let slow = open(&mut copier, &file(&path));
+    let stuck = Instant::now();
+    // More than the pipe holds.
+    for _ in 0..200 {
+        copy(&mut copier, slow, &[7; 1000]);
+        copier.hand_over();
+    }
+    let name = |number: usize| directory.file(&format!("{number}.pcap"));
+    let long: Vec<TapHandle> = (0..50).map(|number| open(&mut copier, &file(&name(number)))).collect();
+    // More than the inbox holds.
+    for number in 50..2600 {
+        let short = open(&mut copier, &file(&name(number)));
+        copier.close(short);
+    }
+    long.into_iter().for_each(|tap| copier.close(tap));
+    let last = open(&mut copier, &file(&name(2600)));
+
+    // Longer than the recorder has between two looks at what is overdue.
+    until("its next look", || (stuck.elapsed() > Duration::from_millis(1500)).then_some(()));
+    let mut pipe = fs::OpenOptions::new().read(true).custom_flags(nonblocking()).open(&path).unwrap();
+    until("the last file", || {
+        copier.hand_over();
+        let mut buffer = [0; 65536];
+        while let Ok(1..) = pipe.read(&mut buffer) {}
+        name(2600).exists().then_some(())
+    });
+    copier.close(last);
+    recorder.finish();
+    let held: Vec<_> = fs::read_dir("/proc/self/fd")
+        .unwrap()
+        .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok())
+        .filter(|held| held.starts_with(directory.file("")) && *held != path)
+        .collect();
+    assert_eq!(held, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_is_no_file_is_left_alone() {
+    let directory = Directory::new();
+    for path in [pipe(&directory), PathBuf::from("/dev/null")] {
+        let (recorder, mut copier) = recorder();
+        open(&mut copier, &file(&path));
+        assert_eq!(failure(&recorder), "there is something that is no file");
+    }
 }
 
 fn nonblocking() -> i32 {

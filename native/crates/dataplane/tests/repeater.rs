@@ -164,6 +164,14 @@ fn a_session_that_has_changed_by_itself_is_not_ended_by_a_pattern() {
     assert!(matches!(repeater.take(&datagram("c2 bye4:call"), true), Taken::PassOn));
 }
 
+#[test]
+fn a_session_the_control_plane_has_changed_is_not_ended_by_a_pattern() {
+    let mut repeater = repeater_with_endings();
+    answer(&mut repeater, "c1 id4:call");
+    assert!(repeater.hand_over(&SessionId("call".to_owned()), 1), "it is about to be recorded");
+    assert!(matches!(repeater.take(&datagram("c2 bye4:call"), true), Taken::PassOn));
+}
+
 fn repeater_with_endings() -> Repeater {
     let mut repeater = repeater();
     repeater.learn(ending()).unwrap();

@@ -14,6 +14,14 @@ use rustix::fs::OFlags;
 
 use super::pcap;
 
+/// What may be behind a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    Files,
+    /// Devices and pipes, too.
+    Anything,
+}
+
 #[derive(Debug)]
 pub struct Capture {
     file: File,
@@ -34,10 +42,16 @@ pub struct Waiting {
 
 impl Capture {
     /// Creates the file, or goes on behind the last whole record of one that is there.
-    pub fn open(path: &Path, link: PcapLink) -> io::Result<Self> {
+    pub fn open(path: &Path, link: PcapLink, accepted: Accepted) -> io::Result<Self> {
         let mut options = OpenOptions::new();
-        options.custom_flags(OFlags::NOFOLLOW.bits() as i32);
+        let files_only = accepted == Accepted::Files;
+        // A device could keep whoever opens it waiting.
+        let flags = if files_only { OFlags::NOFOLLOW | OFlags::NONBLOCK } else { OFlags::NOFOLLOW };
+        options.custom_flags(flags.bits() as i32);
         let file = options.read(true).append(true).create(true).mode(MODE).open(path)?;
+        if files_only && !file.metadata()?.is_file() {
+            return Err(io::Error::other("there is something that is no file"));
+        }
         let mut capture = Self { file, link, buffer: Vec::new(), waiting: Waiting::default(), written: 0 };
         capture.take_up()?;
         Ok(capture)

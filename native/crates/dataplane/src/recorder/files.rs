@@ -16,7 +16,7 @@ use protocol::TapTarget;
 
 use super::{
     Failures,
-    capture::Capture,
+    capture::{Accepted, Capture},
     office::{Message, News, Office},
     tap::Tap,
 };
@@ -24,6 +24,7 @@ use super::{
 pub struct Files {
     failures: Arc<Failures>,
     most: usize,
+    accepted: Accepted,
     records: HashMap<TapHandle, Record>,
     /// Files that are open.
     open: usize,
@@ -38,38 +39,47 @@ struct Record {
 
 impl Files {
     /// Keeps at most so many files open.
-    pub fn new(failures: Arc<Failures>, most: usize) -> Self {
-        Self { failures, most, records: HashMap::new(), open: 0, clock: Clock::now() }
+    pub fn new(failures: Arc<Failures>, most: usize, accepted: Accepted) -> Self {
+        Self { failures, most, accepted, records: HashMap::new(), open: 0, clock: Clock::now() }
     }
 
     pub fn run(mut self, office: &Office, inbox: Receiver<Message>) {
         let mut tick = Instant::now() + TICK;
         loop {
             match inbox.recv_timeout(tick.saturating_duration_since(Instant::now())) {
-                Ok(Message::Chunk(chunk)) => {
-                    chunk.copies().for_each(|(tap, copied)| self.write(tap, &copied));
-                    chunk.give_back();
-                }
-                Ok(Message::News(news)) => self.follow(news),
-                Ok(Message::Finish(done)) => {
-                    self.flush();
-                    let _ = done.try_send(());
-                }
+                Ok(message) => self.take(office, message),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             if Instant::now() >= tick {
                 self.clock = Clock::now();
-                office.late_news().into_iter().for_each(|news| self.follow(news));
+                office.overdue(&inbox).into_iter().for_each(|message| self.take(office, message));
                 self.flush();
                 tick = Instant::now() + TICK;
             }
         }
     }
 
-    fn follow(&mut self, news: News) {
+    fn take(&mut self, office: &Office, message: Message) {
+        match message {
+            Message::Chunk(chunk) => {
+                chunk.copies().for_each(|(tap, copied)| self.write(office, tap, &copied));
+                chunk.give_back();
+            }
+            Message::News(news) => self.follow(office, news),
+            Message::Finish(done) => {
+                self.flush();
+                let _ = done.try_send(());
+            }
+        }
+    }
+
+    fn follow(&mut self, office: &Office, news: News) {
         match news {
-            News::Ended(tap) => self.end(&tap),
+            News::Ended(tap) => {
+                self.end(&tap);
+                office.forget(tap.handle);
+            }
             News::Wanted(tap) => {
                 if self.records.get(&tap.handle).is_none_or(|record| record.capture.is_none()) {
                     self.begin(tap);
@@ -83,7 +93,7 @@ impl Files {
             TapTarget::Pcap { .. } if self.open >= self.most => {
                 Err(io::Error::other(format!("{} files are open already", self.most)))
             }
-            TapTarget::Pcap { path, link } => Capture::open(Path::new(path), *link),
+            TapTarget::Pcap { path, link } => Capture::open(Path::new(path), *link, self.accepted),
             TapTarget::Datagrams { .. } => return,
         };
         let capture = match opened {
@@ -110,8 +120,11 @@ impl Files {
         }
     }
 
-    fn write(&mut self, tap: TapHandle, copied: &Copied<'_>) {
-        let Some(record) = self.records.get_mut(&tap) else { return };
+    fn write(&mut self, office: &Office, tap: TapHandle, copied: &Copied<'_>) {
+        let Some(record) = self.records.get_mut(&tap) else {
+            // Its file is late itself.
+            return office.find(tap).into_iter().for_each(|tap| tap.lose(1, copied.payload.len() as u64));
+        };
         let Some(capture) = &mut record.capture else {
             return record.tap.lose(1, copied.payload.len() as u64);
         };

@@ -30,29 +30,32 @@ impl Forks {
 
     pub fn run(mut self, office: &Office, inbox: Receiver<Message>) {
         while let Ok(message) = inbox.recv() {
-            match message {
-                Message::Chunk(chunk) => {
-                    office.late_news().into_iter().for_each(|news| self.follow(news));
-                    chunk.copies().for_each(|(tap, copied)| self.send(tap, &copied));
-                    chunk.give_back();
-                }
-                Message::News(news) => self.follow(news),
-                Message::Finish(done) => {
-                    let _ = done.try_send(());
-                }
+            self.take(office, message);
+            office.overdue(&inbox).into_iter().for_each(|message| self.take(office, message));
+        }
+    }
+
+    fn take(&mut self, office: &Office, message: Message) {
+        match message {
+            Message::Chunk(chunk) => {
+                chunk.copies().for_each(|(tap, copied)| self.send(office, tap, &copied));
+                chunk.give_back();
+            }
+            Message::News(News::Wanted(tap)) => drop(self.taps.insert(tap.handle, tap)),
+            Message::News(News::Ended(tap)) => {
+                self.taps.remove(&tap.handle);
+                office.forget(tap.handle);
+            }
+            Message::Finish(done) => {
+                let _ = done.try_send(());
             }
         }
     }
 
-    fn follow(&mut self, news: News) {
-        match news {
-            News::Wanted(tap) => drop(self.taps.insert(tap.handle, tap)),
-            News::Ended(tap) => drop(self.taps.remove(&tap.handle)),
-        }
-    }
-
-    fn send(&mut self, tap: TapHandle, copied: &Copied<'_>) {
-        let Some(tap) = self.taps.get(&tap) else { return };
+    fn send(&mut self, office: &Office, tap: TapHandle, copied: &Copied<'_>) {
+        let Some(tap) = self.taps.get(&tap) else {
+            return office.find(tap).into_iter().for_each(|tap| tap.lose(1, copied.payload.len() as u64));
+        };
         let TapTarget::Datagrams { rtp, rtcp } = tap.target else { return };
         let to = match copied.component {
             Component::Rtp => Some(rtp),

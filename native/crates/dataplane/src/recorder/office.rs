@@ -43,8 +43,9 @@ pub struct Office {
 
 #[derive(Debug, Default)]
 struct Book {
+    /// Those that have ended, too, until the thread has noticed.
     taps: HashMap<TapHandle, Arc<Tap>>,
-    /// What there was no room for in the inbox.
+    /// What there was no room for in the inbox: it comes after all that was in there then.
     late: Vec<News>,
 }
 
@@ -91,22 +92,33 @@ impl Office {
     }
 
     pub fn close(&self, tap: Arc<Tap>) {
-        lock(&self.book).taps.remove(&tap.handle);
         self.tell(News::Ended(tap));
     }
 
-    /// If the inbox is full, it is noticed a second later.
+    /// If the inbox is full, it is noticed a second later. Nothing overtakes what waits for that.
     pub fn tell(&self, news: News) {
-        if let Err(Message::News(news)) = self.send(Message::News(news)) {
-            lock(&self.book).late.push(news);
+        let mut book = lock(&self.book);
+        if !book.late.is_empty() {
+            book.late.push(news);
+        } else if let Err(Message::News(news)) = self.send(Message::News(news)) {
+            book.late.push(news);
         }
     }
 
-    /// What has missed the inbox and is still true.
-    pub fn late_news(&self) -> Vec<News> {
-        let mut news = std::mem::take(&mut lock(&self.book).late);
-        news.retain(|news| !matches!(news, News::Wanted(tap) if tap.has_ended()));
-        news
+    /// What has missed the inbox, behind everything that was there before it.
+    pub fn overdue(&self, inbox: &Receiver<Message>) -> Vec<Message> {
+        let mut book = lock(&self.book);
+        if book.late.is_empty() {
+            return Vec::new();
+        }
+        let mut messages: Vec<Message> = inbox.try_iter().take(MOST_MESSAGES).collect();
+        messages.extend(book.late.drain(..).map(Message::News));
+        messages
+    }
+
+    /// The thread is done with a tap that has ended.
+    pub fn forget(&self, tap: TapHandle) {
+        lock(&self.book).taps.remove(&tap);
     }
 
     pub fn find(&self, tap: TapHandle) -> Option<Arc<Tap>> {
