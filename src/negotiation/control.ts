@@ -18,7 +18,8 @@ export function controlMedia(call: Call, command: MediaControlCommand, facts: Co
   if (change.kind === 'forwarding') {
     const { defaults, now } = facts;
     const wish = { isOn: change.isOn, everywhere, to: defaults.forwardTo, now };
-    return { kind: 'changed', call: changed(withForwarding(call, selected, wish)) };
+    const forwarded = withForwarding(call, selected, wish);
+    return 'kind' in forwarded ? forwarded : { kind: 'changed', call: changed(forwarded) };
   }
 
   if (selected.kind === 'call') {

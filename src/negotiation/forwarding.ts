@@ -1,6 +1,7 @@
 import type { Call, Leg } from '../call/call.js';
 import { replaceLeg } from '../call/legs.js';
-import { isLive, replaceTap, tapsOf, withTap } from '../call/taps.js';
+import { isLive, MOST_TAPS, replaceTap, tapsOf, withTap } from '../call/taps.js';
+import { type CommandFailure, failure } from '../command/reply.js';
 import type { CallDefaults } from './facts.js';
 import type { Selected } from './selection.js';
 
@@ -12,7 +13,7 @@ export function withForwarding(
   call: Call,
   selected: Exclude<Selected, { kind: 'failure' }>,
   wish: ForwardingWish,
-): Call {
+): Call | CommandFailure {
   return withForwardingTap(withWish(call, selected, wish), wish);
 }
 
@@ -23,12 +24,13 @@ export type ForwardingWish = {
   readonly now: number;
 };
 
-function withForwardingTap(call: Call, { to, now }: ForwardingWish): Call {
+function withForwardingTap(call: Call, { to, now }: ForwardingWish): Call | CommandFailure {
   const taps = tapsOf(call).filter((tap) => tap.purpose === 'forwarding' && isLive(tap));
   const isWanted = call.forwarding === true || call.legs.some(({ forwarding }) => forwarding === true);
   if (!isWanted)
     return taps.reduce((present, tap) => replaceTap(present, { ...tap, state: 'stopped' }), call);
   if (to === null || taps.length > 0) return call;
+  if (tapsOf(call).length >= MOST_TAPS) return failure('limit', 'Too many recordings and forks in one call');
   return withTap(call, {
     purpose: 'forwarding',
     streams: undefined,

@@ -6,7 +6,7 @@ import type { PairCopy, PairMediaAction, PairMediaCommand } from '../command/pai
 import { type CommandFailure, failure } from '../command/reply.js';
 import { familyOf, isUnspecified } from '../sdp/address.js';
 import type { Facts } from './facts.js';
-import { recordingPlace } from './recording-path.js';
+import { printable, recordingPlace } from './recording-path.js';
 
 type Changed = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
 type TapAction = Extract<PairMediaAction, { kind: 'record' | 'copy' | 'stopRecording' }>;
@@ -25,9 +25,10 @@ export function withPairTap(call: Call, named: PairMediaCommand, action: TapActi
         facts,
       );
       if (place.kind === 'failure') return failure('unknownCall', place.message);
-      const running = tapsOf(call).find((tap) => isLive(tap) && isFile(tap, place.path));
-      if (running !== undefined) return action.together ? RUNNING : { kind: 'changed', call };
-      return begun(call, streamsOf(found, action.together), place, facts);
+      const streams = streamsOf(found, action.together);
+      const isRunning = tapsOf(call).some((tap) => copiesAny(tap, streams) && isFile(tap, place.path));
+      if (isRunning) return action.together ? RUNNING : { kind: 'changed', call };
+      return begun(call, streams, place, facts);
     }
     case 'copy': {
       const found = findPair(call, named);
@@ -58,9 +59,7 @@ function begun(call: Call, streams: readonly number[], target: TapTarget, facts:
 }
 
 function stopped(call: Call, streams: readonly number[]): Changed {
-  const isMeant = (tap: Tap): boolean =>
-    tap.purpose === 'pair' && isLive(tap) && tap.streams?.some((id) => streams.includes(id)) === true;
-  const meant = tapsOf(call).filter(isMeant);
+  const meant = tapsOf(call).filter((tap) => copiesAny(tap, streams));
   if (meant.length === 0) return failure('unknownCall', 'nothing is recorded');
   return changed(meant.reduce((present, tap) => replaceTap(present, { ...tap, state: 'stopped' }), call));
 }
@@ -98,11 +97,19 @@ function filePlace(
 
 /** Call-IDs and tags may hold anything but spaces. */
 function fileName(text: string): string {
-  return text.replaceAll('/', '_').replace(/^\./, '_').slice(0, LONGEST_PART);
+  const name = printable(text.replaceAll('/', '_').replace(/^\./, '_'));
+  return name.slice(0, LONGEST_PART);
 }
 
+function copiesAny(tap: Tap, streams: readonly number[]): boolean {
+  return tap.purpose === 'pair' && isLive(tap) && tap.streams?.some((id) => streams.includes(id)) === true;
+}
+
+/** Also if the name was taken, and digits were put behind it. */
 function isFile({ target }: Tap, path: string): boolean {
-  return target.kind === 'pcap' && target.path === path;
+  if (target.kind !== 'pcap') return false;
+  const [stem, own] = [path, target.path].map((name) => name.replace(/\.pcap$/, ''));
+  return own === stem || own?.replace(/-\d+-\d+$/, '') === stem;
 }
 
 function changed(call: Call): Changed {

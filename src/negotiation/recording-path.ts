@@ -23,6 +23,9 @@ export function recordingPlace(
   const folder = directory === undefined ? `${base}/pcaps` : below(base, base, directory);
   const named = pattern === undefined ? prefix : filled(pattern, names);
   if (named === undefined) return refused(`unknown letter in recording pattern ${shown(pattern ?? '')}`);
+  const parts = [directory, file ?? named].flatMap((name) => name?.split('/') ?? []);
+  if (parts.some((part) => printable(part).length > LONGEST_NAME))
+    return refused(`recording destination has a name of more than ${LONGEST_NAME} bytes`);
   const path = folder && below(base, file === undefined || directory ? folder : base, file ?? named);
   if (path === undefined)
     return refused(`recording destination ${shown(file ?? directory ?? named)} is not below ${base}`);
@@ -41,11 +44,11 @@ function below(base: string, folder: string, name: string): string | undefined {
 
 function isName(part: string): boolean {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be in a name.
-  return part !== '' && !part.startsWith('.') && part.length <= LONGEST_NAME && !/[\x00-\x1f\x7f]/.test(part);
+  return part !== '' && !part.startsWith('.') && !/[\x00-\x1f\x7f]/.test(part);
 }
 
 /** Bytes of other alphabets as a URI has them. */
-function printable(part: string): string {
+export function printable(part: string): string {
   return part.replace(/[\x80-\xff]/g, percent);
 }
 
@@ -96,4 +99,5 @@ function refused(message: string): CommandFailure {
 
 /** File systems take names of 255 bytes; beginning, random part and ending come with it. */
 const LONGEST_ESCAPED = 200;
-const LONGEST_NAME = 240;
+/** As it is written; the ending comes with it, and digits if it is taken. */
+const LONGEST_NAME = 230;

@@ -74,20 +74,20 @@ export class RecordingFiles {
   /** Begins a text, unless it was begun before. */
   begin(prefix: string, path: string): void {
     this.#inOrder(prefix, async (text) => {
-      await writeFile(text, textHead(path), { flag: 'wx' }).catch((error: unknown) => {
+      await writeFile(text, textHead(path), { flag: 'wx', mode: MODE }).catch((error: unknown) => {
         if (!isCode(error, 'EEXIST')) throw error;
       });
     });
   }
 
   append(prefix: string, text: string): void {
-    this.#inOrder(prefix, (file) => appendFile(file, text, 'latin1'));
+    this.#inOrder(prefix, (file) => appendFile(file, text, WRITING));
   }
 
   /** Ends a text and moves it to where the finished ones are. */
   finish(prefix: string, tail: string): void {
     this.#inOrder(prefix, async (file) => {
-      await appendFile(file, tail, 'latin1');
+      await appendFile(file, tail, WRITING);
       await rename(file, join(this.#parts.directory, 'metadata', `${NAME}${prefix}.txt`));
     });
   }
@@ -107,12 +107,22 @@ export class RecordingFiles {
       const prefix = /^rtpengine-meta-(.+)\.tmp$/.exec(name)?.[1];
       if (prefix === undefined || isOwn(prefix)) continue;
       const file = join(folder, name);
-      const [path = ''] = (await readFile(file, 'latin1')).split('\n', 1);
+      const path = await this.#firstLine(file);
+      if (path === undefined) continue;
       const written = await Promise.allSettled([stat(file), stat(path)]);
       const times = written.map((one) => (one.status === 'fulfilled' ? one.value.mtimeMs : 0));
       found.push({ prefix, path, lastWrittenMs: Math.max(...times) });
     }
     return found;
+  }
+
+  async #firstLine(file: string): Promise<string | undefined> {
+    try {
+      return (await readFile(file, 'latin1')).split('\n', 1)[0];
+    } catch (error) {
+      this.#parts.failed(file, error);
+      return undefined;
+    }
   }
 
   /** Resolves when everything is written. */
@@ -154,5 +164,8 @@ function isCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
+/** Texts hold keys of calls: they are nobody else's business, like the recordings. */
+const MODE = 0o640;
+const WRITING = { encoding: 'latin1', mode: MODE } as const;
 /** Scripts of rtpengine's users look for this name. */
 const NAME = 'rtpengine-meta-';

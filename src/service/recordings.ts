@@ -104,7 +104,10 @@ export class Recordings {
   async change(after: Call, before: Call): Promise<CommandFailure | { readonly kind: 'done' }> {
     const prepared = await this.prepare(after, before);
     if ('kind' in prepared) return prepared;
-    const refused = await this.#parts.keeper.change(prepared, before);
+    const refused = await this.#parts.keeper.change(prepared, before).catch((error: unknown) => {
+      this.withdraw(prepared, before);
+      throw error;
+    });
     if (refused !== undefined) {
       this.withdraw(prepared, before);
       return dataPlaneFailure(refused);
@@ -192,9 +195,11 @@ export class Recordings {
   async sweep(): Promise<void> {
     const { files, events } = this.#parts;
     if (files === null) return;
-    for (const { prefix, path, lastWrittenMs } of await files.orphans(
-      (prefix) => this.#own?.has(prefix) === true,
-    )) {
+    const isOwn = (prefix: string): boolean => this.#own?.has(prefix) === true;
+    const orphans = await files.orphans(isOwn).finally(() => {
+      this.#own = undefined;
+    });
+    for (const { prefix, path, lastWrittenMs } of orphans) {
       files.finish(
         prefix,
         textTail({ createdMs: lastWrittenMs, endedMs: lastWrittenMs, metadata: undefined }),
@@ -202,7 +207,6 @@ export class Recordings {
       const fileBytes = await files.sizeOf(path);
       events.copyEnded({ purpose: 'recording', outcome: 'interrupted', path, fileBytes, isOrphan: true });
     }
-    this.#own = undefined;
   }
 
   async #settle(call: Call): Promise<void> {
@@ -241,7 +245,8 @@ export class Recordings {
   async #roomFor(path: string, { id, prefix }: Tap): Promise<string | undefined> {
     const { files, events, facts } = this.#parts;
     if (files === null) return undefined;
-    const isUsual = path.startsWith(`${facts().defaults.recording?.directory}/pcaps/${prefix}`);
+    const usual = `${facts().defaults.recording?.directory}/pcaps/`;
+    const isUsual = prefix !== undefined && path.startsWith(`${usual}${prefix}`);
     try {
       if (!isUsual && !(await files.makeRoom(path))) return undefined;
       if (!this.#paths.has(path) && !(await files.isTaken(path))) return path;

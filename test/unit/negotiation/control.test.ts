@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { MediaControlCommand, MediaControlKind } from '../../../src/command/command.js';
 import { controlMedia } from '../../../src/negotiation/control.js';
+import { MOST_TAPS, withTap } from '../../../src/call/taps.js';
 import { describeCall } from '../../../src/call/statistics.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import { decodeCall, encodeCall } from '../../../src/store/call-codec.js';
@@ -14,7 +15,7 @@ class Controlled {
     this.conversation.answer(audio(20, 5000), { label: 'callee' });
   }
 
-  do(action: MediaControlKind, fields: Partial<MediaControlCommand> = {}): string {
+  do(action: MediaControlKind, fields: Partial<MediaControlCommand> = {}, facts = FACTS): string {
     if (this.conversation.call === undefined) throw new Error('there is no call');
     const command: MediaControlCommand = {
       kind: 'media control',
@@ -23,7 +24,7 @@ class Controlled {
       from: {},
       ...fields,
     };
-    const result = controlMedia(this.conversation.call, command, FACTS);
+    const result = controlMedia(this.conversation.call, command, facts);
     if (result.kind === 'failure') return result.message;
     expect(result.call.revision).toBeGreaterThan(this.conversation.call.revision);
     this.conversation.call = result.call;
@@ -139,6 +140,19 @@ describe('forwarding to a recorder', () => {
   test('of a party nobody knows is refused', () => {
     const refusal = new Controlled().do('start forwarding', { from: { tag: 'eve' } });
     expect(refusal).toBe('From-tag given, but no such tag exists');
+  });
+
+  test('is refused where there are as many copies as there may be', () => {
+    const controlled = new Controlled();
+    const { conversation } = controlled;
+    const target = { kind: 'datagrams', rtp: '192.0.2.9:4000', rtcp: undefined } as const;
+    for (let tap = 0; tap < MOST_TAPS; tap += 1) {
+      if (conversation.call === undefined) throw new Error('there is no call');
+      const pair = { purpose: 'pair', streams: [], side: 'arriving', rtcp: true, state: 'on' } as const;
+      conversation.call = withTap(conversation.call, { ...pair, startedMs: 0, target, prefix: undefined });
+    }
+    const facts = { ...FACTS, defaults: { ...FACTS.defaults, forwardTo: target } };
+    expect(controlled.do('start forwarding', {}, facts)).toBe('Too many recordings and forks in one call');
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -130,6 +130,24 @@ describe('a recording', () => {
       ].join('\n'),
     );
     expect(await readdir(join(directory, 'tmp'))).toEqual([]);
+  });
+
+  test('has a text that is not for everybody, as it has the keys of the call', async () => {
+    await offer();
+    await files.settled();
+    const [name = ''] = await readdir(join(directory, 'tmp'));
+    expect((await stat(join(directory, 'tmp', name))).mode & 0o137).toBe(0);
+  });
+
+  test('has its name for itself after a command that was overtaken', async () => {
+    const destination = { file: 'mine' };
+    await offer({});
+    dataPlane.refusals.apply.push({ code: 'overtaken' });
+    await record('start', { destination }).catch(() => {});
+    await record('stop');
+    await record('start', { destination });
+    const reply = await offer({});
+    expect(reply).toMatchObject({ recordings: [join(directory, 'mine.pcap')] });
   });
 
   test('is accounted for once, when its call ends', async () => {
@@ -282,6 +300,16 @@ describe('after a crash of the control plane', () => {
     expect(await textOf('metadata')).toContain('call end time: 2023-11-14T22:14:20\n');
     expect(node.counters.recordings.running).toBe(0);
   });
+});
+
+test('a leftover that cannot be read keeps no other one from being finished', async () => {
+  await mkdir(join(directory, 'tmp', 'rtpengine-meta-a.tmp'));
+  await writeFile(join(directory, 'tmp', 'rtpengine-meta-b.tmp'), `${directory}/pcaps/b.pcap\n\n\n`);
+  node.service.agreed();
+  await expect.poll(() => node.counters.recordings.ended.interrupted).toBe(1);
+  await files.settled();
+  expect(await readdir(join(directory, 'metadata'))).toEqual(['rtpengine-meta-b.txt']);
+  expect(log.join('\n')).toContain('rtpengine-meta-a.tmp');
 });
 
 test('what begins while leftovers are looked for is none of them', async () => {
