@@ -71,7 +71,7 @@ impl Association {
     ///
     /// `mtu` is the largest datagram to send, in bytes of UDP payload.
     pub fn new(certificate: &Certificate, role: Role, mtu: u16, now: Instant) -> Result<Self, SetupError> {
-        let mut ssl = Ssl::new(&certificate.context)?;
+        let mut ssl = Ssl::new(certificate.context(role))?;
         ssl.set_mtu(u32::from(mtu))?;
         match role {
             Role::Client => ssl.set_connect_state(),
@@ -235,11 +235,19 @@ fn suite_of(profile: &str) -> Option<Suite> {
     }
 }
 
-pub(crate) fn context(certificate: &X509Ref, key: &PKeyRef<Private>) -> Result<SslContext, SetupError> {
+pub(crate) fn context(
+    certificate: &X509Ref,
+    key: &PKeyRef<Private>,
+    role: Role,
+) -> Result<SslContext, SetupError> {
     let mut builder = SslContextBuilder::new(SslMethod::dtls())?;
     builder.set_min_proto_version(Some(SslVersion::DTLS1))?;
     // Old phones still speak DTLS 1.0, which OpenSSL allows only below security level 1.
-    builder.set_cipher_list("DEFAULT:!NULL:!aNULL:!aPSK:@SECLEVEL=0")?;
+    builder.set_cipher_list(match role {
+        // Without a signed key exchange nothing says whose the flight of a server is.
+        Role::Client => "DEFAULT:!NULL:!aNULL:!aPSK:!kRSA:@SECLEVEL=0",
+        Role::Server => "DEFAULT:!NULL:!aNULL:!aPSK:@SECLEVEL=0",
+    })?;
     builder.set_groups_list("X25519:P-256:P-384:P-521")?;
     builder.set_certificate(certificate)?;
     builder.set_private_key(key)?;

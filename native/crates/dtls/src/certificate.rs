@@ -11,7 +11,7 @@ use openssl::ssl::SslContext;
 use openssl::x509::{X509, X509NameBuilder, X509Ref};
 
 use crate::SetupError;
-use crate::association::context;
+use crate::association::{Role, context};
 
 /// Kind of a generated key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,8 @@ impl FingerprintHash {
 pub struct Certificate {
     certificate: X509,
     key: PKey<Private>,
-    pub(crate) context: SslContext,
+    as_client: SslContext,
+    as_server: SslContext,
 }
 
 impl std::fmt::Debug for Certificate {
@@ -111,8 +112,16 @@ impl Certificate {
     }
 
     fn new(certificate: X509, key: PKey<Private>) -> Result<Self, SetupError> {
-        let context = context(&certificate, &key)?;
-        Ok(Self { certificate, key, context })
+        let [as_client, as_server] =
+            [Role::Client, Role::Server].map(|role| context(&certificate, &key, role));
+        Ok(Self { certificate, key, as_client: as_client?, as_server: as_server? })
+    }
+
+    pub(crate) fn context(&self, role: Role) -> &SslContext {
+        match role {
+            Role::Client => &self.as_client,
+            Role::Server => &self.as_server,
+        }
     }
 
     /// Certificate and private key in PEM, for a file that only we can read.

@@ -3,8 +3,9 @@
 //! that is expected; what is forged lies beside it, and makes way.
 //!
 //! The signature of a client covers everything before it (RFC 5246 §7.4.8). That of a server covers both randoms and its
-//! key (§7.4.3): who sees the ServerHello, and is quicker, can still spoil the rest of the flight. Alerts in the clear and
-//! application data are never passed on. A ChangeCipherSpec says nothing that is not known: ours follows the flight.
+//! key (§7.4.3), and there is none without a key exchange, so a flight without one is never let in. Who sees the
+//! ServerHello, and is quicker, can still spoil the rest of the flight. Alerts in the clear and application data are never
+//! passed on. A ChangeCipherSpec says nothing that is not known: ours follows the flight.
 
 use std::collections::VecDeque;
 
@@ -17,7 +18,7 @@ use crate::message::{
     CLIENT_KEY_EXCHANGE, Fragment, HANDSHAKE, HELLO_VERIFY_REQUEST, Message, Record, SERVER_HELLO,
     SERVER_HELLO_DONE, SERVER_KEY_EXCHANGE,
 };
-use crate::signature::{self, has_key_exchange, is_signed, signature_starts};
+use crate::signature::{self, is_signed, signature_starts};
 
 /// What was kept from a handshake, as its source may be forged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -375,22 +376,9 @@ impl Gate {
         let mut trial = Trial::Incomplete;
         let mut proven = None;
         'search: for (hello_at, hello) in self.whole(0, SERVER_HELLO) {
-            let Some((version, random, suite)) = hello.body().and_then(read_hello) else { continue };
+            let Some((version, random)) = hello.body().and_then(read_hello) else { continue };
             for (at, message) in self.whole(1, CERTIFICATE) {
                 let Some(certificate) = message.body().and_then(signature::certificate) else { continue };
-                let mut flight = vec![hello_at, at];
-                if !has_key_exchange(suite) {
-                    let Some(rest) = self.rest_of_flight(2, message.seen) else { continue };
-                    match self.judge(true, &certificate) {
-                        Ok(()) => flight.extend(rest),
-                        Err(refusal) => {
-                            trial = trial.or(refusal);
-                            continue;
-                        }
-                    }
-                    proven = Some((flight, version));
-                    break 'search;
-                }
                 for (exchange_at, exchange) in self.whole(2, SERVER_KEY_EXCHANGE) {
                     let Some(rest) = self.rest_of_flight(3, exchange.seen) else { continue };
                     let is_ended = rest.iter().any(|at| self.heard[*at].seen > self.tried);
@@ -404,8 +392,7 @@ impl Gate {
                     });
                     match self.judge(is_signed, &certificate) {
                         Ok(()) => {
-                            flight.push(exchange_at);
-                            flight.extend(rest);
+                            let flight = [&[hello_at, at, exchange_at], &rest[..]].concat();
                             proven = Some((flight, version));
                             break 'search;
                         }
@@ -461,11 +448,9 @@ fn random(hello: &[u8]) -> &[u8] {
     hello.get(2..34).unwrap_or_default()
 }
 
-/// Version, random and suite of a ServerHello.
-fn read_hello(body: &[u8]) -> Option<([u8; 2], &[u8], u16)> {
-    let session = usize::from(*body.get(34)?);
-    let suite = body.get(35 + session..)?.first_chunk::<2>()?;
-    Some((*body.first_chunk::<2>()?, random(body), u16::from_be_bytes(*suite)))
+/// Version and random of a ServerHello.
+fn read_hello(body: &[u8]) -> Option<([u8; 2], &[u8])> {
+    Some((*body.first_chunk::<2>()?, body.get(2..34)?))
 }
 
 const OF_CLIENT: [u8; 3] = [CERTIFICATE, CLIENT_KEY_EXCHANGE, CERTIFICATE_VERIFY];

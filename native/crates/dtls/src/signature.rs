@@ -45,13 +45,6 @@ pub fn signature_starts(exchange: &[u8]) -> impl Iterator<Item = usize> {
     curve.into_iter().chain(numbers).filter(|at| *at <= exchange.len())
 }
 
-/// Whether the peer sends a ServerKeyExchange with this suite: all of those with ephemeral keys.
-pub fn has_key_exchange(suite: u16) -> bool {
-    let (high, low) = (suite >> 8, suite & 0xff);
-    matches!(high, 0xc0 | 0xcc)
-        || matches!(low, 0x16 | 0x33 | 0x39 | 0x45 | 0x67 | 0x6b | 0x88 | 0x9e | 0x9f | 0xbe | 0xc4)
-}
-
 /// How signatures are made.
 struct Scheme {
     digest: Option<MessageDigest>,

@@ -6,6 +6,7 @@
 use std::time::Instant;
 
 use dtls::{Association, Certificate, FingerprintHash, KeyKind, Refusal, Role, State};
+use openssl::x509::X509;
 use proptest::prelude::*;
 
 /// Both ends, with the datagrams between them.
@@ -165,6 +166,29 @@ fn forged_messages_of_a_server_do_not_displace_the_flight_of_the_peer() {
         handshake.exchange(Victim::Client, &mut || before_the_flight.take().unwrap_or_default());
         handshake.assert_connected();
         survives(Victim::Client, &forged);
+    }
+}
+
+/// The body of a Certificate message.
+fn chain(certificate: &Certificate) -> Vec<u8> {
+    let (pem, _) = certificate.to_pem().unwrap();
+    let certificate = X509::from_pem(&pem).unwrap().to_der().unwrap();
+    let long = |length: usize| (length as u32).to_be_bytes()[1..].to_vec();
+    [long(certificate.len() + 3), long(certificate.len()), certificate].concat()
+}
+
+#[test]
+fn a_flight_that_needs_no_signature_is_let_in_with_no_suite() {
+    for suite in [[0x00, 0x9c], [0x00, 0x2f], [0xc0, 0x9c], [0xc0, 0x2b], [0xff, 0xff]] {
+        let [client, server] = [(); 2].map(|()| Certificate::generate(KeyKind::EcdsaP256).unwrap());
+        let hello = [&[0xfe, 0xfd][..], &[9; 32], &[0], &suite, &[0]].concat();
+        // The certificate of the peer is no secret.
+        let mut flight = Some(vec![
+            [message(2, 0, &hello), message(11, 1, &chain(&server)), message(14, 2, &[])].concat(),
+        ]);
+        let mut handshake = Handshake::between(&client, &server);
+        handshake.exchange(Victim::Client, &mut || flight.take().unwrap_or_default());
+        handshake.assert_connected();
     }
 }
 

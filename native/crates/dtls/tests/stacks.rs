@@ -37,7 +37,6 @@ fn peers_of_all_kinds_shake_hands_in_both_roles() {
         manner(curve(Nid::SECP384R1).unwrap(), SslVersion::DTLS1_2, "DEFAULT"),
         manner(curve(Nid::SECP521R1).unwrap(), SslVersion::DTLS1_2, "DEFAULT"),
         manner(rsa.clone(), SslVersion::DTLS1_2, "DEFAULT"),
-        manner(rsa.clone(), SslVersion::DTLS1_2, "kRSA"),
         manner(rsa.clone(), SslVersion::DTLS1, "DEFAULT:@SECLEVEL=0"),
         manner(curve(Nid::X9_62_PRIME256V1).unwrap(), SslVersion::DTLS1, "DEFAULT:@SECLEVEL=0"),
         Manner { asks_for_certificate: false, ..manner(rsa.clone(), SslVersion::DTLS1_2, "DEFAULT") },
@@ -46,8 +45,14 @@ fn peers_of_all_kinds_shake_hands_in_both_roles() {
             shake_hands(&own, &peer, role);
         }
     }
-    let peer = manner(PKey::generate_ed25519().unwrap(), SslVersion::DTLS1_2, "DEFAULT");
-    shake_hands(&own, &peer, Role::Server);
+    for peer in [
+        // As a server OpenSSL finds no suite of DTLS for it.
+        manner(PKey::generate_ed25519().unwrap(), SslVersion::DTLS1_2, "DEFAULT"),
+        // As a client we want a signature.
+        manner(rsa, SslVersion::DTLS1_2, "kRSA"),
+    ] {
+        shake_hands(&own, &peer, Role::Server);
+    }
 }
 
 fn shake_hands(own: &Certificate, peer: &Manner, role: Role) {
