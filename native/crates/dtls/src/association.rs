@@ -77,7 +77,7 @@ impl Association {
             Role::Client => ssl.set_connect_state(),
             Role::Server => ssl.set_accept_state(),
         }
-        let stream = SslStream::new(ssl, Datagrams::of(role))?;
+        let stream = SslStream::new(ssl, Datagrams::of(role, now))?;
         let mut association =
             Self { stream, role, state: State::Handshaking, timeout: FIRST_TIMEOUT, deadline: None };
         if role == Role::Client {
@@ -101,7 +101,7 @@ impl Association {
             fingerprints.map(|(hash, value)| (FingerprintHash::named(hash), value.to_owned())).collect();
         let Datagrams { gate, incoming, .. } = self.stream.get_mut();
         if gate.expect(expected) {
-            gate.prove(incoming);
+            gate.prove(now, incoming);
             self.proceed_with_input(now);
         }
     }
@@ -109,7 +109,7 @@ impl Association {
     /// Takes in one datagram that began with a DTLS record (first byte 20 to 63, RFC 7983).
     pub fn handle_datagram(&mut self, now: Instant, datagram: &[u8]) {
         let Datagrams { gate, incoming, .. } = self.stream.get_mut();
-        gate.take_in(datagram, incoming);
+        gate.take_in(now, datagram, incoming);
         self.proceed_with_input(now);
     }
 
@@ -267,8 +267,13 @@ struct Datagrams {
 }
 
 impl Datagrams {
-    fn of(role: Role) -> Self {
-        Self { gate: Gate::new(role), incoming: VecDeque::new(), outgoing: VecDeque::new(), wrote: false }
+    fn of(role: Role, now: Instant) -> Self {
+        Self {
+            gate: Gate::new(role, now),
+            incoming: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            wrote: false,
+        }
     }
 }
 

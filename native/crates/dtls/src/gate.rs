@@ -8,10 +8,13 @@
 //! passed on. A ChangeCipherSpec says nothing that is not known: ours follows the flight.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
+use openssl::pkey::{PKey, Public};
 use openssl::x509::X509;
 
 use crate::Role;
+use crate::allowance::Allowance;
 use crate::certificate::{FingerprintHash, fingerprint};
 use crate::message::{
     self, ALERT, CERTIFICATE, CERTIFICATE_REQUEST, CERTIFICATE_VERIFY, CHANGE_CIPHER_SPEC, CLIENT_HELLO,
@@ -95,6 +98,7 @@ pub struct Gate {
     clock: u64,
     /// Up to where messages have been tried with each other.
     tried: u64,
+    allowance: Allowance,
     /// Protected records that came before the flight.
     early: VecDeque<Box<[u8]>>,
     /// Records given to OpenSSL.
@@ -120,7 +124,7 @@ enum Trial {
 }
 
 impl Gate {
-    pub fn new(role: Role) -> Gate {
+    pub fn new(role: Role, now: Instant) -> Gate {
         let stage = if role == Role::Server { Stage::Greeting } else { Stage::Proving };
         Gate {
             role,
@@ -135,6 +139,7 @@ impl Gate {
             heard: Vec::new(),
             clock: 0,
             tried: 0,
+            allowance: Allowance::new(now),
             early: VecDeque::new(),
             passed: 0,
             refusals: VecDeque::new(),
@@ -161,7 +166,7 @@ impl Gate {
     }
 
     /// Takes in a datagram of the peer, or of somebody in its name; adds what OpenSSL may read.
-    pub fn take_in(&mut self, datagram: &[u8], passed: &mut VecDeque<Box<[u8]>>) {
+    pub fn take_in(&mut self, now: Instant, datagram: &[u8], passed: &mut VecDeque<Box<[u8]>>) {
         for record in message::records(datagram) {
             match record {
                 Record { epoch: 1.., bytes, .. } if self.stage == Stage::Open => {
@@ -180,19 +185,24 @@ impl Gate {
                 Record { .. } => self.refuse(Refusal::Untimely),
             }
         }
-        self.prove(passed);
+        self.prove(now, passed);
     }
 
     /// Tries again with what has come so far.
-    pub fn prove(&mut self, passed: &mut VecDeque<Box<[u8]>>) {
+    pub fn prove(&mut self, now: Instant, passed: &mut VecDeque<Box<[u8]>>) {
         if self.stage != Stage::Proving || self.tried == self.clock {
             return;
         }
+        let mut allowance = self.allowance;
+        allowance.refill(now);
         let trial = match self.role {
-            Role::Server => self.try_client(),
-            Role::Client => self.try_server(),
+            Role::Server => self.try_client(&mut allowance),
+            Role::Client => self.try_server(&mut allowance),
         };
-        self.tried = self.clock;
+        self.allowance = allowance;
+        if !allowance.is_short() {
+            self.tried = self.clock;
+        }
         match trial {
             Trial::Incomplete => {}
             Trial::Refused(refusal) => self.refuse(refusal),
@@ -343,7 +353,7 @@ impl Gate {
     }
 
     /// Certificate, ClientKeyExchange, CertificateVerify.
-    fn try_client(&self) -> Trial {
+    fn try_client(&self, allowance: &mut Allowance) -> Trial {
         let mut trial = Trial::Incomplete;
         for (at, message) in self.whole(0, CERTIFICATE) {
             let Some(certificate) = message.body().and_then(signature::certificate) else {
@@ -359,11 +369,11 @@ impl Gate {
                     }
                     let content = [&self.transcript[..], &message.whole(), &exchange.whole()].concat();
                     let signature = proof.body().unwrap_or_default();
-                    let verdict =
-                        self.judge(is_signed(&certificate, self.version, signature, &content), &certificate);
-                    match verdict {
-                        Ok(()) => return Trial::Proven(vec![at, exchange_at, proof_at]),
-                        Err(refusal) => trial = trial.or(refusal),
+                    let is_signed = |key: &_| is_signed(key, self.version, signature, &content);
+                    match self.judge(certificate, allowance, is_signed) {
+                        Some(Ok(())) => return Trial::Proven(vec![at, exchange_at, proof_at]),
+                        Some(Err(refusal)) => trial = trial.or(refusal),
+                        None => {}
                     }
                 }
             }
@@ -372,7 +382,7 @@ impl Gate {
     }
 
     /// ServerHello, Certificate, ServerKeyExchange, and what follows.
-    fn try_server(&mut self) -> Trial {
+    fn try_server(&mut self, allowance: &mut Allowance) -> Trial {
         let mut trial = Trial::Incomplete;
         let mut proven = None;
         'search: for (hello_at, hello) in self.whole(0, SERVER_HELLO) {
@@ -386,17 +396,20 @@ impl Gate {
                         continue;
                     }
                     let body = exchange.body().unwrap_or_default();
-                    let is_signed = signature_starts(body).any(|start| {
-                        let content = [&self.client_random[..], random, &body[..start]].concat();
-                        is_signed(&certificate, version, &body[start..], &content)
-                    });
-                    match self.judge(is_signed, &certificate) {
-                        Ok(()) => {
+                    let is_signed = |key: &_| {
+                        signature_starts(body).any(|start| {
+                            let content = [&self.client_random[..], random, &body[..start]].concat();
+                            is_signed(key, version, &body[start..], &content)
+                        })
+                    };
+                    match self.judge(certificate, allowance, is_signed) {
+                        Some(Ok(())) => {
                             let flight = [&[hello_at, at, exchange_at], &rest[..]].concat();
                             proven = Some((flight, version));
                             break 'search;
                         }
-                        Err(refusal) => trial = trial.or(refusal),
+                        Some(Err(refusal)) => trial = trial.or(refusal),
+                        None => {}
                     }
                 }
             }
@@ -419,11 +432,22 @@ impl Gate {
         Some(vec![done])
     }
 
-    fn judge(&self, is_signed: bool, certificate: &X509) -> Result<(), Refusal> {
-        if !is_signed {
-            return Err(Refusal::Signature);
-        }
-        if self.is_expected(certificate) { Ok(()) } else { Err(Refusal::Certificate) }
+    /// Nothing if it has to wait, as too much was verified.
+    fn judge(
+        &self,
+        certificate: &[u8],
+        allowance: &mut Allowance,
+        is_signed: impl FnOnce(&PKey<Public>) -> bool,
+    ) -> Option<Result<(), Refusal>> {
+        let Ok(certificate) = X509::from_der(certificate) else { return Some(Err(Refusal::NoCertificate)) };
+        let Some(key) = signature::key(&certificate) else { return Some(Err(Refusal::Signature)) };
+        let is_expected = self.is_expected(&certificate);
+        let verdict = |is_signed| match (is_signed, is_expected) {
+            (false, _) => Err(Refusal::Signature),
+            (true, false) => Err(Refusal::Certificate),
+            (true, true) => Ok(()),
+        };
+        allowance.take(is_expected).then(|| verdict(is_signed(&key)))
     }
 }
 

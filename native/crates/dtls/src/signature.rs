@@ -9,28 +9,50 @@ use openssl::x509::X509;
 
 pub const DTLS_1_0: [u8; 2] = [0xfe, 0xff];
 const NAMED_CURVE: u8 = 3;
+/// In bits.
+const LONGEST_MODULUS: i32 = 8192;
+const LONGEST_EXPONENT: i32 = 33;
 
 /// The certificate in a Certificate message that is its sender's; `None` if there is none.
-pub fn certificate(body: &[u8]) -> Option<X509> {
+pub fn certificate(body: &[u8]) -> Option<&[u8]> {
     let (length, rest) = body.get(3..)?.split_first_chunk::<3>()?;
     let length = u32::from_be_bytes([0, length[0], length[1], length[2]]) as usize;
-    X509::from_der(rest.get(..length)?).ok()
+    rest.get(..length).filter(|certificate| !certificate.is_empty())
 }
 
-/// Whether a signature, behind its algorithm and length, is of the certificate's key over `content`.
-pub fn is_signed(certificate: &X509, version: [u8; 2], signature: &[u8], content: &[u8]) -> bool {
-    let verified = certificate.public_key().ok().and_then(|key| {
-        let (scheme, rest) = if version == DTLS_1_0 {
-            (Scheme::of_1_0(&key), signature)
-        } else {
-            let (scheme, rest) = signature.split_first_chunk::<2>()?;
-            (Scheme::named(u16::from_be_bytes(*scheme))?, rest)
-        };
-        let (length, rest) = rest.split_first_chunk::<2>()?;
-        let signature = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
-        scheme.verify(&key, signature, content)
-    });
-    verified == Some(true)
+/// The key of a certificate; `None` if its signatures cost more to verify than those of a peer should.
+pub fn key(certificate: &X509) -> Option<PKey<Public>> {
+    certificate.public_key().ok().filter(is_cheap)
+}
+
+fn is_cheap(key: &PKey<Public>) -> bool {
+    match key.id() {
+        Id::ED25519 => true,
+        Id::EC => key.ec_key().is_ok_and(|key| {
+            matches!(key.group().curve_name(), Some(Nid::X9_62_PRIME256V1 | Nid::SECP384R1 | Nid::SECP521R1))
+        }),
+        Id::RSA | Id::RSA_PSS => key
+            .rsa()
+            .is_ok_and(|key| key.n().num_bits() <= LONGEST_MODULUS && key.e().num_bits() <= LONGEST_EXPONENT),
+        _ => false,
+    }
+}
+
+/// Whether a signature, behind its algorithm and length, is of the key over `content`.
+pub fn is_signed(key: &PKey<Public>, version: [u8; 2], signature: &[u8], content: &[u8]) -> bool {
+    read_and_verify(key, version, signature, content) == Some(true)
+}
+
+fn read_and_verify(key: &PKey<Public>, version: [u8; 2], signature: &[u8], content: &[u8]) -> Option<bool> {
+    let (scheme, rest) = if version == DTLS_1_0 {
+        (Scheme::of_1_0(key), signature)
+    } else {
+        let (scheme, rest) = signature.split_first_chunk::<2>()?;
+        (Scheme::named(u16::from_be_bytes(*scheme))?, rest)
+    };
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let signature = rest.get(..usize::from(u16::from_be_bytes(*length)))?;
+    scheme.verify(key, signature, content)
 }
 
 /// Where in a ServerKeyExchange the signature begins: behind the parameters of ECDHE (RFC 8422 §5.4) or DHE.
@@ -69,8 +91,8 @@ impl Scheme {
             0x0804 | 0x0809 => (Some(MessageDigest::sha256()), true),
             0x0805 | 0x080a => (Some(MessageDigest::sha384()), true),
             0x0806 | 0x080b => (Some(MessageDigest::sha512()), true),
-            // Ed25519 and Ed448 bring their own.
-            0x0807 | 0x0808 => (None, false),
+            // Ed25519 brings its own.
+            0x0807 => (None, false),
             _ => return None,
         };
         Some(Scheme { digest, is_pss })
@@ -87,5 +109,58 @@ impl Scheme {
             verifier.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).ok()?;
         }
         verifier.verify_oneshot(signature, content).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use openssl::bn::{BigNum, MsbOption};
+    use openssl::dsa::Dsa;
+    use openssl::ec::{EcGroup, EcKey};
+    use openssl::error::ErrorStack;
+    use openssl::rsa::Rsa;
+
+    use super::*;
+
+    fn odd(bits: i32) -> Result<BigNum, ErrorStack> {
+        let mut number = BigNum::new()?;
+        number.rand(bits, MsbOption::ONE, true)?;
+        Ok(number)
+    }
+
+    fn rsa(modulus: i32, exponent: i32) -> Result<PKey<Public>, ErrorStack> {
+        PKey::from_rsa(Rsa::from_public_components(odd(modulus)?, odd(exponent)?)?)
+    }
+
+    fn curve(name: Nid) -> Result<PKey<Public>, ErrorStack> {
+        let group = EcGroup::from_curve_name(name)?;
+        let key = EcKey::generate(&group)?;
+        PKey::from_ec_key(EcKey::from_public_key(&group, key.public_key())?)
+    }
+
+    #[test]
+    fn only_keys_that_are_cheap_to_verify_with_are_used() -> Result<(), ErrorStack> {
+        for key in [
+            rsa(2048, 17)?,
+            rsa(8192, 33)?,
+            curve(Nid::X9_62_PRIME256V1)?,
+            curve(Nid::SECP384R1)?,
+            curve(Nid::SECP521R1)?,
+        ] {
+            assert!(is_cheap(&key), "{:?}, {} bits", key.id(), key.bits());
+        }
+        let dsa = Dsa::from_public_components(odd(1024)?, odd(160)?, odd(1024)?, odd(1024)?)?;
+        for key in [
+            rsa(8193, 17)?,
+            rsa(16_384, 17)?,
+            rsa(2048, 34)?,
+            rsa(2048, 2047)?,
+            curve(Nid::SECT571R1)?,
+            curve(Nid::SECP256K1)?,
+            PKey::from_dsa(dsa)?,
+        ] {
+            assert!(!is_cheap(&key), "{:?}, {} bits", key.id(), key.bits());
+        }
+        Ok(())
     }
 }

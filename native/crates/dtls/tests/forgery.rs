@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dtls::{Association, Certificate, FingerprintHash, KeyKind, Refusal, Role, State};
 use openssl::x509::X509;
@@ -278,6 +278,51 @@ fn flights_of_all_kinds_of_keys_are_proven() {
             handshake.assert_connected();
         }
     }
+}
+
+/// Flights of a client up to the signature, which is wrong, each time another one.
+fn wrongly_signed(certificate: &Certificate) -> impl Iterator<Item = Vec<u8>> {
+    let begin = [message(11, 1, &chain(certificate)), message(16, 2, &[4, 1, 2, 3, 4])].concat();
+    // An integer pair of ECDSA, so that it has to be verified.
+    let proof = |number: u8| message(15, 3, &[4, 3, 0, 8, 48, 6, 2, 1, number % 127 + 1, 2, 1, 1]);
+    (0..100).map(move |number| [begin.clone(), proof(number)].concat())
+}
+
+/// A server that has got a hundred wrongly signed flights at once, and then that of the peer; how many were verified.
+fn server_after(forged_by: impl FnOnce(&Certificate) -> Certificate, pause: Duration) -> (Handshake, usize) {
+    let now = Instant::now();
+    let [client, server] = [(); 2].map(|()| Certificate::generate(KeyKind::EcdsaP256).unwrap());
+    let mut handshake = Handshake::between(&client, &server);
+    let hello = handshake.client.poll_datagram().unwrap();
+    handshake.server.handle_datagram(now, &hello);
+    while let Some(datagram) = handshake.server.poll_datagram() {
+        handshake.client.handle_datagram(now, &datagram);
+    }
+    let mut verified = 0;
+    for forged in wrongly_signed(&forged_by(&client)) {
+        handshake.server.handle_datagram(now, &forged);
+        verified += std::iter::from_fn(|| handshake.server.poll_refusal()).count();
+    }
+    while let Some(datagram) = handshake.client.poll_datagram() {
+        handshake.server.handle_datagram(now + pause, &datagram);
+    }
+    handshake.exchange(Victim::Server, &mut Vec::new);
+    (handshake, verified)
+}
+
+#[test]
+fn wrong_signatures_of_others_are_verified_in_small_numbers_and_take_nothing_from_the_peer() {
+    let another = |_: &_| Certificate::generate(KeyKind::EcdsaP256).unwrap();
+    let (handshake, verified) = server_after(another, Duration::ZERO);
+    assert!((1..=16).contains(&verified), "{verified}");
+    handshake.assert_connected();
+}
+
+#[test]
+fn wrong_signatures_with_the_certificate_of_the_peer_hold_it_up_only_while_they_come() {
+    let (handshake, verified) = server_after(Certificate::clone, Duration::from_secs(1));
+    assert!((1..=16).contains(&verified), "{verified}");
+    handshake.assert_connected();
 }
 
 proptest! {
