@@ -145,6 +145,30 @@ fn a_capture_is_what_other_programs_read() {
 }
 
 #[test]
+fn a_packet_that_is_too_long_with_its_headers_tells_what_it_was() {
+    let directory = Directory::new();
+    let path = directory.file("call.pcap");
+    let target = TapTarget::Pcap { path: path.to_str().unwrap().to_owned(), link: PcapLink::Ethernet };
+    // The second one goes on behind what the first has written.
+    for count in 1..=2 {
+        let (recorder, mut copier) = recorder();
+        let tap = open(&mut copier, &tap(target.clone()));
+        copy(&mut copier, tap, &[7; 65_507]);
+        settle(&recorder, &mut copier);
+        assert_eq!(copier.counts(tap).failure, None);
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!(bytes.len(), 24 + count * (16 + 65_535));
+        let last = &bytes[bytes.len() - 65_535 - 16..];
+        let word = |at: usize| u32::from_le_bytes(last[at..at + 4].try_into().unwrap());
+        assert_eq!((word(8), word(12)), (65_535, 65_549));
+        // Total length (RFC 791) behind the Ethernet header.
+        assert_eq!(last[16 + 14 + 2..16 + 14 + 4], 65_535_u16.to_be_bytes());
+        copier.close(tap);
+        recorder.finish();
+    }
+}
+
+#[test]
 fn a_file_is_there_before_the_first_packet() {
     let directory = Directory::new();
     let (recorder, mut copier) = recorder();

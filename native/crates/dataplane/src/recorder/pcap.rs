@@ -23,7 +23,8 @@ pub fn file_header(link: PcapLink) -> [u8; FILE_HEADER] {
     header
 }
 
-/// Appends the record of a UDP datagram seen at this time since 1970.
+/// Appends the record of a UDP datagram seen at this time since 1970. With our headers it may be longer than a record
+/// can be; then its end is left out, as its lengths tell.
 pub fn put_record(
     out: &mut Vec<u8>,
     link: PcapLink,
@@ -31,14 +32,15 @@ pub fn put_record(
     (from, to): (SocketAddr, SocketAddr),
     payload: &[u8],
 ) {
-    let payload = &payload[..payload.len().min(LONGEST_PAYLOAD)];
     let (from_ip, to_ip) = same_family(from.ip(), to.ip());
-    let ip_header = if from_ip.is_ipv4() { IPV4_HEADER } else { IPV6_HEADER };
-    let length = (link_header(link).len() + ip_header + UDP_HEADER + payload.len()) as u32;
+    let (ip_header, counted) = if from_ip.is_ipv4() { (IPV4_HEADER, IPV4_HEADER) } else { (IPV6_HEADER, 0) };
+    let payload = &payload[..payload.len().min(usize::from(u16::MAX) - counted - UDP_HEADER)];
+    let original = link_header(link).len() + ip_header + UDP_HEADER + payload.len();
     out.extend_from_slice(&(at.as_secs() as u32).to_le_bytes());
     out.extend_from_slice(&at.subsec_micros().to_le_bytes());
-    out.extend_from_slice(&length.to_le_bytes());
-    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&(captured_of(original) as u32).to_le_bytes());
+    out.extend_from_slice(&(original as u32).to_le_bytes());
+    let start = out.len();
     if link == PcapLink::Ethernet {
         out.extend_from_slice(link_header(link));
         let ether_type: u16 = if from_ip.is_ipv4() { 0x0800 } else { 0x86dd };
@@ -48,6 +50,12 @@ pub fn put_record(
     let udp_length = (UDP_HEADER + payload.len()) as u16;
     put_ip_header(out, from_ip, to_ip, udp_length);
     put_udp(out, (from_ip, from.port()), (to_ip, to.port()), payload);
+    out.truncate(start + captured_of(original));
+}
+
+/// How much of a packet of this length is kept.
+fn captured_of(original: usize) -> usize {
+    original.min(SNAPSHOT_LENGTH as usize)
 }
 
 /// Length of the whole records at the beginning of `bytes`, and their number.
@@ -81,9 +89,9 @@ fn record_length(link: PcapLink, bytes: &[u8]) -> Option<usize> {
         6 => half(4)? + IPV6_HEADER,
         _ => return None,
     };
-    let length = captured as usize;
-    let is_ours = micros < 1_000_000 && captured == original && length == link_header(link).len() + ip_length;
-    is_ours.then_some(RECORD_HEADER + length)
+    let (captured, original) = (captured as usize, original as usize);
+    let is_whole = original == link_header(link).len() + ip_length && captured == captured_of(original);
+    (micros < 1_000_000 && is_whole).then_some(RECORD_HEADER + captured)
 }
 
 /// As it is before IPv4, whose type is put in where it is not.
@@ -173,8 +181,6 @@ const IPV6_HEADER: usize = 40;
 const UDP_HEADER: usize = 8;
 const UDP: u8 = 17;
 const HOPS: u8 = 64;
-/// With the longest headers in front of it.
-const LONGEST_PAYLOAD: usize = SNAPSHOT_LENGTH as usize - 14 - IPV6_HEADER - UDP_HEADER;
 pub const LONGEST_RECORD: usize = RECORD_HEADER + SNAPSHOT_LENGTH as usize;
 /// So many records in a row are no accident.
 const CERTAIN: usize = 3;
