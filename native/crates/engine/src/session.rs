@@ -37,6 +37,8 @@ pub struct Session {
     pub checks_due: Option<Moment>,
     pub timeout_reported_at: Option<Moment>,
     pub taps: Box<[Tap]>,
+    /// When the kernel was last asked for its copies because of a packet.
+    pub caught_up_at: Option<Moment>,
     memo: Box<str>,
     routes: Box<[RoutePlan]>,
     tos: u8,
@@ -56,6 +58,7 @@ impl Session {
             checks_due: None,
             timeout_reported_at: None,
             taps: Box::default(),
+            caught_up_at: None,
             memo: Box::default(),
             routes: Box::default(),
             tos: 0,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::{
     Component, PcapLink, SessionPlan, StreamId, StreamPath, TapId, TapPlan, TapSide, TapStats, TapTarget,
 };
-use sim::{ALICE, BOB, Kernel, Scene, Taken, packets};
+use sim::{ALICE, BOB, Kernel, MALLORY, Scene, Taken, packets};
 
 fn tap(id: u32, stream: u32) -> TapPlan {
     TapPlan {
@@ -143,6 +143,19 @@ fn rtcp_has_its_place_among_what_the_kernel_has_relayed() {
     let copies = taken(&mut scene, 1);
     let kinds: Vec<_> = copies.iter().map(|copy| copy.component).skip(25).collect();
     assert_eq!(kinds, [Component::Rtp, Component::Rtcp, Component::Rtp]);
+}
+
+#[test]
+fn strangers_packets_that_come_at_once_have_the_copies_taken_once() {
+    let (mut scene, kernel) = recorded(|plan| plan.taps[0].side = TapSide::Arriving);
+    let (mallory, to) = (scene.net.peer(MALLORY), scene.local(1));
+    let gatherings = |scene: &mut Scene, strangers: u16| {
+        let before = kernel.gatherings();
+        (1..=strangers).for_each(|number| scene.net.send(mallory, to, packets::rtp(0, number, 0, 7)));
+        scene.net.settle();
+        kernel.gatherings() - before
+    };
+    assert_eq!(gatherings(&mut scene, 100), gatherings(&mut scene, 1));
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub struct Kernel(Arc<Mutex<State>>);
 struct State {
     rules: BTreeMap<RuleHandle, Entry>,
     next: u32,
+    gatherings: usize,
     /// Rules that fit.
     room: Option<usize>,
     /// Copies that fit.
@@ -84,6 +85,11 @@ impl Kernel {
 
     pub fn rules(&self) -> Vec<RelayRule> {
         self.state().rules.values().map(|entry| entry.rule.clone()).collect()
+    }
+
+    /// How often somebody has asked for what was copied.
+    pub fn gatherings(&self) -> usize {
+        self.state().gatherings
     }
 
     pub fn handles(&self) -> Vec<RuleHandle> {
@@ -153,6 +159,7 @@ impl FastPath for Kernel {
     }
 
     fn gather(&mut self) {
+        self.state().gatherings += 1;
         self.state().rules.values_mut().for_each(|entry| entry.gathered = entry.copies.len());
     }
 

@@ -216,12 +216,15 @@ impl Engine {
     }
 
     /// A packet is about to be handled: strangers are judged by when the kernel heard the peer, and what the peer sends
-    /// is measured from where the kernel is.
+    /// is measured from where the kernel is. Packets that were received at once find the kernel's copies taken once:
+    /// anybody can send many of them.
     #[inline]
     pub(crate) fn prepare(&mut self, now: Moment, owner: Owner, arrival: Arrival) {
-        let Some(session) = self.sessions.get(owner.session as usize) else { return };
-        if let Some(offloading) = self.offloading.as_mut().filter(|_| !session.taps.is_empty()) {
+        let Some(session) = self.sessions.get_mut(owner.session as usize) else { return };
+        let is_behind = !session.taps.is_empty() && session.caught_up_at != Some(now);
+        if let Some(offloading) = self.offloading.as_mut().filter(|_| is_behind) {
             offloading.desk(self.time, now, &mut self.copies).catch_up(session);
+            session.caught_up_at = Some(now);
         }
         let stream = &session.streams[usize::from(owner.stream)];
         let Path::Kernel(offloaded) = &stream.path else { return };
