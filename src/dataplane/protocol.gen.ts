@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '1afdb8e94d0e728d';
+export const FINGERPRINT = '7d2844470b27a602';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -765,7 +765,15 @@ known: number,
 /**
  * Where the values that do not stand in the request go, and which one names the session.
  */
-places: PlacesPlan, outcome: OutcomePlan, };
+places: PlacesPlan, 
+/**
+ * What the session and the request add by chance: values that follow theirs.
+ */
+draws?: Array<DrawPlan>, 
+/**
+ * Values that must not be longer than this together.
+ */
+rooms?: Array<RoomPlan>, outcome: OutcomePlan, };
 
 /**
  * What becomes of the session, and what the client is told.
@@ -802,12 +810,17 @@ export type ValuePlan = { spelling: Spelling,
 /**
  * Its own place: it equals none.
  */
-like: number, };
+like: number, 
+/**
+ * Of a candidate: its component, transport, what its address is (`4`, `6`, or `n` for a name) and its type, as
+ * in `1UDP4host`. Any other one is of another kind.
+ */
+form?: string, };
 
 /**
  * Values are spelled in the one way that is the value itself.
  */
-export type Spelling = "word" | "digits" | "address" | "port" | "nextPort";
+export type Spelling = "word" | "digits" | "address" | "port" | "longPort" | "nextPort" | "credential" | "password" | "fingerprint" | "source" | "candidate" | "opaque";
 
 /**
  * `texts[0] values[at[0]] texts[1] …`: one text more than values.
@@ -819,9 +832,24 @@ export type TextPlan = { texts: Array<string>, at: Array<number>, };
  */
 export type PlanGap = { place: PlanPlace, text: TextPlan, };
 
-export type PlanPlace = { "kind": "session" } | { "kind": "memo" } | { "kind": "localPort", stream: number, local: number, } | { "kind": "remote", stream: number, which: RemoteKind, component: Component, };
+export type PlanPlace = { "kind": "session" } | { "kind": "memo" } | { "kind": "localPort", stream: number, local: number, } | { "kind": "remote", stream: number, which: RemoteKind, component: Component, } | { "kind": "source", stream: number, at: number, } | { "kind": "fingerprint", stream: number, at: number, } | { "kind": "credential", stream: number, which: CredentialKind, } | { "kind": "candidate", stream: number, at: number, };
 
 export type RemoteKind = "remote" | "pending";
+
+/**
+ * Text that is drawn for each session anew.
+ */
+export type DrawPlan = { "kind": "hex", length: number, } | { "kind": "alphanumeric", length: number, };
+
+/**
+ * Each of these values is counted as often as it is named.
+ */
+export type RoomPlan = { at: Array<number>, bytes: number, };
+
+/**
+ * Of ICE.
+ */
+export type CredentialKind = "localUfrag" | "localPwd" | "remoteUfrag" | "remotePwd";
 
 /**
  * The answer to the client, behind the cookie and a space: `before`, length of the body, colon, body, `after`.

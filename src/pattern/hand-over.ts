@@ -7,13 +7,17 @@ import type {
   PlanPlace,
   ReplyPlan,
   RequestPart,
+  RoomPlan,
   Spelling,
   TextPlan,
   ValuePlan,
 } from '../dataplane/protocol.gen.js';
+import { MAX_CANDIDATE_BYTES } from '../negotiation/ice-said.js';
+import { parseCandidate } from '../sdp/candidate.js';
 import { GAP } from './cutter.js';
 import type { Message } from './message.js';
-import type { Pattern } from './pattern.js';
+import { type Pattern, roomInMemo } from './pattern.js';
+import { formOf, isProtected } from './protected-lines.js';
 import type { Gap } from './template.js';
 import { firstLike, type ValueKind } from './values.js';
 
@@ -48,13 +52,36 @@ export function handedOver(
   const gaps = pattern.planData.gaps().map(planGap);
   const [body, ...others] = pattern.sdp.gaps();
   if (body === undefined || others.length > 0 || !gaps.every(isKnown)) return undefined;
-  return patternPlan(message, written, numbers, {
+  const plan = patternPlan(message, written, numbers, {
     kind: 'session',
     plan: pattern.planData.example,
     gaps,
     opened: [...pattern.opened],
     reply: { ...reply, body: textPlan(body) },
   });
+  if (plan === undefined || !pattern.isProtected) return plan;
+  return { ...plan, draws: [...pattern.draws], rooms: roomsOf(pattern, message) };
+}
+
+/** What can become too long: the record of the call, and the candidates of a section, some of which would be left out. */
+function roomsOf({ memo }: Pattern, { shape, kinds, start }: Message): RoomPlan[] {
+  const rooms: RoomPlan[] = memo === undefined ? [] : [{ at: [...memo.at], bytes: roomInMemo(memo) }];
+  if (!isProtected(shape)) return rooms;
+  // The values of a body are the last ones of its message.
+  let at = kinds.length;
+  let section: number[] = [];
+  const close = () => {
+    // Each stands on a line of its own.
+    if (section.length > 0) rooms.push({ at: section, bytes: MAX_CANDIDATE_BYTES - 1 - section.length });
+    section = [];
+  };
+  for (const text of shape.split(GAP).reverse()) {
+    if (text.includes('\nm=')) close();
+    at -= kinds[at - 1] === 'next port' ? 2 : 1;
+    if (at >= start && kinds[at] === 'candidate') section.push(at);
+  }
+  close();
+  return rooms;
 }
 
 export function patternPlan(
@@ -65,8 +92,11 @@ export function patternPlan(
 ): PatternPlan | undefined {
   const { kinds, texts, start } = message;
   const request = requestParts(message, written);
-  const values = kinds.map((kind, at) => valuePlan(kind, firstLike(kinds, texts, at)));
-  if (request === undefined || !values.every(isKnown)) return undefined;
+  if (request === undefined) return undefined;
+  const hasIce = isProtected(message.shape);
+  const values = kinds.map((kind, at) =>
+    valuePlan(kind, texts[at] ?? '', firstLike(kinds, texts, at), hasIce),
+  );
   return {
     ...numbers,
     request,
@@ -138,12 +168,41 @@ function planPlace(path: Gap['path']): PlanPlace | undefined {
   if (part === 'locals' && typeof first === 'number' && second === 'port')
     return { kind: 'localPort', stream, local: first };
   const isAddress = (first === 'rtp' || first === 'rtcp') && rest.length === 1;
-  if (!isAddress) return undefined;
-  if (part === 'remote') return { kind: 'remote', stream, which: 'remote', component: first };
-  return part === 'pendingRemote'
-    ? { kind: 'remote', stream, which: 'pending', component: first }
-    : undefined;
+  switch (part) {
+    case 'remote':
+      return isAddress ? { kind: 'remote', stream, which: 'remote', component: first } : undefined;
+    case 'pendingRemote':
+      return isAddress ? { kind: 'remote', stream, which: 'pending', component: first } : undefined;
+    case 'bundle':
+      return first === 'ssrcs' && typeof second === 'number'
+        ? { kind: 'source', stream, at: second }
+        : undefined;
+    case 'security':
+      return first === 'fingerprints' && typeof second === 'number' && rest[2] === 'value'
+        ? { kind: 'fingerprint', stream, at: second }
+        : undefined;
+    case 'ice':
+      return icePlace(stream, first, second);
+    default:
+      return undefined;
+  }
 }
+
+function icePlace(stream: number, part: PathPart, member: PathPart): PlanPlace | undefined {
+  switch (part) {
+    case 'localUfrag':
+    case 'localPwd':
+    case 'remoteUfrag':
+    case 'remotePwd':
+      return { kind: 'credential', stream, which: part };
+    case 'candidates':
+      return typeof member === 'number' ? { kind: 'candidate', stream, at: member } : undefined;
+    default:
+      return undefined;
+  }
+}
+
+type PathPart = string | number | undefined;
 
 export function textPlan({ texts, at }: Gap): TextPlan {
   return { texts: [...texts], at: [...at] };
@@ -153,18 +212,19 @@ function isKnown<T>(part: T | undefined): part is T {
   return part !== undefined;
 }
 
-function valuePlan(kind: ValueKind, like: number): ValuePlan | undefined {
-  const spelling = SPELLINGS.get(kind);
-  return spelling && { spelling, like };
+function valuePlan(kind: ValueKind, text: string, like: number, hasIce: boolean): ValuePlan {
+  const spelling = spellingOf(kind, hasIce);
+  if (kind !== 'candidate') return { spelling, like };
+  const candidate = parseCandidate(text);
+  if (candidate === undefined) throw new Error('a candidate that cannot be read');
+  return { spelling, like, form: formOf(candidate) };
 }
 
-const SPELLINGS: ReadonlyMap<ValueKind, Spelling> = new Map([
-  ['word', 'word'],
-  ['digits', 'digits'],
-  ['address', 'address'],
-  ['port', 'port'],
-  ['next port', 'nextPort'],
-]);
+function spellingOf(kind: ValueKind, hasIce: boolean): Spelling {
+  if (kind === 'next port') return 'nextPort';
+  // In a body with ICE port 9 is no value.
+  return kind === 'port' && hasIce ? 'longPort' : kind;
+}
 
 /** Time, Call-ID, address and port of the client. */
 const VALUES_IN_FRONT = 4;

@@ -21,6 +21,8 @@ import { localPortStandIn, standIn, standInsFor, type ValueKind, Values } from '
 /** What negotiation makes of a message, whatever its values. */
 export type Pattern = {
   readonly revision: number;
+  /** A message of the call had ICE, or chance decides something. */
+  readonly isProtected: boolean;
   /** The plan as JSON. */
   readonly plan: Template<string>;
   /** The plan as data, with an example; `undefined`: the data plane cannot do the same. */
@@ -76,9 +78,9 @@ export function patternOf(
   const template = <T>(part: (sample: Exchanged) => T) =>
     templateOf({ result: part(one), standIns: one.texts }, { result: part(other), standIns: other.texts });
   const plan = template((sample) => JSON.stringify(sample.plan));
-  const isOwn = message.isProtected || one.draws.length > 0;
-  const planData = isOwn ? undefined : template((sample) => sample.plan);
-  const memo = isOwn ? template((sample) => sample.plan.memo) : undefined;
+  const isProtected = message.isProtected || one.draws.length > 0;
+  const planData = template((sample) => sample.plan);
+  const memo = isProtected ? template((sample) => sample.plan.memo) : undefined;
   const call = template((sample) => sample.call);
   const sdp = template((sample) => sample.sdp);
   const statistics = template((sample) => describeCall(sample.call, null, null, 0));
@@ -88,6 +90,7 @@ export function patternOf(
   if (created === undefined) return undefined;
   const pattern: Pattern = {
     revision: step.plan.revision,
+    isProtected,
     plan,
     planData: planData && { gaps: planData.gaps, example: one.plan },
     memo: memo?.gaps()[0],
@@ -120,13 +123,17 @@ export function withDrawn(
   return [...texts, ...draws.map(({ kind, length }) => drawing[kind](length))];
 }
 
-/** The record of the call is not longer than the data plane keeps one. */
+/** Whether the record of the call is not longer than the data plane keeps one. */
 export function fitsMemo({ memo }: Pick<Pattern, 'memo'>, texts: readonly string[]): boolean {
   if (memo === undefined) return true;
   let length = 0;
-  for (const text of memo.texts) length += text.length;
   for (const at of memo.at) length += texts[at]?.length ?? 0;
-  return length <= MAX_MEMO_BYTES;
+  return length <= roomInMemo(memo);
+}
+
+/** For values. */
+export function roomInMemo({ texts }: Gap): number {
+  return MAX_MEMO_BYTES - texts.reduce((length, text) => length + text.length, 0);
 }
 
 /** The values of the call once its ports are known. */

@@ -97,7 +97,7 @@ export class Patterns {
 }
 
 function knownOf({ pattern, values }: Repeat): Known {
-  return { kinds: pattern.kinds, texts: values, isProtected: pattern.planData === undefined };
+  return { kinds: pattern.kinds, texts: values, isProtected: pattern.isProtected };
 }
 
 function repeated(

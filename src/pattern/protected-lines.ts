@@ -1,7 +1,7 @@
 import { kindOf } from '../call/signalled.js';
 import { MAX_CANDIDATE_BYTES } from '../negotiation/ice-said.js';
 import { isUnspecified } from '../sdp/address.js';
-import { bareCandidate, parseCandidate } from '../sdp/candidate.js';
+import { bareCandidate, type Candidate, parseCandidate } from '../sdp/candidate.js';
 import type { Cutter } from './cutter.js';
 import { isPlainValue } from './values.js';
 
@@ -72,8 +72,7 @@ function cutAttribute(cutter: Cutter, start: number, end: number): boolean {
       return body.startsWith('sha-256 ', start + 12) && cutter.cut('fingerprint', start + 20, end);
     case LETTER_I:
       if (body.startsWith('ice-ufrag:', start)) return cutter.cut('credential', start + 10, end);
-      if (!body.startsWith('ice-pwd:', start)) return true;
-      return end - start >= 8 + MIN_PASSWORD && cutter.cut('credential', start + 8, end);
+      return body.startsWith('ice-pwd:', start) ? cutter.cut('password', start + 8, end) : true;
     case LETTER_M:
       return body.startsWith('msid', start) ? cutRest(cutter, start, end) : true;
     case LETTER_R:
@@ -113,17 +112,22 @@ function cutSource(cutter: Cutter, start: number, end: number): boolean {
   return true;
 }
 
+/** What candidates have in common whose other fields can be exchanged. */
+export function formOf({ component, transport, address, named, type }: Candidate): string {
+  return `${component}${transport}${named ? 'n' : address.includes(':') ? '6' : '4'}${type}`;
+}
+
 /** One whose fields can be exchanged: the rest of what is said of it is noted. */
 function cutCandidate(cutter: Cutter, start: number, end: number): boolean {
   const text = cutter.body.slice(start, end);
   const candidate = parseCandidate(text);
   if (candidate === undefined) return false;
   const bare = bareCandidate(candidate);
-  const { component, transport, address, named, port, type, rest } = candidate;
+  const { component, address, port, rest } = candidate;
   // Longer: written in another way than it will be read.
   if (bare.length + rest.length !== text.length) return false;
   if (port === 0 || component > 2 || isUnspecified(address)) return false;
-  cutter.notes += `${component}${transport}${named ? 'n' : address.includes(':') ? '6' : '4'}${type}`;
+  cutter.notes += formOf(candidate);
   cutter.candidateBytes += bare.length + 1;
   // Those that are too many are left out, which depends on how long they are.
   if (cutter.candidateBytes >= MAX_CANDIDATE_BYTES) return false;
@@ -141,7 +145,6 @@ function isText(body: string, text: string, start: number, end: number): boolean
 }
 
 const UNSPECIFIED = '0.0.0.0';
-const MIN_PASSWORD = 22;
 const LETTER_A = 0x61;
 const LETTER_C = 0x63;
 const LETTER_F = 0x66;

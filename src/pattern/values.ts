@@ -12,10 +12,12 @@ export type ValueKind =
   | 'next port'
   | ProtectedKind;
 
-/** What only bodies with ICE and DTLS have. The data plane knows nothing of these. */
+/** What only bodies with ICE and DTLS have. */
 export type ProtectedKind =
-  /** User name or password of ICE, or a `tls-id`. */
+  /** User name of ICE, or a `tls-id`. */
   | 'credential'
+  /** Password of ICE. */
+  | 'password'
   | 'fingerprint'
   /** A candidate without what follows its type. */
   | 'candidate'
@@ -63,6 +65,8 @@ export function isPlainValue(kind: ValueKind, value: string): boolean {
       return isIp4(value) && !isUnspecified(value);
     case 'credential':
       return value.length <= 255 && CREDENTIAL.test(value);
+    case 'password':
+      return value.length >= MIN_PASSWORD && isPlainValue('credential', value);
     case 'fingerprint':
       return value.length === SHA_256_LENGTH && FINGERPRINT.test(value);
     case 'source':
@@ -118,7 +122,16 @@ function isCompared(kind: ValueKind | undefined): boolean {
 
 /** Of these two mostly differ, whatever their kinds. */
 function isUnique(kind: ValueKind | undefined): boolean {
-  return kind === 'credential' || kind === 'fingerprint' || kind === 'candidate' || kind === 'source';
+  switch (kind) {
+    case 'credential':
+    case 'password':
+    case 'fingerprint':
+    case 'candidate':
+    case 'source':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /**
@@ -156,6 +169,7 @@ export function standIn(kind: Exclude<ValueKind, 'next port' | 'candidate'>, at:
     case 'opaque':
       return `${set === 0 ? 'Qzw' : 'Vxj'}${place}kQx`;
     case 'credential':
+    case 'password':
       return `${set === 0 ? 'Qzw' : 'Vxj'}${place}kQxUnlikelyCredential`;
     case 'digits':
       return `16${place}${set === 0 ? '47077747' : '59393959'}`;
@@ -217,6 +231,8 @@ function isWord(text: string, lowest: number): boolean {
 const SPACE = 0x20;
 /** RFC 8839 §5.4. */
 const CREDENTIAL = /^[A-Za-z0-9+/=_-]{4,}$/;
+/** RFC 8839 §5.4. */
+const MIN_PASSWORD = 22;
 const SHA_256_LENGTH = 32 * 3 - 1;
 const FINGERPRINT = /^(?:[0-9A-F]{2}:){31}[0-9A-F]{2}$/;
 const MAX_OPAQUE = 512;

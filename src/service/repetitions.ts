@@ -6,7 +6,7 @@ import { deletionOf, endingOf, isSilent } from '../pattern/ending.js';
 import { handedOver, patternPlan, type ReplyForms } from '../pattern/hand-over.js';
 import type { Pattern } from '../pattern/pattern.js';
 import type { RepeatedStep } from '../pattern/patterns.js';
-import { Repeat } from '../pattern/repeat.js';
+import { Repeat, SEPARATOR } from '../pattern/repeat.js';
 import { type DataPlane, DataPlaneError, type Repetition } from './ports.js';
 import type { CallRegistry } from './registry.js';
 
@@ -36,7 +36,7 @@ export class Repetitions {
   #numbers = new Map<Pattern, number>();
   /** The kinds of deletions that were met, for each pattern that made the call. */
   #deletions = new WeakMap<Pattern, Map<string, 'seen' | 'handed'>>();
-  /** How many patterns it has. */
+  /** How many patterns it has, by their sizes. */
   #count = 0;
   /** Everything it may still tell of. */
   readonly #handed = new Map<number, Handed>();
@@ -61,7 +61,7 @@ export class Repetitions {
     if (this.#numbers.has(pattern) || pattern.planData === undefined) return;
     const after = before === undefined ? null : this.#numbers.get(before.pattern);
     if (after === undefined) return;
-    const number = this.#number();
+    const number = this.#number(pattern);
     this.#numbers.set(pattern, number);
     const plan = handedOver(pattern, message, written, reply.sdp, { number, after });
     if (plan === undefined) return;
@@ -75,7 +75,7 @@ export class Repetitions {
     const after = this.#numbers.get(pattern);
     const { written, fast } = command;
     if (reply === null || written === undefined || after === undefined || this.#isPaused) return;
-    if (pattern.planData === undefined || media === null || !isSilent(media)) return;
+    if (pattern.isProtected || media === null || !isSilent(media)) return;
     const message = deletionOf(command, client, now(), held);
     if (message === undefined || !this.#isSecond(pattern, message.key)) return;
     const end = endingOf(
@@ -86,7 +86,7 @@ export class Repetitions {
       reply.write,
     );
     if (end === undefined) return;
-    const number = this.#number();
+    const number = this.#number(pattern);
     const plan = patternPlan(message, written, { number, after }, end);
     if (plan !== undefined) this.#learn(plan, { kind: 'delete', media });
   }
@@ -97,7 +97,7 @@ export class Repetitions {
     const handed = this.#handed.get(number);
     if (handed === undefined) throw new Error(`the data plane repeats pattern ${number}, which there is not`);
     const start = handed.kind === 'delete' ? 0 : handed.start;
-    const words = values.split(' ', start + VALUES_IN_FRONT);
+    const words = values.split(SEPARATOR, start + VALUES_IN_FRONT);
     const callId = words[CALL_ID] ?? '';
     const client: Client = {
       address: words[start + ADDRESS] ?? '',
@@ -149,9 +149,9 @@ export class Repetitions {
     if (on) this.forget();
   }
 
-  #number(): number {
+  #number({ isProtected }: Pattern): number {
     if (this.#count >= MAX_HANDED) this.forget();
-    this.#count += 1;
+    this.#count += isProtected ? PROTECTED_COUNTS : 1;
     this.#next += 1;
     return this.#next - 1;
   }
@@ -195,5 +195,7 @@ const VALUES_IN_FRONT = 4;
 
 /** What the data plane has to keep is bounded; a busy set of kinds is handed over again at once. */
 const MAX_HANDED = 1_024;
+/** Those of protected messages are several times as large as others. */
+const PROTECTED_COUNTS = 4;
 /** Kinds of deletions after one pattern. */
 const MOST_DELETIONS = 64;

@@ -3,16 +3,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { at, sdpOf } from '../support/loopback-call.js';
 import { ngExchange } from '../support/loopback-ng.js';
 import { until } from '../support/netns-until.js';
-import {
-  bencode,
-  isDictionary,
-  isList,
-  type NgDictionary,
-  type NgValue,
-} from '../support/oracle-ng-client.js';
+import { bencode, type NgDictionary } from '../support/oracle-ng-client.js';
 import { mediaAddress } from '../support/rtp-peer.js';
-import { SupervisedTandem } from '../support/supervised.js';
-import { freePort, loopbackAddress } from '../support/tandem.js';
+import { sorted, Watched } from '../support/watched.js';
 
 test.each([1, 3])(
   'what repeats is answered by %i packet threads, with the words of the control plane',
@@ -49,7 +42,7 @@ test.each([1, 3])(
 
 test('a repeated datagram is answered again and carried out once', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const { offer } = dialogue('again', 77);
   const exchange = ngExchange(tandem.tandem.address, tandem.tandem.port);
   const datagram = Buffer.from(`cookie ${bencode(offer)}`, 'latin1');
@@ -72,14 +65,14 @@ test('what was passed on is passed on again, though it could be answered by now'
   const datagram = Buffer.from(`early ${bencode(dialogue('early', 50).offer)}`, 'latin1');
   const first = await exchange(datagram);
   await tandem.tandem.ng.command(dialogue('early', 50).delete);
-  await tandem.learn();
+  await learn(tandem);
   expect(await exchange(datagram)).toEqual(first);
   expect(await tandem.calls()).toEqual([]);
 });
 
 test('a call that the control plane has changed is its own from then on', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const { offer, answer } = dialogue('touched', 60);
   await tandem.tandem.ng.command(offer);
   const block = { command: 'block media', 'call-id': 'touched', 'from-tag': offer['from-tag'] };
@@ -94,7 +87,7 @@ test('a call that the control plane has changed is its own from then on', async 
 
 test('a deletion by a pattern tells what a query has told just before, to the microsecond', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const call = dialogue('a-call-with-a-longer-name', 61);
   for (const request of [call.offer, call.answer]) await tandem.tandem.ng.command(request);
   const before = await tandem.requests();
@@ -119,7 +112,7 @@ test('a deletion by a pattern tells what a query has told just before, to the mi
 
 test('a call that was never answered ends by a pattern, too', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   for (const number of [1, 2]) {
     const given = dialogue(`given-up-${number}`, number);
     for (const request of [given.offer, given.delete]) await tandem.tandem.ng.command(request);
@@ -135,7 +128,7 @@ test('a call that was never answered ends by a pattern, too', async () => {
 
 test('the end of a call with media is the control plane’s, which tells of the media', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const { offer, answer, query, delete: deletion } = dialogue('heard', 62);
   await tandem.tandem.ng.command(offer);
   const { address, port } = mediaAddress(await sdpOf(tandem.tandem.ng, answer));
@@ -160,7 +153,7 @@ test.each(['main.js', 'tandem-dataplane'] as const)(
   '%s crashes while calls are deleted: those that were deleted are gone, and no others',
   async (half) => {
     const tandem = await Watched.start(['dataPlane.shards=2']);
-    await tandem.learn();
+    await learn(tandem);
     await setUpMany(tandem, 240);
     const ports = await tandem.ports();
     expect(ports).toBeGreaterThanOrEqual(240);
@@ -182,7 +175,7 @@ test.each(['main.js', 'tandem-dataplane'] as const)(
 
 test('the control plane crashes while calls are set up: every call that was answered is known afterwards', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const load = setUpMany(tandem, 300);
   await until('calls', async () => ((await tandem.requests()).pattern > 100 ? true : undefined));
   const pid = tandem.tandem.crash('main.js');
@@ -192,7 +185,7 @@ test('the control plane crashes while calls are set up: every call that was answ
 
 test('the data plane crashes while calls are set up: every call that was answered is brought back', async () => {
   const tandem = await Watched.start(['dataPlane.shards=2']);
-  await tandem.learn();
+  await learn(tandem);
   const load = setUpMany(tandem, 300);
   await until('calls', async () => ((await tandem.requests()).pattern > 100 ? true : undefined));
   const pid = tandem.tandem.crash('tandem-dataplane');
@@ -202,7 +195,7 @@ test('the data plane crashes while calls are set up: every call that was answere
 
 test('a node that drains, or is full, answers no new call by a pattern', async () => {
   const tandem = await Watched.start(['maxSessions=260']);
-  await tandem.learn();
+  await learn(tandem);
   const answers = async (callId: string, number: number): Promise<number> => {
     const { pattern } = await tandem.requests();
     await tandem.tandem.ng.command(dialogue(callId, number).offer);
@@ -225,7 +218,7 @@ test('a node that drains, or is full, answers no new call by a pattern', async (
 
 test('datagrams that only look like a known request are answered or dropped as ever', async () => {
   const tandem = await Watched.start();
-  await tandem.learn();
+  await learn(tandem);
   const socket = createSocket('udp4');
   onTestFinished(() => void socket.close());
   const known = `c ${bencode(dialogue('known', 5).offer)}`;
@@ -272,81 +265,12 @@ function dialogue(callId: string, number: number, flags: NgDictionary = KINDS[0]
   };
 }
 
-/** A program whose counters can be read. */
-class Watched {
-  readonly tandem: SupervisedTandem;
-  readonly http: string;
-
-  private constructor(tandem: SupervisedTandem, http: string) {
-    this.tandem = tandem;
-    this.http = http;
+/** Makes it know the first kind of calls, and ends them. */
+async function learn({ tandem }: Watched): Promise<void> {
+  for (let number = 900; number < 907; number += 1) {
+    const call = dialogue(`learned-${number}`, number);
+    for (const request of [call.offer, call.answer, call.delete]) await tandem.ng.command(request);
   }
-
-  static async start(settings: readonly string[] = []): Promise<Watched> {
-    const address = loopbackAddress();
-    const http = `${address}:${await freePort(address)}`;
-    return new Watched(await SupervisedTandem.start([`listen.http=${http}`, ...settings]), http);
-  }
-
-  /** Makes it know the first kind of calls, and ends them. */
-  async learn(): Promise<void> {
-    for (let number = 900; number < 907; number += 1) {
-      const call = dialogue(`learned-${number}`, number);
-      for (const request of [call.offer, call.answer, call.delete]) await this.tandem.ng.command(request);
-    }
-  }
-
-  /** The reply without what differs from program to program: addresses of its own, ports and times. */
-  async says(request: NgDictionary): Promise<unknown> {
-    const reply = JSON.stringify(await this.tandem.ng.command(request));
-    const ports = new Map<string, string>();
-    const place = (port: string): string => {
-      const known = ports.get(port) ?? `port ${ports.size}`;
-      ports.set(port, known);
-      return known;
-    };
-    return JSON.parse(
-      reply
-        .replaceAll(this.tandem.address, 'us')
-        .replace(
-          /("(?:created|created_us|created_ts|last signal|last_signal|last packet|last user packet)":)\d+/g,
-          '$10',
-        )
-        .replace(/(m=audio |a=rtcp:|"local port":)(\d+)/g, (_, name: string, port: string) =>
-          name.startsWith('"') ? `${name}0` : name + place(port),
-        )
-        .replace(/o=(\S+) \d+ \d+/g, 'o=$1'),
-    );
-  }
-
-  async requests(): Promise<{ pattern: number; again: number; control: number }> {
-    const text = await (await fetch(`http://${this.http}/metrics`)).text();
-    const count = (name: string): number =>
-      Number(new RegExp(`tandem_requests_total\\{answered="${name}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
-    return { pattern: count('pattern'), again: count('again'), control: count('control') };
-  }
-
-  async patterns(): Promise<number> {
-    const text = await (await fetch(`http://${this.http}/metrics`)).text();
-    return Number(/^tandem_patterns (\d+)$/m.exec(text)?.[1]);
-  }
-
-  /** Ports that sessions of the data plane have. */
-  async ports(): Promise<number> {
-    const { statistics } = await this.tandem.ng.command({ command: 'statistics' });
-    const interfaces = isDictionary(statistics) ? statistics.interfaces : undefined;
-    const used = (one: NgValue) => Number(isDictionary(one) ? at(one, 'ports', 'used') : Number.NaN);
-    return (isList(interfaces) ? interfaces : []).reduce((sum: number, one) => sum + used(one), 0);
-  }
-
-  async calls(): Promise<readonly string[]> {
-    return sorted(await this.tandem.ng.command({ command: 'list', limit: 10_000 }));
-  }
-}
-
-function sorted(reply: unknown): readonly string[] {
-  const calls = (reply as NgDictionary).calls;
-  return isList(calls) ? calls.map(String).sort() : [];
 }
 
 /** Sets calls up, eight at a time; resolves with the ports each of them was told. */

@@ -109,12 +109,19 @@ test('patterns and what they keep of calls hold no values of the messages they w
   expect(kept).not.toMatch(/abcd[12]|0123456789012345678901/);
 });
 
-test('the data plane is not told of such patterns', () => {
+test('the data plane is told what to draw, and how long records and candidates may become', () => {
   const { pattern, message } = repeated(acquainted(), browser(0, 3));
+  const body = browser(0, 3).sdp;
+  const written = { text: body, texts: [{ name: 'sdp', at: 0, start: 0, end: body.length }] } as const;
   const reply = { before: '', after: '' };
-  expect(
-    handedOver(pattern, message, { text: '', texts: [] }, reply, { number: 1, after: null }),
-  ).toBeUndefined();
+  const plan = handedOver(pattern, message, written, reply, { number: 1, after: null });
+  expect(plan?.draws).toContainEqual({ kind: 'alphanumeric', length: 26 });
+  const candidate = plan?.values.findIndex(({ spelling }) => spelling === 'candidate') ?? -1;
+  expect(plan?.values[candidate]?.form).toBe('1UDP4host');
+  expect(plan?.rooms).toContainEqual({ at: [candidate], bytes: 998 });
+  expect(plan?.rooms?.[0]?.bytes).toBeLessThan(16_000);
+  // None of the call it was made from.
+  expect(JSON.stringify(plan)).not.toMatch(/abcd[123]|0123456789012345678901/);
 });
 
 test('a call whose record would become too long for the data plane is negotiated', () => {

@@ -84,7 +84,7 @@ async function learnOffers(): Promise<PatternPlan> {
 /** What a call with these values is, in the words of the data plane. */
 function values(callId: string, fromTag: string): string {
   const body = 'a 1 1 198.51.100.7 4100 4101 198.51.100.7';
-  return `${FACTS.now} ${callId} 192.0.2.9 5062 ${fromTag} ${body} 40100 40101`;
+  return `${FACTS.now} ${callId} 192.0.2.9 5062 ${fromTag} ${body} 40100 40101`.replaceAll(' ', '~');
 }
 
 test('a kind of request is handed over when it has come often enough, and once', async () => {
@@ -113,7 +113,7 @@ test('what follows is handed over with the number of what it follows', async () 
 
 test('a call made by a pattern is one like any other', async () => {
   const { number, values: kinds } = await learnOffers();
-  expect(values('made', 'from').split(' ')).toHaveLength(kinds.length + 2 * 1);
+  expect(values('made', 'from').split('~')).toHaveLength(kinds.length + 2 * 1);
   service.repetitions.take({ pattern: number, micros: 40, values: values('made', 'from') });
   expect(registry.find('made')).toMatchObject({ callId: 'made', createdMs: FACTS.now });
   expect(counters.callsCreated).toBe(4);
@@ -191,14 +191,14 @@ test('a call that has ended by a pattern is none any more', async () => {
   service.repetitions.take({ pattern: after ?? 0, micros: 40, values: values('made', 'from') });
   const ended = counters.callsEnded.deleted;
   const released = dataPlane.released.length;
-  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now} made 192.0.2.9 5062 from` });
+  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now}~made~192.0.2.9~5062~from` });
   expect(registry.find('made')).toBeUndefined();
   expect(recorded.at(-1)).toBe('made deleted');
   expect(counters.callsEnded.deleted).toBe(ended + 1);
   expect(answered.at(-1)).toBe('delete of 192.0.2.9');
   expect(dataPlane.released).toHaveLength(released);
   // One that has ended here while it was answered there is not told of twice.
-  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now} made 192.0.2.9 5062 from` });
+  service.repetitions.take({ pattern: number, micros: 20, values: `${FACTS.now}~made~192.0.2.9~5062~from` });
   expect(counters.callsEnded.deleted).toBe(ended + 1);
 });
 

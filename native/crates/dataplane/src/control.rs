@@ -129,7 +129,7 @@ impl Control {
     /// Reports to the control plane, if there is one; otherwise it will see the state when it comes back.
     pub fn report(&mut self, event: Event) {
         let Some(event) = self.answering.wait_with(event) else { return };
-        self.answering.repeater.changed(event.session());
+        self.answering.repeater.told(&event);
         if let Some(connection) = self.connections.values_mut().find(|connection| connection.is_greeted()) {
             connection.report(event);
         }

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{BoundLocal, FromDataPlane, LogPosition, PatternPlan, RepeatCounters, SessionId};
+use protocol::{BoundLocal, Event, FromDataPlane, LogPosition, PatternPlan, RepeatCounters, SessionId};
 use repeat::{Done, Held, Known, Patterns, Refused, Replies, ReplyLimits, Step, Work};
 
 /// A request of a client as it came in.
@@ -207,6 +207,14 @@ impl Repeater {
         is_there
     }
 
+    /// The control plane is told of something that happened to a session.
+    pub fn told(&mut self, event: &Event) {
+        // No decision depends on how far handshakes and checks have come.
+        if !matches!(event, Event::IceState { .. } | Event::DtlsState { .. }) {
+            self.changed(event.session());
+        }
+    }
+
     /// Something happened to the session that no pattern knows of.
     pub fn changed(&mut self, session: &SessionId) {
         if let Some(Session { state, .. }) = self.sessions.get_mut(session.0.as_str())
@@ -247,7 +255,7 @@ impl Repeater {
             Some(State::Ended) | None if is_room => None,
             Some(State::Ended) | None => return None,
         };
-        let decision = self.patterns.decide(&reading, before)?;
+        let decision = self.patterns.decide(&reading, before, &mut draw)?;
         let work = decision.work()?;
         let session = SessionId(reading.session().to_owned());
         Some(Job { session, work, step: decision.into_step() })
@@ -270,6 +278,12 @@ impl Entry {
 fn split(datagram: &[u8]) -> Option<(&[u8], &[u8])> {
     let space = datagram.iter().position(|byte| *byte == b' ')?;
     (space > 0).then(|| (&datagram[..space], &datagram[space + 1..]))
+}
+
+/// Octets nobody can tell in advance.
+fn draw(block: &mut [u8]) {
+    let drawn = rustix::rand::getrandom(&mut *block, rustix::rand::GetRandomFlags::empty());
+    assert_eq!(drawn, Ok(block.len()), "the kernel draws up to 256 octets at once");
 }
 
 fn now_ms() -> u64 {

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use dataplane::repeater::{Datagram, Job, Repeater, Taken};
-use protocol::{FromDataPlane, LogPosition, PatternPlan, SessionId};
+use protocol::{Event, FromDataPlane, LogPosition, PatternPlan, SessionId, StreamId};
 use repeat::Work;
 use serde_json::json;
 
@@ -16,7 +16,7 @@ fn a_request_of_a_known_kind_is_answered_and_written_into_the_log() {
     let Some(FromDataPlane::Repeated { seq: 1, pattern: 1, values, .. }) = repeater.last_entry() else {
         panic!("nothing was written down");
     };
-    assert!(values.ends_with(" call 192.0.2.1 5060"), "{values}");
+    assert!(values.ends_with("~call~192.0.2.1~5060"), "{values}");
     let counters = repeater.counters();
     assert_eq!((counters.patterns, counters.answered, counters.passed_on), (1, 1, 0));
 }
@@ -117,7 +117,7 @@ fn a_deletion_by_a_pattern_is_answered_and_written_into_the_log() {
     let Some(FromDataPlane::Repeated { seq: 2, pattern: 2, values, .. }) = repeater.last_entry() else {
         panic!("nothing was written down");
     };
-    assert!(values.ends_with(" call 192.0.2.1 5060") && values.split(' ').count() == 4, "{values}");
+    assert!(values.ends_with("~call~192.0.2.1~5060") && values.split('~').count() == 4, "{values}");
     assert!(matches!(repeater.take(&datagram("c2 bye4:call"), true), Taken::Reply(_)), "asked again");
     assert!(matches!(repeater.take(&datagram("c3 bye4:call"), true), Taken::PassOn), "there is none now");
 }
@@ -170,6 +170,24 @@ fn a_session_the_control_plane_has_changed_is_not_ended_by_a_pattern() {
     answer(&mut repeater, "c1 id4:call");
     assert!(repeater.hand_over(&SessionId("call".to_owned()), 1), "it is about to be recorded");
     assert!(matches!(repeater.take(&datagram("c2 bye4:call"), true), Taken::PassOn));
+}
+
+#[test]
+fn how_far_ice_has_come_is_no_change_that_a_pattern_has_to_know_of() {
+    let session = SessionId("call".to_owned());
+    let state = Event::IceState {
+        session: session.clone(),
+        revision: 1,
+        stream: StreamId(0),
+        state: protocol::IceState::Waiting,
+    };
+    let silence = Event::NoFirstPacket { session, revision: 1, stream: StreamId(0) };
+    for (event, is_by_pattern) in [(state, true), (silence, false)] {
+        let mut repeater = repeater_with_endings();
+        answer(&mut repeater, "c1 id4:call");
+        repeater.told(&event);
+        assert_eq!(answer(&mut repeater, "c2 bye4:call").is_some(), is_by_pattern, "{event:?}");
+    }
 }
 
 fn repeater_with_endings() -> Repeater {

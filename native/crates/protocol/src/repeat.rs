@@ -22,7 +22,35 @@ pub struct PatternPlan {
     pub known: u32,
     /// Where the values that do not stand in the request go, and which one names the session.
     pub places: PlacesPlan,
+    /// What the session and the request add by chance: values that follow theirs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<DrawPlan>>", optional))]
+    pub draws: Vec<DrawPlan>,
+    /// Values that must not be longer than this together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(test, ts(as = "Option<Vec<RoomPlan>>", optional))]
+    pub rooms: Vec<RoomPlan>,
     pub outcome: OutcomePlan,
+}
+
+/// Text that is drawn for each session anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum DrawPlan {
+    /// As many octets, each written with two digits.
+    Hex { length: u32 },
+    /// As many letters and digits, each as likely as any other.
+    Alphanumeric { length: u32 },
+}
+
+/// Each of these values is counted as often as it is named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct RoomPlan {
+    pub at: Vec<u32>,
+    pub bytes: u32,
 }
 
 /// What becomes of the session, and what the client is told.
@@ -79,13 +107,18 @@ pub struct PlacesPlan {
 }
 
 /// How a value is spelled, and the first value before it that it equals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct ValuePlan {
     pub spelling: Spelling,
     /// Its own place: it equals none.
     pub like: u32,
+    /// Of a candidate: its component, transport, what its address is (`4`, `6`, or `n` for a name) and its type, as
+    /// in `1UDP4host`. Any other one is of another kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub form: Option<String>,
 }
 
 /// Values are spelled in the one way that is the value itself.
@@ -101,7 +134,21 @@ pub enum Spelling {
     Address,
     /// 1 to 65,534; the value behind it is the next port.
     Port,
+    /// The same from 10 on: browsers write 9 where they have nothing to say.
+    LongPort,
     NextPort,
+    /// User name of ICE, or the like.
+    Credential,
+    /// The same with at least 22 characters.
+    Password,
+    /// SHA-256 in capitals.
+    Fingerprint,
+    /// An SSRC, not 0.
+    Source,
+    /// `a=candidate` up to the type, its transport in capitals.
+    Candidate,
+    /// Printable ASCII without quotation mark, backslash and tilde, at most 512 of them.
+    Opaque,
 }
 
 /// `texts[0] values[at[0]] texts[1] …`: one text more than values.
@@ -138,6 +185,36 @@ pub enum PlanPlace {
         which: RemoteKind,
         component: crate::Component,
     },
+    /// One of the peer's sources in a bundle.
+    Source {
+        stream: u32,
+        at: u32,
+    },
+    /// One of the peer's for DTLS.
+    Fingerprint {
+        stream: u32,
+        at: u32,
+    },
+    Credential {
+        stream: u32,
+        which: CredentialKind,
+    },
+    /// One of the peer's.
+    Candidate {
+        stream: u32,
+        at: u32,
+    },
+}
+
+/// Of ICE.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum CredentialKind {
+    LocalUfrag,
+    LocalPwd,
+    RemoteUfrag,
+    RemotePwd,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,6 +6,8 @@
 
 #![forbid(unsafe_code)]
 
+mod candidate;
+mod chance;
 mod ending;
 mod making;
 mod pattern;
@@ -20,6 +22,7 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc};
 use protocol::{BoundLocal, PatternPlan, SessionPlan, StreamStats};
 use thiserror::Error;
 
+pub use chance::Chance;
 use making::Outcome;
 use pattern::{Layout, Pattern};
 pub use replies::{Known, Replies, ReplyLimits};
@@ -93,7 +96,7 @@ impl Patterns {
 
     /// Reads a request, if it is of a kind that is known.
     pub fn read<'a>(&'a self, request: &'a [u8], from: SocketAddr, now_ms: u64) -> Option<Reading<'a>> {
-        let mut found = Vec::with_capacity(32);
+        let mut found = Vec::with_capacity(64);
         let leaf = self.tree.find(request, &mut found)?;
         let SocketAddr::V4(from) = from else { return None };
         let layout = &self.leaves.get(leaf as usize)?.layout;
@@ -113,13 +116,18 @@ impl Patterns {
     }
 
     /// What the request comes to for a session that is `before`; `None` if that is for the control plane to say.
-    pub fn decide(&self, reading: &Reading<'_>, before: Option<&Held>) -> Option<Decision<'_>> {
+    pub fn decide(
+        &self,
+        reading: &Reading<'_>,
+        before: Option<&Held>,
+        chance: Chance<'_>,
+    ) -> Option<Decision<'_>> {
         let after = before.map(|held| held.pattern);
         let patterns = self.leaves.get(reading.leaf as usize)?.patterns.iter();
         let mut candidates = patterns.filter(|pattern| pattern.after == after).peekable();
         let values = reading.values(candidates.peek()?, before)?;
         let pattern = candidates.find(|pattern| pattern.is_like(&values))?;
-        Some(Decision { pattern, values })
+        Some(Decision { pattern, values: pattern.draw(values, chance)? })
     }
 }
 
@@ -165,7 +173,10 @@ impl Reading<'_> {
         }
         let mut at = 0;
         while at < self.layout.count {
-            values.push(self.value(at));
+            match pattern.is_candidate(at) {
+                true => values.push_candidate(self.value(at))?,
+                false => values.push(self.value(at)),
+            }
             at += 1;
             if pattern.is_next_port(at) {
                 values.push_next_port()?;

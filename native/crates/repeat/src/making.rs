@@ -1,7 +1,8 @@
 //! What a pattern makes of a session, and what it tells the client.
 
 use protocol::{
-    Component, LocalId, OutcomePlan, PlanGap, PlanPlace, RemoteKind, ReplyPlan, SessionPlan, StreamPlan,
+    Component, CredentialKind, LocalId, OutcomePlan, PlanGap, PlanPlace, RemoteKind, ReplyPlan, SecurityPlan,
+    SessionPlan, StreamPlan,
 };
 
 use crate::{
@@ -51,8 +52,9 @@ impl Making {
     ) -> Result<Self, Refused> {
         let all = count + 2 * opened.len();
         // Before the ports are known nothing can be put in their place.
+        let mut example = plan.clone();
         let gaps = gaps.into_iter().map(|PlanGap { place, text }| {
-            let is_there = place_in(&mut plan.clone(), place).is_some();
+            let is_there = place_in(&mut example, place).is_some();
             if is_there {
                 Ok((place, Text::new(text, count)?))
             } else {
@@ -100,6 +102,7 @@ enum Place<'a> {
     Text(&'a mut String),
     Port(&'a mut Option<u16>),
     Address(&'a mut std::net::SocketAddr),
+    Number(&'a mut u32),
 }
 
 impl Place<'_> {
@@ -108,6 +111,7 @@ impl Place<'_> {
             Self::Text(place) => *place = text,
             Self::Port(place) => *place = Some(text.parse().ok()?),
             Self::Address(place) => *place = text.parse().ok()?,
+            Self::Number(place) => *place = text.parse().ok()?,
         }
         Some(())
     }
@@ -131,6 +135,28 @@ fn place_in(plan: &mut SessionPlan, place: PlanPlace) -> Option<Place<'_>> {
                 Component::Rtp => &mut remote.rtp,
                 Component::Rtcp => remote.rtcp.as_mut()?,
             }))
+        }
+        PlanPlace::Source { stream, at } => {
+            let bundle = plan.streams.get_mut(stream as usize)?.bundle.as_mut()?;
+            Some(Place::Number(bundle.ssrcs.get_mut(at as usize)?))
+        }
+        PlanPlace::Fingerprint { stream, at } => {
+            let stream = plan.streams.get_mut(stream as usize)?;
+            let SecurityPlan::Dtls { fingerprints, .. } = &mut stream.security else { return None };
+            Some(Place::Text(&mut fingerprints.get_mut(at as usize)?.value))
+        }
+        PlanPlace::Credential { stream, which } => {
+            let ice = plan.streams.get_mut(stream as usize)?.ice.as_mut()?;
+            Some(Place::Text(match which {
+                CredentialKind::LocalUfrag => &mut ice.local_ufrag,
+                CredentialKind::LocalPwd => &mut ice.local_pwd,
+                CredentialKind::RemoteUfrag => ice.remote_ufrag.as_mut()?,
+                CredentialKind::RemotePwd => ice.remote_pwd.as_mut()?,
+            }))
+        }
+        PlanPlace::Candidate { stream, at } => {
+            let ice = plan.streams.get_mut(stream as usize)?.ice.as_mut()?;
+            Some(Place::Text(ice.candidates.get_mut(at as usize)?))
         }
     }
 }

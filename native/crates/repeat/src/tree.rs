@@ -23,16 +23,17 @@ pub struct Tree {
 
 #[derive(Debug, Default)]
 struct Node {
-    /// Texts that begin with different bytes, or one thing else.
-    edges: Vec<(Label, usize)>,
+    /// Texts that begin with different bytes.
+    texts: Vec<(Box<[u8]>, usize)>,
+    /// What else may come: tried in this order, behind the texts.
+    marks: Vec<(Mark, usize)>,
     /// What comes behind the end of what is measured.
     behind: Option<usize>,
     leaf: Option<u32>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Label {
-    Text(Box<[u8]>),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mark {
     Value(Gap),
     MeasuredStart,
 }
@@ -56,10 +57,10 @@ impl Tree {
         let mut is_measuring = false;
         for part in request {
             node = match part {
-                RequestPart::Text { text } => self.insert_text(node, &bytes_of(text)?)?,
-                RequestPart::Value { at } => self.insert_mark(node, value(pattern, *at, false)?)?,
-                RequestPart::MeasuredValue { at } => self.insert_mark(node, value(pattern, *at, true)?)?,
-                RequestPart::MeasuredStart => self.insert_mark(node, Label::MeasuredStart)?,
+                RequestPart::Text { text } => self.insert_text(node, &bytes_of(text)?),
+                RequestPart::Value { at } => self.insert_mark(node, value(pattern, *at, false)?),
+                RequestPart::MeasuredValue { at } => self.insert_mark(node, value(pattern, *at, true)?),
+                RequestPart::MeasuredStart => self.insert_mark(node, Mark::MeasuredStart),
                 RequestPart::MeasuredEnd => self.insert_end(node),
             };
             is_measuring = match part {
@@ -82,39 +83,68 @@ impl Tree {
 
     /// The leaf of a request, and where its values are, in their order in the request.
     pub fn find(&self, request: &[u8], spans: &mut Vec<Span>) -> Option<u32> {
-        let (mut node, mut at, mut measured) = (&self.nodes[0], 0, None);
-        while at < request.len() || measured.is_some() {
+        // Each node is come to by one way and at one place of the request, so none is looked at twice.
+        let mut others = Vec::new();
+        let mut way = Way::default();
+        loop {
+            match self.follow(way, request, spans, &mut others) {
+                Some(leaf) => return Some(leaf),
+                None => way = others.pop()?,
+            }
+        }
+    }
+
+    /// Goes on to a leaf, or to where there is no way on; takes note of the other ways.
+    fn follow(&self, way: Way, request: &[u8], spans: &mut Vec<Span>, others: &mut Vec<Way>) -> Option<u32> {
+        let Way { mut node, mut at, mut measured, found, mark } = way;
+        let mut mark = mark;
+        spans.truncate(found);
+        loop {
+            let here = &self.nodes[node];
             if measured == Some(at) {
-                (node, measured) = (&self.nodes[node.behind?], None);
+                (node, measured) = (here.behind?, None);
                 continue;
             }
-            let (label, next) = node.edge_for(request.get(at).copied())?;
-            match label {
-                Label::Text(text) => {
-                    request.get(at..)?.strip_prefix(&text[..])?;
-                    at += text.len();
+            if at == request.len() && measured.is_none() {
+                return here.leaf;
+            }
+            let other = |mark| Way { node, at, measured, found: spans.len(), mark: Some(mark) };
+            let text = if mark.is_none() { here.text_for(request, at) } else { None };
+            if let Some((length, next)) = text {
+                if !here.marks.is_empty() {
+                    others.push(other(0));
                 }
-                Label::Value(gap) => {
+                (node, at) = (next, at + length);
+                continue;
+            }
+            let number = mark.take().unwrap_or(0);
+            let (this, next) = here.marks.get(number)?;
+            if number + 1 < here.marks.len() {
+                others.push(other(number + 1));
+            }
+            match this {
+                Mark::Value(gap) => {
                     let (start, end) = gap.range(request, at)?;
                     spans.push(Span { start: start as u32, end: end as u32 });
                     at = end;
                 }
-                Label::MeasuredStart => {
+                Mark::MeasuredStart => {
                     let (start, end) = measured_at(request, at)?;
-                    measured = Some(end);
-                    at = start;
+                    (at, measured) = (start, Some(end));
                 }
             }
-            node = &self.nodes[*next];
+            node = *next;
         }
-        node.leaf
     }
 
-    fn insert_mark(&mut self, node: usize, label: Label) -> Result<usize, Refused> {
-        match self.nodes[node].edges.as_slice() {
-            [] => Ok(self.add_edge(node, label)),
-            [(known, next)] if *known == label => Ok(*next),
-            _ => Err(Refused("requests that begin alike go on in different ways")),
+    fn insert_mark(&mut self, node: usize, mark: Mark) -> usize {
+        match self.nodes[node].marks.iter().find(|(known, _)| *known == mark) {
+            Some((_, next)) => *next,
+            None => {
+                let next = self.add_node();
+                self.nodes[node].marks.push((mark, next));
+                next
+            }
         }
     }
 
@@ -128,58 +158,65 @@ impl Tree {
         next
     }
 
-    fn insert_text(&mut self, node: usize, text: &[u8]) -> Result<usize, Refused> {
+    fn insert_text(&mut self, node: usize, text: &[u8]) -> usize {
         let (mut node, mut rest) = (node, text);
         while let Some(first) = rest.first() {
-            let mut edges = self.nodes[node].edges.iter();
-            if edges.any(|(label, _)| !matches!(label, Label::Text(_))) {
-                return Err(Refused("requests that begin alike go on in different ways"));
-            }
             let Some(place) = self.nodes[node].text_edge(*first) else {
-                return Ok(self.add_edge(node, Label::Text(rest.into())));
+                let next = self.add_node();
+                self.nodes[node].texts.push((rest.into(), next));
+                return next;
             };
             let common = self.split_at_difference(node, place, rest);
-            node = self.nodes[node].edges[place].1;
+            node = self.nodes[node].texts[place].1;
             rest = &rest[common..];
         }
-        Ok(node)
+        node
     }
 
     /// Makes the edge end where the text goes another way; returns how much they have in common.
     fn split_at_difference(&mut self, node: usize, place: usize, text: &[u8]) -> usize {
         let middle = self.nodes.len();
-        let (label, next) = &mut self.nodes[node].edges[place];
-        let Label::Text(known) = label else { return 0 };
+        let (known, next) = &mut self.nodes[node].texts[place];
         let common = known.iter().zip(text).take_while(|(one, other)| one == other).count();
         if common == known.len() {
             return common;
         }
-        let behind = (Label::Text(known[common..].into()), *next);
-        *label = Label::Text(known[..common].into());
+        let behind = (known[common..].into(), *next);
+        *known = known[..common].into();
         *next = middle;
-        self.nodes.push(Node { edges: vec![behind], ..Node::default() });
+        self.nodes.push(Node { texts: vec![behind], ..Node::default() });
         common
     }
 
-    fn add_edge(&mut self, node: usize, label: Label) -> usize {
-        let next = self.nodes.len();
+    fn add_node(&mut self) -> usize {
         self.nodes.push(Node::default());
-        self.nodes[node].edges.push((label, next));
-        next
+        self.nodes.len() - 1
     }
 }
 
+/// A way that has been gone so far.
+#[derive(Default)]
+struct Way {
+    node: usize,
+    at: usize,
+    /// Where what is being measured ends.
+    measured: Option<usize>,
+    /// How many values have been found.
+    found: usize,
+    /// To be taken next; `None`: a text, if there is one.
+    mark: Option<usize>,
+}
+
 impl Node {
-    /// The only way on from here, before the text itself is looked at.
-    fn edge_for(&self, byte: Option<u8>) -> Option<&(Label, usize)> {
-        match self.edges.first()? {
-            (Label::Text(_), _) => self.edges.get(self.text_edge(byte?)?),
-            mark => Some(mark),
-        }
+    /// The length of the text that stands here, and where it leads.
+    fn text_for(&self, request: &[u8], at: usize) -> Option<(usize, usize)> {
+        let rest = request.get(at..)?;
+        let (text, next) = &self.texts[self.text_edge(*rest.first()?)?];
+        rest.starts_with(text).then_some((text.len(), *next))
     }
 
     fn text_edge(&self, first: u8) -> Option<usize> {
-        self.edges.iter().position(|(label, _)| matches!(label, Label::Text(text) if text[0] == first))
+        self.texts.iter().position(|(text, _)| text[0] == first)
     }
 }
 
@@ -193,9 +230,9 @@ impl Gap {
     }
 }
 
-fn value(pattern: &Pattern, at: u32, is_measured: bool) -> Result<Label, Refused> {
+fn value(pattern: &Pattern, at: u32, is_measured: bool) -> Result<Mark, Refused> {
     let spelling = pattern.request_value(at).ok_or(Refused("there is no such value"))?;
-    Ok(Label::Value(Gap { spelling, is_measured }))
+    Ok(Mark::Value(Gap { spelling, is_measured }))
 }
 
 /// From where to where the text reaches whose length stands here, in the usual spelling.

@@ -2,7 +2,9 @@
 
 use std::{ops::Range, sync::Arc};
 
-/// Values never contain a space, and are never empty.
+use crate::candidate::transport_in;
+
+/// Values never contain the separator, and are never empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
     text: String,
@@ -35,6 +37,14 @@ impl Values {
         self.ranges.push(start..self.text.len() as u32);
     }
 
+    /// Adds a candidate as it is told, with its transport in capitals.
+    pub fn push_candidate(&mut self, value: &str) -> Option<()> {
+        let (start, end) = transport_in(value)?;
+        let [front, transport, rest] = [&value[..start], &value[start..end], &value[end..]];
+        self.push(&format!("{front}{}{rest}", transport.to_ascii_uppercase()));
+        Some(())
+    }
+
     /// Adds the port behind the last value.
     pub fn push_next_port(&mut self) -> Option<()> {
         let port: u16 = self.get(self.ranges.len().checked_sub(1)? as u32)?.parse().ok()?;
@@ -52,4 +62,5 @@ impl Values {
     }
 }
 
-const SEPARATOR: char = ' ';
+/// Written in JSON as it is.
+const SEPARATOR: char = '~';

@@ -12,12 +12,13 @@ fn a_session_that_ends_is_told_of_in_all_forms_of_its_values() {
     let patterns = learned(ending()).unwrap();
     let request = b"bye6:call-7";
     let reading = patterns.read(request, client(), 1_700_000_000_123).unwrap();
-    let decision = patterns.decide(&reading, Some(&held("1699999999050 call-7 192.0.2.9"))).unwrap();
+    let decision =
+        patterns.decide(&reading, Some(&held("1699999999050~call-7~192.0.2.9")), &mut no_chance).unwrap();
     let Some(Work::End { revision, streams }) = decision.work() else { panic!("nothing ends") };
     assert_eq!((revision, streams), (4, vec![silent("192.0.2.9:4000")]));
     let done = decision.into_step().complete(&patterns, &[]).unwrap();
     assert!(done.has_ended);
-    assert_eq!(&*done.values, "1700000000123 call-7 198.51.100.1 5060");
+    assert_eq!(&*done.values, "1700000000123~call-7~198.51.100.1~5060");
     assert_eq!(
         String::from_utf8(done.reply).unwrap(),
         "d6:call-7 of i1699999999e i50000e i1699999999050000e at 192.0.2.9!"
@@ -28,10 +29,17 @@ fn a_session_that_ends_is_told_of_in_all_forms_of_its_values() {
 fn only_a_session_of_the_pattern_before_can_end() {
     let patterns = learned(ending()).unwrap();
     let reading = patterns.read(b"bye6:call-7", client(), 1).unwrap();
-    let values = "1 call-7 192.0.2.9";
-    assert!(patterns.decide(&reading, Some(&Held { pattern: 8, values: values.into() })).is_none());
-    assert!(patterns.decide(&reading, None).is_none());
-    assert!(patterns.decide(&reading, Some(&held("1 another 192.0.2.9"))).is_none(), "another name");
+    let values = "1~call-7~192.0.2.9";
+    assert!(
+        patterns
+            .decide(&reading, Some(&Held { pattern: 8, values: values.into() }), &mut no_chance)
+            .is_none()
+    );
+    assert!(patterns.decide(&reading, None, &mut no_chance).is_none());
+    assert!(
+        patterns.decide(&reading, Some(&held("1~another~192.0.2.9")), &mut no_chance).is_none(),
+        "another name"
+    );
 }
 
 #[test]
@@ -57,7 +65,7 @@ fn a_value_that_is_no_number_has_no_seconds() {
     pattern["outcome"]["reply"]["at"][1]["at"] = json!(1);
     let patterns = learned(pattern).unwrap();
     let reading = patterns.read(b"bye6:call-7", client(), 1).unwrap();
-    let decision = patterns.decide(&reading, Some(&held("1 call-7 192.0.2.9"))).unwrap();
+    let decision = patterns.decide(&reading, Some(&held("1~call-7~192.0.2.9")), &mut no_chance).unwrap();
     assert_eq!(decision.into_step().complete(&patterns, &[]), None);
 }
 
@@ -119,4 +127,8 @@ fn held(values: &str) -> Held {
 
 fn client() -> std::net::SocketAddr {
     "198.51.100.1:5060".parse().unwrap()
+}
+
+fn no_chance(_: &mut [u8]) {
+    panic!("nothing is drawn");
 }
