@@ -64,7 +64,7 @@ test('what only looks like a known body of a browser is negotiated', async () =>
     expect(reply.result).toBe('ok');
     return (await watched.requests()).pattern - pattern;
   };
-  expect(await answeredByPattern('as it is', (body) => body)).toBe(1);
+  expect(await answeredByPattern('as-it-is', (body) => body)).toBe(1);
   const changes: readonly (readonly [string, string | RegExp])[] = [
     ['1 tcp 2113937151', /1 udp 2113937151/],
     ['192.0.2.7 0 typ', /192\.0\.2\.7 \d+ typ/],
@@ -77,7 +77,7 @@ test('what only looks like a known body of a browser is negotiated', async () =>
     ['a=fingerprint:sha-1 ', 'a=fingerprint:sha-256 '],
   ];
   for (const [at, [to, from]] of changes.entries()) {
-    expect(await answeredByPattern(`changed ${at}`, (body) => body.replace(from, to)), to).toBe(0);
+    expect(await answeredByPattern(`changed-${at}`, (body) => body.replace(from, to)), to).toBe(0);
   }
 });
 

@@ -82,7 +82,7 @@ impl Scene {
     fn read(&mut self, request: &[u8], before: Option<Held>) {
         let Some(reading) = self.patterns.read(request, CLIENT, NOW) else { return };
         let session = reading.session().to_owned();
-        let Some(decision) = self.patterns.decide(&reading, before.as_ref()) else { return };
+        let Some(decision) = self.patterns.decide(&reading, before.as_ref(), &mut drawn) else { return };
         let work = decision.work();
         let bound = [0, 1].map(|local| BoundLocal { local: LocalId(local), port: 30_000 + 2 * local as u16 });
         let Some(done) = decision.into_step().complete(&self.patterns, &bound) else { return };
@@ -97,9 +97,9 @@ impl Scene {
                 done.values.to_string()
             }
             (true, "") => done.values.to_string(),
-            (true, known) => format!("{known} {}", done.values),
+            (true, known) => format!("{known}~{}", done.values),
         };
-        let values: Vec<&str> = all.split(' ').collect();
+        let values: Vec<&str> = all.split('~').collect();
         check_values(pattern, &values);
         assert_eq!(rendered(&pattern.request, &values), request, "a request is its pattern and its values");
         assert_eq!(values[pattern.places.session as usize], session);
@@ -154,6 +154,14 @@ fn check_values(pattern: &PatternPlan, values: &[&str]) {
             Spelling::Port => assert!(
                 value.parse().is_ok_and(|port: u16| port.to_string() == value && (1..65_535).contains(&port))
             ),
+            Spelling::LongPort => assert!(value.len() > 1 && value.parse::<u16>().is_ok()),
+            Spelling::Credential | Spelling::Password => {
+                assert!(value.len() >= if plan.spelling == Spelling::Password { 22 } else { 4 })
+            }
+            Spelling::Fingerprint => assert!(value.split(':').all(|octet| octet.len() == 2)),
+            Spelling::Source => assert!(value.parse::<u32>().is_ok_and(|source| source > 0)),
+            Spelling::Candidate => assert!(value.contains(" typ ")),
+            Spelling::Opaque => assert!((1..=512).contains(&value.len()) && !value.contains(['"', '\\', '~'])),
             Spelling::NextPort => {
                 assert_eq!(value.parse().ok(), values[at - 1].parse::<u32>().ok().map(|port| port + 1))
             }
@@ -195,6 +203,10 @@ fn check_plan(example: &SessionPlan, gaps: &[PlanGap], values: &[&str], plan: Op
                 (Ok(address), Some(remote)) => remote.rtp = address,
                 _ => is_sound = false,
             },
+            PlanPlace::Source { .. }
+            | PlanPlace::Fingerprint { .. }
+            | PlanPlace::Credential { .. }
+            | PlanPlace::Candidate { .. } => panic!("the plan has no such place"),
         }
     }
     assert_eq!(plan, is_sound.then_some(expected));
@@ -255,7 +267,7 @@ fn octets(text: &str) -> Vec<u8> {
 
 /// Values for a request, mostly of the right kind.
 fn values(plan: &PatternPlan, before: Option<&Held>, input: &mut Input<'_>) -> Vec<String> {
-    let known = before.map_or_else(Vec::new, |held| held.values.split(' ').map(str::to_owned).collect());
+    let known = before.map_or_else(Vec::new, |held| held.values.split('~').map(str::to_owned).collect());
     let mut values: Vec<String> = known;
     values.resize(plan.known as usize, "0".to_owned());
     for (at, value) in plan.values.iter().enumerate().skip(plan.known as usize) {
@@ -266,6 +278,13 @@ fn values(plan: &PatternPlan, before: Option<&Held>, input: &mut Input<'_>) -> V
             Spelling::Address => &["192.0.2.9", "192.0.2.10", "0.0.0.0", "1.2.3", "01.2.3.4"],
             Spelling::Port => &["4000", "5000", "1", "65535", "0"],
             Spelling::NextPort => &["4001", "5001", "2"],
+            Spelling::LongPort => &["4000", "5000", "9", "65535"],
+            Spelling::Credential => &["abcd", "abc", "ab+/=", "a.cd"],
+            Spelling::Password => &["0123456789abcdefghijkl", "0123456789abcdefghijk", "abcd"],
+            Spelling::Fingerprint => &[SHA_256, "0A:0B", ""],
+            Spelling::Source => &["1", "4294967295", "0", "4294967296"],
+            Spelling::Candidate => &[HOST, "1 1 udp 1 192.0.2.1 4000 typ other", "1 1 UDP 1 host. 9 typ relay"],
+            Spelling::Opaque => &["a b", " ", "a\\b", ""],
         };
         let chosen = choices[input.below(choices.len())].to_owned();
         values.push(if like < at && input.below(8) != 0 { values[like].clone() } else { chosen });
@@ -283,12 +302,10 @@ fn pattern(number: u32, others: &[PatternPlan], input: &mut Input<'_>) -> Patter
     let known = values.len() as u32;
     for spelling in [Spelling::Digits, Spelling::Word, Spelling::Word, Spelling::Digits] {
         let like = values.len() as u32;
-        values.push(ValuePlan { spelling, like });
+        values.push(ValuePlan { spelling, like, form: None });
     }
     for _ in 0..input.below(4) {
-        const SPELLINGS: [Spelling; 4] =
-            [Spelling::Word, Spelling::Digits, Spelling::Address, Spelling::Port];
-        add(&mut values, SPELLINGS[input.below(4)], input.below(12) as u32);
+        add(&mut values, SPELLINGS[input.below(SPELLINGS.len())], input.below(12) as u32);
     }
     let mut request = vec![text("d2:id"), RequestPart::MeasuredValue { at: known + 1 }];
     let is_measured = input.below(2) == 1;
@@ -325,6 +342,8 @@ fn pattern(number: u32, others: &[PatternPlan], input: &mut Input<'_>) -> Patter
             client_address: known + 2,
             client_port: known + 3,
         },
+        draws: Vec::new(),
+        rooms: Vec::new(),
         outcome,
         values,
     }
@@ -369,9 +388,9 @@ fn ending(count: usize, input: &mut Input<'_>) -> OutcomePlan {
 fn add(values: &mut Vec<ValuePlan>, spelling: Spelling, like: u32) {
     let own = values.len() as u32;
     let earlier = values.get(like as usize).filter(|other| other.spelling == spelling && other.like == like);
-    values.push(ValuePlan { spelling, like: earlier.map_or(own, |_| like) });
-    if spelling == Spelling::Port {
-        values.push(ValuePlan { spelling: Spelling::NextPort, like: own + 1 });
+    values.push(ValuePlan { spelling, like: earlier.map_or(own, |_| like), form: None });
+    if matches!(spelling, Spelling::Port | Spelling::LongPort) {
+        values.push(ValuePlan { spelling: Spelling::NextPort, like: own + 1, form: None });
     }
 }
 
@@ -412,3 +431,23 @@ const CLIENT: SocketAddr =
     SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::new(198, 51, 100, 1), 5060));
 const NOW: u64 = 1234;
 const MOST_HELD: usize = 8;
+
+/// Nothing is, in these patterns.
+fn drawn(_: &mut [u8]) {
+    panic!("nothing is drawn");
+}
+
+const SPELLINGS: [Spelling; 10] = [
+    Spelling::Word,
+    Spelling::Digits,
+    Spelling::Address,
+    Spelling::Port,
+    Spelling::LongPort,
+    Spelling::Credential,
+    Spelling::Password,
+    Spelling::Fingerprint,
+    Spelling::Source,
+    Spelling::Opaque,
+];
+const HOST: &str = "1 1 UDP 1 192.0.2.1 4000 typ host";
+const SHA_256: &str = "0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A";
