@@ -23,6 +23,8 @@ export function bodyShape(body: string): BodyShape | undefined {
   const hasIce = isProtected(body);
   const limits = hasIce ? PROTECTED : PLAIN;
   if (body.length > limits.body || body.includes(GAP)) return undefined;
+  // Port 9 says something else beside candidates, even where ICE is not complete.
+  if (!hasIce && body.includes('\na=candidate:')) return undefined;
   const cutter = new Cutter(body, limits.values);
   const cutLine = hasIce ? cutProtected : cutPlain;
   for (let start = 0; start < body.length; ) {

@@ -133,7 +133,7 @@ export function fitsMemo({ memo }: Pick<Pattern, 'memo'>, texts: readonly string
 
 /** For values. */
 export function roomInMemo({ texts }: Gap): number {
-  return MAX_MEMO_BYTES - texts.reduce((length, text) => length + text.length, 0);
+  return MAX_MEMO_BYTES - texts.reduce((length, text) => length + Buffer.byteLength(text), 0);
 }
 
 /** The values of the call once its ports are known. */

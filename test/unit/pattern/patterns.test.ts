@@ -44,6 +44,7 @@ const line: fc.Arbitrary<Line> = fc.record({
     'a=sendonly\r\n',
     'a=rtcp-mux\r\n',
     'a=mid:1\r\n',
+    'a=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\n',
   ),
 });
 

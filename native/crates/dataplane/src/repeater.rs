@@ -280,10 +280,9 @@ fn split(datagram: &[u8]) -> Option<(&[u8], &[u8])> {
     (space > 0).then(|| (&datagram[..space], &datagram[space + 1..]))
 }
 
-/// Octets nobody can tell in advance.
-fn draw(block: &mut [u8]) {
-    let drawn = rustix::rand::getrandom(&mut *block, rustix::rand::GetRandomFlags::empty());
-    assert_eq!(drawn, Ok(block.len()), "the kernel draws up to 256 octets at once");
+/// Octets nobody can tell in advance. Where the kernel gives none, requests that need some are passed on.
+fn draw(block: &mut [u8]) -> bool {
+    rustix::rand::getrandom(&mut *block, rustix::rand::GetRandomFlags::empty()) == Ok(block.len())
 }
 
 fn now_ms() -> u64 {

@@ -4,8 +4,8 @@ use protocol::DrawPlan;
 
 use crate::{Refused, values::Values};
 
-/// Fills a block with octets that nobody can tell in advance.
-pub type Chance<'a> = &'a mut dyn FnMut(&mut [u8]);
+/// Fills a block with octets that nobody can tell in advance; says whether it could.
+pub type Chance<'a> = &'a mut dyn FnMut(&mut [u8]) -> bool;
 
 /// Refuses what would never be drawn.
 pub fn check(draws: &[DrawPlan]) -> Result<(), Refused> {
@@ -17,16 +17,21 @@ pub fn check(draws: &[DrawPlan]) -> Result<(), Refused> {
     if draws.iter().all(is_sound) { Ok(()) } else { Err(Refused("so much is not drawn")) }
 }
 
-/// Adds a value for each.
-pub fn draw(draws: &[DrawPlan], values: &mut Values, chance: Chance<'_>) {
+/// Adds a value for each; `None` if nothing can be drawn.
+pub fn draw(draws: &[DrawPlan], values: &mut Values, chance: Chance<'_>) -> Option<()> {
     let mut pool = Pool { chance, block: [0; BLOCK], at: BLOCK };
     for draw in draws {
         let text: String = match *draw {
-            DrawPlan::Hex { length } => (0..length).map(|_| format!("{:02x}", pool.octet())).collect(),
-            DrawPlan::Alphanumeric { length } => (0..length).map(|_| pool.character()).collect(),
+            DrawPlan::Hex { length } => (0..length)
+                .map(|_| pool.octet().map(|octet| format!("{octet:02x}")))
+                .collect::<Option<_>>()?,
+            DrawPlan::Alphanumeric { length } => {
+                (0..length).map(|_| pool.character()).collect::<Option<_>>()?
+            }
         };
         values.push(&text);
     }
+    Some(())
 }
 
 struct Pool<'a> {
@@ -36,21 +41,23 @@ struct Pool<'a> {
 }
 
 impl Pool<'_> {
-    fn octet(&mut self) -> u8 {
+    fn octet(&mut self) -> Option<u8> {
         if self.at == BLOCK {
-            (self.chance)(&mut self.block);
+            if !(self.chance)(&mut self.block) {
+                return None;
+            }
             self.at = 0;
         }
         self.at += 1;
-        self.block[self.at - 1]
+        Some(self.block[self.at - 1])
     }
 
     /// Each as likely as any other.
-    fn character(&mut self) -> char {
+    fn character(&mut self) -> Option<char> {
         loop {
-            let six = usize::from(self.octet() & 0x3f);
+            let six = usize::from(self.octet()? & 0x3f);
             if let Some(character) = ALPHANUMERIC.get(six) {
-                return char::from(*character);
+                return Some(char::from(*character));
             }
         }
     }
@@ -72,12 +79,15 @@ mod tests {
             for octet in block {
                 (*octet, next) = (next, next.wrapping_add(1));
             }
+            true
         };
         let mut values = Values::default();
-        draw(&[DrawPlan::Hex { length: 3 }, DrawPlan::Alphanumeric { length: 62 }], &mut values, &mut chance);
+        draw(&[DrawPlan::Hex { length: 3 }, DrawPlan::Alphanumeric { length: 62 }], &mut values, &mut chance)
+            .unwrap();
         assert_eq!(values.get(0), Some("000102"));
         let rest = "DEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789ABC";
         assert_eq!(values.get(1), Some(rest));
+        assert!(draw(&[DrawPlan::Hex { length: 1 }], &mut values, &mut |_| false).is_none());
         assert!(check(&[DrawPlan::Hex { length: 256 }]).is_err());
         assert!(check(&[DrawPlan::Alphanumeric { length: 0 }]).is_err());
     }

@@ -118,7 +118,7 @@ impl Pattern {
 
     /// Adds what is drawn; `None` if the values have no room then.
     pub fn draw(&self, mut values: Values, chance: Chance<'_>) -> Option<Values> {
-        chance::draw(&self.draws, &mut values, chance);
+        chance::draw(&self.draws, &mut values, chance)?;
         let has_room = |RoomPlan { at, bytes }: &RoomPlan| {
             let sizes = at.iter().map(|at| values.get(*at).map(str::len));
             sizes.sum::<Option<usize>>().is_some_and(|size| size <= *bytes as usize)

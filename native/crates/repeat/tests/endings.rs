@@ -129,6 +129,6 @@ fn client() -> std::net::SocketAddr {
     "198.51.100.1:5060".parse().unwrap()
 }
 
-fn no_chance(_: &mut [u8]) {
+fn no_chance(_: &mut [u8]) -> bool {
     panic!("nothing is drawn");
 }

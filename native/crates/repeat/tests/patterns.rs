@@ -52,6 +52,15 @@ fn values_that_are_equal_by_chance_make_another_kind() {
 }
 
 #[test]
+fn a_request_is_compared_with_so_many_patterns_only() {
+    let mut patterns = Patterns::default();
+    for number in 1..=16 {
+        patterns.learn(serde_json::from_value(offer(number)).unwrap()).unwrap();
+    }
+    assert!(patterns.learn(serde_json::from_value(offer(17)).unwrap()).is_err());
+}
+
+#[test]
 fn nothing_unusual_is_read() {
     let patterns = learned(&[offer(1)]);
     for request in [
@@ -327,6 +336,6 @@ fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-fn no_chance(_: &mut [u8]) {
+fn no_chance(_: &mut [u8]) -> bool {
     panic!("nothing is drawn");
 }

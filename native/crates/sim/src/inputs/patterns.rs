@@ -161,7 +161,9 @@ fn check_values(pattern: &PatternPlan, values: &[&str]) {
             Spelling::Fingerprint => assert!(value.split(':').all(|octet| octet.len() == 2)),
             Spelling::Source => assert!(value.parse::<u32>().is_ok_and(|source| source > 0)),
             Spelling::Candidate => assert!(value.contains(" typ ")),
-            Spelling::Opaque => assert!((1..=512).contains(&value.len()) && !value.contains(['"', '\\', '~'])),
+            Spelling::Opaque => {
+                assert!((1..=512).contains(&value.len()) && !value.contains(['"', '\\', '~']))
+            }
             Spelling::NextPort => {
                 assert_eq!(value.parse().ok(), values[at - 1].parse::<u32>().ok().map(|port| port + 1))
             }
@@ -283,7 +285,9 @@ fn values(plan: &PatternPlan, before: Option<&Held>, input: &mut Input<'_>) -> V
             Spelling::Password => &["0123456789abcdefghijkl", "0123456789abcdefghijk", "abcd"],
             Spelling::Fingerprint => &[SHA_256, "0A:0B", ""],
             Spelling::Source => &["1", "4294967295", "0", "4294967296"],
-            Spelling::Candidate => &[HOST, "1 1 udp 1 192.0.2.1 4000 typ other", "1 1 UDP 1 host. 9 typ relay"],
+            Spelling::Candidate => {
+                &[HOST, "1 1 udp 1 192.0.2.1 4000 typ other", "1 1 UDP 1 host. 9 typ relay"]
+            }
             Spelling::Opaque => &["a b", " ", "a\\b", ""],
         };
         let chosen = choices[input.below(choices.len())].to_owned();
@@ -433,7 +437,7 @@ const NOW: u64 = 1234;
 const MOST_HELD: usize = 8;
 
 /// Nothing is, in these patterns.
-fn drawn(_: &mut [u8]) {
+fn drawn(_: &mut [u8]) -> bool {
     panic!("nothing is drawn");
 }
 
@@ -450,4 +454,5 @@ const SPELLINGS: [Spelling; 10] = [
     Spelling::Opaque,
 ];
 const HOST: &str = "1 1 UDP 1 192.0.2.1 4000 typ host";
-const SHA_256: &str = "0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A";
+const SHA_256: &str =
+    "0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A:0A";
