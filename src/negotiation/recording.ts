@@ -62,7 +62,7 @@ function begun(call: Call, destination: RecordingDestination, facts: Facts): Cal
   const rules = facts.defaults.recording;
   if (rules === null) return call;
   if (tapsOf(call).length >= MOST_TAPS) return failure('limit', 'Too many recordings and forks in one call');
-  const random = hex(facts.random.bytes(8));
+  const random = Buffer.from(facts.random.bytes(8)).toString('hex');
   const names = { callId: call.callId, random, now: facts.now };
   const place = recordingPlace(rules.directory, destination, names);
   if (place.kind === 'failure') return place;
@@ -103,10 +103,6 @@ export function tapPlans(call: Call, planned: readonly StreamPlan[]): TapPlan[] 
       target: target.kind === 'pcap' ? target : { ...target, rtcp: target.rtcp ?? null },
     };
   });
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 const CHANGES = { on: 'start', off: 'stop', discard: 'discard' } as const;

@@ -3,12 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test")]
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    io::{self, Read, Write},
-    ops::Range,
-    time::Instant,
-};
+mod support;
+
+use std::{collections::BTreeMap, ops::Range, time::Instant};
 
 use dtls::{Association, Certificate, KeyKind, Role, State};
 use openssl::{
@@ -17,6 +14,7 @@ use openssl::{
     x509::X509,
 };
 use proptest::prelude::*;
+use support::Pipe;
 
 #[test]
 fn a_hello_of_1_3_is_answered_in_1_2() {
@@ -262,31 +260,6 @@ fn large_client(certificate: &Certificate) -> SslStream<Pipe> {
     let mut ssl = Ssl::new(&context.build()).unwrap();
     ssl.set_mtu(MTU.into()).unwrap();
     SslStream::new(ssl, Pipe::default()).unwrap()
-}
-
-#[derive(Default)]
-struct Pipe {
-    incoming: VecDeque<Vec<u8>>,
-    outgoing: Vec<Vec<u8>>,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let datagram = self.incoming.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        buffer[..datagram.len()].copy_from_slice(&datagram);
-        Ok(datagram.len())
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.outgoing.push(datagram.to_vec());
-        Ok(datagram.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 const MTU: u16 = 1200;

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of a test")]
 
-use std::{
-    collections::VecDeque,
-    io::{self, Read, Write},
-    time::Instant,
-};
+mod support;
+
+use std::time::Instant;
 
 use dtls::{Association, Certificate, FingerprintHash, KeyKind, Role, State};
 use openssl::{
@@ -19,6 +17,7 @@ use openssl::{
     ssl::{Ssl, SslContext, SslMethod, SslOptions, SslStream, SslVerifyMode, SslVersion},
     x509::{X509, X509NameBuilder},
 };
+use support::Pipe;
 
 struct Manner {
     key: PKey<Private>,
@@ -115,29 +114,4 @@ fn certificate(key: &PKey<Private>) -> X509 {
 
 fn hex(digest: &[u8]) -> String {
     digest.iter().map(|octet| format!("{octet:02X}")).collect::<Vec<_>>().join(":")
-}
-
-#[derive(Default)]
-struct Pipe {
-    incoming: VecDeque<Vec<u8>>,
-    outgoing: Vec<Vec<u8>>,
-}
-
-impl Read for Pipe {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let datagram = self.incoming.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        buffer[..datagram.len()].copy_from_slice(&datagram);
-        Ok(datagram.len())
-    }
-}
-
-impl Write for Pipe {
-    fn write(&mut self, datagram: &[u8]) -> io::Result<usize> {
-        self.outgoing.push(datagram.to_vec());
-        Ok(datagram.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
