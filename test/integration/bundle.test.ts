@@ -105,6 +105,9 @@ for (const isSecured of [false, true]) {
     const talk = await call(tandem, isSecured);
     await assertTalk(talk, 1);
     await assertTalk(talk, 100);
+    // AVPF: it gets reports of our own, between media.
+    await expect.poll(() => talk.caller.muxedRtcp.length).toBeGreaterThan(0);
+    await assertTalk(talk, 200);
     expect(talk.caller.refused).toBe(0);
   });
 }

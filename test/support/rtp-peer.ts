@@ -17,7 +17,10 @@ export class RtpPeer {
   readonly port: number;
   readonly ssrc = Math.floor(Math.random() * 2 ** 32);
   readonly received: { sequence: number; ssrc: number; payload: Buffer; from: string }[] = [];
+  /** At the RTCP port. */
   readonly rtcpReceived: Buffer[] = [];
+  /** At the RTP port (RFC 5761), as it came. */
+  readonly muxedRtcp: Buffer[] = [];
   /** Packets that were not what this peer understands. */
   refused = 0;
   /** Its last media packet on the wire, for whoever listens in. */
@@ -36,6 +39,10 @@ export class RtpPeer {
     this.#rtcp = rtcp;
     ({ address: this.address, port: this.port } = rtp.address());
     rtp.on('message', (datagram, { address, port }) => {
+      if (isRtcp(datagram)) {
+        this.muxedRtcp.push(datagram);
+        return;
+      }
       const packet = this.protection === undefined ? datagram : this.protection.receive.open(datagram);
       if (packet === undefined) {
         this.refused += 1;
@@ -127,6 +134,12 @@ export class RtpPeer {
     if (this.#remote === undefined) throw new Error('the peer was aimed at nothing');
     socket.send(packet, this.#remote.port + offset, this.#remote.address);
   }
+}
+
+/** RFC 5761 §4: by the packet type, which SRTCP leaves readable. */
+function isRtcp(datagram: Buffer): boolean {
+  const [first = 0, type = 0] = datagram;
+  return first >> 6 === 2 && type >= 192 && type <= 223;
 }
 
 /** An SDP body with one audio stream at this address. */
