@@ -48,6 +48,11 @@ export type Call = {
   readonly earlyFragments: readonly EarlyFragment[] | undefined;
   /** Recordings, and copies to others. */
   readonly taps: readonly Tap[] | undefined;
+  /**
+   * Packets whose keys go through have to be read, or had to be once: what we have sent under these keys, nobody may send
+   * under them again.
+   */
+  readonly readsKeys: true | undefined;
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */

@@ -53,9 +53,11 @@ export function recordingPaths(call: Call): readonly string[] {
   return target?.kind === 'pcap' ? [target.path] : [];
 }
 
-export function withTap(call: Call, tap: Omit<Tap, 'id' | 'interrupted'>): Call {
+/** `undefined`: there are as many as may be. Copies are in the clear. */
+export function withTap(call: Call, tap: Omit<Tap, 'id' | 'interrupted'>): Call | undefined {
   const taps = [...tapsOf(call), { ...tap, id: call.nextId, interrupted: false }];
-  return { ...call, nextId: call.nextId + 1, taps };
+  if (taps.length > MOST_TAPS) return undefined;
+  return { ...call, nextId: call.nextId + 1, taps, readsKeys: true };
 }
 
 export function replaceTap(call: Call, tap: Tap): Call {
@@ -98,6 +100,6 @@ function isTapped(call: Call, leg: Leg, purpose: TapPurpose): boolean {
 }
 
 /** The data plane takes no more of one call. */
-export const MOST_TAPS = 8;
+const MOST_TAPS = 8;
 
 const NONE: readonly Tap[] = [];

@@ -1,4 +1,5 @@
 import type { Call, CallTimeouts } from '../call/call.js';
+import { reportsKeys } from '../call/keys.js';
 import type { Client, OfferCommand } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
 import { detach } from '../sdp/detach.js';
@@ -34,6 +35,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     ownTimeoutMs: undefined,
     earlyFragments: undefined,
     taps: undefined,
+    readsKeys: undefined,
   };
 }
 
@@ -60,9 +62,14 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
   };
 }
 
-/** Reports of our own under a key of the parties would use its keystream twice (RFC 3711 §9.1). */
-export function withOwnKeys(flags: MediaFlags, { generateRtcp }: Call): MediaFlags {
-  return generateRtcp === true && !flags.recrypt ? { ...flags, recrypt: true } : flags;
+/**
+ * Reports of our own under a key of the parties would use its keystream twice (RFC 3711 §9.1), and what is copied, told or
+ * altered has to be read: then the parties get keys of ours, and not each other's.
+ */
+export function withOwnKeys(flags: MediaFlags, call: Call): MediaFlags {
+  if (flags.recrypt) return flags;
+  const isRead = call.readsKeys === true || reportsKeys(call) || flags.extmapMask.length > 0;
+  return isRead || call.generateRtcp === true ? { ...flags, recrypt: true } : flags;
 }
 
 function newest(said: string | undefined, known: string | undefined): string | undefined {

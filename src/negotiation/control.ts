@@ -10,7 +10,8 @@ import { selectParty } from './selection.js';
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
 
 /** Blocks or silences the media or digits of a call, of a party, or of what one party hears of another. */
-export function controlMedia(call: Call, command: MediaControlCommand, facts: ControlFacts): Controlled {
+export function controlMedia(known: Call, command: MediaControlCommand, facts: ControlFacts): Controlled {
+  const call: Call = command.action === 'silence media' ? { ...known, readsKeys: true } : known;
   const selected = selectParty(call, command.from);
   if (selected.kind === 'failure') return selected;
   const change = changeOf(command);

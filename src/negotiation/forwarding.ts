@@ -1,6 +1,6 @@
 import type { Call, Leg } from '../call/call.js';
 import { replaceLeg } from '../call/legs.js';
-import { isLive, MOST_TAPS, replaceTap, tapsOf, withTap } from '../call/taps.js';
+import { isLive, replaceTap, tapsOf, withTap } from '../call/taps.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { CallDefaults } from './facts.js';
 import type { Selected } from './selection.js';
@@ -30,8 +30,7 @@ function withForwardingTap(call: Call, { to, now }: ForwardingWish): Call | Comm
   if (!isWanted)
     return taps.reduce((present, tap) => replaceTap(present, { ...tap, state: 'stopped' }), call);
   if (to === null || taps.length > 0) return call;
-  if (tapsOf(call).length >= MOST_TAPS) return failure('limit', 'Too many recordings and forks in one call');
-  return withTap(call, {
+  const tapped = withTap(call, {
     purpose: 'forwarding',
     streams: undefined,
     side: 'arriving',
@@ -41,6 +40,7 @@ function withForwardingTap(call: Call, { to, now }: ForwardingWish): Call | Comm
     target: to,
     prefix: undefined,
   });
+  return tapped ?? failure('limit', 'Too many recordings and forks in one call');
 }
 
 function withWish(call: Call, selected: Exclude<Selected, { kind: 'failure' }>, wish: ForwardingWish): Call {

@@ -1,7 +1,7 @@
 import type { Call } from '../call/call.js';
 import { type FoundPair, findPair, matchingPairs, opposite, sipTag, streamOf } from '../call/pairs.js';
 import { socketAddress } from '../call/signalled.js';
-import { isLive, MOST_TAPS, replaceTap, type Tap, type TapTarget, tapsOf, withTap } from '../call/taps.js';
+import { isLive, replaceTap, type Tap, type TapTarget, tapsOf, withTap } from '../call/taps.js';
 import type { PairCopy, PairMediaAction, PairMediaCommand } from '../command/pair.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { familyOf, isUnspecified } from '../sdp/address.js';
@@ -43,7 +43,6 @@ export function withPairTap(call: Call, named: PairMediaCommand, action: TapActi
 }
 
 function begun(call: Call, streams: readonly number[], target: TapTarget, facts: Facts): Changed {
-  if (tapsOf(call).length >= MOST_TAPS) return failure('notCopied', 'too many copies of one call');
   const rtcp = target.kind === 'datagrams' || facts.defaults.recording?.rtcp === true;
   const tapped = withTap(call, {
     purpose: 'pair',
@@ -55,7 +54,7 @@ function begun(call: Call, streams: readonly number[], target: TapTarget, facts:
     target,
     prefix: undefined,
   });
-  return changed(tapped);
+  return tapped === undefined ? failure('notCopied', 'too many copies of one call') : changed(tapped);
 }
 
 function stopped(call: Call, streams: readonly number[]): Changed {

@@ -119,7 +119,7 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
   const rtcp = rtcpMode(reached);
   const said = stream.inForce;
   const outgoing = flows.filter(({ from }) => from === stream);
-  const protection = isCarried(stream) ? UNPROTECTED : protectionPlan(leg, stream, flows, rtcp);
+  const protection = isCarried(stream) ? UNPROTECTED : protectionPlan(call, leg, stream, flows);
   const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
   return {
     id: stream.id,
@@ -157,18 +157,21 @@ function localPlan({ id, interface: name, address, port, span, relay }: Local): 
   return plan;
 }
 
-function protectionPlan(leg: Leg, stream: Stream, flows: readonly Flow[], rtcp: RtcpMode): ProtectionPlan {
+function protectionPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]): ProtectionPlan {
   if (stream.security === undefined && stream.ice === undefined) return UNPROTECTED;
   const own = flows.filter(({ from, to }) => from === stream || to === stream);
   const partners = own.map(({ from, to }) => (from === stream ? to : from));
-  // What several streams share has to be read, to tell them apart.
-  const isRead = [stream, ...partners].some(({ bundle }) => bundle !== undefined);
-  const isAltered = isRead || own.some(({ plan }) => plan.media === 'silence');
+  const isRead = call.readsKeys === true || reportsKeys(call) || [stream, ...partners].some(hasToBeRead);
   const reached = asReached(leg, stream);
   return {
-    security: securityPlan(reached, partners, isAltered),
-    ice: icePlan(leg, reached, rtcp === 'muxed'),
+    security: securityPlan(reached, partners, isRead),
+    ice: icePlan(leg, reached, rtcpMode(reached) === 'muxed'),
   };
+}
+
+/** What several streams share, to tell them apart; and headers, which are authentic as they are, to alter them. */
+function hasToBeRead(stream: Stream): boolean {
+  return stream.bundle !== undefined || hiddenExtensions(stream).length > 0;
 }
 
 function rulesOf(call: Call, stream: Stream, flows: readonly Flow[]): RtcpRules | null {

@@ -1,14 +1,6 @@
 import type { Call } from '../call/call.js';
 import { legWithTag, replaceLeg } from '../call/legs.js';
-import {
-  liveRecording,
-  MOST_TAPS,
-  replaceTap,
-  tappedSide,
-  tappedStreams,
-  tapsOf,
-  withTap,
-} from '../call/taps.js';
+import { liveRecording, replaceTap, tappedSide, tappedStreams, withTap } from '../call/taps.js';
 import type { RecordingCommand } from '../command/command.js';
 import type { MediaFlags, RecordingDestination } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
@@ -61,12 +53,11 @@ export function withRecording(
 function begun(call: Call, destination: RecordingDestination, facts: Facts): Call | CommandFailure {
   const rules = facts.defaults.recording;
   if (rules === null) return call;
-  if (tapsOf(call).length >= MOST_TAPS) return failure('limit', 'Too many recordings and forks in one call');
   const random = Buffer.from(facts.random.bytes(8)).toString('hex');
   const names = { callId: call.callId, random, now: facts.now };
   const place = recordingPlace(rules.directory, destination, names);
   if (place.kind === 'failure') return place;
-  return withTap(call, {
+  const tapped = withTap(call, {
     purpose: 'recording',
     streams: undefined,
     side: rules.side,
@@ -76,6 +67,7 @@ function begun(call: Call, destination: RecordingDestination, facts: Facts): Cal
     target: { kind: 'pcap', path: place.path, link: rules.link },
     prefix: place.prefix,
   });
+  return tapped ?? failure('limit', 'Too many recordings and forks in one call');
 }
 
 /** A from-tag says whose a remark is, and which party is not to be recorded. */

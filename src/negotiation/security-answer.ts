@@ -109,7 +109,7 @@ function agreedWithAnswerer(
   const { security } = said;
   if (security === undefined) return undefined;
   const passed = readLines(own.passed);
-  const line = acceptedLine(readLines(security.crypto), [...passed, ...readLines(own.crypto)]);
+  const line = acceptedLine(readLines(security.crypto), { passed, own: readLines(own.crypto) });
   if (own.offersDtls && security.fingerprint !== undefined && !(line && flags.sdes.prefer)) {
     const former = own.agreed?.kind === 'dtls' ? own.agreed.role : undefined;
     const isNew = former !== undefined && wantsNewAssociation(answering.inForce, said);

@@ -3,13 +3,13 @@ import type { AgreedSecurity } from '../call/security.js';
 import { type CryptoAttribute, keyAndSaltBytes } from '../sdp/crypto.js';
 import { parseFingerprint } from '../sdp/dtls.js';
 import type { FingerprintPlan, SecurityPlan, SrtpKeyPlan } from '../dataplane/protocol.gen.js';
-import { hasParameter, readLine, sameKeys } from './security-sdes.js';
+import { hasParameter, isReadable, readLine, sameKeys } from './security-sdes.js';
 
 /**
  * How the data plane protects a stream. Where all streams it is connected with use the same keys, and nobody has to
  * read or change what they carry, the packets stay as they are.
  */
-export function securityPlan(stream: Stream, partners: readonly Stream[], isAltered: boolean): SecurityPlan {
+export function securityPlan(stream: Stream, partners: readonly Stream[], isRead: boolean): SecurityPlan {
   const { security } = stream;
   if (security === undefined) return NONE;
   const { agreed, association, certificate = null } = security;
@@ -28,14 +28,15 @@ export function securityPlan(stream: Stream, partners: readonly Stream[], isAlte
         certificate,
       };
     case 'sdes': {
+      const theirs = readLine(agreed.theirs);
       const isPassed =
-        !isAltered &&
+        (!isRead || !isReadable(theirs)) &&
         partners.length > 0 &&
         partners.every((other) => shareKeys(agreed, other.security?.agreed));
       if (isPassed) return NONE;
       return {
         kind: 'sdes',
-        receive: keyPlan(readLine(agreed.theirs)),
+        receive: keyPlan(theirs),
         send: keyPlan(readLine(agreed.ours)),
       };
     }

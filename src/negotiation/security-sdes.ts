@@ -53,7 +53,8 @@ export function offerLines({ theirs, passKeys, former, sdes }: SdesOffer, draws:
       add({ tag, suite, keys: withoutLifetimes(keys), sessionParameters: parameters }, passed);
     } else if (!suites.has(suite)) {
       const known = former.find((line) => line.suite === suite);
-      add({ tag, suite, keys: known?.keys ?? freshKey(suite, draws), sessionParameters: parameters }, own);
+      const ours = { tag, suite, keys: known?.keys ?? freshKey(suite, draws) };
+      add({ ...ours, sessionParameters: negotiable(parameters) }, own);
     }
   }
   const sessionParameters = withFlags([], sdes);
@@ -103,13 +104,16 @@ export function chooseLine(
   { offered, former, other, sdes, recrypt }: SdesAnswer,
   draws: Draws,
 ): ChosenLine | undefined {
-  const kept = sdes.static ? offered.find(({ suite }) => suite === former?.theirs.suite) : undefined;
-  const shared = recrypt ? undefined : offered.find(({ suite }) => suite === other?.theirs.suite);
-  const theirs = kept ?? shared ?? offered[0];
+  const isPassed = (line: CryptoAttribute) => !recrypt && other !== undefined && sameKeys(other.ours, line);
+  const usable = offered.filter((line) => isReadable(line) || isPassed(line));
+  const kept = sdes.static ? usable.find(({ suite }) => suite === former?.theirs.suite) : undefined;
+  const shared = recrypt ? undefined : usable.find(({ suite }) => suite === other?.theirs.suite);
+  const theirs = kept ?? shared ?? usable[0];
   if (theirs === undefined) return undefined;
 
-  const { tag, suite, sessionParameters } = theirs;
-  if (!recrypt && other?.theirs.suite === suite && sameKeys(other.ours, theirs)) {
+  const { tag, suite } = theirs;
+  const sessionParameters = negotiable(theirs.sessionParameters);
+  if (other?.theirs.suite === suite && isPassed(theirs)) {
     const { keys } = other.theirs;
     const passed = { tag, suite, keys, sessionParameters: other.theirs.sessionParameters };
     return { ours: passed, theirs, borrowed: true };
@@ -122,15 +126,35 @@ export function chooseLine(
 /** Our line that an answer accepts. Some answerers get the tag wrong; the suite tells them apart. */
 export function acceptedLine(
   answer: readonly CryptoAttribute[],
-  offered: readonly CryptoAttribute[],
+  { own, passed }: Pick<OfferedLines, 'own' | 'passed'>,
 ): { readonly ours: CryptoAttribute; readonly theirs: CryptoAttribute } | undefined {
   for (const exact of [true, false]) {
     for (const theirs of answer) {
+      const offered = isReadable(theirs) ? [...passed, ...own] : passed;
       const ours = offered.find(({ suite, tag }) => suite === theirs.suite && (!exact || tag === theirs.tag));
       if (ours) return { ours, theirs };
     }
   }
   return undefined;
+}
+
+/**
+ * We can do what its session parameters ask for. Those that nobody has to know begin with a dash (RFC 4568 §6.3.7); a
+ * replay window of another size is a hint.
+ */
+export function isReadable({ sessionParameters }: CryptoAttribute): boolean {
+  return sessionParameters.every(
+    (parameter) => isNegotiable(parameter) || /^(?:-.*|WSH=\d+|KDR=0|FEC_ORDER=FEC_SRTP)$/i.test(parameter),
+  );
+}
+
+/** What both directions have in common. All else is said of what its sender sends (RFC 4568 §6.3). */
+function negotiable(parameters: readonly string[]): readonly string[] {
+  return parameters.every(isNegotiable) ? parameters : parameters.filter(isNegotiable);
+}
+
+function isNegotiable(parameter: string): boolean {
+  return NEGOTIABLE.has(parameter.toUpperCase());
 }
 
 /** Packets protected with the one need no change to be read with the other. */
@@ -226,3 +250,5 @@ export function hasParameter(parameters: readonly string[], name: string): boole
 function sameParameters(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((name) => hasParameter(other, name.toUpperCase()));
 }
+
+const NEGOTIABLE = new Set(['UNENCRYPTED_SRTP', 'UNENCRYPTED_SRTCP', 'UNAUTHENTICATED_SRTP']);

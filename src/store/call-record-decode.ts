@@ -68,6 +68,7 @@ function readCall(f: Fields): Call {
     ownTimeoutMs: f.maybe('ot', number),
     earlyFragments: f.maybe('ef', (fragments) => listOf(fragments).map(readFragment)),
     taps: f.maybe('tp', (taps) => listOf(taps).map(readTap)),
+    readsKeys: f.maybe('rk', () => true),
   };
 }
 

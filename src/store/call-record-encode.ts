@@ -58,6 +58,7 @@ export function callMemo(call: Call): string {
   text += numberAt('ot', call.ownTimeoutMs);
   text += partAt('ef', call.earlyFragments && listOf(call.earlyFragments, fragmentMemo));
   text += partAt('tp', call.taps && listOf(call.taps, tapMemo));
+  text += flagAt('rk', call.readsKeys);
   return `${text}}`;
 }
 
