@@ -10,6 +10,7 @@ import { describePeers } from '../support/netns-peers.js';
 import { halfPid, killHalf } from '../support/netns-proxy.js';
 import { until } from '../support/netns-until.js';
 import { copyPrograms } from '../support/programs.js';
+import { keepLog } from '../support/test-log.js';
 
 /** Calls that go on, calls that come and go, and calls whose data plane is killed. */
 const [STEADY = 1000, PASSING = 2000, KILLED = 500] = (process.env.TANDEM_FAST_PATH_CALLS ?? '1000,2000,500')
@@ -22,7 +23,7 @@ const LONG = 600_000;
 describePeers(['ethtool'], 'many calls in the kernel', () => {
   let site: FastPathSite | undefined;
   afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail') console.error(site?.proxy.log().slice(-6000));
+    keepLog(task, 'tandem', site?.proxy.log().slice(-6000) ?? '');
     await site?.[Symbol.asyncDispose]();
     site = undefined;
   });

@@ -17,6 +17,7 @@ import {
 import { describePeers } from '../support/netns-peers.js';
 import { until } from '../support/netns-until.js';
 import { type Capability, ordinaryUser, rootWithoutBpf } from '../support/privileges.js';
+import { keepLog } from '../support/test-log.js';
 
 let site: FastPathSite | undefined;
 
@@ -28,7 +29,7 @@ async function start(how: Start): Promise<FastPathSite> {
 }
 
 afterEach(({ task }) => {
-  if (task.result?.state === 'fail') console.error(site?.proxy.log().slice(-6000));
+  keepLog(task, 'tandem', site?.proxy.log().slice(-6000) ?? '');
 });
 
 /** Both ends speak; what each has sent in all has arrived at the other one. */

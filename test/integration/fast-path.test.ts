@@ -20,6 +20,7 @@ import type { Agent, SourceReport, Target } from '../support/netns-agent.js';
 import { describePeers } from '../support/netns-peers.js';
 import { killHalf } from '../support/netns-proxy.js';
 import { until } from '../support/netns-until.js';
+import { keepLog } from '../support/test-log.js';
 
 /** Sends RTP from one end of a call; returns its source. An end keeps its source as long as it speaks from a port. */
 async function speak(
@@ -77,7 +78,7 @@ describePeers(['tcpdump', 'ethtool'], 'calls relayed in the kernel', () => {
     site = await createFastPathSite();
   });
   afterEach(({ task }) => {
-    if (task.result?.state === 'fail') console.error(site.proxy.log().slice(-6000));
+    keepLog(task, 'tandem', site.proxy.log().slice(-6000));
   });
   afterAll(() => site?.[Symbol.asyncDispose]());
 

@@ -52,7 +52,8 @@ describe('scripts/test', () => {
       'tools/cargo',
       `#!/bin/sh
 case "$*" in *--no-run*) exit ;; esac
-printf 'running 2 tests\\ntest one ... ok\\ntest engine::two ... FAILED\\n'
+printf 'running 2 tests\\ntest one ... ok\\ntest engine::two ... FAILED\\n\\nfailures:\\n\\n'
+printf -- '---- engine::two stdout ----\\nbefore\\n\\nthread main panicked at two.rs:2:2:\\nleft is not right\\n\\nfailures:\\n'
 echo 'test result: FAILED. 1 passed; 1 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.00s'
 exit 101
 `,
@@ -74,21 +75,36 @@ writeFileSync(file, JSON.stringify({
   numPassedTests: 10, numFailedTests: failed.length, numPendingTests: 0, numTodoTests: 0,
   testResults: [{ status: failed.length > 0 ? 'failed' : 'passed', name: suite, assertionResults: failed }],
 }));
+writeFileSync(process.env.TANDEM_FAILURES, JSON.stringify(failed.map(({ fullName }) => ({
+  name: fullName,
+  reason: ['expected 1 to be 2', 'at calls.test.ts:1:1'],
+  logs: [{ of: 'tandem', end: Array.from({ length: 30 }, (_, at) => 'line ' + at) }],
+}))));
 process.exit(suite === 'unit' ? Number(process.env.UNIT_EXIT ?? 0) : failed.length);
 `,
     );
     return site;
   }
 
-  test('adds up all suites, names what failed, and shows each suite as a whole', async () => {
+  test('adds up all suites, says at the end what failed and why, and shows each suite as a whole', async () => {
     const ran = await suites().run('scripts/test');
     expect(ran.code).toBe(1);
-    expect(ran.stdout.split('\n').slice(-4)).toEqual([
-      'failed: native: engine::two',
-      'failed: interop: calls are put through',
-      '31 passed, 2 failed, 3 skipped',
-      '',
-    ]);
+    expect(ran.stdout.slice(ran.stdout.indexOf('failed: native'))).toBe(
+      [
+        'failed: native: engine::two',
+        '    thread main panicked at two.rs:2:2:',
+        '    left is not right',
+        '    --- printed',
+        '    before',
+        'failed: interop: calls are put through',
+        '    expected 1 to be 2',
+        '    at calls.test.ts:1:1',
+        '    --- tandem',
+        ...Array.from({ length: 20 }, (_, at) => `    line ${at + 10}`),
+        '31 passed, 2 failed, 3 skipped',
+        '',
+      ].join('\n'),
+    );
     for (const suite of ['unit', 'integration', 'interop'])
       expect(ran.stdout).toContain(`${suite} 1\n${suite} 2\n${suite} 3\n`);
     expect(ran.stdout).toContain('test engine::two ... FAILED\n');
@@ -110,7 +126,9 @@ process.exit(suite === 'unit' ? Number(process.env.UNIT_EXIT ?? 0) : failed.leng
   test('fails if a runner does, though no test of it has', async () => {
     const ran = await suites().run('env', 'UNIT_EXIT=1', 'scripts/test', 'unit', 'integration');
     expect(ran.code).toBe(1);
-    expect(ran.stdout).toMatch(/\nfailed: unit: [^\n]+\n20 passed, 1 failed\n$/);
+    expect(ran.stdout).toMatch(
+      /\nfailed: unit: [^\n]+\n {4}unit 1\n {4}unit 2\n {4}unit 3\n20 passed, 1 failed\n$/,
+    );
   });
 
   test('fails with the checks, and goes on without them', async () => {
@@ -119,7 +137,9 @@ process.exit(suite === 'unit' ? Number(process.env.UNIT_EXIT ?? 0) : failed.leng
     const ran = await site.run('scripts/test', 'check', 'unit');
     expect(ran.code).toBe(1);
     expect(ran.stdout).toContain('check: rust lint FAILED\n');
-    expect(ran.stdout).toMatch(/\nfailed: check: [^\n]+\n10 passed, 1 failed\n$/);
+    expect(ran.stdout).toMatch(
+      /\nfailed: check: [^\n]+\n {4}check: rust lint FAILED\n10 passed, 1 failed\n$/,
+    );
   });
 
   test('a suite without a result has failed', async () => {

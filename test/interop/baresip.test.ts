@@ -7,6 +7,7 @@ import { describePeers } from '../support/netns-peers.js';
 import { proxyUnderTest } from '../support/netns-proxy.js';
 import { createSite, type Site, tidyUp } from '../support/netns-site.js';
 import { until } from '../support/netns-until.js';
+import { keepLog } from '../support/test-log.js';
 
 const WAYS: readonly {
   title: string;
@@ -51,7 +52,7 @@ describePeers(['kamailio', 'sipp', 'baresip'], 'baresip and a plain phone', () =
       baresip = await startBaresip(site.network, 'carol', site.agents.carol, { user: 'baresip', ...phone });
     });
     afterEach(async (test) => {
-      if (test.task.result?.state === 'fail') console.error(baresip?.log().slice(-4000));
+      keepLog(test.task, 'baresip', baresip?.log().slice(-4000) ?? '');
       await tidyUp(site, test);
     });
     afterAll(async () => {

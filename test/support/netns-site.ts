@@ -1,3 +1,4 @@
+import type { TestContext } from 'vitest';
 import { compileAgent, startAgent, type Agent } from './netns-agent.js';
 import { startKamailio, type KamailioOptions } from './kamailio.js';
 import { mountBpf, readFastPath, takeFrames } from './fast-path.js';
@@ -6,6 +7,7 @@ import { type ProxyInterface, type ProxyKind, startProxy, type RunningProxy } fr
 import { until } from './netns-until.js';
 import { createNgClient, isList, type NgClient, repeating } from './oracle-ng-client.js';
 import { startSipp, type Sipp } from './sipp.js';
+import { keepLog } from './test-log.js';
 
 export type SiteOptions = {
   readonly proxy: ProxyKind;
@@ -144,12 +146,8 @@ async function fastPathSettings(network: Network): Promise<object> {
 }
 
 /** For `afterEach`: tidies up, and shows what the proxy said if the test failed. */
-export async function tidyUp(
-  site: Site,
-  test: { readonly task: { readonly result?: { readonly state: string } } },
-): Promise<void> {
-  if (test.task.result?.state === 'fail')
-    console.error(`${site.proxy.kind} said:\n${site.proxy.log().slice(-6000)}`);
+export async function tidyUp(site: Site, { task }: Pick<TestContext, 'task'>): Promise<void> {
+  keepLog(task, site.proxy.kind, site.proxy.log().slice(-6000));
   await site.reset();
 }
 

@@ -7,6 +7,7 @@ import { type RunningProxy, startProxy } from './netns-proxy.js';
 import { until } from './netns-until.js';
 import { createNgClient, type NgClient, repeating } from './oracle-ng-client.js';
 import { WebRtcPeer } from './webrtc-peer.js';
+import { keepLog } from './test-log.js';
 
 export type TurnSiteOptions = {
   /** Tandem's password, if it is not the right one. */
@@ -50,7 +51,7 @@ export class TurnSite {
     });
     const ng = createNgClient(repeating((datagram) => agent.exchange(CONTROL, datagram, 2000)));
     onTestFinished(async ({ task }) => {
-      if (task.result?.state === 'fail') process.stderr.write(`${proxy.log()}\n`);
+      keepLog(task, 'tandem', proxy.log());
       await Promise.all([proxy.running.stop(), agent.stop(), turnServer.stop('SIGKILL')]);
     });
     await until('Tandem to answer', () => ng.command({ command: 'ping' }).catch(() => undefined));
