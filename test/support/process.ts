@@ -2,9 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { until } from './netns-until.js';
+import { keepLog } from './test-log.js';
 
 /** A program under test: its output is kept, and it ends with the test at the latest. */
 export class Process {
@@ -12,7 +14,7 @@ export class Process {
   #child: ChildProcess;
   #stdout = '';
   #stderr = '';
-  #exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  #exit: Exit | undefined;
 
   constructor(
     name: string,
@@ -29,22 +31,19 @@ export class Process {
       env: { ...withoutTandem(process.env), TMPDIR: scratch, ...environment },
       stdio: [stdin === 'open' ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
-    this.#child.stdout?.on('data', (chunk) => {
-      this.#stdout += String(chunk);
+    this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stdout += text;
     });
-    this.#child.stderr?.on('data', (chunk) => {
-      this.#stderr += String(chunk);
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr += text;
     });
-    this.#child.on('exit', (code, signal) => {
-      this.#exit = { code, signal };
-    });
+    this.#child.on('exit', (code, signal) => void this.#endWith({ code, signal }));
     this.#child.on('error', (error) => {
       this.#stderr += String(error);
       this.#exit = { code: null, signal: null };
     });
     onTestFinished(async ({ task }) => {
-      if (task.result?.state === 'fail')
-        process.stderr.write(`--- ${this.name}\n${this.#stdout}${this.#stderr}\n`);
+      keepLog(task, this.name, `${this.#stdout}${this.#stderr}`);
       await this.kill('SIGKILL');
       rmSync(scratch, { recursive: true, force: true });
     });
@@ -81,15 +80,16 @@ export class Process {
     await this.exited();
   }
 
-  async exited(deadlineMs = 30_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+  async exited(deadlineMs = 30_000): Promise<Exit> {
     return until(`the end of ${this.name}`, () => this.#exit, deadlineMs);
   }
 
+  /** Waits for lines that are whole. */
   async printed(pattern: RegExp, deadlineMs = 30_000): Promise<RegExpExecArray> {
     return until(
       `${pattern} from ${this.name}`,
       () => {
-        const found = pattern.exec(this.#stdout) ?? pattern.exec(this.#stderr);
+        const found = pattern.exec(this.#lines(this.#stdout)) ?? pattern.exec(this.#lines(this.#stderr));
         if (found === null && !this.running)
           throw new Error(`${this.name} ended: ${this.#stdout}${this.#stderr}`);
         return found ?? undefined;
@@ -97,7 +97,19 @@ export class Process {
       deadlineMs,
     );
   }
+
+  /** What it wrote before its end has been read by then, whoever else holds the other ends of its pipes. */
+  async #endWith(exit: Exit): Promise<void> {
+    for (let turns = 0; turns < 10; turns++) await turn();
+    this.#exit = exit;
+  }
+
+  #lines(written: string): string {
+    return this.running ? written.slice(0, written.lastIndexOf('\n') + 1) : written;
+  }
 }
+
+type Exit = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -1,5 +1,7 @@
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -68,21 +70,44 @@ export class Tandem {
   }
 }
 
-/** One of 127.64.0.0/10. */
+/** One of 127.64.0.0/10 that this process has not given out before. */
 export function loopbackAddress(): string {
-  const byte = (): number => Math.floor(Math.random() * 254) + 1;
-  return `127.${64 + (byte() % 64)}.${byte()}.${byte()}`;
+  const number = (firstAddress + addresses++) % (64 * 254 * 254);
+  const [high, middle, low] = [Math.floor(number / 254 ** 2), Math.floor(number / 254) % 254, number % 254];
+  return `127.${64 + high}.${middle + 1}.${low + 1}`;
 }
 
-/** A free port that is no media port of a configuration by default. */
+const firstAddress = Math.floor(Math.random() * 64 * 254 * 254);
+let addresses = 0;
+
+/**
+ * A port, UDP and TCP, with that above it, that no media port of a configuration by default is, and no socket gets that
+ * asks for any: until it is used, nobody else has it. None is given out twice.
+ */
 export async function freePort(address: string): Promise<number> {
   for (;;) {
-    const socket = createSocket('udp4');
-    await new Promise<void>((resolve) => socket.bind(0, address, resolve));
-    const { port } = socket.address();
-    await new Promise<void>((resolve) => socket.close(resolve));
-    if (port < MEDIA_PORTS.first || port > MEDIA_PORTS.last) return port;
+    const port = PORTS.first + 2 * ((firstPort + ports++) % PORTS.pairs);
+    if ((await isFree(createSocket('udp4'), address, port)) && (await isFree(createServer(), address, port)))
+      return port;
   }
 }
 
-const MEDIA_PORTS = { first: 30_000, last: 39_999 };
+const PORTS = { first: 10_000, pairs: 5_000 };
+const firstPort = Math.floor(Math.random() * PORTS.pairs);
+let ports = 0;
+
+async function isFree(socket: Socket | Server, address: string, port: number): Promise<boolean> {
+  try {
+    const bound = once(socket, 'listening');
+    if (socket instanceof Server) socket.listen(port, address);
+    else socket.bind(port, address);
+    await bound;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return false;
+    throw error;
+  }
+  const closed = once(socket, 'close');
+  socket.close();
+  await closed;
+  return true;
+}
