@@ -16,6 +16,7 @@ import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
 import { EventStream } from './http/event-stream.js';
 import { copyMetrics } from './http/copy-metrics.js';
+import { limitMetrics } from './http/limit-metrics.js';
 import { relayMetrics } from './http/relay-metrics.js';
 import { rtpengineMetrics } from './http/rtpengine-metrics.js';
 import { startHttpServer, type TlsListen } from './http/server.js';
@@ -44,6 +45,8 @@ import { Drain } from './service/drain.js';
 import { entrance } from './service/entrance.js';
 import { dataPlaneFailure } from './service/failures.js';
 import { decidedFastPath } from './service/fast-path.js';
+import { linuxLoad } from './service/host-load.js';
+import { LoadWatch } from './service/load-watch.js';
 import { DataPlaneError } from './service/ports.js';
 import { operatedNode } from './service/operator.js';
 import { RecordingFiles } from './service/recording-files.js';
@@ -126,7 +129,16 @@ export async function runNode(config: Config, program: Program): Promise<number>
     isReady: () => attachment.isReady,
     failed: events.snapshotFailed,
   });
+  const load: LoadWatch = new LoadWatch({
+    limits: config.limits,
+    host: linuxLoad(),
+    dataPlane,
+    clock: { now },
+    events,
+    changed: () => service.loadChanged(),
+  });
   const service: CallService = new CallService({
+    load,
     dataPlane,
     attachment,
     registry,
@@ -157,7 +169,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     failed: events.drainNotRemembered,
   });
   const operated = operatedNode({
-    ...{ config, defaults, service, registry, events, logger },
+    ...{ config, defaults, load, service, registry, events, logger },
     controls: () => server.controls(),
   });
   obeySignals({ drain, operated, meaning: program.signals });
@@ -165,6 +177,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
 
   dataPlane.start();
   snapshots.start();
+  load.start();
   const rotation = new CertificateRotation({ certificates, attachment, failed: events.certificateNotTended });
   rotation.start();
   const attached = untilAttached(attachment, dataPlane);
@@ -219,6 +232,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     metrics: (status) =>
       relayMetrics(counters) +
       copyMetrics(counters) +
+      limitMetrics(counters, load.exceeded) +
       rtpengineMetrics(service.node.totals(status), server.controls()),
   });
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
@@ -233,6 +247,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), cliServer.close(), http.close()]);
   snapshots.close();
+  load.close();
   rotation.close();
   service.close();
   dataPlane.close();

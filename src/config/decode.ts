@@ -17,6 +17,7 @@ import { decodeDtls } from './dtls.js';
 import { decodeFastPath } from './fast-path.js';
 import { decodeHttp } from './http.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
+import { decodeLoadLimits } from './load-limits.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
 import { decodeRecording } from './recording.js';
@@ -55,6 +56,7 @@ export function decodeConfig(
     turn: decodeTurn(subsection(top, 'turn'), interfaces),
     portRestSeconds: integer(top, 'portRestSeconds', SECONDS, 5),
     maxSessions: optionalInteger(top, 'maxSessions', CALLS, null),
+    limits: decodeLoadLimits(subsection(top, 'limits')),
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),
     deleteDelaySeconds: integer(top, 'deleteDelaySeconds', SECONDS, 30),
     rtcpIntervalMs: integer(top, 'rtcpIntervalMs', RTCP_INTERVAL_MS, 5000),
@@ -161,6 +163,9 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['offer-timeout', 'timeouts.offerSeconds'],
   ['final-timeout', 'timeouts.finalSeconds'],
   ['delete-delay', 'deleteDelaySeconds'],
+  ['max-load', 'limits.loadAverage'],
+  ['max-cpu', 'limits.cpuPercent'],
+  ['max-bandwidth', 'limits.bytesPerSecond'],
   ['rtcp-interval', 'rtcpIntervalMs'],
   ['b2b-url', 'notify.xmlrpc.url'],
   ['xmlrpc-format', 'notify.xmlrpc.format'],

@@ -60,6 +60,22 @@ export function optionalInteger(
   return integer(section, key, { ...rule, what: `${none} or ${rule.what}` }, 0);
 }
 
+/** A number that need not be whole; `off` or nothing: there is none. */
+export function optionalNumber(
+  section: Section,
+  key: string,
+  { min, max, what }: IntegerRule,
+): number | null {
+  const value = take(section, key);
+  if (value === undefined || isNull(value)) return null;
+  if (value.kind === 'scalar') {
+    const { value: written } = value;
+    if (written === 'off') return null;
+    if (typeof written === 'number' && written >= min && written <= max) return written;
+  }
+  return refuse(section, key, value, `off or ${what} (${min}-${max})`, null);
+}
+
 export function boolean(section: Section, key: string, fallback: boolean): boolean {
   const value = take(section, key);
   if (value === undefined) return fallback;

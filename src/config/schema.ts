@@ -1,5 +1,6 @@
 import type { NoticeEvent } from '../call/notice.js';
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+import type { LoadLimits } from '../command/load.js';
 import type { CertificateFiles } from './certificate-files.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
@@ -20,6 +21,7 @@ export type Config = {
   readonly interfaces: readonly InterfaceConfig[];
   readonly portRestSeconds: number;
   readonly maxSessions: number | null;
+  readonly limits: LoadLimits;
   readonly timeouts: TimeoutConfig;
   readonly deleteDelaySeconds: number;
   /** Between RTCP reports of our own. */

@@ -1,3 +1,4 @@
+import type { LoadLimit } from '../command/load.js';
 import { newQualityTotals, type QualityTotals } from './quality.js';
 
 /** Why a call ended. */
@@ -15,6 +16,8 @@ export type Counters = {
   callsCreated: number;
   callsAdopted: number;
   callsRejected: number;
+  /** Refused because of load. */
+  readonly callsOverloading: Record<LoadLimit, number>;
   readonly callsEnded: Record<EndReason, number>;
   callSecondsTotal: number;
   callSecondsSquared: number;
@@ -79,6 +82,7 @@ export function newCounters(): Counters {
     callsCreated: 0,
     callsAdopted: 0,
     callsRejected: 0,
+    callsOverloading: { cpuPercent: 0, loadAverage: 0, bytesPerSecond: 0 },
     callsEnded: {
       deleted: 0,
       mediaTimeout: 0,

@@ -2,6 +2,7 @@ import { addQuality } from './quality.js';
 import { copyEvents } from './copies.js';
 import type { Call } from '../call/call.js';
 import type { Client, Command } from '../command/command.js';
+import type { LoadLimit } from '../command/load.js';
 import type { PairCommand } from '../command/pair.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { CertificatePlan, Event, SessionStats, SuspectCause } from '../dataplane/protocol.gen.js';
@@ -40,6 +41,23 @@ export function createEvents(log: Logger, counters: Counters) {
     callRejected(callId: string, reason: string): void {
       counters.callsRejected += 1;
       log.warn({ callId, reason }, 'call refused');
+    },
+
+    callOverloads(callId: string, limit: LoadLimit): void {
+      counters.callsOverloading[limit] += 1;
+      log.warn({ callId, limit }, 'call refused: too much load');
+    },
+
+    loadExceeded(limit: LoadLimit, value: number | undefined, allowed: number | null): void {
+      log.warn({ limit, value: rounded(value), allowed }, 'too much load: new calls are refused');
+    },
+
+    loadAllowed(limit: LoadLimit, value: number | undefined, allowed: number | null): void {
+      log.info({ limit, value: rounded(value), allowed }, 'no longer too much load');
+    },
+
+    loadUnknown(limit: LoadLimit, error: unknown): void {
+      log.error({ limit, error: textOf(error) }, 'load cannot be measured: its limit does not apply');
     },
 
     callEnded(
@@ -298,6 +316,10 @@ type NoticeOf = { readonly callId: string; readonly event: string };
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+function rounded(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.round(value * 100) / 100;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -1,5 +1,4 @@
 import type { Call } from '../call/call.js';
-import { deleteParty, expire } from '../call/lifecycle.js';
 import { endNotice, lastPacketMsAgo, type Notice } from '../call/notice.js';
 import { noticesOf } from '../call/pairs.js';
 import type { RelayOutcomes } from '../call/relays.js';
@@ -9,21 +8,21 @@ import type {
   CliCommand,
   Client,
   Command,
-  DeleteCommand,
   MediaControlCommand,
   OfferCommand,
   QueryCommand,
 } from '../command/command.js';
-import { type CommandFailure, failure, type Reply } from '../command/reply.js';
+import { failure, type Reply } from '../command/reply.js';
 import type { BoundLocal, Event, SessionStats } from '../dataplane/protocol.gen.js';
 import { controlMedia } from '../negotiation/control.js';
 import type { CallDefaults, Facts, InterfaceFacts } from '../negotiation/facts.js';
 import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
 import type { Counters, EndReason } from '../observability/counters.js';
-import { Deletions } from '../pattern/deletion.js';
 import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
-import { dataPlaneFailure, SESSION_LIMIT } from './failures.js';
+import { Admission, type AdmissionParts } from './admission.js';
+import { Departures } from './departures.js';
+import { dataPlaneFailure } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { MediaEvents } from './media-events.js';
 import { NodeReport } from './node-statistics.js';
@@ -49,6 +48,8 @@ export type CallServiceParts = KeeperParts &
   } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
     /** `null` or absent: nothing can be recorded. */
     readonly recordingFiles?: RecordingFiles | null;
+    /** Absent: there may be any load. */
+    readonly load?: AdmissionParts['load'];
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
   };
 
@@ -65,22 +66,21 @@ export class CallService {
   readonly #patterns = new Patterns(() => this.repetitions.forget());
   /** What the data plane does in this one's place. */
   readonly repetitions: Repetitions;
-  readonly #deletions = new Deletions();
   readonly #relays = new Relays();
   readonly node: NodeReport;
-  /** Offers that are about to become calls. */
-  #arriving = 0;
-  #draining = false;
+  readonly #admission: Admission;
+  readonly #departures: Departures;
   #hasSwept = false;
-  #rules: CallRules;
+  #defaults: CallDefaults;
 
   constructor(parts: CallServiceParts) {
     this.#parts = parts;
-    this.#rules = parts;
+    this.#defaults = parts.defaults;
+    this.#admission = new Admission({ ...parts, load: parts.load ?? NO_LOAD });
     this.node = new NodeReport(parts);
     this.#keeper = new Keeper(
       parts,
-      (callId) => this.#due(callId),
+      (callId) => this.#inBackground(callId, () => this.#departures.due(callId)),
       (call, reason, media) => this.#ended(call, reason, media),
     );
     this.#media = new MediaEvents(parts, this.#keeper);
@@ -94,6 +94,7 @@ export class CallService {
       ended: (call, media) => this.#keeper.forget(call, media),
       now: parts.clock.now,
     });
+    this.#departures = new Departures(parts, this.#keeper, this.repetitions);
     this.recordings = new Recordings({
       files: parts.recordingFiles ?? null,
       keeper: this.#keeper,
@@ -101,12 +102,8 @@ export class CallService {
       clock: parts.clock,
       facts: () => this.#facts(),
     });
-    const admission = {
-      refusal: (callId: string) => this.#refusal(callId),
-      during: <T>(task: () => Promise<T>) => this.#arrival(task),
-    };
     this.#pairs = new PairService(
-      { ...parts, admission, facts: () => this.#facts(), recordings: this.recordings },
+      { ...parts, admission: this.#admission, facts: () => this.#facts(), recordings: this.recordings },
       this.#keeper,
     );
   }
@@ -128,24 +125,29 @@ export class CallService {
 
   /** Refuses calls that do not exist yet; the others go on. */
   drain(on: boolean): void {
-    this.#draining = on;
-    this.#pauseRepetitions();
-    this.#parts.events.draining(on);
+    this.#admission.drain(on);
+    this.loadChanged();
   }
 
-  adjust(rules: CallRules): void {
-    this.#rules = rules;
+  adjust({ defaults, maxSessions }: CallRules): void {
+    this.#defaults = defaults;
+    this.#admission.limit(maxSessions);
     this.repetitions.forget();
-    this.#pauseRepetitions();
+    this.loadChanged();
+  }
+
+  /** What the data plane does by itself it does without asking whether there is room. */
+  loadChanged(): void {
+    this.repetitions.pause(this.#admission.isStrict);
   }
 
   get draining(): boolean {
-    return this.#draining;
+    return this.#admission.draining;
   }
 
   /** Calls, and offers about to become some. */
   get calls(): number {
-    return this.#parts.registry.size + this.#arriving;
+    return this.#admission.calls;
   }
 
   /** Tells of a call that could not be brought back. */
@@ -196,7 +198,7 @@ export class CallService {
       case 'answer':
         return registry.run(command.callId, () => this.#negotiate(command, client));
       case 'delete':
-        return registry.run(command.callId, () => this.#delete(command, client));
+        return registry.run(command.callId, () => this.#departures.delete(command, client));
       case 'query':
         return registry.run(command.callId, () => this.#query(command));
       case 'media control':
@@ -215,19 +217,10 @@ export class CallService {
   #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {
     const before = this.#parts.registry.held(command.callId);
     const isNew = before === undefined && command.kind === 'offer';
-    const refusal = isNew ? this.#refusal(command.callId) : undefined;
+    const refusal = isNew ? this.#admission.refusal(command.callId) : undefined;
     if (refusal === undefined) return this.#renegotiate(command, client, before);
     const { supportsLoadLimit } = command.kind === 'offer' ? command : { supportsLoadLimit: false };
-    return supportsLoadLimit ? { kind: 'loadLimit', message: refusal.message } : refusal;
-  }
-
-  async #arrival<T>(task: () => Promise<T>): Promise<T> {
-    this.#arriving += 1;
-    try {
-      return await task();
-    } finally {
-      this.#arriving -= 1;
-    }
+    return supportsLoadLimit ? { kind: 'loadLimit', message: refusal.detail } : refusal.failure;
   }
 
   #renegotiate(
@@ -270,8 +263,8 @@ export class CallService {
     step: Step | RepeatedStep,
     before: Call | Repeat | undefined,
   ): Promise<Reply> {
-    const arriving = before === undefined ? 1 : 0;
-    this.#arriving += arriving;
+    const isNew = before === undefined;
+    if (isNew) this.#admission.arrives();
     const relays = step.kind === 'step' ? this.#relays.expect(step.plan) : undefined;
     let bound: readonly BoundLocal[] | DataPlaneError;
     let outcomes: RelayOutcomes | undefined;
@@ -280,12 +273,12 @@ export class CallService {
       if (!(bound instanceof DataPlaneError)) outcomes = await relays?.outcomes;
     } finally {
       relays?.cancel();
-      this.#arriving -= arriving;
+      if (isNew) this.#admission.arrived();
     }
     if (bound instanceof DataPlaneError) return dataPlaneFailure(bound);
     const { call, sdp } = step.kind === 'step' ? complete(step, bound, outcomes) : step.complete(bound);
     this.#keeper.store(call, before);
-    if (before === undefined) this.#parts.events.callCreated(call.callId, client);
+    if (isNew) this.#parts.events.callCreated(call.callId, client);
     return { kind: 'sdp', sdp };
   }
 
@@ -306,77 +299,11 @@ export class CallService {
     return this.recordings.change(changed.call, before);
   }
 
-  async #delete(command: DeleteCommand, client: Client): Promise<Reply> {
-    const { clock, events, registry } = this.#parts;
-    const held = registry.held(command.callId);
-    if (held instanceof Repeat && this.#deletions.endCall(held, command))
-      return this.#end(held, command, client);
-    const call = this.#keeper.find(command.callId);
-    const deletion = call === undefined ? NOT_FOUND : deleteParty(call, command, clock.now());
-    if (call === undefined || deletion.kind === 'notFound') {
-      return command.fatal ? failure('unknownCall', UNMATCHED) : { kind: 'deleted', warning: UNMATCHED };
-    }
-    if (deletion.kind === 'call') {
-      return this.#deleted(call, command, await this.#keeper.end(call, 'deleted'));
-    }
-    // Asked for first: a party that goes takes its counters along.
-    const media = command.fast ? null : this.#keeper.stats(call.callId);
-    const refused = await this.#keeper.change(deletion.call, call);
-    if (refused !== undefined) this.#keeper.storeAhead(deletion.call, call);
-    if (deletion.kind === 'scheduled') events.deletionScheduled(deletion.call, clock.now());
-    return this.#deleted(call, command, await media);
-  }
-
-  /** Ends a call nobody else is to be told of, without writing it out. */
-  async #end(held: Repeat, command: DeleteCommand, client: Client): Promise<Reply> {
-    const statistics = held.statistics();
-    const media = await this.#keeper.endUntold(held, 'deleted');
-    this.repetitions.handOverDeletion(command, client, held, media);
-    if (command.fast) return { kind: 'deleted' };
-    const atMs = this.#parts.clock.now();
-    return {
-      kind: 'deleted',
-      statistics: media === null ? { ...statistics, atMs } : { ...statistics, atMs, media },
-    };
-  }
-
   async #query(command: QueryCommand): Promise<Reply> {
     const call = this.#keeper.find(command.callId);
     if (call === undefined) return failure('unknownCall', 'Unknown call-id');
     const media = await this.#keeper.stats(command.callId);
     return { kind: 'statistics', statistics: describeCall(call, media, command, this.#parts.clock.now()) };
-  }
-
-  #due(callId: string): void {
-    this.#inBackground(callId, async () => {
-      const call = this.#keeper.find(callId);
-      if (call === undefined) return;
-      const expiry = expire(call, this.#parts.clock.now());
-      if (expiry.kind === 'call') await this.#keeper.end(call, expiry.reason);
-      if (expiry.kind !== 'party') return;
-      const refused = await this.#keeper.change(expiry.call, call);
-      if (refused !== undefined) this.#keeper.storeAhead(expiry.call, call);
-    });
-  }
-
-  #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {
-    if (fast) return { kind: 'deleted' };
-    return { kind: 'deleted', statistics: describeCall(call, media, null, this.#parts.clock.now()) };
-  }
-
-  /** The data plane knows no drain, and no other limit than the configured one. */
-  #pauseRepetitions(): void {
-    this.repetitions.pause(this.#draining || this.#rules.maxSessions !== this.#parts.maxSessions);
-  }
-
-  /** Why there is no room for a new call. */
-  #refusal(callId: string): CommandFailure | undefined {
-    const { events } = this.#parts;
-    const { maxSessions } = this.#rules;
-    const full = maxSessions !== null && this.calls >= maxSessions;
-    if (!full && !this.#draining) return undefined;
-    events.callRejected(callId, full ? 'limit' : 'draining');
-    return failure(full ? 'limit' : 'draining', SESSION_LIMIT);
   }
 
   /** Programs outside hear of a call that ended otherwise than by its client, each of them once. */
@@ -397,7 +324,7 @@ export class CallService {
 
   #facts(): Facts {
     const { clock, random, interfaces, counters, protection } = this.#parts;
-    const { defaults } = this.#rules;
+    const defaults = this.#defaults;
     return { now: clock.now(), random, interfaces, turn: counters.callsCreated, defaults, ...protection() };
   }
 
@@ -418,7 +345,6 @@ function first(callIds: Iterable<string>, limit: number): readonly string[] {
   return found;
 }
 
+const NO_LOAD = { exceeded: [] };
 const NO_REPETITIONS = { reply: null, answered: () => {} };
-const UNMATCHED = "Call-ID not found or tags didn't match";
 const NO_LISTENER = 'start forwarding: recording.forwardTo names nobody, nothing is forwarded';
-const NOT_FOUND = { kind: 'notFound' } as const;

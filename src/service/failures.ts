@@ -1,8 +1,16 @@
+import type { LoadLimit } from '../command/load.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { DataPlaneError } from './ports.js';
 
 /** The text proxies know as: try the next node. */
 export const SESSION_LIMIT = 'Parallel session limit reached';
+
+/** For clients that know the reply `load limit`. */
+export const LOAD_TEXTS: Readonly<Record<LoadLimit, string>> = {
+  cpuPercent: 'CPU usage limit exceeded',
+  loadAverage: 'Load limit exceeded',
+  bytesPerSecond: 'Bandwidth limit exceeded',
+};
 
 /** The text proxies know as: try the next node. */
 export const OUT_OF_PORTS = 'Ran out of ports';

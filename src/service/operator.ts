@@ -1,12 +1,14 @@
 import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
+import type { LoadLimits } from '../command/load.js';
 import type { ControlStatistics } from '../command/reply.js';
 import type { Config, LogLevel } from '../config/schema.js';
 import type { CliNode } from '../control/cli/node.js';
-import type { Settings } from '../control/cli/settings.js';
+import type { SettingName, Settings } from '../control/cli/settings.js';
 import type { CallDefaults } from '../negotiation/facts.js';
 import type { Events } from '../observability/events.js';
 import type { CallRules, CallService } from './call-service.js';
+import type { LoadWatch } from './load-watch.js';
 import type { CallRegistry } from './registry.js';
 
 export type OperatorParts = {
@@ -14,6 +16,7 @@ export type OperatorParts = {
   readonly defaults: CallDefaults;
   readonly service: Pick<CallService, 'adjust' | 'end' | 'handle'>;
   readonly registry: Pick<CallRegistry, 'callIds' | 'find'>;
+  readonly load: Pick<LoadWatch, 'adjust'>;
   readonly controls: () => readonly ControlStatistics[];
   readonly logger: { level: string };
   readonly events: Pick<Events, 'settingChanged'>;
@@ -21,7 +24,7 @@ export type OperatorParts = {
 
 /** What an operator sees of this node by the command line, and can change. */
 export function operatedNode(parts: OperatorParts): CliNode {
-  const { config, controls, defaults, events, logger, registry, service } = parts;
+  const { config, controls, defaults, events, load, logger, registry, service } = parts;
   const start = settingsOf(config);
   let current = start;
   return {
@@ -52,13 +55,21 @@ export function operatedNode(parts: OperatorParts): CliNode {
         current = { ...current, [name]: value };
         events.settingChanged(name, value);
         if (name === 'loglevel') logger.level = levelOf(value);
+        else if (LOADS.has(name)) load.adjust(loadLimitsOf(current));
         else service.adjust(rulesOf(current, defaults));
       },
     },
   };
 }
 
-function settingsOf({ controlTos, deleteDelaySeconds, log, maxSessions, timeouts }: Config): Settings {
+function settingsOf({
+  controlTos,
+  deleteDelaySeconds,
+  limits,
+  log,
+  maxSessions,
+  timeouts,
+}: Config): Settings {
   return {
     timeout: timeouts.mediaSeconds,
     silenttimeout: timeouts.silentSeconds,
@@ -66,8 +77,20 @@ function settingsOf({ controlTos, deleteDelaySeconds, log, maxSessions, timeouts
     finaltimeout: timeouts.finalSeconds ?? 0,
     deletedelay: deleteDelaySeconds,
     maxsessions: maxSessions ?? -1,
+    maxcpu: limits.cpuPercent ?? 0,
+    maxload: limits.loadAverage ?? 0,
+    maxbw: limits.bytesPerSecond ?? 0,
     loglevel: SYSLOG_LEVELS[log.level],
     controltos: controlTos,
+  };
+}
+
+/** As with rtpengine, 0 is none. */
+function loadLimitsOf({ maxcpu, maxload, maxbw }: Settings): LoadLimits {
+  return {
+    cpuPercent: maxcpu === 0 ? null : maxcpu,
+    loadAverage: maxload === 0 ? null : maxload,
+    bytesPerSecond: maxbw === 0 ? null : maxbw,
   };
 }
 
@@ -95,4 +118,5 @@ function levelOf(syslog: number): LogLevel {
 
 /** Syslog has no number for the last one. */
 const SYSLOG_LEVELS: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 8 };
+const LOADS: ReadonlySet<SettingName> = new Set<SettingName>(['maxcpu', 'maxload', 'maxbw']);
 const OPERATOR: Client = { address: '', port: 0, protocol: 'http' };

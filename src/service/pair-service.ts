@@ -22,6 +22,7 @@ import { withPairTap } from '../negotiation/pair-taps.js';
 import { changedCall, completePair, type PairStep, updatePair } from '../negotiation/pairs.js';
 import { planOf } from '../negotiation/plan.js';
 import { withRecording } from '../negotiation/recording.js';
+import type { Admission } from './admission.js';
 import { dataPlaneFailure } from './failures.js';
 import type { Keeper, KeeperParts } from './keeper.js';
 import { PairCounts, type PairCountsParts } from './pair-counts.js';
@@ -32,12 +33,7 @@ export type PairServiceParts = KeeperParts &
   PairCountsParts & {
     readonly routes: Routes;
     readonly pairRules: PairRules;
-    /** How many calls are about to be made, drained or refused, is one account for all protocols. */
-    readonly admission: {
-      /** Why a new call is refused now. */
-      refusal(callId: string): CommandFailure | undefined;
-      during<T>(task: () => Promise<T>): Promise<T>;
-    };
+    readonly admission: Pick<Admission, 'during' | 'refusal'>;
     readonly facts: () => Facts;
     readonly recordings: Pick<Recordings, 'prepare' | 'withdraw' | 'change' | 'changed'>;
   };
@@ -91,7 +87,8 @@ export class PairService {
     const before = this.#keeper.find(command.callId);
     if (before !== undefined || command.side === 'answer') return this.#carryOut(command, client, before);
     const refusal = admission.refusal(command.callId);
-    return refusal ?? admission.during(() => this.#carryOut(command, client, undefined));
+    if (refusal !== undefined) return refusal.failure;
+    return admission.during(() => this.#carryOut(command, client, undefined));
   }
 
   async #carryOut(command: PairUpdateCommand, client: Client, before: Call | undefined): Promise<PairReply> {

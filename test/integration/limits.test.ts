@@ -2,8 +2,10 @@ import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { expect, onTestFinished, test } from 'vitest';
 import { at, LoopbackCall, sdpOf } from '../support/loopback-call.js';
+import { until } from '../support/netns-until.js';
 import { mediaAddress } from '../support/rtp-peer.js';
 import { Tandem } from '../support/tandem.js';
+import { Watched } from '../support/watched.js';
 
 const SDP =
   'v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n';
@@ -28,6 +30,33 @@ test('calls beyond the limit are refused in words that make proxies try the next
   expect((await tandem.ng.command(offer('second'))).result).toBe('ok');
   const statistics = await tandem.ng.command({ command: 'statistics' });
   expect(at(statistics, 'statistics', 'totalstatistics', 'rejectedsessions')).toBe(2);
+});
+
+test('while media takes more than its limit new calls are refused, whoever answers, and calls go on', async () => {
+  const tandem = await Watched.start(['limits.bytesPerSecond=1']);
+  const { ng } = tandem.tandem;
+  const call = await LoopbackCall.setUp(ng, 'talks');
+  const answersByPattern = async (callId: string): Promise<boolean> => {
+    const { pattern } = await tandem.requests();
+    await sdpOf(ng, offer(callId));
+    return (await tandem.requests()).pattern > pattern;
+  };
+  let calls = 0;
+  const isLearned = async () => ((await answersByPattern(`early-${++calls}`)) ? true : undefined);
+  await until('a pattern', isLearned);
+  const refusal = await until('a refusal', async () => {
+    await call.talks(1);
+    const reply = await ng.command({ ...offer(`late-${++calls}`), supports: ['load limit'] });
+    return reply.result === 'ok' ? undefined : reply;
+  });
+  expect(refusal).toEqual({ result: 'load limit', message: 'Bandwidth limit exceeded' });
+  await call.negotiate();
+  expect(await tandem.metric('tandem_calls_overloading_total{limit="bytesPerSecond"}')).toBeGreaterThan(0);
+  await until('a second without media', async () => {
+    const { result } = await ng.command(offer(`again-${++calls}`));
+    return result === 'ok' ? true : undefined;
+  });
+  await until('a pattern', isLearned);
 });
 
 test('without a free port the words are "Ran out of ports", and calls that have theirs go on', async () => {

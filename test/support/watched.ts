@@ -49,9 +49,15 @@ export class Watched {
     return { pattern: count('pattern'), again: count('again'), control: count('control') };
   }
 
-  async patterns(): Promise<number> {
+  patterns(): Promise<number> {
+    return this.metric('tandem_patterns');
+  }
+
+  /** `name` has its labels, as they are written. */
+  async metric(name: string): Promise<number> {
     const text = await (await fetch(`http://${this.http}/metrics`)).text();
-    return Number(/^tandem_patterns (\d+)$/m.exec(text)?.[1]);
+    const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+    return Number(line?.slice(name.length));
   }
 
   /** Ports that sessions of the data plane have. */

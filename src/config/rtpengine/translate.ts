@@ -59,6 +59,9 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('delete-delay', 'deleteDelaySeconds', number);
   put('rtcp-interval', 'rtcpIntervalMs', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
+  put('max-load', 'limits.loadAverage', limit);
+  put('max-cpu', 'limits.cpuPercent', limit);
+  put('max-bandwidth', 'limits.bytesPerSecond', limit);
   put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
   if (options.has('b2b-url')) putAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
   put('b2b-url', 'notify.xmlrpc.url', (value) => value);
@@ -268,6 +271,12 @@ function mistake(given: Given, text: string): Mistake {
 /** A number where it is one; otherwise the text, so that the mistake shows what was written. */
 function number(value: string): number | string {
   return /^(-?\d+|0x[\da-f]+)$/i.test(value) ? Number(value) : value;
+}
+
+/** Up to 0 there is none. What is no number is shown in the mistake. */
+function limit(value: string): number | string {
+  if (!/^-?\d+(?:\.\d*)?$/.test(value)) return value;
+  return Number(value) > 0 ? Number(value) : 'off';
 }
 
 /** rtpengine takes other numbers for the default. */

@@ -39,7 +39,7 @@ export const RTPPROXY_OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['c', noted('value', SYSTEM)],
   ['u', noted('value', SYSTEM)],
   ['N', noted('value', 'the data plane chooses its times itself')],
-  ['overload_prot', noted('flag', 'maxSessions limits the load')],
+  ['overload_prot', noted('flag', 'maxSessions and limits keep the load down')],
   ['2', missing('flag', 'sending each packet twice')],
   ['dso', missing('list', 'loading of modules')],
   ['config', missing('value', 'a configuration file of rtpproxy')],

@@ -3,7 +3,7 @@ import { encodeJson } from '../ng/json.js';
 import type { CliNode } from './node.js';
 import { countersText, interfacesText, sessionsText, totalsText } from './node-text.js';
 import { sessionLine, sessionText } from './session-text.js';
-import { ruleOf, SETTINGS, settingValue } from './settings.js';
+import { ruleOf, SETTINGS, settingText, settingValue } from './settings.js';
 
 export type CliCommand = {
   /** Words of the line; `*` is any word and handed to `run`. */
@@ -25,10 +25,6 @@ export const COMMANDS: readonly CliCommand[] = [
   shows('list interfaces', async (node) => interfacesText(await node.statistics())),
   shows('list jsonstats', async (node) => `${encodeJson(encodeNode(await node.statistics()))}\n`),
   shows('list loglevels', () => 'core - Everything: one level counts for all\n'),
-  // Limits there are none of here, in the words of the reference.
-  shows('list maxcpu', () => 'Maximum CPU usage configured on rtpengine: 0.0\n'),
-  shows('list maxload', () => 'Maximum load average configured on rtpengine: 0.00\n'),
-  shows('list maxbw', () => 'Maximum bandwidth configured on rtpengine: 0\n'),
   shows('list transcoders', () => 'No stats entries\n'),
   shows('list loglevel core', ({ settings }) => `${settings.current.loglevel}\n`),
   ...SETTINGS.map(({ name, shown }) =>
@@ -91,7 +87,7 @@ function set({ settings }: CliNode, [name = '', written = '']: readonly string[]
     return `Fail setting ${name} to ${written}; ${why}\n`;
   }
   settings.change(rule.name, value);
-  return `Success setting ${name} to ${value}\n`;
+  return `Success setting ${name} to ${settingText(rule, value)}\n`;
 }
 
 function setLogLevel(node: CliNode, [level = '']: readonly string[]): string {
@@ -106,12 +102,15 @@ function revert({ settings }: CliNode): string {
 }
 
 function parameters(values: CliNode['settings']['start']): string {
-  return SETTINGS.map(({ name, parameter }) => `${parameter} = ${values[name]}\n`).join('');
+  return SETTINGS.map((rule) => `${rule.parameter} = ${settingText(rule, values[rule.name])}\n`).join('');
 }
 
 function difference({ settings: { start, current } }: CliNode): string {
   return SETTINGS.filter(({ name }) => start[name] !== current[name])
-    .map(({ name, parameter }) => `${parameter}: ${start[name]} => ${current[name]}\n`)
+    .map((rule) => {
+      const [before, after] = [start, current].map((values) => settingText(rule, values[rule.name]));
+      return `${rule.parameter}: ${before} => ${after}\n`;
+    })
     .join('');
 }
 

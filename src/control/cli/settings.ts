@@ -6,6 +6,9 @@ export type SettingName =
   | 'finaltimeout'
   | 'deletedelay'
   | 'maxsessions'
+  | 'maxload'
+  | 'maxcpu'
+  | 'maxbw'
   | 'loglevel'
   | 'controltos';
 
@@ -18,6 +21,8 @@ export type SettingRule = {
   readonly shown: (value: number) => string;
   /** Undefined: it cannot be changed. */
   readonly range?: { readonly min: number; readonly max: number };
+  /** How many digits behind the point a value may have, and is told with; none if absent. */
+  readonly digits?: number;
 };
 
 /** Those of syslog, and one beyond. */
@@ -57,6 +62,26 @@ export const SETTINGS: readonly SettingRule[] = [
     range: timeout(1),
   },
   { name: 'deletedelay', parameter: 'delete-delay', shown: String, range: { min: 0, max: 86_400 } },
+  {
+    name: 'maxcpu',
+    parameter: 'max-cpu',
+    shown: (percent) => `Maximum CPU usage configured on rtpengine: ${percent.toFixed(1)}`,
+    range: { min: 0, max: 100 },
+    digits: 1,
+  },
+  {
+    name: 'maxload',
+    parameter: 'max-load',
+    shown: (average) => `Maximum load average configured on rtpengine: ${average.toFixed(2)}`,
+    range: { min: 0, max: 10_000 },
+    digits: 2,
+  },
+  {
+    name: 'maxbw',
+    parameter: 'max-bw',
+    shown: (bytes) => `Maximum bandwidth configured on rtpengine: ${bytes}`,
+    range: { min: 0, max: 1_000_000_000_000 },
+  },
   { name: 'controltos', parameter: 'control-tos', shown: String },
 ];
 
@@ -64,11 +89,17 @@ export function ruleOf(name: string): SettingRule | undefined {
   return SETTINGS.find((rule) => rule.name === name);
 }
 
-/** Whole numbers of the range; undefined: it is none. */
-export function settingValue({ range }: SettingRule, written: string): number | undefined {
-  if (range === undefined || !/^-?\d{1,9}$/.test(written)) return undefined;
-  const value = Number(written);
+/** A number of the range, rounded to the digits it is told with; undefined: it is none. */
+export function settingValue({ range, digits = 0 }: SettingRule, written: string): number | undefined {
+  const form = digits === 0 ? /^-?\d{1,13}$/ : /^-?\d{1,13}(?:\.\d{1,9})?$/;
+  if (range === undefined || !form.test(written)) return undefined;
+  const value = Number(Number(written).toFixed(digits));
   return value >= range.min && value <= range.max ? value : undefined;
+}
+
+/** As it is told that it is set. */
+export function settingText({ digits = 0 }: SettingRule, value: number): string {
+  return value.toFixed(digits);
 }
 
 function timeout(min: number): { readonly min: number; readonly max: number } {

@@ -111,6 +111,21 @@ describe('interfaces', () => {
   });
 });
 
+describe('limits of load', () => {
+  test('may have fractions, and are off unless they are set', () => {
+    expect(configOf('limits: {loadAverage: 2.5, cpuPercent: 70.5}\n').limits).toEqual({
+      loadAverage: 2.5,
+      cpuPercent: 70.5,
+      bytesPerSecond: null,
+    });
+    expect(configOf('limits: {loadAverage: off, cpuPercent: , bytesPerSecond: 9}\n').limits).toEqual({
+      loadAverage: null,
+      cpuPercent: null,
+      bytesPerSecond: 9,
+    });
+  });
+});
+
 describe('a mistake is named with its line and key', () => {
   test.each([
     ['port\n', 'x.yaml:1: port is not a mapping of keys to values'],
@@ -200,6 +215,26 @@ describe('a mistake is named with its line and key', () => {
       'templates:\n  web: ICE=force ICE=remove\n',
       'x.yaml:2: templates.web: "ICE=remove" contradicts "ICE=force"',
     ],
+    [
+      'limits:\n  loadAverage: 0\n',
+      'x.yaml:2: limits.loadAverage: 0 is not off or a load average (0.01-10000)',
+    ],
+    [
+      'limits:\n  loadAverage: .nan\n',
+      'x.yaml:2: limits.loadAverage: NaN is not off or a load average (0.01-10000)',
+    ],
+    ['limits: {cpuPercent: 101}\n', 'x.yaml:1: limits.cpuPercent: 101 is not off or a percentage (1-100)'],
+    ['limits: {cpuPercent: 70%}\n', 'x.yaml:1: limits.cpuPercent: 70% is not off or a percentage (1-100)'],
+    [
+      'limits: {bytesPerSecond: 1.5}\n',
+      'x.yaml:1: limits.bytesPerSecond: 1.5 is not off or a number of bytes (1-1000000000000)',
+    ],
+    [
+      'tos: 0\nlimits:\n  loadAverag: 1\n',
+      'x.yaml:3: limits.loadAverag: unknown key, did you mean loadAverage?',
+    ],
+    ['max-load: 3\n', 'x.yaml:1: max-load: unknown key, did you mean limits.loadAverage?'],
+    ['limits: 3\n', 'x.yaml:1: limits: 3 is not a mapping of keys to values'],
     ['dataPlane: {shards: 0}\n', 'x.yaml:1: dataPlane.shards: 0 is not auto or a number of threads (1-64)'],
   ])('%j', (text, expected) => {
     expect(decoded(text).mistakes).toEqual([expected]);

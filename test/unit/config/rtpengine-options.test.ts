@@ -31,6 +31,9 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['control-tos', '', '96', ({ config }) => config.controlTos, 96],
   ['endpoint-learning', '', 'heuristic', ({ config }) => config.endpointLearning, 'heuristic'],
   ['max-sessions', '', '77', ({ config }) => config.maxSessions, 77],
+  ['max-load', '', '7.5', ({ config }) => config.limits.loadAverage, 7.5],
+  ['max-cpu', '', '80', ({ config }) => config.limits.cpuPercent, 80],
+  ['max-bandwidth', '', '125000000', ({ config }) => config.limits.bytesPerSecond, 125_000_000],
   ['num-threads', '', '1', ({ config }) => config.dataPlane.shards, 1],
   ['log-facility-cdr', '', 'local5', ({ config }) => config.log.callRecords, true],
   ['log-level', 'L', '7', ({ config }) => config.log.level, 'debug'],
@@ -141,6 +144,9 @@ describe('mistakes', () => {
     'control-tos',
     'endpoint-learning',
     'max-sessions',
+    'max-load',
+    'max-cpu',
+    'max-bandwidth',
     'delete-delay',
     'rtcp-interval',
     'dtls-cert-cipher',
@@ -149,6 +155,15 @@ describe('mistakes', () => {
     const told = loaded.kind === 'mistakes' ? loaded.mistakes.map(describeMistake) : [];
     expect(told).toEqual([expect.stringContaining(`--${name}`)]);
   });
+});
+
+test.each(['0', '0.0', '-1'])('limits of load of %s are none', async (none) => {
+  const { config } = await given('max-load', [
+    `--max-load=${none}`,
+    `--max-cpu=${none}`,
+    `--max-bandwidth=${none}`,
+  ]);
+  expect(config.limits).toEqual({ loadAverage: null, cpuPercent: null, bytesPerSecond: null });
 });
 
 describe('--dtls-rsa-key-size', () => {

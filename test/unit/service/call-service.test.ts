@@ -3,6 +3,7 @@ import type { KeyPress } from '../../../src/call/keys.js';
 import type { Notice } from '../../../src/call/notice.js';
 import type { Client, DeleteCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
+import type { LoadLimit } from '../../../src/command/load.js';
 import type { Reply } from '../../../src/command/reply.js';
 import type { Event } from '../../../src/dataplane/protocol.gen.js';
 import type { Counters } from '../../../src/observability/counters.js';
@@ -32,6 +33,7 @@ beforeEach(async () => {
 /** A control plane on what `dataPlane` holds. */
 async function start({
   maxSessions = null as number | null,
+  load = { exceeded: [] as readonly LoadLimit[] },
   onto = new FakeDataPlane(),
 } = {}): Promise<void> {
   log = [];
@@ -44,6 +46,7 @@ async function start({
     parts: {
       clock: { now: () => now },
       maxSessions,
+      load,
       notifier: {
         tellEnd() {},
         tellKeyLine() {},
@@ -177,6 +180,50 @@ describe('limits', () => {
     expect(replies[2]).toMatchObject({ message: 'Parallel session limit reached' });
     expect(counters.callsRejected).toBe(2);
     expect((await offer('a', 4002)).kind).toBe('sdp');
+  });
+
+  test.each([
+    ['cpuPercent', 'CPU usage limit exceeded'],
+    ['loadAverage', 'Load limit exceeded'],
+    ['bytesPerSecond', 'Bandwidth limit exceeded'],
+  ] as const)('of load are named to clients that tell them apart: %s', async (limit, text) => {
+    const exceeded: LoadLimit[] = [];
+    await start({ load: { exceeded } });
+    await offer('before');
+    exceeded.push(limit);
+    expect(await offer('a')).toMatchObject({ kind: 'failure', message: 'Parallel session limit reached' });
+    expect(await offer('b', 4000, true)).toEqual({ kind: 'loadLimit', message: text });
+    expect([counters.callsRejected, counters.callsOverloading[limit]]).toEqual([0, 2]);
+    expect(log.filter((line) => line.includes('too much load'))).toEqual([
+      expect.stringContaining(`callId=a limit=${limit}`),
+      expect.stringContaining(`callId=b limit=${limit}`),
+    ]);
+    // Calls that are there go on.
+    expect((await offer('before', 4002)).kind).toBe('sdp');
+    expect((await answer('before')).kind).toBe('sdp');
+    exceeded.pop();
+    expect((await offer('c')).kind).toBe('sdp');
+  });
+
+  test('of load come behind the number of calls', async () => {
+    await start({ maxSessions: 0, load: { exceeded: ['cpuPercent'] } });
+    expect(await offer('a', 4000, true)).toEqual({
+      kind: 'loadLimit',
+      message: 'Parallel session limit reached',
+    });
+    expect(counters.callsRejected).toBe(1);
+  });
+
+  test('of load hold for clients of rtpproxy', async () => {
+    await start({ load: { exceeded: ['loadAverage'] } });
+    const options = { weak: false, bridge: [], family: 'IP4', newPort: false } as const;
+    const end = { side: 'offer', address: '198.51.100.1', port: 4000, options } as const;
+    const reply = await service.handlePair(
+      { kind: 'update pair', callId: 'a', fromTag: 'f', ...end, after: [] },
+      { ...CLIENT, protocol: 'rtpproxy' },
+    );
+    expect(reply).toMatchObject({ kind: 'failure', code: 'limit' });
+    expect(counters.callsOverloading.loadAverage).toBe(1);
   });
 
   test('while draining new calls are refused and the others go on', async () => {

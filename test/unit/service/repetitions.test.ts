@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { Client } from '../../../src/command/command.js';
+import type { LoadLimit } from '../../../src/command/load.js';
 import { SDP_REPLY, writeNg } from '../../../src/control/ng/encode.js';
 import { KnownRequests } from '../../../src/control/ng/known-requests.js';
 import type { ComponentStats, PatternPlan, StreamStats } from '../../../src/dataplane/protocol.gen.js';
@@ -23,13 +24,16 @@ let known: KnownRequests;
 let counters: Counters;
 let answered: string[];
 let recorded: string[];
+let exceeded: LoadLimit[];
 
 beforeEach(async () => {
   known = new KnownRequests(new Map());
   answered = [];
   recorded = [];
+  exceeded = [];
   ({ dataPlane, registry, attachment, counters, service } = await startFakeNode({
     parts: {
+      load: { exceeded },
       keepDetails: ({ callId }, reason) => void recorded.push(`${callId} ${reason}`),
       repetitions: {
         reply: { sdp: SDP_REPLY, write: writeNg },
@@ -109,6 +113,21 @@ test('what follows is handed over with the number of what it follows', async () 
     [1, null],
     [2, 1],
   ]);
+});
+
+test('nothing is repeated while there is too much load, and again when there is not', async () => {
+  await learnOffers();
+  exceeded.push('loadAverage');
+  service.loadChanged();
+  expect(await says('offer', 4)).toBe('failure');
+  expect(dataPlane.learned).toEqual([]);
+  await says('answer', 3);
+  await says('offer', 3);
+  expect(dataPlane.learned).toEqual([]);
+  exceeded.pop();
+  service.loadChanged();
+  await says('offer', 5);
+  expect(dataPlane.learned).toHaveLength(1);
 });
 
 test('a call made by a pattern is one like any other', async () => {

@@ -9,6 +9,7 @@ import { NODE } from '../ng/node.js';
 const START = {
   ...{ timeout: 60, silenttimeout: 3600, offertimeout: 3600, finaltimeout: 0 },
   ...{ deletedelay: 30, maxsessions: -1, loglevel: 6, controltos: 0 },
+  ...{ maxcpu: 0, maxload: 2.5, maxbw: 100_000 },
 };
 
 let calls: string[];
@@ -139,7 +140,9 @@ describe('the command line lists', () => {
     expect(await line.answer('list deletedelay')).toBe('30\n');
     expect(await line.answer('list loglevel')).toBe('core = 6\n');
     expect(await line.answer('list loglevel core')).toBe('6\n');
-    expect(await line.answer('list maxload')).toBe('Maximum load average configured on rtpengine: 0.00\n');
+    expect(await line.answer('list maxcpu')).toBe('Maximum CPU usage configured on rtpengine: 0.0\n');
+    expect(await line.answer('list maxload')).toBe('Maximum load average configured on rtpengine: 2.50\n');
+    expect(await line.answer('list maxbw')).toBe('Maximum bandwidth configured on rtpengine: 100000\n');
   });
 });
 
@@ -181,7 +184,26 @@ describe('the command line sets', () => {
     expect(await line.answer('params diff')).toBe('');
   });
 
+  test('limits of load with as many digits as rtpengine', async () => {
+    expect(await line.answer('set maxload 3.756')).toBe('Success setting maxload to 3.76\n');
+    expect(await line.answer('set maxcpu 55')).toBe('Success setting maxcpu to 55.0\n');
+    expect(await line.answer('set maxbw 2000000000')).toBe('Success setting maxbw to 2000000000\n');
+    expect(current).toMatchObject({ maxload: 3.76, maxcpu: 55, maxbw: 2_000_000_000 });
+    expect(await line.answer('params diff')).toBe(
+      'max-cpu: 0.0 => 55.0\nmax-load: 2.50 => 3.76\nmax-bw: 100000 => 2000000000\n',
+    );
+  });
+
   test.each([
+    ['set maxload junk', 'not a number from 0 to 10000'],
+    ['set maxload -1', 'not a number from 0 to 10000'],
+    ['set maxload 1e3', 'not a number from 0 to 10000'],
+    ['set maxload 1.', 'not a number from 0 to 10000'],
+    ['set maxload 10001', 'not a number from 0 to 10000'],
+    ['set maxcpu 100.1', 'not a number from 0 to 100'],
+    ['set maxcpu NaN', 'not a number from 0 to 100'],
+    ['set maxbw 1.5', 'not a number from 0 to 1000000000000'],
+    ['set timeout 1.5', 'not a number from 1 to 2592000'],
     ['set timeout 0', 'not a number from 1 to 2592000'],
     ['set timeout abc', 'not a number from 1 to 2592000'],
     ['set timeout 99999999999999999999', 'not a number from 1 to 2592000'],
