@@ -49,6 +49,8 @@ export class Attachment implements DataPlaneListener {
   #boot = '';
   /** Grows with each connection, so that an attempt knows when it is outdated. */
   #connection = 0;
+  /** Reported of calls that are yet to be adopted, say, and would be taken for nobody's. */
+  #untold: Event[] = [];
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: AttachmentOptions) {
@@ -108,7 +110,8 @@ export class Attachment implements DataPlaneListener {
   }
 
   event(event: Event): void {
-    this.#options.onEvent(event);
+    if (this.#ready.open) this.#options.onEvent(event);
+    else this.#untold.push(event);
   }
 
   repeated(repetition: Repetition): void {
@@ -205,9 +208,11 @@ export class Attachment implements DataPlaneListener {
     this.#ready.open = true;
     for (const waiter of this.#ready.waiters) waiter.resolve();
     this.#ready.waiters.clear();
+    for (const event of this.#untold.splice(0)) this.#options.onEvent(event);
   }
 
   #close(): void {
+    this.#untold = [];
     if (this.#ready.open) this.#ready = newGate();
   }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 import type { Call } from '../../../src/call/call.js';
-import type { Configuration, SessionPlan } from '../../../src/dataplane/protocol.gen.js';
+import type { Configuration, Event, SessionPlan } from '../../../src/dataplane/protocol.gen.js';
 import { newCounters } from '../../../src/observability/counters.js';
 import { createEvents } from '../../../src/observability/events.js';
 import { createLogger } from '../../../src/observability/logger.js';
@@ -25,10 +25,12 @@ let certificates: Certificates;
 const counters = newCounters();
 const log: string[] = [];
 const unavailable: string[] = [];
+const told: { readonly event: Event; readonly isKnown: boolean }[] = [];
 
 beforeEach(() => {
   log.length = 0;
   unavailable.length = 0;
+  told.length = 0;
   dataPlane = new FakeDataPlane();
   registry = new CallRegistry();
   certificates = ownCertificates();
@@ -45,7 +47,7 @@ function newAttachment(configuration: Configuration): Attachment {
     read: ({ session, revision, memo }) => (memo === '' ? undefined : call(session, revision)),
     planOf,
     adopt: (adopted) => registry.set(adopted),
-    onEvent: () => {},
+    onEvent: (event) => void told.push({ event, isKnown: registry.find(event.session) !== undefined }),
     onUnavailable: (reason) => unavailable.push(reason),
   });
   created.use(dataPlane);
@@ -68,6 +70,27 @@ function planOf({ callId, revision }: Call): SessionPlan {
     routes: [],
   };
 }
+
+test('what is reported of a call before it is adopted is told when it has been, and once', async () => {
+  dataPlane.plans.set('a', planOf(call('a')));
+  attachment.connected('boot-1', 1);
+  attachment.event(TIMEOUT);
+  expect(told).toEqual([]);
+  await attachment.ready(30_000);
+  await eventually(() => expect(told).toEqual([{ event: TIMEOUT, isKnown: true }]));
+  attachment.event(TIMEOUT);
+  expect(told).toHaveLength(2);
+});
+
+test('what a connection had reported that is gone is told nobody', async () => {
+  attachment.connected('boot-1', 1);
+  attachment.event(TIMEOUT);
+  attachment.disconnected('it went');
+  attachment.connected('boot-2', 0);
+  await attachment.ready(30_000);
+  await eventually(() => expect(attachment.isReady).toBe(true));
+  expect(told).toEqual([]);
+});
 
 test('the data plane is configured and its calls are adopted before anybody may open ports', async () => {
   dataPlane.plans.set('a', planOf(call('a', 4)));
@@ -216,3 +239,11 @@ test('a data plane that has restarted gets the certificate of the one before', a
   await eventually(() => expect(attachment.isReady).toBe(true));
   expect(dataPlane.configuration?.certificates).toEqual([pem]);
 });
+
+const TIMEOUT: Event = {
+  kind: 'mediaTimeout',
+  session: 'a',
+  revision: 1,
+  reason: 'media',
+  lastPacketMsAgo: null,
+};
