@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { AttackedCall, type Harm, NO_HARM, type Protection } from '../support/attacked-call.js';
 import { at } from '../support/loopback-call.js';
 import { until } from '../support/netns-until.js';
-import { ATTACKS } from '../support/attacker.js';
+import { type Attack, ATTACKS, causeFromElsewhere, causeInTheNameOfAParty } from '../support/attacker.js';
 import { isDictionary, isList } from '../support/oracle-ng-client.js';
 import { Tandem } from '../support/tandem.js';
 
@@ -136,6 +136,15 @@ async function noticed(tandem: Tandem, call: AttackedCall, tag: 'caller' | 'call
   });
 }
 
+/** As soon as something was noticed. */
+async function seen(tandem: Tandem, call: AttackedCall, kind: Attack): Promise<Noticed | undefined> {
+  const [first] = await until(`${kind} to be counted`, async () => {
+    const all = await noticed(tandem, call, 'caller');
+    return all.length > 0 ? all : undefined;
+  });
+  return first;
+}
+
 test.each(['RTP', 'SRTP with SDES', 'SRTP with DTLS'] as const)(
   '%s: each attack leaves a counter and an event with its source',
   async (protection) => {
@@ -148,12 +157,32 @@ test.each(['RTP', 'SRTP with SDES', 'SRTP with DTLS'] as const)(
       await call.talks();
       await call.attackedBy(kind);
       const [attacker] = call.attackers;
-      const [seen] = await until(`${kind} to be counted`, async () => {
-        const all = await noticed(tandem, call, 'caller');
-        return all.length > 0 ? all : undefined;
-      });
-      expect({ kind, source: seen?.source }).toEqual({ kind, source: attacker?.source });
-      await tandem.control.printed(new RegExp(`the stranger .*source="?${attacker?.source}`));
+      const source = attacker?.source;
+      const cause = causeFromElsewhere(kind, protection);
+      expect({ kind, seen: await seen(tandem, call, kind) }).toEqual({ kind, seen: { cause, source } });
+      await tandem.control.printed(new RegExp(`the stranger .*cause=${cause} source="?${source}`));
+    }
+  },
+);
+
+test.each(['SRTP with SDES', 'SRTP with DTLS'] as const)(
+  '%s: whatever is said in the name of a party leaves a counter and an event, and the call as it was',
+  async (protection) => {
+    const tandem = await startTandem(true);
+    for (const kind of ATTACKS) {
+      const call = new AttackedCall(tandem, protection, 'heuristic', kind);
+      await call.offer();
+      await call.answer();
+      await call.secure();
+      await call.talks();
+      call.saysInTheNameOfTheCaller(kind);
+      await call.talks();
+      expect({ kind, ...call.harm() }).toEqual({ kind, ...NO_HARM });
+      const cause = causeInTheNameOfAParty(kind, protection);
+      if (cause === undefined) continue;
+      const source = `${call.caller.address}:${call.caller.port}`;
+      expect({ kind, seen: await seen(tandem, call, kind) }).toEqual({ kind, seen: { cause, source } });
+      await tandem.control.printed(new RegExp(`the stranger .*cause=${cause} source="?${source}`));
     }
   },
 );

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
+import { forgedInHandshake } from '../support/attacker.js';
 import { type DtlsOptions, DtlsPeer, type SrtpPair } from '../support/dtls-peer.js';
 import { sdpOf } from '../support/loopback-call.js';
+import { OnPath } from '../support/on-path.js';
 import { mediaAddress, RtpPeer } from '../support/rtp-peer.js';
 import { freePort, Tandem } from '../support/tandem.js';
 
@@ -11,9 +13,10 @@ async function call(
   tandem: Tandem,
   setup: 'active' | 'passive',
   options: DtlsOptions = {},
+  onPath?: OnPath,
 ): Promise<{ caller: RtpPeer; callee: RtpPeer; dtls: DtlsPeer }> {
   const dtls = new DtlsPeer(options);
-  const port = await freePort(HOST);
+  const port = onPath?.port ?? (await freePort(HOST));
   const callee = await RtpPeer.open();
   const dialogue = { 'call-id': `secured ${setup}`, 'from-tag': 'a', flags: [] };
   const lines = ['a=rtcp-mux', `a=setup:${setup}`, `a=fingerprint:${dtls.fingerprint}`];
@@ -27,13 +30,16 @@ async function call(
   callee.aim(offered);
   const answer = { command: 'answer', ...dialogue, 'to-tag': 'b', sdp: callee.sdp() };
   let keys: Promise<SrtpPair> | undefined;
-  if (setup === 'passive') keys = dtls.accept(`${HOST}:${port}`);
+  if (setup === 'passive') keys = dtls.accept(onPath?.guards(await freePort(HOST)) ?? `${HOST}:${port}`);
   const answered = await sdpOf(tandem.ng, answer);
   expect(answered).toMatch(/^m=audio \d+ UDP\/TLS\/RTP\/SAVP 0/m);
   expect(answered).toContain(`a=setup:${setup === 'active' ? 'passive' : 'active'}`);
   expect(answered).toMatch(/^a=fingerprint:sha-256 (?:[0-9A-F]{2}:){31}[0-9A-F]{2}\r$/m);
   const { address, port: ours } = mediaAddress(answered);
-  const protection = await (keys ?? dtls.connect(`${HOST}:${port}`, `${address}:${ours}`));
+  const from = `${HOST}:${onPath ? await freePort(HOST) : port}`;
+  const to = onPath?.towards({ address, port: ours }) ?? `${address}:${ours}`;
+  const protection = await (keys ?? dtls.connect(from, to));
+  onPath?.leave();
   const caller = await RtpPeer.open(HOST, port);
   caller.protection = protection;
   caller.aim(answered);
@@ -62,6 +68,19 @@ for (const setup of ['active', 'passive'] as const) {
     const { caller, callee } = await call(tandem, setup);
     await assertTalk(caller, callee, 20);
     expect(callee.received[0]?.payload).toEqual(Buffer.alloc(160, 0xd5));
+  });
+}
+
+for (const setup of ['active', 'passive'] as const) {
+  test(`a caller that is ${setup} shakes hands whatever somebody says in its name, which is counted and told`, async () => {
+    const tandem = await Tandem.start();
+    const place = { address: HOST, port: await freePort(HOST) };
+    const onPath = await OnPath.of(place, forgedInHandshake);
+    const { caller, callee } = await call(tandem, setup, {}, onPath);
+    await assertTalk(caller, callee, 20);
+    const statistics = await tandem.ng.command({ command: 'query', 'call-id': `secured ${setup}` });
+    expect(JSON.stringify(statistics)).toContain(`"last source":"${HOST}:${place.port}"`);
+    await tandem.control.printed(new RegExp(`the stranger .*cause=handshake source="?${HOST}:${place.port}`));
   });
 }
 

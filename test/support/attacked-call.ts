@@ -1,4 +1,4 @@
-import { type Attack, Attacker, INJECTED, type Victim } from './attacker.js';
+import { type Attack, Attacker, INJECTED, packetOf, type Victim } from './attacker.js';
 import { DtlsPeer } from './dtls-peer.js';
 import { at, sdpOf } from './loopback-call.js';
 import { until } from './netns-until.js';
@@ -135,6 +135,11 @@ export class AttackedCall {
   /** The attacker on the caller's side sends one packet of a kind. */
   async attackedBy(kind: Attack): Promise<void> {
     await this.#attackers[0]?.send(kind, mediaAddress(this.#answered), this.caller);
+  }
+
+  /** Somebody who can claim the caller's address sends one packet of a kind. */
+  saysInTheNameOfTheCaller(kind: Attack): void {
+    this.caller.sendRaw(packetOf(kind, this.caller));
   }
 
   /** The parties talk until it is settled where they are. */

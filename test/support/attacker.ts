@@ -59,7 +59,7 @@ export class Attacker {
   /** One packet. */
   send(kind: Attack, to: Target, victim: Victim): Promise<void> {
     this.#sequence += 1;
-    const datagram = PACKETS[kind](victim, this.#sequence);
+    const datagram = packetOf(kind, victim, this.#sequence);
     return new Promise((resolve) => this.#socket.send(datagram, to.port, to.address, () => resolve()));
   }
 }
@@ -90,6 +90,41 @@ const PACKETS = {
 } satisfies Record<string, (victim: Victim, sequence: number) => Buffer>;
 
 export type Attack = keyof typeof PACKETS;
+
+export function packetOf(kind: Attack, victim: Victim, sequence = 40_000): Buffer {
+  return PACKETS[kind](victim, sequence);
+}
+
+type Speech = 'RTP' | 'SRTP with SDES' | 'SRTP with DTLS';
+
+/** What each comes to from an address that is not the party's, once the party is known. */
+export function causeFromElsewhere(kind: Attack, protection: Speech): string {
+  return isMedia(kind) || (protection === 'SRTP with DTLS' && isHandshake(kind)) ? 'foreign' : 'malformed';
+}
+
+/** The same where media is SRTP, from the party's own address; `undefined`: nothing to tell of, as parties do it themselves. */
+export function causeInTheNameOfAParty(kind: Attack, protection: Speech): string | undefined {
+  // Repetitions are seen before their tags are.
+  if (isMedia(kind)) return kind.startsWith('what was overheard') ? undefined : 'notAuthentic';
+  const isRefused = isHandshake(kind) && kind !== 'a ClientHello without encryption';
+  return protection === 'SRTP with DTLS' && isRefused ? 'handshake' : undefined;
+}
+
+function isMedia(kind: Attack): boolean {
+  const [first = 0] = packetOf(kind, { ssrc: 0, lastSent: rtp(0, 0, 160) });
+  return first >> 6 === 2 && kind !== 'RTCP of four bytes';
+}
+
+function isHandshake(kind: Attack): boolean {
+  const [first = 0] = packetOf(kind, { ssrc: 0, lastSent: Buffer.alloc(0) });
+  return first >= 20 && first <= 63;
+}
+
+/** What is in the clear in a handshake, and ends those of others that believe it. */
+export function forgedInHandshake(): readonly Buffer[] {
+  const kinds = ['a fatal alert', 'closing an association', 'noise that looks like DTLS'] as const;
+  return [...kinds.map((kind) => PACKETS[kind]()), record(20, Buffer.from([1]))];
+}
 
 export const ATTACKS = Object.keys(PACKETS) as readonly Attack[];
 
