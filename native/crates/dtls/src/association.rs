@@ -14,7 +14,8 @@ use srtp::{MasterKey, Suite};
 
 use crate::SetupError;
 use crate::certificate::{Certificate, FingerprintHash, fingerprint};
-use crate::gate::{Expected, Gate, Refusal};
+use crate::gate::{Expected, Gate};
+use crate::refusal::Refusal;
 
 /// Profiles in order of preference (RFC 5764 §4.1.2, RFC 7714 §14.2).
 const PROFILES: &str =

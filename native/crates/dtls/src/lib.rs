@@ -13,11 +13,12 @@ mod association;
 mod certificate;
 mod gate;
 mod message;
+mod refusal;
 mod signature;
 
 pub use association::{Association, Keys, Role, State};
 pub use certificate::{Certificate, FingerprintHash, KeyKind};
-pub use gate::Refusal;
+pub use refusal::Refusal;
 
 /// OpenSSL could not set something up. Never caused by what a peer sends.
 #[derive(Debug, thiserror::Error)]
