@@ -84,6 +84,12 @@ for (const setup of ['active', 'passive'] as const) {
   });
 }
 
+test('a caller that is passive and asks for a cookie is heard', async () => {
+  const tandem = await Tandem.start();
+  const { caller, callee } = await call(tandem, 'passive', { asksForCookie: true });
+  await assertTalk(caller, callee, 5);
+});
+
 type Kind = readonly [string, DtlsOptions];
 
 const KINDS: readonly Kind[] = [

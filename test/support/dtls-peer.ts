@@ -20,6 +20,8 @@ export type DtlsOptions = {
   readonly curve?: string;
   /** The longest datagram it sends, in bytes with all headers. */
   readonly mtu?: number;
+  /** As the server it asks for a cookie first (RFC 6347 §4.2.1). */
+  readonly asksForCookie?: boolean;
   /** Grows the ClientHello to about this many bytes. */
   readonly helloBytes?: number;
 };
@@ -53,7 +55,8 @@ export class DtlsPeer {
 
   /** As the server. */
   accept(at: string): Promise<SrtpPair> {
-    return this.#keys(['s_server', '-accept', at, '-Verify', '1'], (material) => pair(material, 'server'));
+    const manner = this.#options.asksForCookie === true ? ['-listen'] : [];
+    return this.#keys(['s_server', '-accept', at, '-Verify', '1', ...manner], (material) => pair(material, 'server'));
   }
 
   get #key(): string {

@@ -126,6 +126,11 @@ impl Association {
 
     /// Retransmits the last flight when it is time.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let Datagrams { gate, incoming, .. } = self.stream.get_mut();
+        if gate.poll_timeout().is_some_and(|due| now >= due) {
+            gate.prove(now, incoming);
+            self.proceed_with_input(now);
+        }
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.timeout = (self.timeout * 2).min(LAST_TIMEOUT);
             self.deadline = None;
@@ -135,7 +140,7 @@ impl Association {
 
     /// When to call [`Association::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadline
+        self.deadline.into_iter().chain(self.stream.get_ref().gate.poll_timeout()).min()
     }
 
     /// The next datagram to send.

@@ -10,7 +10,7 @@
 mod proof;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Role;
 use crate::allowance::Allowance;
@@ -51,6 +51,8 @@ pub struct Gate {
     /// Records given to OpenSSL.
     passed: u64,
     refusals: VecDeque<Refusal>,
+    /// Until when the server may answer although somebody has asked for a cookie in its name.
+    patience: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +85,7 @@ impl Gate {
             early: VecDeque::new(),
             passed: 0,
             refusals: VecDeque::new(),
+            patience: None,
         }
     }
 
@@ -98,7 +101,12 @@ impl Gate {
 
     /// True if something came that may be of the handshake.
     pub fn has_heard(&self) -> bool {
-        self.stage == Stage::Open || !self.heard.is_empty()
+        self.stage == Stage::Open || self.heard.iter().any(|message| message.kind != HELLO_VERIFY_REQUEST)
+    }
+
+    /// When to try again although nothing has come.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.patience.filter(|_| self.first == 0 && !self.has_heard())
     }
 
     pub fn poll_refusal(&mut self) -> Option<Refusal> {
@@ -130,6 +138,9 @@ impl Gate {
 
     /// Tries again with what has come so far.
     pub fn prove(&mut self, now: Instant, passed: &mut VecDeque<Box<[u8]>>) {
+        if self.role == Role::Client && self.first == 0 && !self.has_heard() {
+            self.heed_request(now, passed);
+        }
         if self.stage != Stage::Proving || self.tried == self.clock {
             return;
         }
@@ -157,6 +168,18 @@ impl Gate {
                 self.stage = Stage::Open;
             }
         }
+    }
+
+    /// Begins again with the cookie a server asks for. Nothing in that can be proven, so the hello may be answered first.
+    fn heed_request(&mut self, now: Instant, passed: &mut VecDeque<Box<[u8]>>) {
+        let requests = self.heard.iter().enumerate().filter(|(_, message)| message.body().is_some());
+        let Some((at, _)) = requests.max_by_key(|(_, message)| message.seen) else { return };
+        if now < *self.patience.get_or_insert(now + COOKIE_PATIENCE) {
+            return;
+        }
+        self.pass(at, DTLS_1_0, passed);
+        self.heard.clear();
+        self.first = 1;
     }
 
     /// Takes note of a datagram that OpenSSL sends.
@@ -205,13 +228,9 @@ impl Gate {
             self.make_room(fragment.sequence);
             self.heard.push(Message::begun_by(fragment, self.clock));
         }
-        let is_greeting = matches!(fragment.kind, CLIENT_HELLO | HELLO_VERIFY_REQUEST);
-        let whole = self
-            .heard
-            .iter()
-            .position(|message| is_greeting && message.kind == fragment.kind && message.body().is_some());
-        let Some(at) = whole else { return };
-        self.transcript = if self.role == Role::Server { self.heard[at].whole() } else { Vec::new() };
+        let is_hello = |message: &Message| message.kind == CLIENT_HELLO && message.body().is_some();
+        let Some(at) = self.heard.iter().position(is_hello) else { return };
+        self.transcript = self.heard[at].whole();
         self.pass(at, version, passed);
         self.heard.clear();
         self.first = 1;
@@ -288,4 +307,8 @@ const LONGEST_FLIGHT: u16 = 5;
 /// Messages kept that claim to be the same one.
 const MOST_VARIANTS: usize = 2;
 const MOST_EARLY: usize = 8;
+/// As long as most peers take to answer; few ask for cookies where DTLS is for SRTP.
+const COOKIE_PATIENCE: Duration = Duration::from_millis(500);
+/// Whatever is spoken later (RFC 6347 §4.2.1).
+const DTLS_1_0: [u8; 2] = [0xfe, 0xff];
 const MOST_REFUSALS: usize = 8;

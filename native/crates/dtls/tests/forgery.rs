@@ -204,6 +204,22 @@ fn cut(mut datagram: &[u8]) -> Vec<Vec<u8>> {
     records
 }
 
+/// RFC 6347 §4.2.1.
+fn hello_verify_request(cookie: u8) -> Vec<u8> {
+    message(3, 0, &[&[0xfe, 0xff, 20][..], &[cookie; 20]].concat())
+}
+
+#[test]
+fn a_forged_wish_for_a_cookie_waits_until_the_peer_has_had_its_time_to_answer() {
+    let mut cookie = 0;
+    let mut handshake = Handshake::new();
+    handshake.exchange(Victim::Client, &mut || {
+        cookie += 1;
+        vec![hello_verify_request(cookie)]
+    });
+    handshake.assert_connected();
+}
+
 #[test]
 fn an_end_of_a_flight_that_is_sent_before_the_flight_does_not_end_it() {
     let now = Instant::now();
@@ -332,13 +348,13 @@ proptest! {
     fn no_message_of_a_stranger_that_sees_nothing_ends_a_handshake(
         at_server in any::<bool>(),
         messages in prop::collection::vec(
-            (1u8..24, 1u8..8, prop::collection::vec(any::<u8>(), 0..60)), 1..6),
+            (1u8..24, 0u8..8, prop::collection::vec(any::<u8>(), 0..60)), 1..6),
         records in prop::collection::vec((20u8..27, 0u64..1 << 48, prop::collection::vec(any::<u8>(), 1..40)), 0..4),
     ) {
         let forged: Vec<Vec<u8>> = messages
             .iter()
-            // What a stranger may say first, with a HelloVerifyRequest, is another matter.
-            .map(|(kind, sequence, body)| message(*kind, *sequence, body))
+            // What a stranger says first to a server is a handshake of its own.
+            .map(|(kind, sequence, body)| message(*kind, (*sequence).max(at_server.into()), body))
             .chain(records.iter().filter(|(kind, ..)| *kind != 22).map(|(kind, number, body)| record(*kind, *number, body)))
             .collect();
         survives(if at_server { Victim::Server } else { Victim::Client }, &forged);

@@ -5,7 +5,11 @@
 
 mod support;
 
-use std::{collections::BTreeMap, ops::Range, time::Instant};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use dtls::{Association, Certificate, KeyKind, Role, State};
 use openssl::{
@@ -103,7 +107,13 @@ fn as_the_client_we_repeat_our_hello_with_the_cookie_we_are_asked_for() {
     // HelloVerifyRequest (RFC 6347 §4.2.1).
     let cookie = [&[20][..], &[0xc0; 20]].concat();
     let body = [&[0xfe, 0xff][..], &cookie].concat();
-    client.handle_datagram(Instant::now(), &record(0, &handshake(3, &body, 0..body.len())));
+    let now = Instant::now();
+    client.handle_datagram(now, &record(0, &handshake(3, &body, 0..body.len())));
+    // Anybody can have said so: first the peer may answer.
+    assert_eq!(client.poll_datagram(), None);
+    let due = client.poll_timeout().unwrap();
+    assert!(due > now && due < now + Duration::from_secs(1), "{:?}", due - now);
+    client.handle_timeout(due);
     let second = client.poll_datagram().unwrap();
     let (first, second) = (body_of(&first), body_of(&second));
     assert_eq!(first[..COOKIE], second[..COOKIE], "the same version and random");
