@@ -37,7 +37,7 @@ export type OfferCodecRules = {
 export function codecsOfOffer(offered: readonly PayloadFormat[], rules: OfferCodecRules): CodecOutcome {
   const source = acceptableCodecs(offered, rules.codec);
   const edited = edit(source, rules.codec);
-  if (isUsable(edited, source)) {
+  if (isUsable(edited, offered)) {
     const known = rules.before === undefined ? edited : knownBefore(edited, rules.before);
     const order = rules.before ?? rules.reuse;
     const payloads = order === undefined ? known : inOrderOf(known, order);
@@ -48,7 +48,7 @@ export function codecsOfOffer(offered: readonly PayloadFormat[], rules: OfferCod
   );
   if (missing.length > 0) return { kind: 'needsTranscoding', codecs: missing.map(({ name }) => name) };
   if (rules.allowNoCodecMedia) return { kind: 'noCodec' };
-  return { kind: 'payloads', payloads: source.length > 0 ? source : offered, restored: true };
+  return { kind: 'payloads', payloads: source.some(isCodec) ? source : offered, restored: true };
 }
 
 /** What of an offer may come back in the answer; `ignore` hides codecs from both sides. */
