@@ -29,7 +29,8 @@ export function withMasked(said: Signalled, view: MediaView, flags: MediaFlags):
 export function agreedExtensions({ masked, bundled }: Signalled): readonly string[] {
   const lines = masked === undefined ? [] : masked.split('\n');
   const mid = bundled?.midExtension;
-  return mid === undefined ? lines : [...lines, midExtmap(mid)];
+  if (mid === undefined || lines.some((line) => line.endsWith(` ${MID_EXTENSION}`))) return lines;
+  return [...lines, midExtmap(mid)];
 }
 
 export function midExtmap(id: number): string {

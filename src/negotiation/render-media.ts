@@ -39,7 +39,7 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
   const { view, local, protocol, mid } = slot;
   const formats = view.profile === undefined ? view.media.formats.join(' ') : typesText(slot.payloads);
   const port = slot.isOriginal ? view.media.port : slot.bundle?.hasPort === false ? 0 : portMark(local.id, 0);
-  const lines = [`m=${view.media.type} ${port} ${protocol} ${formats}`];
+  const lines = [mediaLine(view.media.type, port, protocol, formats)];
   if (view.title) lines.push(`i=${view.title.value}`);
   lines.push(`c=${connection(slot, flags)}`, ...bandwidthLines(view.bandwidth));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
@@ -62,7 +62,7 @@ function relayedLines(slot: RelayedSlot, flags: MediaFlags): string[] {
 }
 
 function rejectedLines({ type, protocol, formats, mid, view }: RejectedSlot): string[] {
-  const lines = [`m=${type} 0 ${protocol} ${formats}`];
+  const lines = [mediaLine(type, 0, protocol, formats)];
   if (view?.title) lines.push(`i=${view.title.value}`);
   lines.push('c=IN IP4 0.0.0.0', ...bandwidthLines(view?.bandwidth ?? []));
   if (mid !== undefined) lines.push(`a=mid:${mid}`);
@@ -74,12 +74,17 @@ function rejectedLines({ type, protocol, formats, mid, view }: RejectedSlot): st
 function untouchedLines(view: MediaView): string[] {
   const { type, port, portCount, protocol, formats } = view.media;
   const count = portCount === undefined ? '' : `/${portCount}`;
-  const lines = [`m=${type} ${port}${count} ${protocol} ${formats.join(' ')}`];
+  const lines = [mediaLine(type, `${port}${count}`, protocol, formats.join(' '))];
   for (const line of view.media.lines) if (line.type === 'i') lines.push(`i=${line.value}`);
   if (!view.ownAddress) lines.push(`c=${formatConnection(view.address)}`);
   for (const line of view.media.lines) if (line.type !== 'i') lines.push(`${line.type}=${line.value}`);
   for (const { value } of view.inherited) lines.push(`a=${value}`);
   return lines;
+}
+
+/** Some phones name no format in a section they reject. */
+function mediaLine(type: string, port: string | number, protocol: string, formats: string): string {
+  return `m=${type} ${port} ${protocol}${formats === '' ? '' : ` ${formats}`}`;
 }
 
 function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: MediaFlags): string {

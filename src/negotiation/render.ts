@@ -62,10 +62,8 @@ function sessionLines(
   if (flags.loopProtect) lines.push(`a=rtpengine:${facts.defaults.instanceId}`);
   if (isIceLite(body, slots, receiver)) lines.push('a=ice-lite');
   lines.push(...groupLines(slots));
-  for (const { value } of session.other) {
-    if (!(flags.stripExtmap && value.startsWith('extmap:')) && !isRtcpAttribute(value))
-      lines.push(`a=${value}`);
-  }
+  for (const { value } of session.other) if (!isOfMedia(value)) lines.push(`a=${value}`);
+  if (flags.originalSendrecv) for (const { value } of session.directionLines) lines.push(`a=${value}`);
   return lines;
 }
 
@@ -113,6 +111,7 @@ function globalEdit(flags: MediaFlags) {
   return flags.sdpAttributes.get('global') ?? flags.sdpAttributes.get('none');
 }
 
-function isRtcpAttribute(value: string): boolean {
-  return value === 'rtcp-mux' || value.startsWith('rtcp:');
+/** Has a meaning in a media section only, and names a port or a key of the sender. */
+function isOfMedia(value: string): boolean {
+  return value === 'rtcp-mux' || value.startsWith('rtcp:') || value.startsWith('crypto:');
 }

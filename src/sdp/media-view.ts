@@ -131,7 +131,7 @@ export function viewMedia(media: MediaDescription, session: SessionView): Viewed
     mid: attributes.mid,
     label: attributes.label,
     bundleOnly: attributes.bundleOnly,
-    extmaps: attributes.extmaps,
+    extmaps: profile === undefined ? [] : withShared(attributes.extmaps, session.extmaps),
     extmapAllowMixed: attributes.extmapAllowMixed || session.extmapAllowMixed,
     crypto: attributes.crypto,
     fingerprint: attributes.fingerprint ?? session.fingerprint,
@@ -155,6 +155,13 @@ function inheritedKeys({ protocol }: MediaDescription, own: Draft, session: Sess
   if (session.fingerprint !== undefined) add(`fingerprint:${formatFingerprint(session.fingerprint)}`);
   if (session.tlsId !== undefined && own.tlsId === undefined) add(`tls-id:${session.tlsId}`);
   return lines;
+}
+
+/** The section's own count first. */
+function withShared(own: readonly Extmap[], shared: readonly Extmap[]): readonly Extmap[] {
+  if (shared.length === 0) return own;
+  const isOther = ({ id, uri }: Extmap) => !own.some((extmap) => extmap.id === id || extmap.uri === uri);
+  return [...shared.filter(isOther), ...own];
 }
 
 /** What the attributes of one section come to; the first of a kind counts where only one can. */
@@ -247,10 +254,10 @@ function readCommon(draft: Draft, name: string, value: string, line: Line): bool
       draft.directionLines.push(line);
       return true;
     case 'mid':
-      draft.mid ??= value;
+      draft.mid ??= named(value);
       return true;
     case 'label':
-      draft.label ??= value;
+      draft.label ??= named(value);
       return true;
     case 'bundle-only':
       draft.bundleOnly = true;
@@ -325,6 +332,10 @@ function readSecurity(draft: Draft, name: string, value: string): boolean {
     default:
       return false;
   }
+}
+
+function named(value: string): string | undefined {
+  return value === '' ? undefined : value;
 }
 
 /** `20`, and `20.0` as some gateways write it. */

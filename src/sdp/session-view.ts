@@ -2,6 +2,7 @@ import { type NetworkAddress, type Origin, parseConnection, parseOrigin } from '
 import { attributeName, words } from './attributes.js';
 import { type Direction, narrowerDirection, parseDirection } from './direction.js';
 import { type Fingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
+import { type Extmap, parseExtmap } from './extmap.js';
 import { type IceAttributes, iceAttributes, NO_ICE } from './ice.js';
 import type { Line, SessionDescription } from './model.js';
 
@@ -24,6 +25,8 @@ export type SessionView = {
   readonly fingerprint: Fingerprint | undefined;
   readonly setup: Setup | undefined;
   readonly tlsId: string | undefined;
+  /** Header extensions of all its RTP streams (RFC 8285 §5). */
+  readonly extmaps: readonly Extmap[];
   readonly extmapAllowMixed: boolean;
   /** Attributes nobody here understands, in order. */
   readonly other: readonly Line[];
@@ -43,6 +46,7 @@ export function viewSession(description: SessionDescription): SessionView {
   const times: Line[] = [];
   const directionLines: Line[] = [];
   const bundles: string[][] = [];
+  const extmaps: Extmap[] = [];
   const ice: Line[] = [];
   const other: Line[] = [];
 
@@ -72,6 +76,11 @@ export function viewSession(description: SessionDescription): SessionView {
       case 'tls-id':
         tlsId ??= value;
         break;
+      case 'extmap': {
+        const extmap = parseExtmap(value);
+        if (extmap) extmaps.push(extmap);
+        break;
+      }
       case 'extmap-allow-mixed':
         extmapAllowMixed = true;
         break;
@@ -131,6 +140,7 @@ export function viewSession(description: SessionDescription): SessionView {
     fingerprint,
     setup,
     tlsId,
+    extmaps,
     extmapAllowMixed,
     other,
   };
