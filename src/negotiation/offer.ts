@@ -8,6 +8,7 @@ import type { MediaView } from '../sdp/media-view.js';
 import { groupTowards } from './bundle-offer.js';
 import { namesTransport, withBundle } from './bundle-said.js';
 import { withMasked } from './extensions.js';
+import { refusedFax } from './fax.js';
 import { pairLines } from './lines.js';
 import { chooseLocal } from './locals.js';
 import type { Means } from './means.js';
@@ -32,6 +33,8 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
   const { flags, facts, ids, draws } = means;
   const { description } = body;
   const { groups, medias } = body;
+  const refused = refusedFax(medias, flags);
+  if (refused) return refused;
   const group = groupTowards(receiver, medias, flags);
   const offering = {
     ...{ flags, facts, ids, draws, sender, senderSettled, receiver, description },

@@ -1,5 +1,5 @@
 import type { MediaFlags } from '../command/flags.js';
-import { formatConnection } from '../sdp/address.js';
+import { familyOf, formatConnection } from '../sdp/address.js';
 import { formatExtmap, parseExtmap } from '../sdp/extmap.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { Line } from '../sdp/model.js';
@@ -89,10 +89,14 @@ function mediaLine(type: string, port: string | number, protocol: string, format
 
 function connection({ view, printed, ice, isOriginal }: RelayedSlot, flags: MediaFlags): string {
   if (isOriginal) return formatConnection(view.address);
-  const isReplaced = flags.mediaAddress !== undefined || flags.replace.has('zero-address');
+  const isReplaced = isAddress(flags.mediaAddress) || flags.replace.has('zero-address');
   const isZero = isHeldByAddress(view) && !usesIce(view) && ice.length === 0 && !isReplaced;
   if (!isZero) return formatConnection(printed);
   return printed.family === 'IP4' ? 'IN IP4 0.0.0.0' : 'IN IP6 ::';
+}
+
+function isAddress(text: string | undefined): boolean {
+  return text !== undefined && familyOf(text) !== undefined;
 }
 
 const typesText = remembered((payloads: readonly PayloadFormat[]) =>

@@ -1,4 +1,7 @@
 import type { MediaFlags } from '../command/flags.js';
+import { familyOf } from '../sdp/address.js';
+import { rtpProfile } from '../sdp/media-view.js';
+import { isUdptl } from './fax.js';
 import type { Facts } from './facts.js';
 
 /** Wishes that do not keep a call from working and that nobody here fulfils. */
@@ -11,6 +14,23 @@ export function ignoredFlags(flags: MediaFlags, { capabilities }: Facts): string
   note(flags.t38.length > 0, 'T.38');
   note(flags.osrtp.size > 0 && !capabilities.has('srtp'), 'OSRTP');
   note(flags.passthrough === true && !capabilities.has('ice'), 'passthrough');
-  note(flags.mediaAddress !== undefined && !/^[0-9a-fA-F:.]+$/.test(flags.mediaAddress), 'media address');
+  const { mediaAddress, transportProtocol } = flags;
+  if (mediaAddress !== undefined && familyOf(mediaAddress) === undefined)
+    ignored.push(`media address ${quoted(mediaAddress)} is no IP address and was ignored`);
+  note(
+    transportProtocol !== undefined && !isTransport(transportProtocol),
+    `transport protocol ${quoted(transportProtocol ?? '')}`,
+  );
   return ignored;
 }
+
+/** `accept` is a word of answers. */
+function isTransport(protocol: string): boolean {
+  return protocol === 'accept' || isUdptl(protocol) || rtpProfile(protocol) !== undefined;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, MAX_QUOTED));
+}
+
+const MAX_QUOTED = 60;
