@@ -66,7 +66,7 @@ test('a call is relayed both ways, counted, and deleted', async () => {
   );
   expect(await client.command('D plain;z9hG4bK1 f t')).toBe('0');
   expect(await client.command('D plain;z9hG4bK1 f t')).toBe('E50');
-  await expect.poll(() => tandem.control.stderr).toContain('call ended');
+  await tandem.control.printed(/call ended/);
 });
 
 test('clients of ng see the call, and its packets', async () => {
@@ -95,9 +95,9 @@ test('fax, handshakes and multiplexed RTCP go through as well: no SDP says what 
   const [fax, handshake, report] = [Buffer.alloc(20, 0x01), Buffer.alloc(20, 0x16), Buffer.alloc(20, 0)];
   report.set([0x80, 201, 0, 4]);
   for (const packet of [fax, handshake, report]) call.caller.sendRaw(packet);
-  await call.callee.hears(3);
+  await expect.poll(() => call.callee.muxedRtcp).toEqual([report]);
   expect(call.callee.received.map(({ payload }) => payload)).toEqual(
-    [fax, handshake, report].map((packet) => packet.subarray(12)),
+    [fax, handshake].map((packet) => packet.subarray(12)),
   );
   await call.talks();
 });
@@ -152,7 +152,7 @@ test('the target of a call whose media died is told, once for all its media', as
   onTestFinished(() => void listener.close());
   await once(listener, 'listening');
   const target = `unix:${directory}/notices`;
-  const { client } = await start([`rtpproxy.notify=${target}`, 'timeouts.mediaSeconds=1']);
+  const { client } = await start([`rtpproxy.notify=${target}`, 'timeouts.mediaSeconds=3']);
   await PairCall.setUp(client, 'dead', ` ${directory}/notices half%2Bdone`);
   await client.command(`U dead 127.0.0.1 4000 f;2 ${target} half%2Bdone`);
   await expect.poll(() => heard).toBe('half+done\n');

@@ -234,8 +234,10 @@ function genuine(listener: RtpPeer | undefined, speaker: RtpPeer | undefined): r
 function injectedTo(listener: RtpPeer | undefined, speaker: RtpPeer | undefined): number {
   if (listener === undefined) return 0;
   const own = genuine(listener, speaker);
-  const injected = listener.received.length - own.length + listener.rtcpReceived.length;
+  const { rtcpReceived, muxedRtcp } = listener;
+  const injected = listener.received.length - own.length + rtcpReceived.length + muxedRtcp.length;
   listener.received.splice(0, listener.received.length, ...own);
-  listener.rtcpReceived.length = 0;
+  rtcpReceived.length = 0;
+  muxedRtcp.length = 0;
   return injected;
 }

@@ -43,6 +43,7 @@ export class RtpPeer {
         this.muxedRtcp.push(datagram);
         return;
       }
+      if (this.protection !== undefined && isFlight(datagram)) return;
       const packet = this.protection === undefined ? datagram : this.protection.receive.open(datagram);
       if (packet === undefined) {
         this.refused += 1;
@@ -134,6 +135,15 @@ export class RtpPeer {
     if (this.#remote === undefined) throw new Error('the peer was aimed at nothing');
     socket.send(packet, this.#remote.port + offset, this.#remote.address);
   }
+}
+
+/**
+ * Of a handshake that has been made for this peer, by a program that saw a flight again for having waited too long for the
+ * next one: the answer comes again as well. A ClientHello is no answer.
+ */
+function isFlight([type = 0, ...rest]: Buffer): boolean {
+  const [changeCipherSpec, handshake, clientHello] = [20, 22, 1];
+  return type === changeCipherSpec || (type === handshake && rest[12] !== clientHello);
 }
 
 /** RFC 5761 §4: by the packet type, which SRTCP leaves readable. */
