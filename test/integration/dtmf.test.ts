@@ -73,6 +73,7 @@ test('a key is told over UDP, over ng TCP and to listeners, each once', async ()
 
   const { caller, callee } = await setUp(tandem, 'keys');
   press(caller, 5, 1000);
+  await expect.poll(() => kamailio.heard.length).toBe(1);
   press(callee, 11, 9000);
   await expect.poll(() => kamailio.heard.length).toBe(2);
   expect(kamailio.heard[0]).toEqual({

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { at, sdpOf } from '../support/loopback-call.js';
 import { ngExchange } from '../support/loopback-ng.js';
 import { until } from '../support/netns-until.js';
-import { bencode, type NgDictionary } from '../support/oracle-ng-client.js';
+import { bencode, createNgClient, type NgDictionary } from '../support/oracle-ng-client.js';
 import { mediaAddress } from '../support/rtp-peer.js';
 import { sorted, Watched } from '../support/watched.js';
 
@@ -44,17 +44,17 @@ test('a repeated datagram is answered again and carried out once', async () => {
   const tandem = await Watched.start();
   await learn(tandem);
   const { offer } = dialogue('again', 77);
-  const exchange = ngExchange(tandem.tandem.address, tandem.tandem.port);
+  const exchange = ngExchange(tandem.tandem.address, tandem.tandem.port, PATIENT);
   const datagram = Buffer.from(`cookie ${bencode(offer)}`, 'latin1');
   const before = await tandem.requests();
   const first = await exchange(datagram);
   expect((await tandem.requests()).pattern).toBe(before.pattern + 1);
   expect(await exchange(datagram)).toEqual(first);
   // The same from another port is the same; another request with this cookie is not.
-  const elsewhere = ngExchange(tandem.tandem.address, tandem.tandem.port);
+  const elsewhere = ngExchange(tandem.tandem.address, tandem.tandem.port, PATIENT);
   expect(await elsewhere(datagram)).toEqual(first);
   const other = Buffer.from(`cookie ${bencode(dialogue('other', 78).offer)}`, 'latin1');
-  expect(await ngExchange(tandem.tandem.address, tandem.tandem.port)(other)).not.toEqual(first);
+  expect(await ngExchange(tandem.tandem.address, tandem.tandem.port, PATIENT)(other)).not.toEqual(first);
   expect(await tandem.requests()).toMatchObject({ pattern: before.pattern + 2, again: before.again + 2 });
   expect(await tandem.calls()).toEqual(['again', 'other']);
 });
@@ -89,10 +89,11 @@ test('a deletion by a pattern tells what a query has told just before, to the mi
   const tandem = await Watched.start();
   await learn(tandem);
   const call = dialogue('a-call-with-a-longer-name', 61);
-  for (const request of [call.offer, call.answer]) await tandem.tandem.ng.command(request);
+  const ng = createNgClient(ngExchange(tandem.tandem.address, tandem.tandem.port, PATIENT));
+  for (const request of [call.offer, call.answer]) await ng.command(request);
   const before = await tandem.requests();
-  const told = await tandem.tandem.ng.command(call.query);
-  expect(await tandem.tandem.ng.command(call.delete)).toEqual(told);
+  const told = await ng.command(call.query);
+  expect(await ng.command(call.delete)).toEqual(told);
   // The query was decided, the deletion was not.
   expect(await tandem.requests()).toEqual({
     ...before,
@@ -235,6 +236,9 @@ test('datagrams that only look like a known request are answered or dropped as e
   await sdpOf(tandem.tandem.ng, dialogue('usual', 6).offer);
   expect((await tandem.requests()).pattern).toBe(before.pattern + 1);
 });
+
+/** Says nothing twice, where requests are counted. */
+const PATIENT = { everyMs: 30_000, times: 1 };
 
 const KINDS: readonly NgDictionary[] = [
   { flags: ['trust-address'], replace: ['origin', 'session-connection'] },
