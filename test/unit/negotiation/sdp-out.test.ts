@@ -217,11 +217,22 @@ describe('flags about single lines', () => {
 
   test('unsupported wishes are named', () => {
     const conversation = new Conversation();
-    conversation.offer(audio(10, 4000), { t38: ['force'], toInterface: 'nowhere' });
+    conversation.offer(audio(10, 4000), { t38: ['no-ECM'], toInterface: 'nowhere' });
     expect(conversation.warnings).toEqual([
       'unknown interface nowhere, using default',
       'T.38 is not supported and was ignored',
     ]);
+  });
+
+  test('transports nobody knows and media addresses that are none are named', () => {
+    const conversation = new Conversation();
+    conversation.offer(audio(10, 4000), { transportProtocol: 'RTP/AWP', mediaAddress: '192.0.2.777' });
+    expect(conversation.warnings).toEqual([
+      'media address "192.0.2.777" is no IP address and was ignored',
+      'transport protocol "RTP/AWP" is not supported and was ignored',
+    ]);
+    conversation.offer(audio(10, 4000), { transportProtocol: 'rtp/avp', mediaAddress: '192.0.2.77' });
+    expect(conversation.warnings).toEqual([]);
   });
 
   test('a family that the interface lacks is named, one that it has is not', () => {
