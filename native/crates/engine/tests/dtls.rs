@@ -380,6 +380,24 @@ fn a_spray_of_client_hellos_from_elsewhere_resets_nothing() {
 }
 
 #[test]
+fn a_flood_of_client_hellos_does_not_keep_the_peer_out() {
+    let mut call = Call::new(DtlsRole::Passive);
+    let to = call.scene.local(1);
+    let hello = DtlsEnd::new(&crypto::certificate(), Role::Client, std::time::Instant::now()).outgoing();
+    let flood = |scene: &mut Scene, number: u16| {
+        let forged = scene.net.peer(&format!("192.88.{}.{}:6000", number >> 8, number & 0xff));
+        hello.iter().for_each(|datagram| scene.net.send(forged, to, datagram.clone()));
+        scene.wait(5);
+    };
+    (0..250).for_each(|number| flood(&mut call.scene, number));
+    let alice = call.scene.alice;
+    call.scene.net.start_dtls(alice, &call.certificate, to);
+    (250..350).for_each(|number| flood(&mut call.scene, number));
+    assert!(call.scene.net.has_keys(alice), "half a second later");
+    call.assert_flows();
+}
+
+#[test]
 fn a_client_hello_with_the_address_of_the_peer_resets_nothing() {
     let mut call = Call::connected();
     let alice = call.scene.alice;
