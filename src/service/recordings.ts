@@ -242,14 +242,18 @@ export class Recordings {
     this.#parts.files?.begin(prefix, target.path);
   }
 
+  /** A disk that stands still holds up nobody who names no file, and others not for long. */
   async #roomFor(path: string, { id, prefix }: Tap): Promise<string | undefined> {
     const { files, events, facts } = this.#parts;
     if (files === null) return undefined;
     const usual = `${facts().defaults.recording?.directory}/pcaps/`;
+    // Digits nobody can foresee are in its name: there is no such file.
     const isUsual = prefix !== undefined && path.startsWith(`${usual}${prefix}`);
     try {
-      if (!isUsual && !(await files.makeRoom(path))) return undefined;
-      if (!this.#paths.has(path) && !(await files.isTaken(path))) return path;
+      const isKnown = this.#paths.has(path);
+      const isFree = isUsual ? !isKnown : await inTime(isFreeBelow(files, path), PATIENCE_MS);
+      if (isFree === undefined) return undefined;
+      if (isFree && !isKnown) return path;
     } catch (error) {
       events.recordingTextFailed(path, error);
       return undefined;
@@ -263,6 +267,18 @@ export class Recordings {
     this.#disappointed.set(callId, true);
     this.#parts.events.recordingImpossible(callId, 'no directory for recordings is configured');
   }
+}
+
+/** `undefined`: it may not be there. */
+async function isFreeBelow(files: RecordingFiles, path: string): Promise<boolean | undefined> {
+  return (await files.makeRoom(path)) ? !(await files.isTaken(path)) : undefined;
+}
+
+function inTime<T>(work: Promise<T>, patienceMs: number): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('the disk does not answer')), patienceMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 function newTaps(after: Call, before: Call | undefined): readonly Tap[] {
@@ -285,3 +301,4 @@ function outcomeOf(tap: Tap, counted: TapStats | undefined): CopyOutcome {
 
 const MOST_DISAPPOINTED = 1024;
 const RANDOM_DIGITS = 16;
+const PATIENCE_MS = 1000;

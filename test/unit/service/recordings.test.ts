@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Command, RecordingCommand } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS, type MediaFlags } from '../../../src/command/flags.js';
 import type { Reply } from '../../../src/command/reply.js';
@@ -269,6 +269,33 @@ describe('a destination', () => {
     expect(reply).toMatchObject({ kind: 'failure', message: 'recording destination cannot be used' });
     expect(await readdir(outside)).toEqual([]);
     await rm(outside, { recursive: true });
+  });
+});
+
+describe('a disk that stands still', () => {
+  class StandingStill extends RecordingFiles {
+    override makeRoom = (): Promise<boolean> => new Promise(() => {});
+    override isTaken = (): Promise<boolean> => new Promise(() => {});
+  }
+
+  beforeEach(async () => {
+    node = await started({ recordingFiles: new StandingStill({ directory, failed: () => {} }) });
+  });
+
+  test('holds up no offer, and no recording under a name of ours', async () => {
+    expect(await offer()).toMatchObject({ kind: 'sdp', recordings: [expect.stringMatching(/pcap$/)] });
+    expect(await answer()).toMatchObject({ kind: 'sdp' });
+  });
+
+  test('is not waited for beyond a second to see whether a name is taken', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    onTestFinished(() => {
+      vi.useRealTimers();
+    });
+    const reply = offer({ recordCall: 'on', recordingDestination: { file: 'one.pcap' } });
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await reply).toMatchObject({ kind: 'failure', message: 'recording destination cannot be used' });
+    expect(node.counters.recordings.running).toBe(0);
   });
 });
 
