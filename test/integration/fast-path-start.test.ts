@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, it, onTestFinished, vi } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import {
   answer,
   createFastPathSite,
@@ -141,15 +142,17 @@ describePeers(['ethtool'], 'what is told of the fast path', () => {
     expect(metrics).toContain(
       '\ntandem_fast_path_device{device="10.77.2.1",mode="none",reason="no interface has this address"} 1\n',
     );
-    expect(told(here, call)).toEqual([
-      'userspace held',
-      'userspace learning',
-      'userspace learning',
-      'kernel',
-      'kernel',
-      'userspace held',
-      'userspace unroutable',
-    ]);
+    await eventually(() =>
+      expect(told(here, call)).toEqual([
+        'userspace held',
+        'userspace learning',
+        'userspace learning',
+        'kernel',
+        'kernel',
+        'userspace held',
+        'userspace unroutable',
+      ]),
+    );
     const inLog = /INFO \S+: fast path device="alice" mode=native reason=".+"$/m;
     expect(here.proxy.log()).toMatch(inLog);
   });

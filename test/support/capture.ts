@@ -68,11 +68,28 @@ async function captureAt(network: Network, where: Namespace): Promise<Capture> {
   await until('tcpdump to listen', () => (readOrEmpty(log).includes('listening on') ? true : undefined));
   return {
     async finish() {
+      await passedThrough(file, () => sendMark(where, '127.0.0.1'));
       await running.stop('SIGINT');
-      return parseCapture(readFileSync(file));
+      return parseCapture(readFileSync(file)).filter(({ payload }) => !payload.includes(MARK));
     },
   };
 }
+
+/** Sends marks until one is in the file of a capture: all that was received before it is there as well. */
+export async function passedThrough(file: string, send: () => Promise<unknown>): Promise<void> {
+  await until(`the mark in ${file}`, async () => {
+    if (readFileSync(file).includes(MARK)) return true;
+    await send();
+    return undefined;
+  });
+}
+
+/** Sends a datagram that ends a capture, to a port that takes what it gets for nothing. */
+export function sendMark(from: Namespace, to: string): Promise<string> {
+  return from.run(['bash', '-c', `echo -n '${MARK}' >/dev/udp/${to}/9 || true`]);
+}
+
+export const MARK = 'the capture ends here';
 
 export function isRtp(packet: CapturedPacket): boolean {
   const type = packet.payload[1] ?? 0;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Namespace, Network } from './netns.js';
+import { MARK, passedThrough, sendMark } from './capture.js';
+import { LINKS, type Namespace, type Network, type Party } from './netns.js';
 import { until } from './netns-until.js';
 
 /** A UDP packet as it came over a link, with what only the wire shows. */
@@ -31,10 +32,17 @@ export async function captureFrames(
   );
   return {
     async finish() {
+      await passedThrough(file, () => sendMark(network.core, addressIn(network, party)));
       await running.stop('SIGINT');
-      return parse(readFileSync(file));
+      return parse(readFileSync(file)).filter(({ payload }) => !payload.includes(MARK));
     },
   };
+}
+
+function addressIn({ parties }: Network, party: Namespace): string {
+  const found = Object.entries(LINKS).find(([name]) => parties[name as Party] === party);
+  if (found === undefined) throw new Error(`${party.name} is no party`);
+  return found[1].party;
 }
 
 export function sequenceOf(frame: Frame): number {

@@ -43,11 +43,14 @@ export async function expectArrived(stream: Stream, at: MediaEnd): Promise<void>
 /** As many RTCP reports of the stream as were sent arrived, unchanged. */
 export async function expectReportsArrived(stream: Stream, at: MediaEnd): Promise<void> {
   const reports = Math.ceil(stream.count / 25);
-  const { rtcp } = await at.agent.report(at.note.ownPort);
-  expect(rtcp.find((source) => source.ssrc === stream.ssrc)).toMatchObject({
-    packets: reports,
-    corrupted: 0,
-  });
+  const look = async (): Promise<SourceReport | undefined> =>
+    (await at.agent.report(at.note.ownPort)).rtcp.find((source) => source.ssrc === stream.ssrc);
+  // They have a port of their own, and may be handled after media that was sent later.
+  const received = await until(`reports of ${stream.ssrc}`, async () => {
+    const found = await look();
+    return found !== undefined && found.packets >= reports ? found : undefined;
+  }).catch(look);
+  expect(received).toMatchObject({ packets: reports, corrupted: 0 });
 }
 
 /** Each end heard the other one, RTP and RTCP, packet for packet. */

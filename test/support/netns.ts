@@ -231,11 +231,11 @@ async function removeLeftovers(): Promise<void> {
   }
 }
 
-/** Whatever a network's own directory has mounted, also where a start has failed half-way. */
+/** Whatever a network's own directory has mounted, also where a start has failed half-way, or another run does the same. */
 async function unmountBelow(directory: string): Promise<void> {
   const mounts = readFileSync('/proc/self/mounts', 'latin1').split('\n');
   for (const place of mounts.map((mount) => mount.split(' ')[1] ?? '')) {
-    if (place.startsWith(`${directory}/`)) await run('umount', ['--lazy', place]);
+    if (place.startsWith(`${directory}/`)) await run('umount', ['--lazy', place]).catch(() => undefined);
   }
 }
 

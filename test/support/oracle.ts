@@ -14,7 +14,7 @@ import {
   type NgValue,
   repeating,
 } from './oracle-ng-client.js';
-import { describeSdp, type PortNames } from './sdp-compare.js';
+import { describeSdp, PortNames } from './sdp-compare.js';
 
 /** What a conversation with a proxy consists of: commands without their call-id. */
 export type Command = NgDictionary & { readonly command: string };
@@ -89,9 +89,14 @@ export async function startLocalProxy(
   return { ng, proxy, [Symbol.asyncDispose]: dispose };
 }
 
+/** For a conversation with a local proxy. */
+export function portNames(): PortNames {
+  return new PortNames(INTERFACES.map(({ bind, advertise }) => advertise ?? bind));
+}
+
 /** Holds the conversation with one proxy and describes each reply. */
 export async function converse(ng: NgClient, conversation: Conversation, callId: string): Promise<Facts[]> {
-  const ports: PortNames = new Map();
+  const ports = portNames();
   const replies: Facts[] = [];
   for (const step of conversation.steps) {
     const reply = await ng.command({ 'call-id': callId, ...step });

@@ -4,8 +4,32 @@
  */
 export type SdpFacts = Readonly<Record<string, string>>;
 
-/** Ports seen so far in a conversation; the same port has the same symbol all along. */
-export type PortNames = Map<number, string>;
+/**
+ * Ports seen so far in a conversation; the same port has the same symbol all along. On another of the proxy's own addresses
+ * the number may come again, and is another port.
+ */
+export class PortNames {
+  readonly #addresses: readonly string[];
+  readonly #seen: { readonly port: number; readonly address: string; readonly name: string }[] = [];
+
+  constructor(addresses: readonly string[]) {
+    this.#addresses = addresses;
+  }
+
+  /** `connection`: the value of a c= line. */
+  nameOf(port: number, connection: string | undefined): string {
+    const address = connection?.split(' ')[2] ?? '';
+    const known = this.#seen.find((other) => other.port === port && this.#isSame(other.address, address));
+    if (known !== undefined) return known.name;
+    const name = `port ${this.#seen.length + 1}`;
+    this.#seen.push({ port, address, name });
+    return name;
+  }
+
+  #isSame(one: string, other: string): boolean {
+    return one === other || !this.#addresses.includes(one) || !this.#addresses.includes(other);
+  }
+}
 
 type Section = { readonly head: string; readonly lines: readonly string[] };
 
@@ -64,10 +88,11 @@ function describeMedia(
     .filter((word) => word !== '');
   const port = Number(portText.split('/')[0]);
   const rejected = port === 0;
+  const address = fieldOf(media, 'c') ?? inherited.connection;
   const always = {
     type,
     profile,
-    port: rejected ? '0' : symbolOf(port, ports),
+    port: rejected ? '0' : ports.nameOf(port, address),
     mid: attribute(media, 'mid'),
     label: attribute(media, 'label'),
     formats: formats.join(' '),
@@ -77,7 +102,7 @@ function describeMedia(
   return compact({
     ...always,
     count: portText.split('/')[1],
-    address: fieldOf(media, 'c') ?? inherited.connection,
+    address,
     direction: rtp ? (directionOf(media) ?? inherited.direction ?? 'sendrecv') : undefined,
     rtcp: rtp ? rtcpOf(media, port) : undefined,
     mux: attributes(media, 'rtcp-mux').length > 0 ? 'yes' : undefined,
@@ -199,14 +224,6 @@ function attribute(section: Section, name: string): string | undefined {
 
 function sortedList(values: readonly string[]): string | undefined {
   return values.length === 0 ? undefined : [...values].sort().join(' | ');
-}
-
-function symbolOf(port: number, ports: PortNames): string {
-  const known = ports.get(port);
-  if (known !== undefined) return known;
-  const name = `port ${ports.size + 1}`;
-  ports.set(port, name);
-  return name;
 }
 
 function compact(facts: Record<string, string | undefined>): Record<string, string> {

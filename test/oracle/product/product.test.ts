@@ -6,6 +6,7 @@ import {
   differencesOf,
   type Facts,
   type LocalProxy,
+  portNames,
   startLocalProxy,
 } from '../../support/oracle.js';
 import { describeReply } from '../../support/oracle.js';
@@ -93,7 +94,7 @@ async function conversation(
   check: Compared,
   callId: string,
 ): Promise<Facts[]> {
-  const ports = new Map<number, string>();
+  const ports = portNames();
   const common = { 'call-id': callId, replace: ['origin', 'session-connection'], 'from-tag': 'a' };
   const offer = await ng.command({
     ...common,
