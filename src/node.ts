@@ -127,6 +127,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const snapshots: Snapshots = new Snapshots({
     dataPlane,
     isReady: () => attachment.isReady,
+    taken: events.snapshotTaken,
     failed: events.snapshotFailed,
   });
   const load: LoadWatch = new LoadWatch({

@@ -167,6 +167,10 @@ export function createEvents(log: Logger, counters: Counters) {
       }
     },
 
+    snapshotTaken(sessions: number): void {
+      if (sessions > 0) log.debug({ sessions }, 'state of protected calls saved');
+    },
+
     snapshotFailed(error: unknown): void {
       log.error({ error: textOf(error) }, 'state of protected calls not saved');
     },

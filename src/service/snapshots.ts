@@ -5,6 +5,7 @@ export type SnapshotsParts = {
   readonly dataPlane: Pick<DataPlane, 'snapshots'>;
   /** Calls and data plane agree: what it tells of its sessions is complete. */
   readonly isReady: () => boolean;
+  readonly taken: (sessions: number) => void;
   readonly failed: (error: unknown) => void;
 };
 
@@ -43,12 +44,14 @@ export class Snapshots {
 
   /** Never rejects. If the data plane is away, or was in between, the last complete round stays. */
   async take(): Promise<void> {
-    const { dataPlane, isReady, failed } = this.#parts;
+    const { dataPlane, isReady, taken: told, failed } = this.#parts;
     if (this.#busy || !isReady()) return;
     this.#busy = true;
     try {
       const taken = await dataPlane.snapshots();
-      if (isReady()) this.#sessions = new Map(taken.map(entry));
+      if (!isReady()) return;
+      this.#sessions = new Map(taken.map(entry));
+      told(taken.length);
     } catch (error) {
       if (!(error instanceof DataPlaneError)) failed(error);
     } finally {

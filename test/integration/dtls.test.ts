@@ -133,10 +133,8 @@ test('a ClientHello of 2000 bytes in datagrams of at most 280 bytes begins a han
 test('the data plane is killed: the call goes on without another handshake', async () => {
   const tandem = await Tandem.start();
   const { caller, callee } = await call(tandem, 'active');
-  // The data plane's state is saved each second.
-  caller.talk();
-  await callee.hears(75);
-  caller.stopTalking();
+  await assertTalk(caller, callee, 5);
+  await tandem.saved();
   await tandem.dataPlane.kill('SIGKILL');
   tandem.startDataPlane();
   await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);

@@ -85,10 +85,8 @@ describeWithWebRtcPeer('a WebRTC endpoint of another make', () => {
     const tandem = await Tandem.start();
     const call = await browserCalls(tandem);
     await call.browser.isConnected();
-    // The data plane's state is saved each second.
-    call.telephone.talk();
-    await call.telephone.hears(100);
-    call.telephone.stopTalking();
+    await assertTalk(call);
+    await tandem.saved();
     await tandem.dataPlane.kill('SIGKILL');
     tandem.startDataPlane();
     await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);

@@ -83,10 +83,7 @@ describe('werift', () => {
     await assertTalk(call);
     const before = await iceOf(tandem, 'browser');
     expect(before).toMatchObject({ state: 'completed', 'RTP remote': expect.stringContaining('::1') });
-    // The data plane's state is saved each second.
-    call.telephone.talk();
-    await call.telephone.hears(call.telephone.received.length + 100);
-    call.telephone.stopTalking();
+    await tandem.saved();
     await tandem.dataPlane.kill('SIGKILL');
     tandem.startDataPlane();
     await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);

@@ -3,6 +3,7 @@ import { at, sdpOf } from '../support/loopback-call.js';
 import { describePeers } from '../support/netns-peers.js';
 import { killHalf } from '../support/netns-proxy.js';
 import { until } from '../support/netns-until.js';
+import { stateSaved } from '../support/tandem.js';
 import { PASSWORD, TurnSite } from '../support/turn-site.js';
 import { describeWithWebRtcPeer, type WebRtcPeer } from '../support/webrtc-peer.js';
 
@@ -71,8 +72,7 @@ describeTurn('a party that only a TURN server reaches', () => {
     const talk = await call(site);
     await assertTalk(talk);
     const { relay } = await iceOf(site, 'far');
-    // The data plane's state is saved each second.
-    await assertTalk(talk);
+    await stateSaved(() => site.proxy.log());
     await killHalf(site.proxy, 'dataplane');
     await until('the calls to be back', () => (/reapplied=1/.test(site.proxy.log()) ? true : undefined));
     await assertTalk(talk);
@@ -100,7 +100,7 @@ describeTurn('a TURN server that gives nothing', () => {
     const { offered } = await call(site);
     expect(offered).toContain('typ host');
     expect(offered).not.toContain('typ relay');
-    expect(site.proxy.log()).toMatch(/no relayed candidate .*wrong user name or password/);
+    await logged(site, /no relayed candidate .*wrong user name or password/);
     expect(await iceOf(site, 'far')).toMatchObject({
       'relay failure': 'refused: wrong user name or password (401)',
     });
@@ -111,12 +111,16 @@ describeTurn('a TURN server that gives nothing', () => {
     site.silence();
     const first = await call(site);
     expect(first.offered).not.toContain('typ relay');
-    expect(site.proxy.log()).toMatch(/no relayed candidate .*the server does not answer/);
+    await logged(site, /no relayed candidate .*the server does not answer/);
     const sdp = await site.peer('alice').offer();
     const offer = { command: 'offer', 'call-id': 'next', 'from-tag': 'next', ...TO_BROWSER, sdp };
     expect(await sdpOf(site.ng, offer)).not.toContain('typ relay');
   });
 });
+
+async function logged(site: TurnSite, pattern: RegExp): Promise<void> {
+  await until(`${pattern} in the log`, () => (pattern.test(site.proxy.log()) ? true : undefined));
+}
 
 function deletions(site: TurnSite): number {
   return site.served().split('refreshed, realm=<tandem.test>, username=<tandem>, lifetime=0').length - 1;

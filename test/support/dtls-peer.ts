@@ -56,7 +56,9 @@ export class DtlsPeer {
   /** As the server. */
   accept(at: string): Promise<SrtpPair> {
     const manner = this.#options.asksForCookie === true ? ['-listen'] : [];
-    return this.#keys(['s_server', '-accept', at, '-Verify', '1', ...manner], (material) => pair(material, 'server'));
+    return this.#keys(['s_server', '-accept', at, '-Verify', '1', ...manner], (material) =>
+      pair(material, 'server'),
+    );
   }
 
   get #key(): string {

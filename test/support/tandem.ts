@@ -8,6 +8,7 @@ import { onTestFinished } from 'vitest';
 import { startDataPlane } from './data-plane-process.js';
 import { ngClient } from './loopback-ng.js';
 import type { NgClient } from './oracle-ng-client.js';
+import { until } from './netns-until.js';
 import { Process, ROOT } from './process.js';
 
 export type TandemOptions = {
@@ -68,6 +69,18 @@ export class Tandem {
   async ready(): Promise<void> {
     await this.control.printed(/^ready$/m);
   }
+
+  /** What a crash of the data plane leaves of protected calls is as it is now, or newer. */
+  saved(): Promise<void> {
+    return stateSaved(() => this.control.stderr);
+  }
+}
+
+/** Until the log tells of a round that has begun after now: of the next one nobody knows when it has. */
+export async function stateSaved(log: () => string): Promise<void> {
+  const rounds = () => log().split('state of protected calls saved').length;
+  const before = rounds();
+  await until('state to be saved', () => (rounds() >= before + 2 ? true : undefined));
 }
 
 /** One of 127.64.0.0/10 that this process has not given out before. */

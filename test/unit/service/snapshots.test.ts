@@ -7,6 +7,7 @@ class Source {
   sessions: readonly SessionSnapshot[] = [snapshot('a', 1)];
   ready = true;
   failure: Error | undefined;
+  readonly taken: number[] = [];
   readonly failed: unknown[] = [];
   during: () => void = () => {};
   readonly snapshots = new Snapshots({
@@ -18,6 +19,7 @@ class Source {
       },
     },
     isReady: () => this.ready,
+    taken: (sessions) => this.taken.push(sessions),
     failed: (error) => this.failed.push(error),
   });
 
@@ -131,4 +133,16 @@ test('a defect is told and ends nothing', async () => {
   await source.snapshots.take();
   expect(source.failed).toHaveLength(1);
   expect(source.indexOf('a')).toBe(1);
+});
+
+test('rounds that are kept are told of, and no others', async () => {
+  const source = new Source();
+  await source.snapshots.take();
+  source.during = () => {
+    source.ready = false;
+  };
+  await source.snapshots.take();
+  source.failure = new DataPlaneError({ code: 'disconnected' });
+  await source.snapshots.take();
+  expect(source.taken).toEqual([1]);
 });
