@@ -5,6 +5,7 @@ import type { PayloadFormat } from '../sdp/payloads.js';
 import { isStrippedUri, MID_EXTENSION } from './extensions.js';
 import { isIceTransparent } from './ice.js';
 import type { Facts } from './facts.js';
+import { isSecureProfile } from './security-said.js';
 import type { SlotBundle } from './slots.js';
 
 /** The group a receiver is offered, while its sections are decided one after the other. */
@@ -13,7 +14,7 @@ export type OfferedGroup = {
   readonly ports: 'own' | 'shared' | 'bundle-only' | 'strict';
   /** Number of the header extension for the MID; absent: no number is free. */
   readonly midExtension: number | undefined;
-  /** What payload types and header extensions stand for in the sections so far. */
+  /** What payload types and header extensions stand for in the sections so far, and whether these are secured. */
   readonly meanings: Map<string, string>;
   /** Stream of the group whose transport is in force, by id. */
   readonly carrier: number | undefined;
@@ -51,15 +52,15 @@ export function isBundled(view: MediaView, flags: MediaFlags, facts: Facts): boo
 
 /**
  * Takes a section into the group, unless one of its payload types or header extensions stands for something else there
- * (RFC 9143 §9.1, §10.1.2): such a section stays outside, with a port of its own.
+ * (RFC 9143 §9.1, §10.1.2), or only one of both is secured: such a section stays outside, with a port of its own.
  */
 export function joinGroup(
   group: OfferedGroup,
   view: MediaView,
-  payloads: readonly PayloadFormat[],
+  { protocol, payloads }: { readonly protocol: string; readonly payloads: readonly PayloadFormat[] },
   flags: MediaFlags,
 ): boolean {
-  const own = new Map<string, string>();
+  const own = new Map([['secured', `${isSecureProfile(protocol)}`]]);
   for (const payload of payloads) own.set(`${payload.payloadType}`, meaningOf(payload));
   for (const { id, uri } of view.extmaps) if (!isStrippedUri(uri, flags)) own.set(`x${id}`, uri);
   if (group.midExtension !== undefined && !own.has(`x${group.midExtension}`)) {

@@ -89,7 +89,7 @@ export function offerStream(
     return { kind: 'sent', own, ...rejectedOffer(named, view, offering) };
   }
 
-  const group = joinedGroup(view, payloads.payloads, offering);
+  const group = joinedGroup(view, former, payloads.payloads, offering);
   if (group && lead) {
     const offered = offeredWith(settle(former), lead.stream, addsMid(view, group));
     const stream = { ...withMid(offered, mid), type: said.type };
@@ -202,12 +202,13 @@ function carriedOffer(
 
 function joinedGroup(
   view: MediaView,
+  known: Stream,
   payloads: readonly PayloadFormat[],
   { group, flags, facts }: Offering,
 ): OfferedGroup | undefined {
-  return group && isBundled(view, flags, facts) && joinGroup(group, view, payloads, flags)
-    ? group
-    : undefined;
+  if (group === undefined || !isBundled(view, flags, facts)) return undefined;
+  const protocol = protocolTowards(view, known, flags, facts);
+  return joinGroup(group, view, { protocol, payloads }, flags) ? group : undefined;
 }
 
 /** The receiver's streams after the first section of a group: the transport belongs to the one that carries it. */
