@@ -9,6 +9,7 @@ import type { Direction } from '../sdp/direction.js';
 import { type MediaView, viewMedia } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
 import { parseSdp } from '../sdp/parse.js';
+import { isPotential, securePotentials, withoutPotentials } from '../sdp/potential.js';
 import { type SessionView, viewSession } from '../sdp/session-view.js';
 import type { Groups } from './bundle-said.js';
 import { acceptableCodecs } from './codecs.js';
@@ -42,7 +43,22 @@ export function readBody(sdp: string): Body | CommandFailure {
     }
     medias.push(viewed.view);
   }
-  return { kind: 'body', description: parsed.description, session, medias, groups: NO_GROUPS };
+  return {
+    kind: 'body',
+    description: parsed.description,
+    ...withoutSecure(session, medias),
+    groups: NO_GROUPS,
+  };
+}
+
+function withoutSecure(session: SessionView, medias: readonly MediaView[]): Pick<Body, 'session' | 'medias'> {
+  const lines = [session, ...medias].flatMap(({ other }) => other.filter(isPotential));
+  const secure = lines.length === 0 ? undefined : securePotentials(lines);
+  if (secure === undefined) return { session, medias };
+  return {
+    session: { ...session, other: withoutPotentials(session.other, secure) },
+    medias: medias.map((view) => ({ ...view, other: withoutPotentials(view.other, secure) })),
+  };
 }
 
 /** What is kept of an offered media description in the call. */
