@@ -22,22 +22,28 @@ struct {
 	__type(value, struct relay_copy);
 } copying SEC(".maps");
 
-/* The packet as it arrived, from its IP header on. NULL if it is too long. */
-static __always_inline struct relay_copy *read_copy(const struct relaying *r, void *ctx, enum hook hook)
+/* The packet as it arrived, from its IP header on, which lies at `offset`. NULL if it is too long. */
+static __always_inline struct relay_copy *read_bytes(void *ctx, enum hook hook, __u32 offset, __u32 length, __u64 token)
 {
-	const struct arrival *a = &r->arrival;
-	__u32 zero = 0, ip = a->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	__u32 zero = 0;
 	struct relay_copy *copy = bpf_map_lookup_elem(&copying, &zero);
-	__u32 length = ip + a->udp_length;
 
 	if (!copy || length == 0 || length > LONGEST_COPY)
 		return NULL;
-	if (load_bytes(ctx, hook, a->headers - ip, copy->packet, length))
+	if (load_bytes(ctx, hook, offset, copy->packet, length))
 		return NULL;
-	copy->token = r->found.state->copy_token;
+	copy->token = token;
 	copy->length = length;
 	copy->unused = 0;
 	return copy;
+}
+
+static __always_inline struct relay_copy *read_copy(const struct relaying *r, void *ctx, enum hook hook)
+{
+	const struct arrival *a = &r->arrival;
+	__u32 ip = a->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+
+	return read_bytes(ctx, hook, a->headers - ip, ip + a->udp_length, r->found.state->copy_token);
 }
 
 /* A ring that is full loses the copy, never the packet. Nobody is woken: readers look by time. */

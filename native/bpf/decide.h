@@ -299,6 +299,11 @@ static __always_inline const struct relay_device *find_device(__u32 interface)
 	return bpf_map_lookup_elem(&devices, &interface);
 }
 
+static __always_inline int send_by(struct xdp_md *ctx, const struct relay_device *device, __u32 out)
+{
+	return out == ctx->ingress_ifindex && !(device->flags & DEVICE_REDIRECTS) ? XDP_TX : bpf_redirect(out, 0);
+}
+
 static __always_inline void count(const struct relay_device *device, enum relay_outcome outcome)
 {
 	__u32 counter = device->slot * OUTCOMES + outcome;

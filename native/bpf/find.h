@@ -63,13 +63,17 @@ static __always_inline __u32 *find_in_table(const struct arrival *a)
 	return bpf_map_lookup_elem(&rules, &key);
 }
 
+static __always_inline __u32 place_of(__be32 local, __be16 port)
+{
+	return ((local * PLACE_OF_ADDRESS >> 16) + (bpf_ntohs(port) >> 1)) % PLACES;
+}
+
 /* False if no rule owns it. */
 static __always_inline int find_rule(struct found *found, const struct arrival *a)
 {
-	__u32 place = (a->local * PLACE_OF_ADDRESS >> 16) + (bpf_ntohs(a->local_port) >> 1), *index;
+	__u32 place = place_of(a->local, a->local_port), *index;
 	const __u64 *near;
 
-	place %= PLACES;
 	near = bpf_map_lookup_elem(&places, &place);
 	if (near && *near) {
 		found->index = *near - 1;

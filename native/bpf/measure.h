@@ -124,15 +124,12 @@ static __always_inline int lock_state(struct relay_state *s, __u32 version)
 	return 0;
 }
 
-/* Returns the time. */
-static __always_inline __u64 measure(struct relay_state *s, __u32 version, const struct measured *m)
+static __always_inline void measure(struct relay_state *s, __u32 version, const struct measured *m, __u64 now)
 {
-	__u64 now = bpf_ktime_get_ns();
-
 	if (!lock_state(s, version)) {
 		__sync_fetch_and_add(&s->unmeasured_packets, 1);
 		__sync_fetch_and_add(&s->unmeasured_bytes, m->length);
-		return now;
+		return;
 	}
 	s->packets++;
 	s->bytes += m->length;
@@ -150,5 +147,4 @@ static __always_inline __u64 measure(struct relay_state *s, __u32 version, const
 	}
 	follow_sequence(s, m->sequence);
 	__sync_fetch_and_add(&s->version, 1);
-	return now;
 }

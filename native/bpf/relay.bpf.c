@@ -13,14 +13,15 @@
 
 #include "copy.h"
 #include "decide.h"
+#include "plain.h"
 
-static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const struct relay_device *device, int *verdict)
+static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const struct relay_device *device,
+						      __u64 now, int *verdict)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	struct relay_copy *copy = NULL;
 	enum relay_outcome outcome;
 	struct relaying r;
-	__u64 now;
 	int shift;
 
 	r.arrival.length = bpf_xdp_get_buff_len(ctx);
@@ -41,13 +42,12 @@ static __always_inline enum relay_outcome relay_frame(struct xdp_md *ctx, const 
 		*verdict = XDP_ABORTED;
 		return FAILED;
 	}
-	now = measure(r.found.state, r.version, &r.measured);
+	if (!now)
+		now = bpf_ktime_get_ns();
+	measure(r.found.state, r.version, &r.measured, now);
 	if (__builtin_expect(!!copy, 0))
 		hand_over(copy, r.found.state, now);
-	if (r.departure.device == ctx->ingress_ifindex && !(device->flags & DEVICE_REDIRECTS))
-		*verdict = XDP_TX;
-	else
-		*verdict = bpf_redirect(r.departure.device, 0);
+	*verdict = send_by(ctx, device, r.departure.device);
 	return FORWARDED;
 }
 
@@ -56,9 +56,14 @@ int tandem_relay(struct xdp_md *ctx)
 {
 	const struct relay_device *device = find_device(ctx->ingress_ifindex);
 	int verdict = XDP_PASS;
+	__u64 now = 0;
 
-	if (device)
-		count(device, relay_frame(ctx, device, &verdict));
+	if (!device)
+		return verdict;
+	if (relay_plain(ctx, device, &now, &verdict))
+		count(device, FORWARDED);
+	else
+		count(device, relay_frame(ctx, device, now, &verdict));
 	return verdict;
 }
 
@@ -93,7 +98,8 @@ static __always_inline enum relay_outcome relay_packet(struct __sk_buff *ctx, co
 	headers = r.found.state->rule.flags & RULE_LEAVES_AS_IPV4 ? LONGEST_HEADERS - 20 : LONGEST_HEADERS;
 	if (bpf_skb_store_bytes(ctx, 0, room + 2, headers, BPF_F_RECOMPUTE_CSUM))
 		return PASSED_EGRESS;
-	now = measure(r.found.state, r.version, &r.measured);
+	now = bpf_ktime_get_ns();
+	measure(r.found.state, r.version, &r.measured, now);
 	if (__builtin_expect(!!copy, 0))
 		hand_over(copy, r.found.state, now);
 	*verdict = bpf_redirect(r.departure.device, 0);

@@ -22,6 +22,9 @@ static __always_inline __u32 words(__u32 value)
 static __always_inline int is_intact(const struct iphdr *ip)
 {
 	const __u32 *word = (const void *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
 
-	return fold(words(word[0]) + words(word[1]) + words(word[2]) + words(word[3]) + words(word[4])) == 0xffff;
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+	return fold(sum) == 0xffff;
 }
