@@ -22,78 +22,84 @@ export type Lab = {
 type Link = { readonly namespace: string; readonly interface: string; readonly mac: string };
 
 const prefix = `tandem-bench-${process.pid}`;
-const names = { source: `${prefix}-src`, proxy: `${prefix}-prx`, sink: `${prefix}-snk` };
+
+/** The interfaces of a lab; those of two that exist at once have different names. */
+type Devices = { readonly source: string; readonly in: string; readonly out: string; readonly sink: string };
+const devices: Devices = { source: 'gen0', in: 'prx0', out: 'prx1', sink: 'snk0' };
+export const otherDevices: Devices = { source: 'gen2', in: 'prx2', out: 'prx3', sink: 'snk2' };
 
 // Frames to this address are nobody's: the sink's stack drops them first thing, after the packet socket has seen them.
 const foreignMac = '02:00:00:00:00:99';
 
 const peers = '10.213.0.1';
 
-export function openLab(): Lab {
+export function openLab({ source, in: inbound, out: outbound, sink }: Devices = devices): Lab {
+  const names = { source: `${prefix}-${source}`, proxy: `${prefix}-${inbound}`, sink: `${prefix}-${sink}` };
   const close = (): void => {
     for (const name of Object.values(names)) run(['ip', 'netns', 'del', name], 'ignore');
+    open.delete(close);
   };
+  open.add(close);
   try {
-    build();
+    for (const name of Object.values(names)) prepare(name);
+    link({ namespace: names.source, device: source }, { namespace: names.proxy, device: inbound });
+    link({ namespace: names.sink, device: sink }, { namespace: names.proxy, device: outbound });
+    address(names.proxy, inbound, outbound);
   } catch (error) {
     close();
     throw error;
   }
   return {
-    source: { namespace: names.source, interface: 'gen0', mac: macOf(names.source, 'gen0') },
-    sink: { namespace: names.sink, interface: 'snk0', mac: foreignMac },
+    source: { namespace: names.source, interface: source, mac: macOf(names.source, source) },
+    sink: { namespace: names.sink, interface: sink, mac: foreignMac },
     proxyNamespace: names.proxy,
-    proxyMac: macOf(names.proxy, 'prx0'),
+    proxyMac: macOf(names.proxy, inbound),
     proxyAddress: '10.211.1.1',
     callers: '10.211.2.0',
     callees: '10.212.2.0',
-    inbound: 'prx0',
-    outbound: 'prx1',
+    inbound,
+    outbound,
     peers,
     close,
   };
 }
 
-function build(): void {
-  for (const name of Object.values(names)) {
-    run(['ip', 'netns', 'add', name]);
-    run(['ip', 'netns', 'exec', name, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
-    run(['ip', '-n', name, 'link', 'set', 'lo', 'up']);
-  }
-  link(names.source, 'gen0', 'prx0');
-  link(names.sink, 'snk0', 'prx1');
-  run(['ip', '-n', names.proxy, 'addr', 'add', '10.211.1.1/16', 'dev', 'prx0']);
-  run(['ip', '-n', names.proxy, 'addr', 'add', '10.212.1.1/16', 'dev', 'prx1']);
-  run(['ip', '-n', names.proxy, 'addr', 'add', `${peers}/32`, 'dev', 'lo']);
+/** For when the benchmark itself is told to end. */
+export function closeLabs(): void {
+  for (const close of open) close();
+}
+
+const open = new Set<() => void>();
+
+function prepare(namespace: string): void {
+  run(['ip', 'netns', 'add', namespace]);
+  run(['ip', 'netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1']);
+  run(['ip', '-n', namespace, 'link', 'set', 'lo', 'up']);
+}
+
+type End = { readonly namespace: string; readonly device: string };
+
+function link(outer: End, inner: End): void {
+  const peer = ['peer', 'name', inner.device, 'netns', inner.namespace];
+  run(['ip', '-n', outer.namespace, 'link', 'add', outer.device, 'type', 'veth', ...peer]);
+  for (const { namespace, device } of [outer, inner])
+    run(['ip', '-n', namespace, 'link', 'set', device, 'up']);
+}
+
+/** The proxy's addresses, and neighbours that never answer. */
+function address(namespace: string, inbound: string, outbound: string): void {
+  run(['ip', '-n', namespace, 'addr', 'add', '10.211.1.1/16', 'dev', inbound]);
+  run(['ip', '-n', namespace, 'addr', 'add', '10.212.1.1/16', 'dev', outbound]);
+  run(['ip', '-n', namespace, 'addr', 'add', `${peers}/32`, 'dev', 'lo']);
   for (const last of [0, 1, 2, 3]) {
-    neighbour(`10.211.2.${last}`, 'prx0');
-    neighbour(`10.212.2.${last}`, 'prx1');
+    neighbour(namespace, `10.211.2.${last}`, inbound);
+    neighbour(namespace, `10.212.2.${last}`, outbound);
   }
 }
 
-function link(namespace: string, outer: string, inner: string): void {
-  run([
-    'ip',
-    '-n',
-    namespace,
-    'link',
-    'add',
-    outer,
-    'type',
-    'veth',
-    'peer',
-    'name',
-    inner,
-    'netns',
-    names.proxy,
-  ]);
-  run(['ip', '-n', namespace, 'link', 'set', outer, 'up']);
-  run(['ip', '-n', names.proxy, 'link', 'set', inner, 'up']);
-}
-
-function neighbour(address: string, device: string): void {
+function neighbour(namespace: string, address: string, device: string): void {
   const entry = [address, 'lladdr', foreignMac, 'dev', device, 'nud', 'permanent'];
-  run(['ip', '-n', names.proxy, 'neigh', 'add', ...entry]);
+  run(['ip', '-n', namespace, 'neigh', 'add', ...entry]);
 }
 
 function macOf(namespace: string, device: string): string {

@@ -46,6 +46,8 @@ export type Phase = {
 export type PhaseReport = {
   readonly seconds: number;
   readonly sent: number;
+  /** Of frames: those the proxy's ring had no room for, so that no program has seen them. */
+  readonly refused: number;
   readonly received: number;
   readonly reordered: number;
   readonly duplicated: number;
@@ -159,6 +161,15 @@ export async function sendStreams(
     ),
   ];
   return decode<StreamReport>(await run(words));
+}
+
+/** Nanoseconds per packet of each turn. */
+export type ProgramTimes = { readonly bareNs: readonly number[]; readonly nativeNs: readonly number[] };
+
+/** The two XDP programs by themselves, in turns. */
+export async function timePrograms(rounds: number): Promise<ProgramTimes> {
+  const pinned = ['taskset', '-c', `${proxyCore}`];
+  return decode<ProgramTimes>(await run([...pinned, program, 'programs', '--rounds', `${rounds}`]));
 }
 
 function standInWords(lab: Lab, { kind }: StandIn): readonly string[] {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Bench } from './bench.js';
 import { type Figure, renderTable, verdict } from './figures.js';
-import { describeMachine, openLab } from './lab.js';
+import { closeLabs, describeMachine, openLab } from './lab.js';
 import { measureFastPath } from './measure/fastpath.js';
 import { measureFlood } from './measure/flood.js';
 import { measureHandshakes } from './measure/handshakes.js';
@@ -70,7 +70,7 @@ const lab = openLab();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {
     killProxies();
-    lab.close();
+    closeLabs();
     process.exit(1);
   });
 }

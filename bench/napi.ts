@@ -8,8 +8,10 @@ import { generatorCore, processName, proxyCore } from './process.js';
  * nobody else, and one for the sink, so that what the sink does counts to nobody at all.
  */
 export class NapiThreads {
+  readonly #inbound: string;
+  readonly #names: readonly string[];
   /** Others of these names belong to other benchmarks. */
-  readonly #others = threads();
+  readonly #others: ReadonlySet<number>;
 
   /** The lab's; devices stay set up that way. */
   static of(lab: Lab): NapiThreads {
@@ -19,6 +21,9 @@ export class NapiThreads {
   }
 
   private constructor({ source, sink, proxyNamespace, inbound, outbound }: Lab) {
+    this.#inbound = inbound;
+    this.#names = [inbound, sink.interface].map((device) => `napi/${device}-`);
+    this.#others = threads(this.#names);
     const inside = (namespace: string, ...words: readonly string[]): void => {
       execFileSync('ip', ['netns', 'exec', namespace, ...words], { stdio: 'ignore' });
     };
@@ -43,9 +48,9 @@ export class NapiThreads {
 
   /** The proxy's, in its place before all others of its core: a ring that overflows is nobody's loss but the bench's. */
   proxy(): readonly number[] {
-    const ours = [...threads()].filter((thread) => !this.#others.has(thread));
+    const ours = [...threads(this.#names)].filter((thread) => !this.#others.has(thread));
     if (ours.length === 0) throw new Error('the kernel has no threaded NAPI for veth devices');
-    const receiving = ours.filter((thread) => processName(thread).startsWith('napi/prx0'));
+    const receiving = ours.filter((thread) => processName(thread).startsWith(`napi/${this.#inbound}-`));
     for (const thread of ours) {
       const core = receiving.includes(thread) ? proxyCore : generatorCore;
       execFileSync('taskset', ['-pc', `${core}`, `${thread}`], { stdio: 'ignore' });
@@ -60,13 +65,14 @@ const sinkPollNs = 50_000;
 /** Polls without a packet until it would want to be told again. */
 const manyTimes = 2_000_000_000;
 
-function threads(): ReadonlySet<number> {
+function threads(names: readonly string[]): ReadonlySet<number> {
   const processes = readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))
     .map(Number);
   const isReceiving = (process: number): boolean => {
     try {
-      return /^napi\/(prx|snk)0/.test(processName(process));
+      const itsName = processName(process);
+      return names.some((name) => itsName.startsWith(name));
     } catch {
       return false;
     }

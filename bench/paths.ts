@@ -24,13 +24,20 @@ export type Cost = {
   readonly busy: number;
   /** Share of the packets that did not arrive. */
   readonly loss: number;
+  /** The same of the packets that came in, and share of those for which the ring had no room, before any program. */
+  readonly lost: number;
+  readonly refused: number;
 };
 
 export type Load = {
   readonly streams: number;
   readonly paces: readonly Pace[];
   readonly seconds: number;
+  readonly warmUpSeconds?: number;
 };
+
+/** Sends by a way that stays set up. */
+export type Measure = (load: Load) => Promise<readonly Cost[]>;
 
 const proxies: Readonly<
   Record<Exclude<PathName, 'bare'>, { name: ProxyName; tandem: Partial<TandemOptions> }>
@@ -58,10 +65,21 @@ export async function measurePath(
   load: Load,
 ): Promise<readonly Cost[]> {
   if (path === 'bare') return await measureStandIn(bench, threads, 'bare', load);
+  return await withCalls(bench, threads, path, load.streams, (measure) => measure(load));
+}
+
+/** Makes calls for as many streams, and lets `use` send by them as often as it likes. */
+export async function withCalls<T>(
+  bench: Bench,
+  threads: NapiThreads,
+  path: Exclude<PathName, 'bare'>,
+  streams: number,
+  use: (measure: Measure) => Promise<T>,
+): Promise<T> {
   const { name, tandem } = proxies[path];
   return await withProxy({ ...bench, tandem: { ...bench.tandem, ...tandem } }, name, async (proxy) => {
-    const routes = await establish(bench, proxy, load.streams);
-    return await send(bench, threads, path, routes, load, { watch: proxy.processes });
+    const routes = await establish(bench, proxy, streams);
+    return await use((load) => send(bench, threads, path, routes, load, { watch: proxy.processes }));
   });
 }
 
@@ -90,24 +108,28 @@ async function send(
   load: Load,
   { watch, standIn }: { watch: readonly number[]; standIn?: StandIn },
 ): Promise<readonly Cost[]> {
-  const { streams, paces, seconds } = load;
+  const { streams, paces, seconds, warmUpSeconds = 1 } = load;
   // Every stream is known by then, and relayed where it will be.
-  const warmUp = { rate: Math.max(5_000, streams * 10), seconds: 1 };
+  const warmUp = { rate: Math.max(5_000, streams * 10), seconds: warmUpSeconds };
   const phases = [warmUp, ...paces.map((pace) => ({ rate: pace === 'flat out' ? flatOut : pace, seconds }))];
   const watched = [...threads.proxy(), ...watch];
   const sender: Sender = { frames: true, ...(standIn ? { standIn } : {}) };
   const report = await sendStreams(bench.lab, routes, phases, watched, undefined, sender);
   const inKernel = watched.length - watch.length;
   const costs = report.phases.slice(1).map((phase, at) => costOf(phase, paces[at] ?? 'flat out', inKernel));
-  for (const { pace, rate, kernelNs, processNs, busy, loss } of costs) {
+  for (const { pace, rate, kernelNs, processNs, busy, lost, refused } of costs) {
     const cost = `${((kernelNs + processNs) / 1000).toFixed(3)} µs (process ${(processNs / 1000).toFixed(3)})`;
-    const lost = `${(loss * 100).toFixed(2)} % lost, core busy ${(busy * 100).toFixed(0)} %`;
-    bench.say(`${what}: ${streams} streams, ${pace} (${Math.round(rate)}/s): ${cost}, ${lost}`);
+    const gone = `${percent(lost, 2)} lost, ${percent(refused, 2)} refused, core busy ${percent(busy, 0)}`;
+    bench.say(`${what}: ${streams} streams, ${pace} (${Math.round(rate)}/s): ${cost}, ${gone}`);
   }
   return costs;
 }
 
-function costOf({ cpu, sent, received, seconds }: PhaseReport, pace: Pace, inKernel: number): Cost {
+function percent(share: number, digits: number): string {
+  return `${(share * 100).toFixed(digits)} %`;
+}
+
+function costOf({ cpu, sent, refused, received, seconds }: PhaseReport, pace: Pace, inKernel: number): Cost {
   const sum = (values: readonly number[]) => values.reduce((one, other) => one + other, 0);
   return {
     pace,
@@ -116,5 +138,7 @@ function costOf({ cpu, sent, received, seconds }: PhaseReport, pace: Pace, inKer
     processNs: sum(cpu.perProcessNs.slice(inKernel)) / received,
     busy: cpu.totalNs / (seconds * 1e9),
     loss: 1 - received / sent,
+    lost: 1 - received / (sent - refused),
+    refused: refused / sent,
   };
 }

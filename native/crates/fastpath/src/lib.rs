@@ -25,7 +25,7 @@ mod topology;
 #[cfg(test)]
 mod program_test;
 
-pub use benchmark::{Timing, time_program};
+pub use benchmark::{TimedRelay, Timing, time_program};
 pub use copies::Copied;
 pub use fast_path::{FastPath, Options};
 pub use pins::{Cleaned, clean, find};

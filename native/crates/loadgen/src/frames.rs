@@ -1,5 +1,6 @@
 //! `stream --frames`: RTP as a network card's driver hands it over, made and counted by XDP programs.
 
+pub mod alone;
 mod programs;
 mod rules;
 
@@ -64,6 +65,7 @@ fn run_phase(
     phase: Phase,
 ) -> Result<(Sent, sink::Received)> {
     let streams = programs.begin_phase()?;
+    let refused_before = refused(&options.source_interface)?;
     let before = cpu::read(&options.watched)?;
     let core_before = cpu::core_busy(options.watch_core)?;
     let started_ns = realtime_ns();
@@ -94,6 +96,7 @@ fn run_phase(
     let cpu: Consumed = cpu::consumed(&before, &cpu::read(&options.watched)?);
     let sent = Sent {
         per_stream: programs.sent()?,
+        refused: refused(&options.source_interface)? - refused_before,
         started_ns,
         took,
         cpu,
@@ -115,6 +118,17 @@ fn received(tallies: &[Tally], latency: Histogram, to_realtime: u64) -> Result<s
         ..StreamCount::default()
     };
     Ok(sink::Received { streams: tallies.iter().map(count).collect(), latency })
+}
+
+/// Frames for which there was no room in the ring of the other end, so that no program saw them. The calling thread is in
+/// the interface's namespace.
+fn refused(interface: &str) -> Result<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/net/dev")?;
+    let prefix = format!("{interface}:");
+    let line =
+        text.lines().find_map(|line| line.trim_start().strip_prefix(&prefix)).context("no such interface")?;
+    const TRANSMIT_DROP: usize = 11;
+    Ok(line.split_whitespace().nth(TRANSMIT_DROP).context("short line of /proc/net/dev")?.parse()?)
 }
 
 fn index_of(interface: &str) -> Result<u32> {

@@ -36,12 +36,15 @@ enum Command {
     Stream(Box<stream::Options>),
     /// Makes calls with DTLS-SRTP and shakes hands in all of them.
     Handshakes(handshakes::Options),
+    /// Times the relay program and a bare redirect in turns, by themselves.
+    Programs(frames::alone::Options),
 }
 
 fn main() -> Result<()> {
     let document = match Arguments::parse().command {
         Command::Calls(options) => serde_json::to_string(&calls::run(&options)?)?,
         Command::Handshakes(options) => serde_json::to_string(&handshakes::run(&options)?)?,
+        Command::Programs(options) => serde_json::to_string(&frames::alone::run(&options)?)?,
         Command::Stream(options) => serde_json::to_string(&stream::run(&options)?)?,
     };
     writeln!(std::io::stdout(), "{document}")?;

@@ -22,6 +22,8 @@ pub struct Style {
 
 pub struct Sent {
     pub per_stream: Vec<u32>,
+    /// Of frames: those that no program of the proxy's host has seen.
+    pub refused: u64,
     pub started_ns: u64,
     pub took: Duration,
     pub cpu: Consumed,
@@ -94,6 +96,7 @@ impl Source {
         let core_busy_ns = core_after.0 - core_before.0;
         Ok(Sent {
             per_stream,
+            refused: 0,
             started_ns,
             took,
             cpu,

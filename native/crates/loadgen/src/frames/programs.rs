@@ -110,8 +110,21 @@ impl Programs {
 
     /// Has everything that arrives there leave at once.
     pub fn redirect_bare(&mut self, interface: u32, detour: Detour) -> Result<()> {
-        self.detours.set(0, detour, 0)?;
+        self.detour(detour)?;
         self.attach("redirect_bare", interface)
+    }
+
+    pub fn detour(&mut self, detour: Detour) -> Result<()> {
+        Ok(self.detours.set(0, detour, 0)?)
+    }
+
+    /// Nanoseconds of the bare redirect per packet, by itself.
+    pub fn time_bare(&mut self, frame: &[u8], packets: u32) -> Result<u64> {
+        let mut options = TestRunOptions::new();
+        options.data_in = Some(frame);
+        options.repeat = packets;
+        let ran = self.program("redirect_bare")?.test_run(options).context("running the bare redirect")?;
+        Ok(ran.duration.as_nanos() as u64)
     }
 
     fn attach(&mut self, name: &str, interface: u32) -> Result<()> {
