@@ -93,7 +93,7 @@ impl FastPath {
         let announcements = Socket::announcements().map_err(OpenError::Netlink)?;
         let changes = announcements.as_fd().try_clone_to_owned().map_err(OpenError::Netlink)?;
         let topology = Topology::read(&mut questions).map_err(OpenError::Netlink)?;
-        let (owners, unknown) = owners(&topology, options);
+        let (owners, unknown) = topology.owners(options);
         let mut reports = unknown.clone();
         if owners.iter().all(|owner| unfit(owner).is_some()) {
             reports.extend(owners.iter().map(|owner| InterfaceReport {
@@ -336,7 +336,7 @@ impl Inner {
         let Inner { kernel, attacher, hops, topology, covered, options, .. } = self;
         let exists = |interface| topology.interface(interface).is_some();
         covered.retain(|covered| exists(covered.owner) && exists(covered.attached));
-        let (owners, unknown) = owners(topology, options);
+        let (owners, unknown) = topology.owners(options);
         let is_covered = |owner: &Interface| covered.iter().any(|covered| covered.owner == owner.index);
         let new: Vec<&Interface> = owners.into_iter().filter(|owner| !is_covered(owner)).collect();
         for owner in new {
@@ -388,28 +388,6 @@ fn no_interface(options: &Options, reports: Vec<InterfaceReport>) -> OpenError {
         let _ = pins::clean(directory);
     }
     OpenError::NoInterface(reports)
-}
-
-/// The interfaces to cover, and reports of those that do not exist.
-fn owners<'a>(topology: &'a Topology, options: &Options) -> (Vec<&'a Interface>, Vec<InterfaceReport>) {
-    let mut owners = Vec::new();
-    let mut unknown = Vec::new();
-    let mut add = |found: Option<&'a Interface>, what: String, reason: &str| match found {
-        Some(owner) if owners.contains(&owner) => {}
-        Some(owner) => owners.push(owner),
-        None => {
-            unknown.push(InterfaceReport { device: what, mode: Mode::None, reason: reason.to_owned() });
-        }
-    };
-    for name in &options.devices {
-        add(topology.named(name), name.clone(), "no such interface");
-    }
-    if options.devices.is_empty() {
-        for address in &options.addresses {
-            add(topology.owner(*address), address.to_string(), "no interface has this address");
-        }
-    }
-    (owners, unknown)
 }
 
 /// Well within the kernel's patience with a neighbour that is not there any more.

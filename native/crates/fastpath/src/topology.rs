@@ -2,7 +2,11 @@
 
 use std::{collections::HashMap, io, net::IpAddr};
 
-use crate::netlink::{Interface, Socket};
+use crate::{
+    fast_path::Options,
+    netlink::{Interface, Socket},
+    report::{InterfaceReport, Mode},
+};
 
 #[derive(Debug, Default)]
 pub struct Topology {
@@ -43,5 +47,27 @@ impl Topology {
 
     pub fn name(&self, index: u32) -> String {
         self.interface(index).map_or_else(|| format!("interface {index}"), |interface| interface.name.clone())
+    }
+
+    /// The interfaces to cover, and reports of those that do not exist.
+    pub fn owners(&self, options: &Options) -> (Vec<&Interface>, Vec<InterfaceReport>) {
+        let mut owners = Vec::new();
+        let mut unknown = Vec::new();
+        let mut add = |found, what: String, reason: &str| match found {
+            Some(owner) if owners.contains(&owner) => {}
+            Some(owner) => owners.push(owner),
+            None => {
+                unknown.push(InterfaceReport { device: what, mode: Mode::None, reason: reason.to_owned() });
+            }
+        };
+        for name in &options.devices {
+            add(self.named(name), name.clone(), "no such interface");
+        }
+        if options.devices.is_empty() {
+            for address in &options.addresses {
+                add(self.owner(*address), address.to_string(), "no interface has this address");
+            }
+        }
+        (owners, unknown)
     }
 }

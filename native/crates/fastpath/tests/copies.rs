@@ -12,9 +12,8 @@ use std::{
 };
 
 use fastpath::{FastPath, Mode, Progress, Rule};
-use support::{Flow, Network, SSRC, eastwards, options, rtp, rule};
+use support::{Flow, Network, PINS, SSRC, eastwards, layout, left_behind, options, pinned, rtp, rule};
 
-const PINS: &str = "/sys/fs/bpf/tandem";
 const TOKEN: u64 = 7;
 
 fn copied(rule: Rule) -> Rule {
@@ -101,9 +100,7 @@ fn copies_wait_for_the_next_process_and_those_that_do_not_fit_are_counted() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        let mut flow = Flow::new(&network);
-        first.install(&copied(eastwards()), &Progress::default()).unwrap();
+        let (first, mut flow) = pinned(&network, &copied(eastwards()));
         flow.packets(3);
         assert_eq!(sequences(&first), [0, 1, 2]);
         flow.packets(3);
@@ -137,11 +134,8 @@ fn rules_of_a_binary_that_made_no_copies_go_on_without_a_gap() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        let mut flow = Flow::new(&network);
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
-        let layout = fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        let mut flow = left_behind(&network);
+        let layout = layout();
         for map in ["copies", "copies_lost"] {
             fs::remove_file(Path::new(&layout).join(map)).unwrap();
         }

@@ -12,9 +12,7 @@ use std::{
 
 use aya::programs::links::PinnedLink;
 use fastpath::{FastPath, Mode, OpenError, Progress, clean, find};
-use support::{Flow, Network, eastwards, options};
-
-const PINS: &str = "/sys/fs/bpf/tandem";
+use support::{Flow, Network, PINS, eastwards, layout, left_behind, options, pinned};
 
 #[test]
 fn relaying_goes_on_without_the_process_and_with_the_next_one() {
@@ -25,10 +23,8 @@ fn relaying_goes_on_without_the_process_and_with_the_next_one() {
         let _other = (mode == Mode::Tc).then(|| network.open());
         network.relay.run_with_bpffs(|| {
             let options = options(Some(PINS.into()));
-            let (first, _) = FastPath::open(&options).unwrap();
+            let (first, mut flow) = pinned(&network, &eastwards());
             assert_eq!(first.not_pinned(), None);
-            let mut flow = Flow::new(&network);
-            first.install(&eastwards(), &Progress::default()).unwrap();
             flow.packets(5);
             // As when it is killed: its descriptors are closed, no more.
             drop(first);
@@ -53,10 +49,7 @@ fn no_packet_is_lost_while_the_next_process_tries_it_out_and_takes_over() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        let mut flow = Flow::new(&network);
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
+        let mut flow = left_behind(&network);
         let taken_over = AtomicBool::new(false);
         let second = thread::scope(|scope| {
             scope.spawn(|| {
@@ -77,9 +70,7 @@ fn a_dead_configuration_is_cleaned_away() {
     kernel_or_skip!();
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
-        let (path, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
-        path.install(&eastwards(), &Progress::default()).unwrap();
-        drop(path);
+        left_behind(&network);
         let attached = || network.relay.command("ip", &["link", "show", "west"]).contains("xdp");
         assert!(attached());
         let mut cleaned = clean(Path::new(PINS)).unwrap();
@@ -97,7 +88,7 @@ fn a_link_that_somebody_has_open_is_detached_all_the_same() {
     network.relay.run_with_bpffs(|| {
         let (path, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
         drop(path);
-        let layout = std::fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        let layout = layout();
         let pins = std::fs::read_dir(layout).unwrap().map(|entry| entry.unwrap().path());
         let links = pins.filter(|pin| pin.to_string_lossy().contains("generic_"));
         let open: Vec<PinnedLink> = links.map(|pin| PinnedLink::from_pin(pin).unwrap()).collect();

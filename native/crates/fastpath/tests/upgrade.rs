@@ -13,10 +13,9 @@ use std::{
 };
 
 use aya::maps::{Array, HashMap, Map, MapData};
-use fastpath::{FastPath, Progress, clean};
-use support::{Flow, Network, eastwards, options};
+use fastpath::{FastPath, clean};
+use support::{Network, PINS, eastwards, layout, left_behind, options};
 
-const PINS: &str = "/sys/fs/bpf/tandem";
 /// Of the layout before: (name, type, key, value, entries, flags), as its binaries have made them.
 const OLD_MAPS: [(&str, u32, u32, u32, u32, u32); 5] = [
     ("rules", HASH, 40, 208, 1024, 1),
@@ -108,12 +107,9 @@ fn the_next_layout_takes_rules_over_and_loses_no_packet() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        let mut flow = Flow::new(&network);
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
+        let mut flow = left_behind(&network);
         flow.packets(5);
-        let newer = fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        let newer = layout();
         let old = age(&newer);
         let taken_over = AtomicBool::new(false);
         let second = thread::scope(|scope| {
@@ -146,11 +142,8 @@ fn a_start_that_was_stopped_half_way_is_finished() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        let mut flow = Flow::new(&network);
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
-        let newer = fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        let mut flow = left_behind(&network);
+        let newer = layout();
         let old = age(&newer);
         // Its maps were made, and nothing more.
         fs::create_dir(&newer).unwrap();
@@ -168,10 +161,8 @@ fn rules_of_a_layout_that_nobody_knows_are_withdrawn() {
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
         let options = options(Some(PINS.into()));
-        let (first, _) = FastPath::open(&options).unwrap();
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
-        let newer = fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path();
+        left_behind(&network);
+        let newer = layout();
         let unknown = Path::new(PINS).join("layout_1");
         fs::create_dir(&unknown).unwrap();
         for entry in fs::read_dir(&newer).unwrap().map(Result::unwrap) {
@@ -189,10 +180,8 @@ fn rules_of_the_layout_before_are_counted_when_they_are_cleaned_away() {
     kernel_or_skip!();
     let network = Network::new();
     network.relay.run_with_bpffs(|| {
-        let (first, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
-        first.install(&eastwards(), &Progress::default()).unwrap();
-        drop(first);
-        age(&fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path());
+        left_behind(&network);
+        age(&layout());
         assert_eq!(clean(Path::new(PINS)).unwrap().rules, 1);
     });
 }

@@ -2,9 +2,9 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "of tests")]
 
-use fastpath::{FastPath, Mode, Options, Payload, Rewrite, Rule};
+use fastpath::{FastPath, Mode, Options, Payload, Progress, Rewrite, Rule};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::ErrorKind,
     net::{SocketAddr, UdpSocket},
     os::fd::{AsRawFd, FromRawFd, OwnedFd},
@@ -298,6 +298,29 @@ pub fn eastwards() -> Rule {
 pub fn options(pin_dir: Option<PathBuf>) -> Options {
     let addresses = ["10.77.1.1", "10.77.2.1"].map(|text| text.parse().unwrap()).to_vec();
     Options { devices: Vec::new(), addresses, pin_dir, capacity: 128 }
+}
+
+/// Where processes of a test keep what outlives them.
+pub const PINS: &str = "/sys/fs/bpf/tandem";
+
+/// A process with this rule, all of it pinned, and packets for it.
+pub fn pinned(network: &Network, rule: &Rule) -> (FastPath, Flow) {
+    let (path, _) = FastPath::open(&options(Some(PINS.into()))).unwrap();
+    let flow = Flow::new(network);
+    path.install(rule, &Progress::default()).unwrap();
+    (path, flow)
+}
+
+/// What a process leaves that is killed: its descriptors are closed, no more.
+pub fn left_behind(network: &Network) -> Flow {
+    let (path, flow) = pinned(network, &eastwards());
+    drop(path);
+    flow
+}
+
+/// The only folder below `PINS`.
+pub fn layout() -> PathBuf {
+    fs::read_dir(PINS).unwrap().next().unwrap().unwrap().path()
 }
 
 /// An RTP packet with 160 bytes of payload.
