@@ -1,5 +1,12 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { createFastPathSite, hangUp, offloaded, paths, placeCall } from '../support/fast-path-site.js';
+import {
+  createFastPathSite,
+  hangUp,
+  offloaded,
+  paths,
+  placeCall,
+  relayedPackets,
+} from '../support/fast-path-site.js';
 import type { Target } from '../support/netns-agent.js';
 import { LINKS } from '../support/netns.js';
 import { describePeers } from '../support/netns-peers.js';
@@ -24,7 +31,12 @@ describePeers(['ethtool', 'tshark'], 'a call that is recorded and forwarded', ()
         site.alice.play({ ...call.alice, ssrc: ALICE, count, intervalMs: 10 }),
         site.bob.play({ ...call.bob, ssrc: BOB, count, intervalMs: 10 }),
       ]);
+    const relayed = (count: number) =>
+      until(`${count} packets`, async () =>
+        (await relayedPackets(site, call)) === count ? true : undefined,
+      );
     await talk(KNOWN);
+    await relayed(2 * KNOWN);
     await offloaded(site, call);
 
     const before = (await site.status()).packets.kernel;
@@ -37,6 +49,7 @@ describePeers(['ethtool', 'tshark'], 'a call that is recorded and forwarded', ()
     }
     expect(await paths(site, call)).toEqual(['kernel', 'kernel']);
     await talk(SAID);
+    await relayed(2 * (KNOWN + SAID));
     const pcap = await until('a recording', () => onlyFile(dir, 'pcaps'));
     const said = await until('both parties in the file', () => {
       const packets = recordedPackets(pcap);
@@ -65,5 +78,5 @@ describePeers(['ethtool', 'tshark'], 'a call that is recorded and forwarded', ()
       const end = new RegExp(`${what} ended .*outcome=complete .*dropped=0`);
       await until(end.source, () => (end.test(site.proxy.log()) ? true : undefined));
     }
-  });
+  }, 120_000);
 });
