@@ -150,7 +150,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     interfaces: interfaceFacts(config),
     defaults,
     maxSessions: config.maxSessions,
-    ...(config.log.callRecords && { keepDetails: detailRecorder(logger) }),
+    ...(config.log.callRecords && { keepDetails: detailRecorder(logger, config.log.callRecordForm) }),
     notifier,
     recordingFiles,
     routes: kernelRoutes,

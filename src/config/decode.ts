@@ -80,6 +80,7 @@ export function decodeConfig(
       level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
       format: choice(log, 'format', ['text', 'json'], 'text'),
       callRecords: boolean(log, 'callRecords', false),
+      callRecordForm: choice(log, 'callRecordForm', ['fields', 'commas'], 'fields'),
     },
     dataPlane: {
       socket: text(dataPlane, 'socket') ?? null,

@@ -1,6 +1,7 @@
 import type { NoticeEvent } from '../call/notice.js';
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 import type { LoadLimits } from '../command/load.js';
+import type { RecordForm } from '../observability/detail-records.js';
 import type { CertificateFiles } from './certificate-files.js';
 
 /** What an operator can set. `config/default.yaml` says what each value is for. */
@@ -157,6 +158,7 @@ export type LogConfig = {
   readonly format: 'text' | 'json';
   /** A line for each call that has ended. */
   readonly callRecords: boolean;
+  readonly callRecordForm: RecordForm;
 };
 
 export type DataPlaneConfig = {

@@ -61,6 +61,7 @@ const PATHS: readonly string[] = [
   'log.level',
   'log.format',
   'log.callRecords',
+  'log.callRecordForm',
   'dtls.certificate',
   'dtls.privateKey',
   'dtls.key',

@@ -1,10 +1,18 @@
+import { detailLine } from '../call/detail-line.js';
 import { detailRecord } from '../call/detail-record.js';
 import type { DetailRecorder } from '../service/ports.js';
 import { type Logger, RECORD_LEVEL } from './logger.js';
 
+/** Of call records: fields of a log line, or rtpengine's line. */
+export type RecordForm = 'fields' | 'commas';
+
 /** Writes call records beside the lines of a log, under a level of their own and whatever the log's level is. */
-export function detailRecorder(logger: Logger): DetailRecorder {
+export function detailRecorder(logger: Logger, form: RecordForm): DetailRecorder {
   const records = logger.child({}, { level: 'record', customLevels: { record: RECORD_LEVEL } });
-  return (call, reason, media, endedMs) =>
-    records.record(detailRecord(call, reason, media, endedMs), 'call record');
+  switch (form) {
+    case 'fields':
+      return (...end) => records.record(detailRecord(...end), 'call record');
+    case 'commas':
+      return (...end) => records.record(detailLine(...end));
+  }
 }

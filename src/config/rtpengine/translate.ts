@@ -70,6 +70,7 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
   put('log-level', 'log.level', logLevel);
   put('log-facility-cdr', 'log.callRecords', () => true);
+  put('log-facility-cdr', 'log.callRecordForm', () => 'commas');
   warnings.push(...putRecording(root, options));
   put('dtls-cert-cipher', 'dtls.key', (value) => certificateKey(value, options));
   for (const name of ['templates', 'signalling-templates']) {

@@ -235,6 +235,7 @@ describe('a mistake is named with its line and key', () => {
     ],
     ['max-load: 3\n', 'x.yaml:1: max-load: unknown key, did you mean limits.loadAverage?'],
     ['limits: 3\n', 'x.yaml:1: limits: 3 is not a mapping of keys to values'],
+    ['log: {callRecordForm: csv}\n', 'x.yaml:1: log.callRecordForm: csv is not one of fields, commas'],
     ['dataPlane: {shards: 0}\n', 'x.yaml:1: dataPlane.shards: 0 is not auto or a number of threads (1-64)'],
   ])('%j', (text, expected) => {
     expect(decoded(text).mistakes).toEqual([expected]);

@@ -12,6 +12,8 @@ const HOST = { isLocal: () => true };
 const NEEDED = { interface: '127.0.0.1', 'listen-ng': '127.0.0.1:2223' };
 const TEMPLATES = '[words]\ndefault = replace-origin\n';
 
+const RECORDS = { level: 'info', format: 'text', callRecords: true };
+
 /** Every option with an effect that has a value: its letter, a value, and what the configuration says then. */
 const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) => unknown, unknown])[] = [
   ['interface', 'i', 'pub/127.0.0.2!203.0.113.7', interfaces, ['pub/127.0.0.2!203.0.113.7']],
@@ -35,7 +37,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['max-cpu', '', '80', ({ config }) => config.limits.cpuPercent, 80],
   ['max-bandwidth', '', '125000000', ({ config }) => config.limits.bytesPerSecond, 125_000_000],
   ['num-threads', '', '1', ({ config }) => config.dataPlane.shards, 1],
-  ['log-facility-cdr', '', 'local5', ({ config }) => config.log.callRecords, true],
+  ['log-facility-cdr', '', 'local5', ({ config }) => config.log, { ...RECORDS, callRecordForm: 'commas' }],
   ['log-level', 'L', '7', ({ config }) => config.log.level, 'debug'],
   ['table', 't', '-1', ({ config }) => config.fastPath.mode, 'off'],
   ['pidfile', 'p', '/run/some.pid', ({ daemon }) => daemon.pidfile, '/run/some.pid'],

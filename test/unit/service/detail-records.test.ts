@@ -3,7 +3,7 @@ import type { DetailRecord } from '../../../src/call/detail-record.js';
 import type { Client } from '../../../src/command/command.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { ComponentStats, SessionStats, SsrcStats } from '../../../src/dataplane/protocol.gen.js';
-import { detailRecorder } from '../../../src/observability/detail-records.js';
+import { detailRecorder, type RecordForm } from '../../../src/observability/detail-records.js';
 import { ReplyCache } from '../../../src/control/reply-cache.js';
 import { RtpproxyResponder } from '../../../src/control/rtpproxy/responder.js';
 import { createLogger } from '../../../src/observability/logger.js';
@@ -22,11 +22,11 @@ beforeEach(async () => {
 });
 
 /** What is not about calls that have ended is not written: the log's own level is the highest. */
-async function start(format: 'json' | 'text'): Promise<void> {
+async function start(format: 'json' | 'text', form: RecordForm = 'fields'): Promise<void> {
   lines = [];
   now = FACTS.now;
   const logger = createLogger({ level: 'error', format }, { write: (line) => void lines.push(line) });
-  const parts = { clock: { now: () => now }, keepDetails: detailRecorder(logger) };
+  const parts = { clock: { now: () => now }, keepDetails: detailRecorder(logger, form) };
   node = await startFakeNode({ onto: new FakeDataPlane(), parts });
 }
 
@@ -140,6 +140,73 @@ test('a record in text is one line, whatever the call is called', async () => {
   expect(lines[0]?.trimEnd()).not.toContain('\n');
 });
 
+test('a record with commas has the fields of rtpengine, in its order', async () => {
+  await start('json', 'commas');
+  await call({ tos: 184 });
+  now += 10_500;
+  const plan = node.dataPlane.plans.get('call');
+  node.dataPlane.statsOf = () => ({ streams: (plan?.streams ?? []).map(({ id }) => streamOf(id)) });
+  await remove();
+  const [line = '', ...others] = lines.map((one): string => JSON.parse(one).msg);
+  expect(others).toEqual([]);
+  const fields = line.split(', ').map((field) => field.split('='));
+  const value = (name: string) => fields.find(([one]) => one === name)?.[1];
+  expect(fields.map(([name]) => name)).toEqual([
+    ...['ci', 'created_from', 'last_signal', 'tos'],
+    ...partyFields('ml0'),
+    ...partyFields('ml1'),
+    // It ends with a comma.
+    '',
+  ]);
+  expect(line).toMatch(
+    /^ci=call, created_from=192\.0\.2\.250:5060, last_signal=\d{10}, tos=\d+, ml0_start_time=\d{10}\.\d{6}, /,
+  );
+  expect(value('ml0_duration')).toBe('12.500000');
+  expect(['ml0', 'ml1'].map((of) => [value(`${of}_local_tag_type`), value(`${of}_remote_tag`)])).toEqual([
+    ['FROM_TAG', 'b'],
+    ['TO_TAG', 'a'],
+  ]);
+  expect(line).toContain(
+    'payload_type=0, ml0_midx1_rtp_endpoint_ip=198.51.100.7, ml0_midx1_rtp_endpoint_port=4000, ' +
+      'ml0_midx1_rtp_local_relay_ip=10.0.0.5, ml0_midx1_rtp_local_relay_port=',
+  );
+  expect(line).toContain(
+    'ml0_midx1_rtp_relayed_packets=500, ml0_midx1_rtp_relayed_bytes=86000, ml0_midx1_rtp_relayed_errors=3, ',
+  );
+  expect(value('ml0_midx1_rtcp_last_packet')).toBe('0');
+});
+
+test('a record with commas names the reason in the words of rtpengine', async () => {
+  await start('json', 'commas');
+  await call();
+  await node.service.end('call');
+  await call();
+  node.service.handleEvent({
+    ...{ kind: 'mediaTimeout', session: 'call', revision: 2, reason: 'silent', lastPacketMsAgo: null },
+  });
+  await node.registry.run('call', async () => {});
+  await call();
+  loseTheCall();
+  await node.attachment.ready(30_000);
+  expect(lines.map((line) => /ml0_termination=(\w+)/.exec(line)?.[1])).toEqual([
+    'FORCED',
+    'SILENT_TIMEOUT',
+    'UNKNOWN',
+  ]);
+});
+
+test('nobody makes up fields of a record with commas', async () => {
+  await start('text', 'commas');
+  const offer = { kind: 'offer', callId: 'x, tos=1\ny', fromTag: 'a,b c', sdp: audio(7, 4000) } as const;
+  await node.service.handle({ ...offer, flags: DEFAULT_FLAGS, supportsLoadLimit: false }, CLIENT);
+  await node.service.end(offer.callId);
+  expect(lines).toHaveLength(1);
+  expect(lines[0]).toMatch(/^\S+Z record ci=x%2C%20tos=1%0Ay, created_from=/);
+  expect(lines[0]).toContain('ml0_local_tag=a%2Cb%20c, ');
+  expect(lines[0]).toContain('ml1_local_tag=, ml1_local_tag_type=UNKNOWN, ');
+  expect(lines[0]).toContain('ml1_midx1_rtp_endpoint_ip=, ml1_midx1_rtp_endpoint_port=0, ');
+});
+
 test('calls of the rtpproxy protocol have records, too', async () => {
   const responder = new RtpproxyResponder({
     ...{ handler: node.service.handlePair, cache: new ReplyCache(), bridged: false, notify: [] },
@@ -167,6 +234,20 @@ test('as long as somebody is left there is no record', async () => {
   await remove('b');
   expect(records()).toEqual([]);
 });
+
+/** As rtpengine 10.5 writes them for a party with one medium. */
+function partyFields(party: string): readonly string[] {
+  const flow = ['endpoint_ip', 'endpoint_port', 'local_relay_ip', 'local_relay_port', 'relayed_packets'];
+  const counts = ['relayed_bytes', 'relayed_errors', 'last_packet', 'in_tos_tclass'];
+  const times = ['start_time', 'end_time', 'duration', 'termination'];
+  const tags = ['local_tag', 'local_tag_type', 'remote_tag'];
+  return [
+    ...[...times, ...tags].map((name) => `${party}_${name}`),
+    'payload_type',
+    ...[...flow, ...counts].map((name) => `${party}_midx1_rtp_${name}`),
+    ...[...flow, ...counts].map((name) => `${party}_midx1_rtcp_${name}`),
+  ];
+}
 
 function time(ms: number): string {
   return new Date(FACTS.now + ms).toISOString();
