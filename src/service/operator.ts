@@ -1,3 +1,4 @@
+import { countFamilies } from '../call/families.js';
 import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
 import type { LoadLimits } from '../command/load.js';
@@ -15,7 +16,7 @@ export type OperatorParts = {
   readonly config: Config;
   readonly defaults: CallDefaults;
   readonly service: Pick<CallService, 'adjust' | 'end' | 'handle'>;
-  readonly registry: Pick<CallRegistry, 'callIds' | 'find'>;
+  readonly registry: Pick<CallRegistry, 'callIds' | 'calls' | 'find'>;
   readonly load: Pick<LoadWatch, 'adjust'>;
   readonly controls: () => readonly ControlStatistics[];
   readonly logger: { level: string };
@@ -34,6 +35,7 @@ export function operatedNode(parts: OperatorParts): CliNode {
       return { ...reply.statistics, controls: controls() };
     },
     callIds: () => [...registry.callIds],
+    families: () => countFamilies(registry.calls.values()),
     session(callId) {
       const call = registry.find(callId);
       if (call === undefined) return undefined;

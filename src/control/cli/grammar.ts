@@ -15,7 +15,7 @@ export type CliCommand = {
 
 /** Everything the command line knows. Of two that fit, the first counts. */
 export const COMMANDS: readonly CliCommand[] = [
-  shows('list numsessions', async (node) => sessionsText(await node.statistics())),
+  shows('list numsessions', async (node) => sessionsText(await node.statistics(), node.families())),
   shows('list sessions all', listSessions),
   shows('list sessions own', listSessions),
   shows('list sessions foreign', () => NO_SESSIONS),

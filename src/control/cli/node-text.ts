@@ -1,12 +1,20 @@
 import type { NodeStatistics } from '../../command/reply.js';
+import type { CliNode } from './node.js';
 
 /** `list numsessions` */
-export function sessionsText({ sessions }: NodeStatistics): string {
+export function sessionsText(
+  { sessions }: NodeStatistics,
+  { IP4, IP6, mixed }: ReturnType<CliNode['families']>,
+): string {
   return [
     `Current sessions own: ${sessions}`,
     'Current sessions foreign: 0',
     `Current sessions total: ${sessions}`,
     'Current transcoded media: 0',
+    `Current sessions ipv4 only media: ${IP4}`,
+    `Current sessions ipv6 only media: ${IP6}`,
+    // With two blanks, as scripts know it.
+    `Current sessions ip mixed  media: ${mixed}`,
     '',
   ].join('\n');
 }

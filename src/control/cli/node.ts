@@ -5,6 +5,8 @@ import type { SettingName, Settings } from './settings.js';
 export type CliNode = {
   statistics(): Promise<NodeStatistics>;
   callIds(): readonly string[];
+  /** Answered calls by the addresses of their parties. */
+  families(): { readonly IP4: number; readonly IP6: number; readonly mixed: number };
   session(callId: string): CliSession | undefined;
   /** The call with its streams; undefined: there is none. */
   call(callId: string): Promise<CallStatistics | undefined>;

@@ -24,6 +24,7 @@ beforeEach(() => {
   const node: CliNode = {
     statistics: async () => NODE,
     callIds: () => [...calls],
+    families: () => ({ IP4: 1, IP6: 0, mixed: 1 }),
     session: (callId) =>
       calls.includes(callId)
         ? {
@@ -81,7 +82,15 @@ function described(callId: string): CallStatistics {
 
 describe('the command line lists', () => {
   test('how many calls there are', async () => {
-    expect(await line.answer('list numsessions')).toMatch(/^Current sessions own: 3\n/);
+    expect(await line.answer('list numsessions')).toBe(
+      [
+        ...['own: 3', 'foreign: 0', 'total: 3'].map((count) => `Current sessions ${count}\n`),
+        'Current transcoded media: 0\n',
+        ...['ipv4 only', 'ipv6 only', 'ip mixed '].map((kind, at) => {
+          return `Current sessions ${kind} media: ${[1, 0, 1][at]}\n`;
+        }),
+      ].join(''),
+    );
   });
 
   test.each(['list sessions all', 'list sessions own', 'get sessions all', '  list   sessions all\r'])(
