@@ -159,7 +159,7 @@ function mediaControl(draft: Draft, action: MediaControlKind): Command | Command
   const to = target(draft, from);
   return {
     kind: 'media control',
-    action,
+    action: action === 'block DTMF' && draft.dtmfSecurity === 'off' ? 'unblock DTMF' : action,
     callId,
     from,
     ...(to && { to }),

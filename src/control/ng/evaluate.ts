@@ -14,7 +14,7 @@ export function compileTemplates(flagStrings: ReadonlyMap<string, string>): Temp
 
 /**
  * Applies the template `default`, the one named like the command, then the keys of the message in their order.
- * Scalars set later win, lists grow.
+ * Scalars set later win, lists grow. With `DTMF-security=off` digits are not blocked, wherever it stands.
  */
 export function evaluate(draft: Draft, command: string, dictionary: Dictionary, templates: Templates): void {
   for (const name of ['default', command]) {
@@ -25,6 +25,7 @@ export function evaluate(draft: Draft, command: string, dictionary: Dictionary, 
     if (FLAG_STRING.has(key)) draft.hasFlagString = true;
     apply(draft, key, value, templates, 0);
   }
+  if (draft.dtmfSecurity === 'off') draft.flags.blockDtmf = false;
 }
 
 function apply(draft: Draft, key: string, value: Value, templates: Templates, depth: number): void {

@@ -54,6 +54,7 @@ const CALL_KEYS = table<ReadKey>(
     [...spelled('sip-code', '- _'), ...spelled('SIP-code', '- _')],
     flagInteger('sipCode', (code) => code >= 100 && code < 700),
   ],
+  [eitherCase(...spelled('DTMF-security', '- ')), readDtmfSecurity],
   [['xmlrpc-callback', 'XMLRPC-callback'], flagText('xmlrpcCallback')],
   [eitherCase('DTMF-log-dest', 'DTMF-log-destination'), flagText('dtmfLogDestination')],
   [
@@ -212,6 +213,17 @@ function readExtmap(draft: Draft, value: Value, key: string): void {
   }
 }
 
+function readDtmfSecurity(draft: Draft, value: Value, key: string): void {
+  for (const mode of words(value)) {
+    if (mode === 'off' || mode === 'drop') draft.dtmfSecurity = mode;
+    else if (AUDIBLE_MODES.has(mode)) draft.warnings.noEffect(`${key}=${mode}`);
+    else draft.warnings.unknownValue(key, mode);
+  }
+}
+
+/** They need the sound to be decoded: digits are dropped instead. */
+const AUDIBLE_MODES: ReadonlySet<string> = new Set(['silence', 'tone', 'random', 'zero', 'DTMF']);
+
 const ALL = table<Exclude<PartySelection['all'], undefined>>(
   ['all', 'all'],
   ['offer-answer', 'offer-answer'],
@@ -236,7 +248,7 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
     `vsc-${what}-rec`,
     `vsc-${what}-recording`,
   ]),
-  ...eitherCase(...spelled('DTMF-security', '- '), ...spelled('DTMF-delay', '- ')),
+  ...eitherCase(...spelled('DTMF-delay', '- ')),
   ...eitherCase(...spelled('DTMF-security-trigger', '- '), ...spelled('DTMF-security-trigger-end', '- ')),
   ...['digit', 'code', 'frequency', 'frequencies', 'volume', 'trigger'],
   ...spelled('trigger-end', '- '),

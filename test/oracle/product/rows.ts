@@ -129,6 +129,7 @@ export const ROWS: readonly Row[] = [
   newer('alias-key', 'alias-key-address'),
   newer('sip-code', 'answer-provisional-then-final'),
   compared('xmlrpc-callback', { 'xmlrpc-callback': '192.0.2.9' }),
+  compared('DTMF-security', { 'DTMF-security': 'drop' }),
   compared('DTMF-log-dest', { 'DTMF-log-dest': '192.0.2.9:5000' }),
   compared('record-call', { 'record call': 'no' }),
   newer('recording-file', 'recording-to-a-file'),

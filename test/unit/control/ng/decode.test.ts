@@ -133,6 +133,29 @@ describe('commands', () => {
     });
   });
 
+  test.each([
+    ['off', 'unblock DTMF'],
+    ['drop', 'block DTMF'],
+    // Instead of sounds that would have to be made, digits are dropped.
+    ['zero', 'block DTMF'],
+  ])('block DTMF with the mode %s means %s', (mode, action) => {
+    for (const key of ['DTMF-security', 'dtmf security'])
+      expect(decode({ command: 'block DTMF', 'call-id': 'c', [key]: mode }).command).toMatchObject({
+        action,
+      });
+  });
+
+  test.each([
+    [{ flags: ['block-DTMF'], 'DTMF-security': 'off' }, false],
+    [{ 'DTMF-security': 'off', flags: ['block-DTMF'] }, false],
+    [{ 'rtpp-flags': 'DTMF-security=off block-DTMF' }, false],
+    [{ 'rtpp-flags': 'DTMF-security=off block-DTMF DTMF-security=drop' }, true],
+    [{ 'DTMF-security': 'drop' }, false],
+  ])('an offer with %j blocks digits: %j', (entries, blockDtmf) => {
+    const offer = { command: 'offer', sdp: 's', 'call-id': 'c', 'from-tag': 'f', ...entries };
+    expect(decode(offer).command).toMatchObject({ flags: { blockDtmf } });
+  });
+
   test.each(['play media', 'subscribe request', 'publish', 'connect', 'mesh'])(
     '%s exists, but not here',
     (name) => {

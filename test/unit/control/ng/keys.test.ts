@@ -173,6 +173,8 @@ describe('keys of an offer', () => {
     ['Via-Branch', 'x', 'unknown key "Via-Branch"'],
     ['via branch', 'x', 'unknown key "via branch"'],
     ['delay-buffer', 20, '"delay-buffer" has no effect'],
+    ['DTMF-security', 'tone', '"DTMF-security=tone" has no effect'],
+    ['DTMF-security', 'loud', 'unknown value "loud" of "DTMF-security"'],
     ['recording-file', '', 'unknown value "no text" of "recording-file"'],
     ['replace', 'oigin', 'unknown value "oigin" of "replace"'],
     ['address family', 'IPv6', 'unknown value "IPv6" of "address family"'],

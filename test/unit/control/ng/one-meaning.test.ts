@@ -50,6 +50,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   'sip-code': fc.constantFrom<Value>(183, 200),
   'xmlrpc-callback': one('192.0.2.5'),
   'DTMF-log-dest': one('192.0.2.5:99'),
+  'DTMF-security': one('off', 'drop'),
   'record-call': one('yes|on', 'no|off', 'discard'),
   'recording-file': one('a.pcap'),
   'recording-path': one('a'),
