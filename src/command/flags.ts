@@ -94,6 +94,9 @@ export type MediaFlags = {
   readonly mediaAddress?: string;
   readonly fromInterface?: string;
   readonly toInterface?: string;
+  /** Addresses of the parties' hosts: the interfaces are those that lead there. */
+  readonly inboundPeer?: string;
+  readonly outboundPeer?: string;
   readonly addressFamily?: AddressFamily;
   readonly replace: ReadonlySet<ReplaceItem>;
   readonly endpointLearning?: EndpointLearning;

@@ -31,6 +31,7 @@ import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import type { RecordingFiles } from './recording-files.js';
 import { Recordings } from './recordings.js';
+import { namesPeers, routedOffer } from './peer-routes.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
 
@@ -196,7 +197,7 @@ export class CallService {
         return { kind: 'pong' };
       case 'offer':
       case 'answer':
-        return registry.run(command.callId, () => this.#negotiate(command, client));
+        return registry.run(command.callId, () => this.#routed(command, client));
       case 'delete':
         return registry.run(command.callId, () => this.#departures.delete(command, client));
       case 'query':
@@ -212,6 +213,13 @@ export class CallService {
       case 'unsupported':
         return failure('unsupported', `${command.name} is not supported`);
     }
+  }
+
+  #routed(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {
+    if (command.kind === 'answer' || !namesPeers(command)) return this.#negotiate(command, client);
+    const { events, interfaces, routes } = this.#parts;
+    const routed = routedOffer(command, { routes, interfaces, warn: events.commandWarning });
+    return routed.then((offer) => this.#negotiate(offer, client));
   }
 
   #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {

@@ -25,6 +25,8 @@ type FlagText =
   | 'dtmfLogDestination'
   | 'fromInterface'
   | 'toInterface'
+  | 'inboundPeer'
+  | 'outboundPeer'
   | 'mediaAddress'
   | 'transportProtocol'
   | 'dtlsFingerprint';

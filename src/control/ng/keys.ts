@@ -74,6 +74,8 @@ const MEDIA_KEYS = table<ReadKey>(
   ['direction', readDirection],
   [spelled('from-interface', '- '), flagText('fromInterface')],
   [spelled('to-interface', '- '), flagText('toInterface')],
+  [spelled('inbound-peer', '- '), flagText('inboundPeer')],
+  [spelled('outbound-peer', '- '), flagText('outboundPeer')],
   [spelled('address-family', '- '), choice('addressFamily', ['IP4', 'IP4'], ['IP6', 'IP6'])],
   [spelled('media-address', '- '), flagText('mediaAddress')],
   [spelled('endpoint-learning', '- '), wordList(setEndpointLearning)],
@@ -233,8 +235,6 @@ const ALL = table<Exclude<PartySelection['all'], undefined>>(
 
 /** Features of the protocol that do not exist here. */
 const NO_EFFECT: ReadonlySet<string> = new Set([
-  ...spelled('inbound-peer', '- '),
-  ...spelled('outbound-peer', '- '),
   'peer',
   ...spelled('delay-buffer', '- '),
   ...['moh', 'MoH', 'MOH'],

@@ -39,6 +39,8 @@ export const ROWS: readonly Row[] = [
   elsewhere('body', 'is the line of the command cli'),
   newer('new-branch', 'answer-second-tag-new-branch'),
   newer('provisional', 'answer-second-tag-provisional'),
+  elsewhere('inbound-peer', '10.5 does not know it, and routes are the test machine’s'),
+  elsewhere('outbound-peer', '10.5 does not know it, and routes are the test machine’s'),
   elsewhere('fragment', 'an offer with it is no offer; fragments of ICE are tested as cases'),
   elsewhere('passthrough', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
   elsewhere('no-passthrough', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),

@@ -62,6 +62,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   direction: fc.constantFrom<Value>(['pub', 'priv'], ['pub']),
   'from-interface': one('pub'),
   'to-interface': one('priv'),
+  'inbound-peer': one('192.0.2.1'),
+  'outbound-peer': one('192.0.2.1'),
   'address-family': one(...FAMILIES),
   'media-address': one('192.0.2.9'),
   'endpoint-learning': one(...LEARNING),
