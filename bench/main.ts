@@ -16,6 +16,7 @@ import { measureRelay } from './measure/relay.js';
 import { measureRestart } from './measure/restart.js';
 import { measureScaling } from './measure/scaling.js';
 import { measureSecured } from './measure/secured.js';
+import { measureStop } from './measure/stop.js';
 import { measureSetup } from './measure/setup.js';
 import { type Curve, plotCost } from './plot.js';
 import { killProxies } from './proxy.js';
@@ -30,6 +31,7 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   loss: measureLoss,
   scaling: measureScaling,
   restart: measureRestart,
+  stop: measureStop,
   notices: measureNotices,
   // Last, because these set the devices up in their own way.
   flood: measureFlood,

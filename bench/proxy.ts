@@ -17,7 +17,8 @@ export type RunningProxy = {
   readonly processes: readonly number[];
   /** Goes when the proxy stops. */
   readonly directory: string;
-  readonly stop: () => Promise<void>;
+  /** Resolves with the exit status; `null`: it had to be killed. */
+  readonly stop: () => Promise<number | null>;
 };
 
 export type TandemOptions = {
@@ -40,9 +41,10 @@ export async function startProxy(lab: Lab, name: ProxyName, options: TandemOptio
   const child = spawnFirst(pinned, log);
   await answers(lab, ng, child, log);
   const processes = family(child.pid ?? 0);
-  const stop = async (): Promise<void> => {
+  const stop = async (): Promise<number | null> => {
     await end(child);
     rmSync(directory, { recursive: true, force: true });
+    return child.exitCode;
   };
   return { name, ng, processes, directory, stop };
 }
