@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = '7d2844470b27a602';
+export const FINGERPRINT = 'bf40b8c12554f301';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -118,7 +118,12 @@ hiddenExtensions: Array<number>,
 /**
  * Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
  */
-payloads: Array<PayloadPlan>, };
+payloads: Array<PayloadPlan>, 
+/**
+ * The peer belongs to no conversation, it listens to one: whether it sends or not tells nothing of the call's
+ * life, and what it reports is not how the parties hear each other.
+ */
+listener?: boolean, };
 
 /**
  * How the packets exchanged with a stream's peer are protected.

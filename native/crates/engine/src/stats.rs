@@ -40,7 +40,8 @@ impl Session {
 
     fn ingress_stats(&self, now: Moment, stream: &Stream, source: &Ingress) -> SsrcStats {
         let reports = stream.targets.iter().filter_map(|target| {
-            let sent = self.streams.get(usize::from(target.to))?.egress.find(source.ssrc)?;
+            let sink = self.streams.get(usize::from(target.to)).filter(|sink| !sink.listener)?;
+            let sent = sink.egress.find(source.ssrc)?;
             sent.reported.as_ref()?.quality(now)
         });
         SsrcStats {

@@ -48,6 +48,8 @@ pub struct Stream {
     pub rtcp_mode: RtcpMode,
     /// The peer may send to us.
     pub receive: bool,
+    /// The peer only listens: what it sends tells nothing of the call.
+    pub listener: bool,
     pub tapped: Tapped,
     /// The way RTP from the peer takes.
     pub path: Path,
@@ -194,6 +196,7 @@ impl Stream {
             kind: plan.kind,
             rtcp_mode: plan.rtcp,
             receive: plan.receive,
+            listener: plan.listener,
             tapped: Tapped::default(),
             path: Path::NEW,
             told_path: None,
@@ -253,6 +256,7 @@ impl Stream {
             ^ u64::from(self.locals.first().map_or(0, |local| local.port));
         self.reporting = Reporting::follow(self.reporting.take(), now, plan.rtcp_rules.as_ref(), seed);
         self.receive = plan.receive;
+        self.listener = plan.listener;
         self.hidden_extensions = plan.hidden_extensions.as_slice().into();
         self.learning = plan.learning;
         self.remote = remote;
@@ -441,6 +445,7 @@ impl Stream {
             receive: self.receive,
             hidden_extensions: self.hidden_extensions.to_vec(),
             payloads: self.payloads.plans(),
+            listener: self.listener,
         }
     }
 

@@ -41,10 +41,12 @@ pub fn sweep(
     sent
 }
 
-/// A session is alive while any stream that may receive is within its limit; if none may, while any is.
+/// A session is alive while any stream that may receive is within its limit; if none may, while any is. Whoever only
+/// listens keeps nothing alive.
 fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDeque<Event>) -> Option<Moment> {
-    let any_receives = session.streams.iter().any(|stream| stream.receive);
-    let watched = session.streams.iter().filter(|stream| stream.receive == any_receives);
+    let parties = || session.streams.iter().filter(|stream| !stream.listener);
+    let any_receives = parties().any(|stream| stream.receive);
+    let watched = parties().filter(|stream| stream.receive == any_receives);
     let ends = watched.map(|stream| {
         let (limit_ms, reason) = limit(session, stream);
         (stream.last_activity().plus_ms(limit_ms), stream.last_activity(), reason)
@@ -54,8 +56,7 @@ fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDequ
         session.timeout_reported_at = None;
         return Some(deadline);
     }
-    let last_packet =
-        session.streams.iter().flat_map(|stream| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
+    let last_packet = parties().flat_map(|stream| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
     // Said again, because the control plane may have been away.
     let is_due = |reported| activity > reported || now.ms_since(reported) >= TIMEOUT_REPEAT_MS;
     if session.timeout_reported_at.is_none_or(is_due) {
@@ -104,11 +105,12 @@ fn report_missing_first_packets(
 /// Since when a first packet would have been heard by somebody; `None` if none is due, or its lack was reported.
 fn awaited_since(streams: &[Stream], at: usize) -> Option<Moment> {
     let stream = &streams[at];
-    if !stream.receive || !stream.is_signalled() || stream.heard() || stream.no_first_packet_reported {
+    if stream.listener || !stream.receive || !stream.is_signalled() || stream.heard() || stream.no_first_packet_reported {
         return None;
     }
-    let listeners = stream.targets.iter().filter_map(|target| streams.get(usize::from(target.to)));
-    let answered = listeners.filter(|listener| listener.is_signalled()).map(|listener| listener.active_since);
+    let sinks = stream.targets.iter().filter_map(|target| streams.get(usize::from(target.to)));
+    let peers = sinks.filter(|sink| !sink.listener);
+    let answered = peers.filter(|peer| peer.is_signalled()).map(|peer| peer.active_since);
     answered.min().map(|since| since.max(stream.active_since))
 }
 

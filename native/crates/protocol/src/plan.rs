@@ -95,6 +95,15 @@ pub struct StreamPlan {
     pub hidden_extensions: Vec<u8>,
     /// Negotiated payload types, to name the codec in use and to know the RTP clock. At most 64.
     pub payloads: Vec<PayloadPlan>,
+    /// The peer belongs to no conversation, it listens to one: whether it sends or not tells nothing of the call's
+    /// life, and what it reports is not how the parties hear each other.
+    #[serde(default, skip_serializing_if = "is_false")]
+    #[cfg_attr(test, ts(as = "Option<bool>", optional))]
+    pub listener: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A stream that shares its transport with others (RFC 8843). Ports, security and ICE are those of the transport

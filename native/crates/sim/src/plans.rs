@@ -54,6 +54,7 @@ pub fn audio_stream(id: u32, remote: Option<SocketAddr>) -> StreamPlan {
             epoch: 1,
         },
         receive: true,
+        listener: false,
         hidden_extensions: Vec::new(),
         payloads: vec![
             payload(0, "PCMU"),

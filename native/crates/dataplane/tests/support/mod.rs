@@ -377,6 +377,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
             epoch: 0,
         },
         receive: true,
+        listener: false,
         hidden_extensions: Vec::new(),
         payloads: vec![],
     };
