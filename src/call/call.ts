@@ -3,6 +3,7 @@ import type { Direction } from '../sdp/direction.js';
 import type { SignalledBundle } from './bundle.js';
 import type { SignalledIce, StreamIce } from './ice.js';
 import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
+import type { Subscription } from './subscriptions.js';
 import type { Tap } from './taps.js';
 
 /** Everything under one Call-ID, as the control plane knows it. Small on purpose: there are many of them. */
@@ -53,6 +54,8 @@ export type Call = {
    * under them again.
    */
   readonly readsKeys: true | undefined;
+  /** Parties outside of the conversation that listen to it. */
+  readonly subscriptions: readonly Subscription[] | undefined;
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
@@ -217,6 +220,8 @@ export type Signalled = {
   readonly ptimeMs: number | undefined;
   /** Payload types with encoding and clock, in the form of `payloads.ts`. */
   readonly payloads: string;
+  /** Parameters of these formats, in the form of `format-parameters.ts`. */
+  readonly parameters: string | undefined;
   /** What it says of RTCP, in the form of `rtcp-said.ts`. */
   readonly rtcp: string | undefined;
   /** Undefined: the party offers no keys. */

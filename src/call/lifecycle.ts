@@ -1,6 +1,7 @@
 import type { DeleteCommand } from '../command/command.js';
 import type { Call, Leg } from './call.js';
 import { dialoguesOf, legById, legWithTag, peerIn } from './legs.js';
+import { remaining } from './subscriptions.js';
 
 export type Deletion =
   /** The whole call goes now. */
@@ -99,6 +100,7 @@ function withoutLegs(call: Call, gone: ReadonlySet<number>): Call {
     ...call,
     legs: call.legs.filter(({ id }) => !gone.has(id)),
     dialogues: call.dialogues.filter(({ a, b }) => !gone.has(a) && !gone.has(b)),
+    subscriptions: remaining(call, gone),
   };
 }
 

@@ -7,6 +7,7 @@ import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from
 import { mediaFlags, packetFlags } from './media-flags.js';
 import { unpackPayloads } from './payloads.js';
 import { rtcpAddress, streamKind } from './signalled.js';
+import { heardByListener, subscriptionOf } from './subscriptions.js';
 import { liveRecording } from './taps.js';
 
 /** What `query` and `delete` tell of a call. A query for a party shows it and those it hears. */
@@ -40,19 +41,20 @@ function queriedLegs(call: Call, { fromTag, toTag }: QueryCommand): readonly Leg
   if (tag === undefined) return call.legs;
   const leg = legWithTag(call, tag);
   if (leg === undefined) return [];
-  const heard = heardBy(call, leg);
-  return heard === undefined ? [leg] : [leg, heard];
+  return [...new Set([leg, ...heardLegs(call, leg).map(({ leg: heard }) => heard)])];
 }
 
 function describeLeg(call: Call, leg: Leg): PartyStatistics {
-  const heard = heardBy(call, leg);
-  const listeners = call.legs.filter((other) => heardBy(call, other) === leg);
   const { tag, viaBranch, label, metadata } = leg;
   const party: Writable<PartyStatistics> = {
     tagAliases: leg.aliases,
     createdMs: leg.createdMs,
-    subscriptions: heard === undefined ? [] : [linkTo(heard)],
-    subscribers: listeners.map(linkTo),
+    subscriptions: heardLegs(call, leg).map(linkTo),
+    subscribers: call.legs.flatMap((other) =>
+      heardLegs(call, other).flatMap(({ leg: heard, type }) =>
+        heard === leg ? [linkTo({ leg: other, type })] : [],
+      ),
+    ),
     medias: leg.streams.map((stream, position) => describeStream(call, leg, stream, position)),
   };
   if (tag !== undefined) party.tag = tag;
@@ -64,6 +66,19 @@ function describeLeg(call: Call, leg: Leg): PartyStatistics {
   return party;
 }
 
+type Heard = { readonly leg: Leg; readonly type: PartyLink['type'] };
+
+/** Whom a party hears: its peer in the conversation, or those it listens to. */
+function heardLegs(call: Call, leg: Leg): readonly Heard[] {
+  const subscription = subscriptionOf(call, leg.id);
+  if (subscription === undefined) {
+    const heard = heardBy(call, leg);
+    return heard === undefined ? [] : [{ leg: heard, type: 'offer/answer' }];
+  }
+  const heard = new Set(heardByListener(subscription));
+  return call.legs.filter(({ id }) => heard.has(id)).map((one) => ({ leg: one, type: 'pub/sub' }));
+}
+
 function heardBy(call: Call, leg: Leg): Leg | undefined {
   const dialogue = heardDialogue(call, leg.id);
   if (dialogue === undefined) return undefined;
@@ -71,8 +86,8 @@ function heardBy(call: Call, leg: Leg): Leg | undefined {
   return isOverruled(call, talker, dialogue) ? undefined : legById(call, talker);
 }
 
-function linkTo(leg: Leg): PartyLink {
-  return { tag: legName(leg), type: 'offer/answer' };
+function linkTo({ leg, type }: Heard): PartyLink {
+  return { tag: legName(leg), type };
 }
 
 function describeStream(call: Call, leg: Leg, stream: Stream, position: number): MediaStatistics {

@@ -1,4 +1,5 @@
 import type { Call, Leg } from './call.js';
+import { isListener } from './subscriptions.js';
 
 /** Copies of a call's packets: into a file, or to somebody who listens along. */
 export type Tap = {
@@ -89,6 +90,8 @@ export function tappedSide(call: Call, { purpose, side }: Tap): TapSide {
 }
 
 function isTapped(call: Call, leg: Leg, purpose: TapPurpose): boolean {
+  // It is sent what is copied where it comes from.
+  if (isListener(call, leg)) return false;
   switch (purpose) {
     case 'recording':
       return !leg.unrecorded;

@@ -15,6 +15,7 @@ export type Command =
   | MediaControlCommand
   | CliCommand
   | RecordingCommand
+  | SubscriptionCommand
   | UnsupportedCommand;
 
 /** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
@@ -140,6 +141,52 @@ export type RecordingCommand = {
   readonly metadata?: string;
   readonly excludes: boolean;
   readonly destination: RecordingDestination;
+};
+
+/** About parties outside of the conversation that listen to it. */
+export type SubscriptionCommand = SubscribeCommand | SubscribedCommand | UnsubscribeCommand;
+
+/** Somebody wants to listen: makes the offer for it. */
+export type SubscribeCommand = {
+  readonly kind: 'subscribe request';
+  readonly callId: string;
+  /** Whose media: one party's, or `all`. */
+  readonly from: PartySelection;
+  /** Parties by tag, where `from` names none. */
+  readonly fromTags: readonly string[];
+  /** Of the listener. Absent: it gets one. */
+  readonly toTag?: string;
+  readonly flags: MediaFlags;
+  readonly wishes: SubscriptionWishes;
+};
+
+export type SubscriptionWishes = {
+  /** Media are labelled, and the reply says what the labels mean (RFC 7866). */
+  readonly siprec: boolean;
+  /** What is sent to the parties instead of what they say. */
+  readonly egress: boolean;
+  readonly mix: boolean;
+  readonly inactive: boolean;
+  readonly bidirectional: boolean;
+  readonly mirrorsRtcp: boolean;
+};
+
+/** The listener's answer. */
+export type SubscribedCommand = {
+  readonly kind: 'subscribe answer';
+  readonly callId: string;
+  readonly toTag: string;
+  readonly sdp: string;
+  readonly flags: MediaFlags;
+  readonly allowsTranscoding: boolean;
+};
+
+export type UnsubscribeCommand = {
+  readonly kind: 'unsubscribe';
+  readonly callId: string;
+  readonly toTag: string;
+  /** Only the media of this party. */
+  readonly fromTag?: string;
 };
 
 /** A command of the protocol whose feature does not exist here (yet): refused by name. */

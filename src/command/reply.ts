@@ -6,6 +6,7 @@ export type Reply =
   /** The SDP to send on. */
   | { readonly kind: 'sdp'; readonly sdp: string; readonly recordings?: readonly string[] }
   | { readonly kind: 'done' }
+  | SubscriptionReply
   /** A party or call was deleted; `statistics` unless `fast`. */
   | { readonly kind: 'deleted'; readonly statistics?: CallStatistics; readonly warning?: string }
   | { readonly kind: 'statistics'; readonly statistics: CallStatistics }
@@ -15,6 +16,34 @@ export type Reply =
   | { readonly kind: 'cli'; readonly response: string }
   | { readonly kind: 'loadLimit'; readonly message: string }
   | CommandFailure;
+
+/** The offer for a listener. */
+export type SubscriptionReply = {
+  readonly kind: 'subscription';
+  readonly sdp: string;
+  /** Of the listener. */
+  readonly toTag: string;
+  /** Of the parties it is to hear, as far as they have one. */
+  readonly fromTags: readonly string[];
+  /** Only where labels were asked for. */
+  readonly parties?: readonly LabelledParty[];
+};
+
+export type LabelledParty = {
+  readonly tag: string;
+  readonly label?: string;
+  readonly medias: readonly LabelledMedia[];
+};
+
+export type LabelledMedia = {
+  /** From 1, in the party's SDP. */
+  readonly index: number;
+  readonly type: string;
+  /** In the offer (RFC 4574). */
+  readonly label: string;
+  /** Whether the proxy sends to the party (`send…`), and hears it (`…recv`). */
+  readonly mode: 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive';
+};
 
 /** Refused or failed. `message` is what the client reads, in the words it understands. */
 export type CommandFailure = {

@@ -35,8 +35,8 @@ function streamText(stream: StreamPlan): string {
   text += `,"asymmetric":${learning.asymmetric},"wait":${learning.wait},"pierce":${learning.pierce},"epoch":${learning.epoch}}`;
   text += `,"receive":${stream.receive},"hiddenExtensions":[${stream.hiddenExtensions.join()}]`;
   text += `,"payloads":${payloadsText(stream.payloads)},"security":${securityText(stream.security)}`;
-  text += `,"ice":${orNull(stream.ice, iceText)}}`;
-  return text;
+  text += `,"ice":${orNull(stream.ice, iceText)}`;
+  return stream.listener === undefined ? `${text}}` : `${text},"listener":${stream.listener}}`;
 }
 
 function localText({ id, interface: name, address, port, span, relay }: LocalPlan): string {

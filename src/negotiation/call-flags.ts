@@ -36,6 +36,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     earlyFragments: undefined,
     taps: undefined,
     readsKeys: undefined,
+    subscriptions: undefined,
   };
 }
 

@@ -1,5 +1,13 @@
 import type { Call, Dialogue, Leg, Restriction } from '../call/call.js';
 import { dialogueBetween, dialoguesOf, legWithTag, replaceDialogue, replaceLeg } from '../call/legs.js';
+import {
+  heardByListener,
+  type Subscription,
+  subscriptionOf,
+  subscriptionsOf,
+  withRestrictedFeeds,
+  withSubscription,
+} from '../call/subscriptions.js';
 import type { MediaControlCommand } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
@@ -70,6 +78,7 @@ function onCall(call: Call, change: Change, everywhere: boolean): Call {
       restrictionsToA: applied(dialogue.restrictionsToA, change),
       restrictionsToB: applied(dialogue.restrictionsToB, change),
     })),
+    subscriptions: restrictedFeeds(call, undefined, change),
   };
 }
 
@@ -86,11 +95,16 @@ function onFlow(
     return failure('unknownParty', `Media flow not found (${name} not found)`);
   }
   const dialogue = dialogueBetween(call, from.id, to.id);
+  const heard = subscriptionOf(call, to.id);
+  if (heard && heardByListener(heard).includes(from.id)) {
+    const restricted = withSubscription(call, restrictedFrom(heard, from.id, change));
+    return { kind: 'changed', call: changed(restricted) };
+  }
   if (dialogue === undefined) return failure('unknownParty', 'Media flow not found (to-tag not subscribed)');
   return { kind: 'changed', call: changed(replaceDialogue(call, restrictedFlow(dialogue, from.id, change))) };
 }
 
-/** All flows that leave a party. There are none but those of offers and answers. */
+/** All flows that leave a party: those of offers and answers, those to listeners, or both. */
 function onFlows(
   call: Call,
   from: Leg,
@@ -98,12 +112,26 @@ function onFlows(
   change: Change,
 ): Controlled {
   const dialogues = which === 'except-offer-answer' ? [] : dialoguesOf(call, from.id);
-  if (dialogues.length === 0) return failure('unknownParty', 'No eligible media subscriptions found');
+  const isHeard = subscriptionsOf(call).some((one) => heardByListener(one).includes(from.id));
+  const reachesListeners = which !== 'offer-answer' && isHeard;
+  if (dialogues.length === 0 && !reachesListeners)
+    return failure('unknownParty', 'No eligible media subscriptions found');
   const restricted = dialogues.reduce(
     (present, dialogue) => replaceDialogue(present, restrictedFlow(dialogue, from.id, change)),
     call,
   );
-  return { kind: 'changed', call: changed(restricted) };
+  const after = reachesListeners
+    ? { ...restricted, subscriptions: restrictedFeeds(restricted, from.id, change) }
+    : restricted;
+  return { kind: 'changed', call: changed(after) };
+}
+
+function restrictedFeeds(call: Call, from: number | undefined, change: Change): Call['subscriptions'] {
+  return call.subscriptions?.map((subscription) => restrictedFrom(subscription, from, change));
+}
+
+function restrictedFrom(subscription: Subscription, from: number | undefined, change: Change): Subscription {
+  return withRestrictedFeeds(subscription, from, (restrictions) => applied(restrictions, change));
 }
 
 function restrictedFlow(dialogue: Dialogue, from: number, change: Change): Dialogue {

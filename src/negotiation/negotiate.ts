@@ -175,19 +175,22 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
     dialogues: before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old)),
   };
   const call = withEarlyFragments(negotiated, sender, facts.now);
+  const told = [...context.warnings, ...ignoredFlags(flags, facts)];
+  return stepTo(call, { template: rendered.template, drawn: draws.drawn, warnings: told }, facts);
+}
+
+/** The step that makes a call so, unless there is a reason against it. */
+export function stepTo(
+  call: Call,
+  { template, drawn, warnings }: Pick<Step, 'drawn' | 'warnings'> & Step['receiver'],
+  facts: Facts,
+): Step | CommandFailure {
   const plan = planOf(call);
   const refused = refusedPlan(plan, facts);
   if (refused) return refused;
   if (byteLength(plan.memo) > MAX_MEMO_BYTES)
     return failure('limit', 'Too many branches or media in one call');
-  return {
-    kind: 'step',
-    call,
-    plan,
-    receiver: { template: rendered.template },
-    drawn: draws.drawn,
-    warnings: [...context.warnings, ...ignoredFlags(flags, facts)],
-  };
+  return { kind: 'step', call, plan, receiver: { template }, drawn, warnings };
 }
 
 /** Relayed addresses by local. */

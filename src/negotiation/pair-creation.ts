@@ -106,6 +106,7 @@ export const NOTHING_SAID: Signalled = {
   ptimeMs: undefined,
   // Packets of any payload type are relayed, and count when the party is looked for.
   payloads: '',
+  parameters: undefined,
   rtcp: undefined,
   security: undefined,
   ice: undefined,

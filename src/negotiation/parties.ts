@@ -12,6 +12,7 @@ import {
   peerIn,
   replaceLeg,
 } from '../call/legs.js';
+import { isListener } from '../call/subscriptions.js';
 import type { AnswerCommand, OfferCommand } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
@@ -34,6 +35,7 @@ export function offerParties(
   ids: Ids,
 ): Parties | CommandFailure {
   const known = legWithTag(call, command.fromTag);
+  if (namesListener(call, command)) return failure('dialogue', 'Invalid dialogue association');
   const sender = known ?? { ...newLeg(ids.take(), now), tag: detach(command.fromTag) };
   const before = known ? call : addLeg(call, sender);
 
@@ -55,7 +57,8 @@ export function answerParties(
   now: number,
   ids: Ids,
 ): Parties | CommandFailure {
-  if (command.fromTag === command.toTag) return failure('dialogue', 'Invalid dialogue association');
+  if (command.fromTag === command.toTag || namesListener(call, command))
+    return failure('dialogue', 'Invalid dialogue association');
   const offerer = legWithTag(call, command.fromTag);
   const known = legWithTag(call, command.toTag);
   if (offerer === undefined) {
@@ -80,6 +83,13 @@ export function answerParties(
     ...(command.viaBranch !== undefined && { viaBranch: detach(command.viaBranch) }),
   };
   return within(addLeg(call, answerer), answerer, offerer);
+}
+
+/** Who listens to a conversation takes no part in it. */
+function namesListener(call: Call, { fromTag, toTag }: Pick<OfferCommand, 'fromTag' | 'toTag'>): boolean {
+  if (call.subscriptions === undefined) return false;
+  const named = [fromTag, toTag].flatMap((tag) => (tag === undefined ? [] : (legWithTag(call, tag) ?? [])));
+  return named.some((leg) => isListener(call, leg));
 }
 
 function within(call: Call, sender: Leg, receiver: Leg): Parties {

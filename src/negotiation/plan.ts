@@ -1,15 +1,13 @@
 import { isCarried } from '../call/bundle.js';
-import type { Call, Dialogue, Leg, Local, Restriction, Signalled, Stream } from '../call/call.js';
-import { hidesKeys, reportsKeys, watchedPayloadTypes } from '../call/keys.js';
-import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
+import type { Call, Leg, Local, Signalled, Stream } from '../call/call.js';
+import { reportsKeys, watchedPayloadTypes } from '../call/keys.js';
 import { commonPayloads, unpackPayloads } from '../call/payloads.js';
-import { receives, rtcpAddress, sends, streamKind } from '../call/signalled.js';
+import { rtcpAddress, sends, streamKind } from '../call/signalled.js';
+import { subscriptionOf } from '../call/subscriptions.js';
 import type {
   LocalPlan,
-  MediaAction,
   PayloadPlan,
   RemotePlan,
-  RoutePlan,
   RtcpRules,
   RtcpMode,
   SessionPlan,
@@ -20,7 +18,9 @@ import type { RtpMap } from '../sdp/payloads.js';
 import { memoOf } from '../store/call-codec.js';
 import { asReached, bundlePlan } from './bundle-plan.js';
 import { hiddenExtensions } from './extensions.js';
+import { type Flow, isPlanned } from './flows.js';
 import { icePlan } from './ice-plan.js';
+import { flowsOf } from './listening.js';
 import { tapPlans } from './recording.js';
 import { rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
@@ -48,86 +48,28 @@ export function planOf(call: Call): SessionPlan {
   };
 }
 
-/** One way of media between two legs. */
-type Flow = {
-  readonly from: Stream;
-  readonly to: Stream;
-  readonly isAllowed: boolean;
-  readonly plan: RoutePlan;
-};
-
-/**
- * Everybody hears the dialogue that was answered last; before any answer, the newest. So in a fork the offerer talks
- * with the branch that answered last and with no other: most proxies do not say which answer is the final one.
- */
-function flowsOf(call: Call): Flow[] {
-  const flows: Flow[] = [];
-  for (const listener of call.legs) {
-    const dialogue = currentDialogue(call, listener.id);
-    if (dialogue === undefined) continue;
-    if (listener.hears !== undefined) {
-      if (listener.hears === 'itself') flows.push(...echoes(call, dialogue, listener));
-      continue;
-    }
-    const talker = legById(call, peerIn(dialogue, listener.id));
-    if (isOverruled(call, talker.id, dialogue)) continue;
-    for (const [line, to] of listener.streams.entries()) {
-      const partner = peerLine(dialogue, listener.id, line);
-      const from = partner === undefined ? undefined : talker.streams[partner];
-      if (from && isRouted(from) && isRouted(to)) flows.push(flow(call, dialogue, talker, from, to));
-    }
-  }
-  return flows;
-}
-
-function echoes(call: Call, dialogue: Dialogue, leg: Leg): Flow[] {
-  return leg.streams.filter(isRouted).map((stream) => flow(call, dialogue, leg, stream, stream));
-}
-
-function flow(call: Call, dialogue: Dialogue, talker: Leg, from: Stream, to: Stream): Flow {
-  const isAllowed =
-    (from.inForce === undefined || sends(from.inForce)) && (to.inForce === undefined || receives(to.inForce));
-  const onDialogue = dialogue.a === talker.id ? dialogue.restrictionsToB : dialogue.restrictionsToA;
-  const restrictions = [...call.restrictions, ...talker.restrictions, ...onDialogue];
-  const plan: RoutePlan = {
-    from: from.id,
-    to: to.id,
-    media: call.dropTraffic ? 'drop' : mediaAction(restrictions),
-    telephoneEvents:
-      call.dropTraffic || restrictions.includes('block DTMF') || hidesKeys(call, from.id)
-        ? 'drop'
-        : 'forward',
-  };
-  return { from, to, isAllowed, plan };
-}
-
-function mediaAction(restrictions: readonly Restriction[]): MediaAction {
-  if (restrictions.includes('block media')) return 'drop';
-  return restrictions.includes('silence media') ? 'silence' : 'forward';
-}
-
-function isPlanned(stream: Stream): boolean {
-  return stream.locals.length > 0 || isCarried(stream);
-}
-
-function isRouted(stream: Stream): boolean {
-  return isPlanned(stream) && stream.inForce?.rejected !== true;
-}
-
 function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]): StreamPlan {
   const reached = asReached(leg, stream);
   const rtcp = rtcpMode(reached);
   const said = stream.inForce;
   const outgoing = flows.filter(({ from }) => from === stream);
+  const talks = outgoing.filter(({ kind }) => kind === 'talk');
+  const subscription = subscriptionOf(call, leg.id);
   const protection = isCarried(stream) ? UNPROTECTED : protectionPlan(call, leg, stream, flows);
-  const isHeard = outgoing.length === 0 || outgoing.some(({ isAllowed }) => isAllowed);
+  const isHeard = talks.length === 0 || talks.some(({ isAllowed }) => isAllowed);
+  const maySend = subscription === undefined || subscription.talksBack;
   return {
     id: stream.id,
     locals: stream.locals.map(localPlan),
     bundle: bundlePlan(leg, stream),
     kind: isRelayedAsRtp(reached) ? 'rtp' : 'opaque',
     rtcp,
-    rtcpRules: rulesOf(call, stream, flows),
+    rtcpRules: rulesOf(
+      call,
+      stream,
+      flows,
+      call.generateRtcp === true || subscription?.generatesRtcp === true,
+    ),
     remote: remotePlan(reached.inForce, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
@@ -141,10 +83,11 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
       pierce: leg.pierceNat,
       epoch: stream.epoch,
     },
-    receive: (said === undefined || sends(said)) && isHeard,
+    receive: maySend && (said === undefined || sends(said)) && isHeard,
     hiddenExtensions: hiddenExtensions(stream),
     payloads: withKeys(payloadPlans(stream, outgoing), call, stream),
     ...protection,
+    ...(subscription && LISTENER),
   };
 }
 
@@ -174,10 +117,15 @@ function hasToBeRead(stream: Stream): boolean {
   return stream.bundle !== undefined || hiddenExtensions(stream).length > 0;
 }
 
-function rulesOf(call: Call, stream: Stream, flows: readonly Flow[]): RtcpRules | null {
+function rulesOf(
+  call: Call,
+  stream: Stream,
+  flows: readonly Flow[],
+  generatesRtcp: boolean,
+): RtcpRules | null {
   if (rtcpMode(stream) === 'none') return null;
   const partner = flows.find(({ to }) => to === stream)?.from;
-  return partner ? rtcpRules(call, stream, partner) : null;
+  return partner ? rtcpRules(call, stream, partner, generatesRtcp) : null;
 }
 
 /** Where the parties do ICE with each other, their checks and handshakes have to come through like their media. */
@@ -250,5 +198,7 @@ function isNamed({ encoding, clockRate }: RtpMap): boolean {
 
 /** The data plane takes no more per stream. */
 const MAX_PAYLOADS = 64;
+
+const LISTENER = { listener: true };
 
 const UNPROTECTED: ProtectionPlan = { security: { kind: 'none' }, ice: null };

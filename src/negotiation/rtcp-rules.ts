@@ -4,12 +4,17 @@ import type { ReportsPlan, RtcpRules } from '../dataplane/protocol.gen.js';
 import { isForBoth } from './feedback.js';
 
 /** What the party of a stream gets in RTCP; `null`: what its partner sends, as it is. */
-export function rtcpRules(call: Call, stream: Stream, partner: Stream): RtcpRules | null {
+export function rtcpRules(
+  call: Call,
+  stream: Stream,
+  partner: Stream,
+  generatesRtcp = call.generateRtcp === true,
+): RtcpRules | null {
   // Where keys go through, nobody here can read RTCP.
   if ([stream, partner].some(hasPassedKeys)) return null;
   const hasFeedback = hasFeedbackProfile(protocolOf(stream));
   const isConverted = isConvertedBetween(stream, partner);
-  if (!isConverted && call.generateRtcp !== true) return null;
+  if (!isConverted && !generatesRtcp) return null;
   const said = unpackRtcpSaid(stream.inForce?.rtcp);
   const theirs = unpackRtcpSaid(partner.inForce?.rtcp);
   const bandwidthBps = said.bandwidthBps ?? (stream.type === 'video' ? VIDEO_BPS : AUDIO_BPS);
@@ -18,7 +23,7 @@ export function rtcpRules(call: Call, stream: Stream, partner: Stream): RtcpRule
   return {
     feedback: isConverted ? said.feedback.filter(isForBoth) : null,
     reducedSize: !isConverted && said.reducedSize && theirs.reducedSize,
-    reports: call.generateRtcp ? reports('always') : hasFeedback ? reports('missing') : null,
+    reports: generatesRtcp ? reports('always') : hasFeedback ? reports('missing') : null,
   };
 }
 

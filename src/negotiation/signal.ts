@@ -1,4 +1,5 @@
 import type { Addresses, Signalled } from '../call/call.js';
+import { packParameters } from '../call/format-parameters.js';
 import { packPayloads } from '../call/payloads.js';
 import { kindOf, socketAddress } from '../call/signalled.js';
 import type { AddressFamily, MediaFlags } from '../command/flags.js';
@@ -105,6 +106,7 @@ function signalledBy(
     rejected: media.port === 0,
     ptimeMs: view.ptimeMs,
     payloads: packPayloads(acceptableCodecs(view.payloads, flags.codec)),
+    parameters: packParameters(view.payloads) || undefined,
     rtcp: view.profile === undefined ? undefined : rtcpSaidBy(view),
     security: undefined,
     ice: undefined,

@@ -34,6 +34,7 @@ import { Recordings } from './recordings.js';
 import { namesPeers, routedOffer } from './peer-routes.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
+import { Subscriptions } from './subscriptions.js';
 
 /** What new calls, and calls at their next message, go by. */
 export type CallRules = { readonly defaults: CallDefaults; readonly maxSessions: number | null };
@@ -68,6 +69,7 @@ export class CallService {
   /** What the data plane does in this one's place. */
   readonly repetitions: Repetitions;
   readonly #relays = new Relays();
+  readonly #subscriptions: Subscriptions;
   readonly node: NodeReport;
   readonly #admission: Admission;
   readonly #departures: Departures;
@@ -102,6 +104,13 @@ export class CallService {
       events: parts.events,
       clock: parts.clock,
       facts: () => this.#facts(),
+    });
+    this.#subscriptions = new Subscriptions({
+      events: parts.events,
+      find: (callId) => this.#keeper.find(callId),
+      facts: () => this.#facts(),
+      carryOut: (client, step, before) => this.#carryOut(client, step, before),
+      change: (after, before) => this.#change(after, before),
     });
     this.#pairs = new PairService(
       { ...parts, admission: this.#admission, facts: () => this.#facts(), recordings: this.recordings },
@@ -206,6 +215,10 @@ export class CallService {
         return registry.run(command.callId, () => this.#controlMedia(command));
       case 'recording':
         return registry.run(command.callId, () => this.recordings.command(command));
+      case 'subscribe request':
+      case 'subscribe answer':
+      case 'unsubscribe':
+        return registry.run(command.callId, () => this.#subscriptions.handle(command, client));
       case 'list':
         return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
       case 'statistics':

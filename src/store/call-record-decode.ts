@@ -14,6 +14,7 @@ import type {
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
+import type { Feed, Subscription } from '../call/subscriptions.js';
 import { TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES, type Tap, type TapTarget } from '../call/taps.js';
 import { readIce, readSaidIce, readSaidSecurity, readSecurity } from './protection-record.js';
 import { Fields, fail, listOf, NotARecord, number, numberOrNull, oneOf, text } from './record-fields.js';
@@ -69,6 +70,7 @@ function readCall(f: Fields): Call {
     earlyFragments: f.maybe('ef', (fragments) => listOf(fragments).map(readFragment)),
     taps: f.maybe('tp', (taps) => listOf(taps).map(readTap)),
     readsKeys: f.maybe('rk', () => true),
+    subscriptions: f.maybe('su', (subscriptions) => listOf(subscriptions).map(readSubscription)),
   };
 }
 
@@ -155,6 +157,7 @@ function readSignalled(f: Fields): Signalled {
     rejected: f.flag('r'),
     ptimeMs: f.maybe('pt', number),
     payloads: f.text('pl'),
+    parameters: f.has('fp') ? f.list('fp').map(text).join('\n') : undefined,
     rtcp: f.maybe('fb', text),
     security: f.maybe('sc', readSaidSecurity),
     ice: f.maybe('ic', (ice) => readSaidIce(ice, f.list('cd'))),
@@ -270,6 +273,30 @@ function readTap(value: unknown): Tap {
     target: readTarget(number(link), text(place), rtcp),
     prefix: prefix === null ? undefined : text(prefix),
     interrupted: (bits & 2) !== 0,
+  };
+}
+
+function readSubscription(value: unknown): Subscription {
+  const [leg, flags, feeds] = listOf(value);
+  const bits = number(flags);
+  return {
+    leg: number(leg),
+    answered: (bits & 1) !== 0,
+    taps: (bits & 2) !== 0 ? 'heard' : 'said',
+    talksBack: (bits & 4) !== 0,
+    mirrorsRtcp: (bits & 8) !== 0,
+    generatesRtcp: (bits & 16) !== 0,
+    feeds: listOf(feeds).map(readFeed),
+  };
+}
+
+function readFeed(value: unknown): Feed {
+  const [leg, stream, payloads, restrictions] = listOf(value);
+  return {
+    leg: number(leg),
+    stream: stream === 0 ? undefined : number(stream),
+    payloads: text(payloads),
+    restrictions: listOf(restrictions).map(restriction),
   };
 }
 

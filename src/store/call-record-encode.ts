@@ -15,6 +15,7 @@ import type {
   ToldOrigin,
 } from '../call/call.js';
 import { listOf } from '../json-text.js';
+import type { Feed, Subscription } from '../call/subscriptions.js';
 import { type Tap, TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES } from '../call/taps.js';
 import { flagAt, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
 import { iceMemo, saidIceMemo, saidSecurityMemo, securityMemo } from './protection-record.js';
@@ -59,6 +60,7 @@ export function callMemo(call: Call): string {
   text += partAt('ef', call.earlyFragments && listOf(call.earlyFragments, fragmentMemo));
   text += partAt('tp', call.taps && listOf(call.taps, tapMemo));
   text += flagAt('rk', call.readsKeys);
+  text += partAt('su', call.subscriptions && listOf(call.subscriptions, subscriptionMemo));
   return `${text}}`;
 }
 
@@ -139,6 +141,7 @@ function signalledMemo(said: Signalled): string {
   text += flagAt('r', said.rejected);
   text += numberAt('pt', said.ptimeMs);
   text += textAt('pl', said.payloads);
+  text += textsAt('fp', said.parameters === undefined ? undefined : linesOf(said.parameters));
   text += textAt('fb', said.rtcp);
   text += partAt('sc', security && saidSecurityMemo(security));
   text += partAt('ic', ice && saidIceMemo(ice));
@@ -202,6 +205,19 @@ function keyWatchMemo({ stream, tag, payloadType, hidden }: KeyWatch): string {
 
 function fragmentMemo({ tag, text, atMs }: EarlyFragment): string {
   return `[${quoted(tag)},${quoted(text)},${atMs}]`;
+}
+
+/** What it is like: 1 answered, 2 hears what the party hears, 4 talks back, 8 mirrors RTCP, 16 has reports of ours. */
+function subscriptionMemo(subscription: Subscription): string {
+  const { leg, answered, taps, talksBack, mirrorsRtcp, generatesRtcp, feeds } = subscription;
+  const flags = [answered, taps === 'heard', talksBack, mirrorsRtcp, generatesRtcp];
+  const bits = flags.reduce((sum, flag, bit) => (flag ? sum + (1 << bit) : sum), 0);
+  return `[${leg},${bits},${listOf(feeds, feedMemo)}]`;
+}
+
+/** 0: its stream is not heard any more. */
+function feedMemo({ leg, stream, payloads, restrictions }: Feed): string {
+  return `[${leg},${stream ?? 0},${quoted(payloads)},${listOf(restrictions, quoted)}]`;
 }
 
 /** Words by their places in the lists of `call/taps.ts`. */

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import type { Command } from '../../src/command/command.js';
+import type { Command, SubscribeCommand } from '../../src/command/command.js';
 import { failure, type Reply } from '../../src/command/reply.js';
 import { ControlCounts } from '../../src/control/ng/control-counts.js';
 import { NgResponder } from '../../src/control/ng/responder.js';
@@ -59,6 +59,13 @@ async function play(steps: readonly ControlStep[]): Promise<void> {
   }
 }
 
+/** One media of each party, as labels where they are asked for. */
+function subscription({ fromTags, toTag = 'drawn', wishes }: SubscribeCommand): Reply {
+  const media = { index: 1, type: 'audio', mode: 'sendrecv' } as const;
+  const parties = fromTags.map((tag, at) => ({ tag, medias: [{ ...media, label: String(at) }] }));
+  return { kind: 'subscription', sdp: 'v=0', toTag, fromTags, ...(wishes.siprec && { parties }) };
+}
+
 /** A service that echoes: the SDP says how many commands there were, call-ids choose other outcomes. */
 function answer(command: Command, executed: number): Reply {
   switch (command.kind) {
@@ -78,7 +85,11 @@ function answer(command: Command, executed: number): Reply {
       return { kind: 'calls', callIds: Array.from({ length: command.limit }, (_, index) => `call${index}`) };
     case 'media control':
     case 'recording':
+    case 'subscribe answer':
+    case 'unsubscribe':
       return { kind: 'done' };
+    case 'subscribe request':
+      return subscription(command);
     case 'cli':
       return { kind: 'cli', response: `printed: ${command.line}` };
     case 'statistics':

@@ -10,6 +10,7 @@ import { type CommandFailure, failure } from '../../command/reply.js';
 import { codecsOfAnswer } from './codec-spec.js';
 import { type Draft, newDraft } from './draft.js';
 import { evaluate, type Templates } from './evaluate.js';
+import { subscribeAnswer, subscribeRequest, unsubscribe } from './subscriptions.js';
 import type { Dictionary } from './value.js';
 
 export type DecodedNg = {
@@ -70,6 +71,9 @@ const COMMANDS: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['start recording', (draft) => recording(draft, 'start')],
   ['pause recording', (draft) => recording(draft, 'pause')],
   ['stop recording', (draft) => recording(draft, draft.pause ? 'pause' : 'stop')],
+  ['subscribe request', subscribeRequest],
+  ['subscribe answer', subscribeAnswer],
+  ['unsubscribe', unsubscribe],
   ...MEDIA_CONTROLS.map((action): [string, Build] => [action, (draft) => mediaControl(draft, action)]),
 ]);
 
@@ -205,9 +209,6 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   'stop media',
   'play DTMF',
   'publish',
-  'subscribe request',
-  'subscribe answer',
-  'unsubscribe',
   'connect',
   'inject start',
   'inject stop',

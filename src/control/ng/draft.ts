@@ -1,5 +1,6 @@
 import type { PartySelection } from '../../command/command.js';
 import { DEFAULT_FLAGS, type MediaFlags } from '../../command/flags.js';
+import type { SubscriptionWord } from './subscriptions.js';
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -16,6 +17,11 @@ export type Draft = {
   all?: Exclude<PartySelection['all'], undefined>;
   address?: string;
   toLabel?: string;
+  /** Parties of `from-tags`. */
+  fromTags: readonly string[];
+  /** For parties that know one side only. */
+  interface?: string;
+  readonly wishes: Set<SubscriptionWord>;
   directional: boolean;
   /** The request holds a flag string, which its client has not read. */
   hasFlagString: boolean;
@@ -42,6 +48,8 @@ export function newDraft(): Draft {
   return {
     flags: { ...DEFAULT_FLAGS },
     warnings: new Warnings(),
+    fromTags: [],
+    wishes: new Set(),
     directional: false,
     hasFlagString: false,
     toTagCounts: false,

@@ -3,6 +3,7 @@ import { decodeBencode, encodeBencode } from './bencode.js';
 import { dictionaryOf, listAt, textAt, textOf } from './bencode-text.js';
 import { encodeCall } from './encode-call.js';
 import { encodeNode } from './encode-node.js';
+import { encodeSubscription } from './encode-subscription.js';
 import type { Dictionary } from './value.js';
 
 /** Writes a reply as clients know it: `result` behind everything else, an error's reason behind `result`. */
@@ -33,6 +34,8 @@ function entriesOf(reply: Reply): string {
       return OK;
     case 'sdp':
       return recordingsAt(reply.recordings) + textAt('sdp', reply.sdp) + OK;
+    case 'subscription':
+      return encodeSubscription(reply) + OK;
     case 'deleted': {
       const statistics = reply.statistics === undefined ? '' : encodeCall(reply.statistics);
       const warning = reply.warning === undefined ? '' : textAt('warning', reply.warning);

@@ -12,6 +12,7 @@ import {
 } from './lists.js';
 import { readSdpAttributeFlag } from './sdp-attributes.js';
 import { eitherCase, table } from './spelling.js';
+import type { SubscriptionWord } from './subscriptions.js';
 
 /** Applies one entry of `flags`. Unknown ones leave a warning. */
 export function applyFlag(draft: Draft, word: string): void {
@@ -84,6 +85,13 @@ const COMMAND_SWITCHES = table<Flag>(
   ['fatal', (draft) => assign(draft, { fatal: true })],
   ['fast', (draft) => assign(draft, { fast: true })],
   ['pause', (draft) => assign(draft, { pause: true })],
+  [eitherCase('SIPREC'), (draft) => wish(draft, 'siprec')],
+  ['egress', (draft) => wish(draft, 'egress')],
+  ['inactive', (draft) => wish(draft, 'inactive')],
+  ['mix', (draft) => wish(draft, 'mix')],
+  ['bidirectional', (draft) => wish(draft, 'bidirectional')],
+  [eitherCase('mirror-RTCP', 'RTCP-mirror'), (draft) => wish(draft, 'mirrorsRtcp')],
+  ['allow-transcoding', (draft) => wish(draft, 'allowsTranscoding')],
 );
 
 /** Every word of `flags` that has an effect, by each of its spellings. */
@@ -115,6 +123,10 @@ function assign(
   Object.assign(draft, changes);
 }
 
+function wish(draft: Draft, word: SubscriptionWord): void {
+  draft.wishes.add(word);
+}
+
 const addCodecWord: AddWord = (draft, word) => {
   const dash = word.indexOf('-');
   const list = word.slice(0, Math.max(dash, 0));
@@ -129,7 +141,7 @@ const addTranscode: AddWord = (draft, word) => {
 };
 
 const addFromTag: AddWord = (draft, word) => {
-  draft.warnings.noEffect(`from-tags-${word}`);
+  draft.fromTags = [...draft.fromTags, word];
   return true;
 };
 
@@ -153,17 +165,12 @@ function prefixed(add: AddWord, ...prefixes: readonly string[]) {
 
 /** Features of the protocol that do not exist here. */
 const NO_EFFECT: ReadonlySet<string> = new Set([
-  ...eitherCase('inject-DTMF', 'detect-DTMF', 'mirror-RTCP', 'RTCP-mirror', 'SIPREC'),
-  'allow-transcoding',
+  ...eitherCase('inject-DTMF', 'detect-DTMF'),
   'force-transcoding',
   'no-jitter-buffer',
   'skip-recording-db',
   'recording-vsc',
   'recording-announcement',
-  'egress',
-  'inactive',
-  'mix',
-  'bidirectional',
   'unsubscribe',
   'early-media',
   'audio-player',

@@ -7,7 +7,16 @@ import { integer, text, type Value, words } from './value.js';
 /** Reads the value of one key into the draft; a value without meaning leaves a warning. */
 export type ReadKey = (draft: Draft, value: Value, key: string) => void;
 
-type DraftText = 'callId' | 'fromTag' | 'toTag' | 'viaBranch' | 'sdp' | 'address' | 'toLabel' | 'body';
+type DraftText =
+  | 'callId'
+  | 'fromTag'
+  | 'toTag'
+  | 'viaBranch'
+  | 'sdp'
+  | 'address'
+  | 'toLabel'
+  | 'interface'
+  | 'body';
 
 export function draftText(field: DraftText): ReadKey {
   return (draft, value, key) => {

@@ -38,6 +38,8 @@ const CALL_KEYS = table<ReadKey>(
   [['sdp', 'SDP'], draftText('sdp')],
   ['address', draftText('address')],
   [spelled('to-label', '- '), draftText('toLabel')],
+  ['from-tags', readFromTags],
+  ['interface', draftText('interface')],
   ['all', readAll],
   ['limit', readLimit],
   ['body', draftText('body')],
@@ -199,6 +201,10 @@ function readCodec(draft: Draft, value: Value, key: string): void {
   }
 }
 
+function readFromTags(draft: Draft, value: Value): void {
+  draft.fromTags = [...draft.fromTags, ...words(value)].slice(0, MOST_PARTIES);
+}
+
 function readMediaRemove(draft: Draft, value: Value): void {
   draft.flags.sdpMediaRemove = [...draft.flags.sdpMediaRemove, ...words(value)];
 }
@@ -225,6 +231,9 @@ function readDtmfSecurity(draft: Draft, value: Value, key: string): void {
 
 /** They need the sound to be decoded: digits are dropped instead. */
 const AUDIBLE_MODES: ReadonlySet<string> = new Set(['silence', 'tone', 'random', 'zero', 'DTMF']);
+
+/** More legs fit into no record of a call. */
+const MOST_PARTIES = 64;
 
 const ALL = table<Exclude<PartySelection['all'], undefined>>(
   ['all', 'all'],
@@ -254,13 +263,11 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   ...spelled('trigger-end', '- '),
   ...spelled('trigger-end-time', '- '),
   ...spelled('trigger-end-digits', '- '),
-  'from-tags',
 ]);
 
 /** Read elsewhere, without meaning for the commands that exist, or meant for the SIP proxy that passed it on. */
 const IGNORED: ReadonlySet<string> = new Set([
   'command',
-  'interface',
   ...spelled('sip-message-type', '- _'),
   ...spelled('SIP-message-type', '- _'),
   'repacketize',

@@ -144,6 +144,9 @@ function commandName(command: Command | CommandFailure): string | undefined {
     case 'list':
     case 'statistics':
     case 'cli':
+    case 'subscribe request':
+    case 'subscribe answer':
+    case 'unsubscribe':
       return command.kind;
   }
 }

@@ -142,6 +142,12 @@ export const ROWS: readonly Row[] = [
   compared('supports', { supports: ['load limit'] }),
   elsewhere('passthru', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
   elsewhere('flags', 'holds the words above'),
+  ...['SIPREC', 'egress', 'inactive', 'mix', 'bidirectional', 'mirror-RTCP', 'allow-transcoding'].map(
+    (word) => elsewhere(word, 'is about subscriptions: the conversations about them have it'),
+  ),
+  ...['from-tags', 'interface'].map((word) =>
+    elsewhere(word, 'is about subscriptions: the conversations about them have it'),
+  ),
   ...['call-id', 'from-tag', 'to-tag', 'via-branch', 'sdp'].map((word) => elsewhere(word, 'is in every row')),
   ...['address', 'to-label', 'all', 'limit', 'delete-delay'].map((word) =>
     elsewhere(word, 'is no key of offers and answers: the conversations about control have it'),

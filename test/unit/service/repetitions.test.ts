@@ -3,7 +3,7 @@ import type { Client } from '../../../src/command/command.js';
 import type { LoadLimit } from '../../../src/command/load.js';
 import { SDP_REPLY, writeNg } from '../../../src/control/ng/encode.js';
 import { KnownRequests } from '../../../src/control/ng/known-requests.js';
-import type { ComponentStats, PatternPlan, StreamStats } from '../../../src/dataplane/protocol.gen.js';
+import type { PatternPlan } from '../../../src/dataplane/protocol.gen.js';
 import { planOf } from '../../../src/negotiation/plan.js';
 import type { Counters } from '../../../src/observability/counters.js';
 import type { Attachment } from '../../../src/service/attachment.js';
@@ -12,6 +12,7 @@ import type { CallRegistry } from '../../../src/service/registry.js';
 import { bencode } from '../../support/oracle-ng-client.js';
 import type { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, FACTS } from '../negotiation/sample.js';
+import { streamStats } from './stream-stats.js';
 import { startFakeNode } from './fake-node.js';
 
 const CLIENT: Client = { address: '192.0.2.250', port: 5060, protocol: 'ng' };
@@ -222,30 +223,13 @@ test('a call that has ended by a pattern is none any more', async () => {
 });
 
 test('the end of a call with media is not handed over', async () => {
-  dataPlane.statsOf = () => ({ streams: [withPacket()] });
+  dataPlane.statsOf = () => ({ streams: [streamStats(0, 1)] });
   expect(await learnDeletions()).toBeUndefined();
 });
 
 test('what goes to an address that was not signalled is not handed over', async () => {
-  const { rtp, ...stream } = withPacket();
+  const { rtp, ...stream } = streamStats(0, 1);
   const silent = { ...rtp, receivedPackets: 0, lastPacketMsAgo: null, remote: '203.0.113.66:4000' };
   dataPlane.statsOf = () => ({ streams: [{ ...stream, rtp: silent }] });
   expect(await learnDeletions()).toBeUndefined();
 });
-
-function withPacket(): StreamStats {
-  const component: ComponentStats = {
-    ...{ receivedPackets: 0, receivedBytes: 0, sentPackets: 0, sentBytes: 0, malformed: 0, foreign: 0 },
-    ...{ tolerated: 0, lastSuspect: null, blocked: 0, unroutable: 0, unassigned: 0, replays: 0, unkeyed: 0 },
-    ...{ authenticationFailures: 0, handshakePackets: 0, checks: 0, refusedChecks: 0, refusedHandshakes: 0 },
-    ...{ unknownPayloadType: 0, remote: null, remoteState: 'unknown', lastPacketMsAgo: null },
-  };
-  return {
-    stream: 0,
-    path: { kind: 'userspace', reason: 'noFastPath' },
-    rtp: { ...component, receivedPackets: 1, lastPacketMsAgo: 20 },
-    rtcp: component,
-    ...{ codecIn: null, codecOut: null, suiteIn: null, suiteOut: null, ice: null },
-    ...{ ingress: [], egress: [], ssrcsForgotten: 0 },
-  };
-}

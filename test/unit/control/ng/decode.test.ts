@@ -156,12 +156,9 @@ describe('commands', () => {
     expect(decode(offer).command).toMatchObject({ flags: { blockDtmf } });
   });
 
-  test.each(['play media', 'subscribe request', 'publish', 'connect', 'mesh'])(
-    '%s exists, but not here',
-    (name) => {
-      expect(decode({ command: name }).command).toEqual({ kind: 'unsupported', name });
-    },
-  );
+  test.each(['play media', 'publish', 'connect', 'mesh'])('%s exists, but not here', (name) => {
+    expect(decode({ command: name }).command).toEqual({ kind: 'unsupported', name });
+  });
 });
 
 describe('refusals', () => {

@@ -123,7 +123,7 @@ describe('flags of an offer', () => {
     ['codec-strip-', 'unknown flag "codec-strip-"'],
     ['replace-', 'unknown flag "replace-"'],
     ['rtcp-mux-maybe', 'unknown flag "rtcp-mux-maybe"'],
-    ['SIPREC', '"SIPREC" has no effect'],
+    ['early-media', '"early-media" has no effect'],
     ['inject-DTMF', '"inject-DTMF" has no effect'],
   ])('%s: a warning', (flag, warning) => {
     expect(decodeOffer({ flags: [flag] }).warnings).toEqual([warning]);

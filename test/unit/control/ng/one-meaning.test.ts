@@ -59,6 +59,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   body: one('list totals'),
   replace: some(...REPLACE),
   'received-from': fc.constantFrom<Value>('192.0.2.1', ['IP4', '192.0.2.1'], ['IP6', '2001:db8::1']),
+  'from-tags': some('a', 'b'),
+  interface: one('priv'),
   direction: fc.constantFrom<Value>(['pub', 'priv'], ['pub']),
   'from-interface': one('pub'),
   'to-interface': one('priv'),

@@ -1,0 +1,80 @@
+import type { Call, Leg, Restriction, Stream } from '../call/call.js';
+import { receives, streamKind } from '../call/signalled.js';
+import { type Feed, type Subscription, subscriptionsOf } from '../call/subscriptions.js';
+import { type Flow, isRouted, routePlan, talksOf } from './flows.js';
+
+/** All ways of media in a call, those of the conversation first. */
+export function flowsOf(call: Call): readonly Flow[] {
+  const talks = talksOf(call);
+  return call.subscriptions === undefined ? talks : [...talks, ...listeningFlows(call, talks)];
+}
+
+/** The ways to those who listen, and from those who talk back. `talks` are the ways of the conversation. */
+function listeningFlows(call: Call, talks: readonly Flow[]): readonly Flow[] {
+  return subscriptionsOf(call).flatMap((subscription) => {
+    const listener = call.legs.find(({ id }) => id === subscription.leg);
+    if (listener === undefined || !subscription.answered) return [];
+    return subscription.feeds.flatMap((feed, line) => {
+      const to = listener.streams[line];
+      return to === undefined ? [] : fed(call, subscription, feed, to, talks);
+    });
+  });
+}
+
+/** What a feed brings to the listener's stream, and what goes back. */
+function fed(
+  call: Call,
+  subscription: Subscription,
+  feed: Feed,
+  to: Stream,
+  talks: readonly Flow[],
+): readonly Flow[] {
+  const party = call.legs.find(({ id }) => id === feed.leg);
+  const tapped = party?.streams.find(({ id }) => id === feed.stream);
+  if (party === undefined || tapped === undefined) return [];
+  const source = sourceOf(call, subscription, party, tapped, talks);
+  if (source === undefined || !areConnectable(source.from, to)) return [];
+  const restrictions = [...source.restrictions, ...feed.restrictions];
+  const flows: Flow[] = [];
+  if (to.inForce && receives(to.inForce)) {
+    const plan = routePlan(call, source.from, to, restrictions);
+    flows.push({ kind: 'listen', from: source.from, to, isAllowed: true, plan });
+  }
+  const back = subscription.talksBack ? tapped : subscription.mirrorsRtcp ? source.from : undefined;
+  if (back !== undefined && areConnectable(to, back))
+    flows.push({ kind: 'back', from: to, to: back, isAllowed: true, plan: routePlan(call, to, back, []) });
+  return flows;
+}
+
+type Source = { readonly from: Stream; readonly restrictions: readonly Restriction[] };
+
+/** Whose packets they are, and what holds for them: of a party that is listened to as it hears, somebody else's. */
+function sourceOf(
+  call: Call,
+  { taps }: Subscription,
+  party: Leg,
+  tapped: Stream,
+  talks: readonly Flow[],
+): Source | undefined {
+  if (taps === 'said') return { from: tapped, restrictions: [...call.restrictions, ...party.restrictions] };
+  const heard = talks.find(({ to }) => to === tapped);
+  return heard && { from: heard.from, restrictions: restrictionsOn(heard) };
+}
+
+/** As the party hears it. */
+function restrictionsOn({ plan }: Flow): readonly Restriction[] {
+  const restrictions: Restriction[] = [];
+  if (plan.media === 'drop') restrictions.push('block media');
+  if (plan.media === 'silence') restrictions.push('silence media');
+  if (plan.telephoneEvents === 'drop') restrictions.push('block DTMF');
+  return restrictions;
+}
+
+/** Both are RTP that can be read here. */
+function areConnectable(from: Stream, to: Stream): boolean {
+  return isReadable(from) && isReadable(to);
+}
+
+export function isReadable(stream: Stream): boolean {
+  return isRouted(stream) && stream.transparent === undefined && streamKind(stream) === 'rtp';
+}
