@@ -13,21 +13,13 @@ export class Recorder {
     this.lines = [one, other];
   }
 
-  static async subscribe(ng: NgClient, callId: string, flags: NgDictionary): Promise<Recorder> {
+  static async subscribe(ng: NgClient, listener: NgDictionary, flags: NgDictionary): Promise<Recorder> {
     const recorder = new Recorder(await RtpPeer.open(), await RtpPeer.open());
-    const listener = { 'call-id': callId, 'to-tag': 'recorder' };
     const wishes = { flags: ['all', 'SIPREC'], ...flags };
     recorder.offer = await sdpOf(ng, { command: 'subscribe request', ...listener, ...wishes });
     const reply = await ng.command({ command: 'subscribe answer', ...listener, sdp: recorder.#answer() });
     if (reply.result !== 'ok') throw new Error(`refused: ${JSON.stringify(reply)}`);
     return recorder;
-  }
-
-  /** Both lines hear so many packets more. */
-  async hearMore(packets: number, during: () => Promise<void>): Promise<void> {
-    const before = this.lines.map(({ received }) => received.length);
-    await during();
-    await Promise.all(this.lines.map((line, at) => line.hears((before[at] ?? 0) + packets)));
   }
 
   /** Takes what is offered, with keys if there are some. */
@@ -37,10 +29,11 @@ export class Recorder {
       const line = this.lines[at];
       if (line === undefined) throw new Error('more lines than the recorder has');
       line.aim(section);
-      const taken = section.split('\r\n').filter((text) => /^(?:c=|a=(?:rtpmap|fmtp))/.test(text));
+      const taken = section.split('\r\n').filter((text) => /^a=(?:rtpmap|fmtp)/.test(text));
       const [head = ''] = section.split('\r\n');
       return [
         head.replace(/^m=audio \d+/, `m=audio ${line.port}`),
+        `c=IN IP4 ${line.address}`,
         ...taken,
         'a=recvonly',
         ...this.#keyFor(line, section),
