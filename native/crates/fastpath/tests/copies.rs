@@ -76,6 +76,25 @@ fn copies_are_what_the_receiver_gets_in_every_mode() {
 }
 
 #[test]
+fn the_copy_of_a_tagged_frame_is_the_packet_without_its_tag() {
+    kernel_or_skip!();
+    let network = Network::new().with_gro();
+    let (path, modes) = network.open();
+    assert_eq!(modes, [Mode::Native; 2]);
+    let bob = network.bob.socket(&eastwards().to.to_string());
+    network.relay.socket(&eastwards().from.to_string()).send_to(b"who are you", eastwards().to).unwrap();
+    bob.recv(&mut [0; 64]).unwrap();
+    path.refresh();
+    path.install(&copied(eastwards()), &Progress::default()).unwrap();
+    let frame = network.tagged(&rtp(0, 1, SSRC));
+    network.alice.capture("eth0").send(&frame);
+    assert_eq!(bob.recv(&mut [0; 2048]).unwrap(), 172);
+    let mut copies = Vec::new();
+    path.read_copies(usize::MAX, |copy| copies.push(copy.packet.to_vec()));
+    assert_eq!(copies, [frame[18..].to_vec()]);
+}
+
+#[test]
 fn copying_begins_and_ends_under_way_and_no_packet_is_lost() {
     kernel_or_skip!();
     let network = Network::new();

@@ -306,12 +306,6 @@ fn a_tag_within_the_frame_is_taken_off() {
     let (_alice, bob) = spoken(&network, &rule);
     path.refresh();
     path.install(&rule, &Progress::default()).unwrap();
-    let sender = network.alice.capture("eth0");
-    let mut frame = [network.relay.mac("west"), network.alice.mac("eth0")].concat();
-    frame.extend([0x81, 0x00, 0, 30, 0x08, 0x00]);
-    frame.extend([0x45, 0, 0, 200, 0, 0, 0x40, 0, 64, 17, 0x23, 0x89, 10, 77, 1, 2, 10, 77, 1, 1]);
-    frame.extend([40_000u16, 30_000, 180, 0].map(u16::to_be_bytes).concat());
-    frame.extend(rtp(0, 1, SSRC));
-    sender.send(&frame);
+    network.alice.capture("eth0").send(&network.tagged(&rtp(0, 1, SSRC)));
     assert_eq!(bob.recv(&mut [0; 2048]).unwrap(), 172);
 }

@@ -267,6 +267,17 @@ impl Network {
         self
     }
 
+    /// A packet of `eastwards` as a frame of alice's, with a tag.
+    pub fn tagged(&self, rtp: &[u8]) -> Vec<u8> {
+        assert_eq!(rtp.len(), 172);
+        let mut frame = [self.relay.mac("west"), self.alice.mac("eth0")].concat();
+        frame.extend([0x81, 0x00, 0, 30, 0x08, 0x00]);
+        frame.extend([0x45, 0, 0, 200, 0, 0, 0x40, 0, 64, 17, 0x23, 0x89, 10, 77, 1, 2, 10, 77, 1, 1]);
+        frame.extend([40_000u16, 30_000, 180, 0].map(u16::to_be_bytes).concat());
+        frame.extend(rtp);
+        frame
+    }
+
     pub fn open(&self) -> (FastPath, Vec<Mode>) {
         let (path, reports) = self.relay.run(|| FastPath::open(&options(None))).unwrap();
         for report in &reports {
