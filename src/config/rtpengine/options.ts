@@ -40,7 +40,10 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['config-section', used('value')],
   ['interface', used('list', 'i')],
   ['interfaces-config', used('value')],
-  ['save-interface-ports', noted('flag', 'a call opens ports on one address only', 'S')],
+  [
+    'save-interface-ports',
+    noted('flag', 'ports are opened on one address anyway, unless ICE offers them all', 'S'),
+  ],
   ['listen-ng', used('list', 'n')],
   ['listen-tcp-ng', used('list', 'N')],
   ['port-min', used('value', 'm')],
