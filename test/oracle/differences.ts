@@ -12,6 +12,18 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
       'each m-line has its own c= line, so none is needed for the session; 10.5 lets the original one through',
     matches: ({ fact, subject }) => fact === 'session.connection' && subject === undefined,
   },
+  'the offer for a listener is our own': {
+    reason: 'its origin and name are not those of the party that is heard, and tell nothing of its address',
+    matches: ({ command, fact }) => command === 'subscribe request' && fact.startsWith('session.'),
+  },
+  'labels for listeners are other numbers': {
+    reason: 'any label will do that is the only one of its kind',
+    matches: ({ command, fact }) => command === 'subscribe request' && /^m\d+\.label$/.test(fact),
+  },
+  'a refusal in newer words': {
+    reason: 'newer versions say it with more words',
+    matches: ({ command, fact }) => command === 'subscribe request' && fact === 'error-reason',
+  },
   'time is always said': {
     reason: 'RFC 8866 requires t=; it is added where the phone left it out',
     matches: ({ fact, oracle, subject }) =>

@@ -16,6 +16,7 @@ import { DIALOGUE_CONVERSATIONS } from './conversations/dialogues.js';
 import { FLAG_CONVERSATIONS } from './conversations/flags.js';
 import { MEDIA_CONVERSATIONS } from './conversations/medias.js';
 import { RTCP_MUX_CONVERSATIONS } from './conversations/rtcp-mux.js';
+import { SUBSCRIPTION_CONVERSATIONS } from './conversations/subscriptions.js';
 import { KNOWN_DIFFERENCES } from './differences.js';
 
 const GROUPS: Readonly<Record<string, readonly Conversation[]>> = {
@@ -25,6 +26,7 @@ const GROUPS: Readonly<Record<string, readonly Conversation[]>> = {
   'rtcp-mux': RTCP_MUX_CONVERSATIONS,
   dialogues: DIALOGUE_CONVERSATIONS,
   control: CONTROL_CONVERSATIONS,
+  subscriptions: SUBSCRIPTION_CONVERSATIONS,
   'bodies of the field': CORPUS_CONVERSATIONS,
 };
 

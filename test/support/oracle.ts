@@ -136,6 +136,29 @@ export function describeReply(command: string, reply: NgDictionary, ports: PortN
   if (typeof reply.sdp === 'string') Object.assign(facts, describeSdp(reply.sdp, ports));
   if (isList(reply.calls)) facts['lists the call'] = String(reply.calls.includes(callId));
   if (command === 'query') Object.assign(facts, describeQuery(reply));
+  if (command === 'subscribe request') Object.assign(facts, describeSubscription(reply));
+  return facts;
+}
+
+/** Labels are given as the proxy likes. */
+function describeSubscription(reply: NgDictionary): Facts {
+  const facts: Record<string, string> = {};
+  for (const key of ['from-tag', 'from-tags', 'to-tag'])
+    if (reply[key] !== undefined) facts[key] = JSON.stringify(reply[key]);
+  const parties = isList(reply['tag-medias']) ? reply['tag-medias'] : [];
+  const labels = isDictionary(reply['media-labels']) ? reply['media-labels'] : {};
+  for (const party of parties) {
+    if (!isDictionary(party) || !isList(party.medias)) continue;
+    for (const media of party.medias) {
+      if (!isDictionary(media)) continue;
+      const name = `media ${String(media.index)} of ${String(party.tag)}`;
+      facts[name] = `${String(media.type)} ${String(media.mode)}`;
+      const labelled = labels[String(media.label)];
+      facts[`${name} labelled`] = isDictionary(labelled)
+        ? `${String(labelled.tag)} ${String(labelled.index)}`
+        : 'no';
+    }
+  }
   return facts;
 }
 

@@ -105,7 +105,12 @@ fn report_missing_first_packets(
 /// Since when a first packet would have been heard by somebody; `None` if none is due, or its lack was reported.
 fn awaited_since(streams: &[Stream], at: usize) -> Option<Moment> {
     let stream = &streams[at];
-    if stream.listener || !stream.receive || !stream.is_signalled() || stream.heard() || stream.no_first_packet_reported {
+    if stream.listener
+        || !stream.receive
+        || !stream.is_signalled()
+        || stream.heard()
+        || stream.no_first_packet_reported
+    {
         return None;
     }
     let sinks = stream.targets.iter().filter_map(|target| streams.get(usize::from(target.to)));
