@@ -57,7 +57,8 @@ test('rtpengine’s log-facility-cdr has a line written for each call that ends,
   const call = await LoopbackCall.setUp(ng, 'the call');
   await call.talks();
   await call.delete();
-  const [line] = await program.printed(/^.* record call record callId="the call" reason=deleted .*$/m);
-  expect(line).toMatch(/"rtp":\{"remote":"127\.[\d.]+:\d+","receivedPackets":[1-9]/);
+  const [line] = await program.printed(/^.* record ci=the%20call, created_from=127\.0\.0\.1:\d+, .*$/m);
+  expect(line).toContain(' ml0_termination=REGULAR, ');
+  expect(line).toMatch(/ ml0_midx1_rtp_endpoint_ip=127\.[\d.]+, .* ml0_midx1_rtp_relayed_packets=[1-9]/);
   expect(program.stderr).not.toContain('call created');
 });
