@@ -18,6 +18,7 @@ import { measureScaling } from './measure/scaling.js';
 import { measureSecured } from './measure/secured.js';
 import { measureStop } from './measure/stop.js';
 import { measureSetup } from './measure/setup.js';
+import { measureStart } from './measure/start.js';
 import { type Curve, plotCost } from './plot.js';
 import { killProxies } from './proxy.js';
 
@@ -33,6 +34,7 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   restart: measureRestart,
   stop: measureStop,
   notices: measureNotices,
+  start: measureStart,
   // Last, because these set the devices up in their own way.
   flood: measureFlood,
   fastpath: measureFastPath,

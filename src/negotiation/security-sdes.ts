@@ -54,16 +54,18 @@ export function offerLines({ theirs, passKeys, former, sdes }: SdesOffer, draws:
     } else if (!suites.has(suite)) {
       const known = former.find((line) => line.suite === suite);
       const ours = { tag, suite, keys: known?.keys ?? freshKey(suite, draws) };
-      add({ ...ours, sessionParameters: negotiable(parameters) }, own);
+      add({ ...ours, sessionParameters: negotiable(suite, parameters) }, own);
     }
   }
-  const sessionParameters = withFlags([], sdes);
+  const asked = withFlags([], sdes);
   for (const { tag, suite, keys } of former) {
     if (suites.has(suite) || !isWanted(suite, sdes)) continue;
+    const sessionParameters = negotiable(suite, asked);
     add({ tag: tags.has(tag) ? freeTag() : tag, suite, keys, sessionParameters }, own);
   }
   for (const suite of sdes.nonew ? [] : CRYPTO_SUITES) {
     if (suites.has(suite) || !isWanted(suite, sdes)) continue;
+    const sessionParameters = negotiable(suite, asked);
     add({ tag: freeTag(), suite, keys: freshKey(suite, draws), sessionParameters }, own);
   }
   return { lines, own, passed };
@@ -112,7 +114,7 @@ export function chooseLine(
   if (theirs === undefined) return undefined;
 
   const { tag, suite } = theirs;
-  const sessionParameters = negotiable(theirs.sessionParameters);
+  const sessionParameters = negotiable(suite, theirs.sessionParameters);
   if (other?.theirs.suite === suite && isPassed(theirs)) {
     const { keys } = other.theirs;
     const passed = { tag, suite, keys, sessionParameters: other.theirs.sessionParameters };
@@ -142,19 +144,23 @@ export function acceptedLine(
  * We can do what its session parameters ask for. Those that nobody has to know begin with a dash (RFC 4568 §6.3.7); a
  * replay window of another size is a hint.
  */
-export function isReadable({ sessionParameters }: CryptoAttribute): boolean {
+export function isReadable({ suite, sessionParameters }: CryptoAttribute): boolean {
   return sessionParameters.every(
-    (parameter) => isNegotiable(parameter) || /^(?:-.*|WSH=\d+|KDR=0|FEC_ORDER=FEC_SRTP)$/i.test(parameter),
+    (parameter) =>
+      isNegotiable(suite, parameter) || /^(?:-.*|WSH=\d+|KDR=0|FEC_ORDER=FEC_SRTP)$/i.test(parameter),
   );
 }
 
 /** What both directions have in common. All else is said of what its sender sends (RFC 4568 §6.3). */
-function negotiable(parameters: readonly string[]): readonly string[] {
-  return parameters.every(isNegotiable) ? parameters : parameters.filter(isNegotiable);
+function negotiable(suite: CryptoSuite, parameters: readonly string[]): readonly string[] {
+  if (parameters.length === 0) return parameters;
+  return parameters.filter((parameter) => isNegotiable(suite, parameter));
 }
 
-function isNegotiable(parameter: string): boolean {
-  return NEGOTIABLE.has(parameter.toUpperCase());
+/** RFC 7714 encrypts and authenticates in one. */
+function isNegotiable(suite: CryptoSuite, parameter: string): boolean {
+  const spelled = parameter.toUpperCase();
+  return spelled === 'UNENCRYPTED_SRTCP' || (HALVES.has(spelled) && !suite.startsWith('AEAD'));
 }
 
 /** Packets protected with the one need no change to be read with the other. */
@@ -251,4 +257,4 @@ function sameParameters(one: readonly string[], other: readonly string[]): boole
   return one.length === other.length && one.every((name) => hasParameter(other, name.toUpperCase()));
 }
 
-const NEGOTIABLE = new Set(['UNENCRYPTED_SRTP', 'UNENCRYPTED_SRTCP', 'UNAUTHENTICATED_SRTP']);
+const HALVES = new Set(['UNENCRYPTED_SRTP', 'UNAUTHENTICATED_SRTP']);

@@ -13,16 +13,18 @@ async function call(
   tandem: Tandem,
   setup: 'active' | 'passive',
   options: DtlsOptions = {},
-  onPath?: OnPath,
+  { onPath, reInvites }: { onPath?: OnPath; reInvites?: 'active' | 'passive' } = {},
 ): Promise<{ caller: RtpPeer; callee: RtpPeer; dtls: DtlsPeer }> {
   const dtls = new DtlsPeer(options);
   const port = onPath?.port ?? (await freePort(HOST));
   const callee = await RtpPeer.open();
-  const dialogue = { 'call-id': `secured ${setup}`, 'from-tag': 'a', flags: [] };
+  const dialogue = { 'call-id': `secured ${reInvites ?? setup}`, 'from-tag': 'a', flags: [] };
+  const known = reInvites === undefined ? {} : { 'to-tag': 'b' };
   const lines = ['a=rtcp-mux', `a=setup:${setup}`, `a=fingerprint:${dtls.fingerprint}`];
   const offered = await sdpOf(tandem.ng, {
     command: 'offer',
     ...dialogue,
+    ...known,
     'transport-protocol': 'RTP/AVP',
     'rtcp-mux': ['demux'],
     sdp: offer(port, lines),
@@ -76,7 +78,7 @@ for (const setup of ['active', 'passive'] as const) {
     const tandem = await Tandem.start();
     const place = { address: HOST, port: await freePort(HOST) };
     const onPath = await OnPath.of(place, forgedInHandshake);
-    const { caller, callee } = await call(tandem, setup, {}, onPath);
+    const { caller, callee } = await call(tandem, setup, {}, { onPath });
     await assertTalk(caller, callee, 20);
     const statistics = await tandem.ng.command({ command: 'query', 'call-id': `secured ${setup}` });
     expect(JSON.stringify(statistics)).toContain(`"last source":"${HOST}:${place.port}"`);
@@ -89,6 +91,20 @@ test('a caller that is passive and asks for a cookie is heard', async () => {
   const { caller, callee } = await call(tandem, 'passive', { asksForCookie: true });
   await assertTalk(caller, callee, 5);
 });
+
+for (const [before, after] of [
+  ['active', 'passive'],
+  ['passive', 'active'],
+] as const) {
+  test(`a caller that was ${before} comes back ${after}, from elsewhere and with another certificate, and is heard`, async () => {
+    const tandem = await Tandem.start();
+    const first = await call(tandem, before);
+    await assertTalk(first.caller, first.callee, 5);
+    const second = await call(tandem, after, {}, { reInvites: before });
+    await assertTalk(second.caller, second.callee, 5);
+    expect(second.caller.refused).toBe(0);
+  });
+}
 
 type Kind = readonly [string, DtlsOptions];
 
