@@ -19,3 +19,21 @@ proptest! {
         run(kind, &steps);
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        failure_persistence: None,
+        rng_seed: RngSeed::Fixed(2),
+        ..ProptestConfig::with_cases(24)
+    })]
+
+    #[test]
+    fn the_laws_hold_where_rtcp_has_a_port_of_its_own(
+        (is_protected, rules) in any::<(bool, u8)>(),
+        steps in prop::collection::vec(any::<[u8; 4]>().prop_map(Step::from), 0..40),
+    ) {
+        let kind = Kind::from([32 | u8::from(is_protected) << 2, rules]);
+        assert!(kind.separate_rtcp);
+        run(kind, &steps);
+    }
+}

@@ -22,6 +22,8 @@ pub struct Kind {
     pub security: Security,
     /// Alice has audio and video on one port.
     pub bundled: bool,
+    /// She has a port of its own for RTCP.
+    pub separate_rtcp: bool,
     /// RTCP towards Alice and towards Bob.
     pub rules: [Rules; 2],
 }
@@ -158,7 +160,10 @@ impl From<[u8; 2]> for Kind {
             _ => Security::Dtls(DtlsRole::Active),
         };
         let bundled = first & 16 == 16;
-        Kind { ice, security, bundled, rules: [Rules::from(second), Rules::from(second >> 4)] }
+        // With ICE and DTLS each port finds its peer for itself; `tests/ice.rs` and `dtls.rs` are about that.
+        let is_simple = ice == Ice::None && matches!(security, Security::None | Security::Sdes);
+        let separate_rtcp = first & 32 == 32 && is_simple && !bundled;
+        Kind { ice, security, bundled, separate_rtcp, rules: [Rules::from(second), Rules::from(second >> 4)] }
     }
 }
 

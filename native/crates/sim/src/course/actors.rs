@@ -195,6 +195,12 @@ impl Course {
         self.net.report(self.alice, to, payload, false);
     }
 
+    fn alice_reports(&mut self, compound: &[u8]) {
+        let mut to = self.net.local(&self.plan.session, 1);
+        to.set_port(to.port() + u16::from(self.kind.separate_rtcp));
+        self.net.report(self.alice, to, compound, self.kind.separate_rtcp);
+    }
+
     fn report(&mut self) {
         for media in 0..self.media() {
             let (own, bob) = (self.source(media), self.bobs[media as usize]);
@@ -204,12 +210,12 @@ impl Course {
                 let report = packets::sender_report(from, 7 << 16, &[about(to)]);
                 [report, packets::canonical_name(from, "somebody"), packets::picture_loss(from, to)].concat()
             };
-            self.alice_sends(&compound(own, theirs));
+            self.alice_reports(&compound(own, theirs));
             let mut to = self.net.local(&self.plan.session, media + 3);
             to.set_port(to.port() + 1);
             self.net.send_rtcp(bob, to, compound(theirs, own));
             self.net.send_rtcp(bob, to, packets::feedback(205, 1, theirs, own, &[1 << 16]));
-            self.alice_sends(&packets::full_intra_request(own, theirs, 1));
+            self.alice_reports(&packets::full_intra_request(own, theirs, 1));
         }
         self.net.settle();
     }

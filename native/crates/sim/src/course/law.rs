@@ -104,6 +104,7 @@ impl Law {
     /// True for RTP of Bob, here in the clear.
     pub fn alice_hears(&mut self, received: &Received) -> bool {
         assert!(!is_marked(&received.payload), "Alice hears a stranger");
+        assert_eq!(received.on_rtcp_port, received.is_rtcp() && self.kind.separate_rtcp, "each has its port");
         self.check_rtcp(self.kind.rules[0], received);
         rtp_header(&received.payload).is_some()
     }
@@ -143,7 +144,7 @@ impl Law {
 
     fn note(&mut self, from: SocketAddr, payload: &[u8]) {
         self.heard.insert(from);
-        if from == self.alice {
+        if from == self.alice || from == self.home(Class::Rtcp) {
             remember(&mut self.captured, payload.to_vec());
         }
         let Some(message) = Message::parse(payload) else { return };
@@ -187,8 +188,14 @@ impl Law {
             (_, Ice::None) => {}
         }
         if class != Class::Stun && !(class == Class::Dtls && self.kind.ice == Ice::None) {
-            assert_eq!(to, self.alice, "{step:?}: {class:?} to a stranger");
+            assert_eq!(to, self.home(class), "{step:?}: {class:?} to a stranger");
         }
+    }
+
+    /// Where Alice is for this.
+    fn home(&self, class: Class) -> SocketAddr {
+        let above = u16::from(self.kind.separate_rtcp && class == Class::Rtcp);
+        SocketAddr::new(self.alice.ip(), self.alice.port() + above)
     }
 
     fn judge_check(&mut self, to: SocketAddr, payload: &[u8], ice: Ice, step: Step) {

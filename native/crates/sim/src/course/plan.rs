@@ -28,7 +28,8 @@ pub fn first(kind: Kind, homes: &Homes, certificate: &Certificate) -> SessionPla
             bundle::bundled(2, homes.alice, "v", bundle::VIDEO),
         ]
     } else {
-        vec![StreamPlan { rtcp: RtcpMode::Muxed, ..audio(1, homes.alice) }]
+        let rtcp = if kind.separate_rtcp { RtcpMode::Separate } else { RtcpMode::Muxed };
+        vec![StreamPlan { rtcp, ..audio(1, homes.alice) }]
     };
     let media = if kind.bundled { 2 } else { 1 };
     plan.streams.push(audio(3, homes.bob));

@@ -76,13 +76,16 @@ impl Course {
         to
     }
 
-    /// What is not protected is Alice's if it comes from her address.
+    /// What is not protected is Alice's if it comes from her address; RTCP on a port of its own, from her host.
     fn is_as_good_as_alice(&self, from: SocketAddr, leg: Party, datagram: &[u8]) -> bool {
-        let is_media = matches!(wire::classify(datagram), wire::Kind::Rtp | wire::Kind::Rtcp);
-        self.kind.security == Security::None
-            && leg == Party::Alice
-            && is_media
-            && from == self.net.address(self.alice)
+        let alice = self.net.address(self.alice);
+        let is_hers = match wire::classify(datagram) {
+            wire::Kind::Rtp => from == alice,
+            wire::Kind::Rtcp if self.kind.separate_rtcp => from.ip() == alice.ip(),
+            wire::Kind::Rtcp => from == alice,
+            _ => false,
+        };
+        self.kind.security == Security::None && leg == Party::Alice && is_hers
     }
 
     fn rtp(&self, detail: u8) -> Vec<u8> {
