@@ -79,12 +79,10 @@ impl Course {
     /// What is not protected is Alice's if it comes from her address; RTCP on a port of its own, from her host.
     fn is_as_good_as_alice(&self, from: SocketAddr, leg: Party, datagram: &[u8]) -> bool {
         let alice = self.net.address(self.alice);
-        let is_hers = match wire::classify(datagram) {
-            wire::Kind::Rtp => from == alice,
-            wire::Kind::Rtcp if self.kind.separate_rtcp => from.ip() == alice.ip(),
-            wire::Kind::Rtcp => from == alice,
-            _ => false,
-        };
+        let class = wire::classify(datagram);
+        let is_media = matches!(class, wire::Kind::Rtp | wire::Kind::Rtcp);
+        let is_of_host = class == wire::Kind::Rtcp && self.kind.separate_rtcp && from.ip() == alice.ip();
+        let is_hers = is_media && (from == alice || is_of_host);
         self.kind.security == Security::None && leg == Party::Alice && is_hers
     }
 
