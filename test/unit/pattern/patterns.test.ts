@@ -105,33 +105,33 @@ function answerOf(said: Message, callId: string, fromTag: string): AnswerCommand
 
 test('what patterns say is what negotiation says', { timeout: 60_000 }, () => {
   let repeated = 0;
-  fc.assert(
-    fc.property(
-      fc.array(message, { minLength: 1, maxLength: 2 }),
-      fc.array(fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), host, port), { minLength: 8, maxLength: 20 }),
-      (messages, calls) => {
-        const both = new Both();
-        calls.forEach(([first, second, third, address, rtp], index) => {
-          const pick = (at: number): Message => {
-            const chosen = messages[at % messages.length];
-            if (chosen === undefined) throw new Error('no message');
-            const medias = chosen.body.medias.map((section) => ({ ...section, address, port: rtp }));
-            return { ...chosen, body: { ...chosen.body, medias, session: String(index) } };
-          };
-          const facts = { ...FACTS, now: FACTS.now + index };
-          const callId = `call-${index}`;
-          const [offered, answered, again] = [pick(first), pick(second), pick(third)];
-          let held = both.take(undefined, offerOf(offered, callId, false), facts);
-          held = both.take(held, answerOf(answered, callId, offered.fromTag), {
-            ...facts,
-            now: facts.now + 7,
-          });
-          both.take(held, offerOf(again, callId, true), { ...facts, now: facts.now + 9 });
+  const property = fc.property(
+    fc.array(message, { minLength: 1, maxLength: 2 }),
+    fc.array(fc.tuple(fc.nat(3), fc.nat(3), fc.nat(3), host, port), { minLength: 8, maxLength: 20 }),
+    (messages, calls) => {
+      const both = new Both();
+      calls.forEach(([first, second, third, address, rtp], index) => {
+        const pick = (at: number): Message => {
+          const chosen = messages[at % messages.length];
+          if (chosen === undefined) throw new Error('no message');
+          const medias = chosen.body.medias.map((section) => ({ ...section, address, port: rtp }));
+          return { ...chosen, body: { ...chosen.body, medias, session: String(index) } };
+        };
+        const facts = { ...FACTS, now: FACTS.now + index };
+        const callId = `call-${index}`;
+        const [offered, answered, again] = [pick(first), pick(second), pick(third)];
+        let held = both.take(undefined, offerOf(offered, callId, false), facts);
+        held = both.take(held, answerOf(answered, callId, offered.fromTag), {
+          ...facts,
+          now: facts.now + 7,
         });
-        repeated += both.repeated;
-      },
-    ),
-    { numRuns: 40 },
+        both.take(held, offerOf(again, callId, true), { ...facts, now: facts.now + 9 });
+      });
+      repeated += both.repeated;
+    },
   );
+  // What is drawn may be of many kinds, of which few come again: then there is another round.
+  for (let round = 0; round === 0 || (repeated <= 30 && round < 6); round += 1)
+    fc.assert(property, { numRuns: 40 });
   expect(repeated).toBeGreaterThan(30);
 });
