@@ -121,8 +121,3 @@ export function peerLine(dialogue: Dialogue, leg: number, line: number): number 
   const pair = dialogue.lines.find(([a, b]) => (isA ? a : b) === line);
   return pair && (isA ? pair[1] : pair[0]);
 }
-
-/** How statistics and links name a party. */
-export function legName(leg: Leg): string {
-  return leg.tag ?? `<untagged ${leg.id}>`;
-}

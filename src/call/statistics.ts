@@ -3,7 +3,7 @@ import { carrierOf } from './bundle.js';
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../command/reply.js';
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
-import { heardDialogue, isOverruled, legById, legName, legWithTag, peerIn } from './legs.js';
+import { currentDialogue, legById, legWithTag, peerIn } from './legs.js';
 import { mediaFlags, packetFlags } from './media-flags.js';
 import { unpackPayloads } from './payloads.js';
 import { rtcpAddress, streamKind } from './signalled.js';
@@ -79,15 +79,16 @@ function heardLegs(call: Call, leg: Leg): readonly Heard[] {
   return call.legs.filter(({ id }) => heard.has(id)).map((one) => ({ leg: one, type: 'pub/sub' }));
 }
 
+/** Nobody whose current conversation is another one. */
 function heardBy(call: Call, leg: Leg): Leg | undefined {
-  const dialogue = heardDialogue(call, leg.id);
+  const dialogue = currentDialogue(call, leg.id);
   if (dialogue === undefined) return undefined;
   const talker = peerIn(dialogue, leg.id);
-  return isOverruled(call, talker, dialogue) ? undefined : legById(call, talker);
+  return currentDialogue(call, talker) === dialogue ? legById(call, talker) : undefined;
 }
 
 function linkTo({ leg, type }: Heard): PartyLink {
-  return { tag: legName(leg), type };
+  return { tag: leg.tag ?? '', type };
 }
 
 function describeStream(call: Call, leg: Leg, stream: Stream, position: number): MediaStatistics {

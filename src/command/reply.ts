@@ -106,12 +106,13 @@ export type PartyStatistics = {
   /** What the party says was to go to a recorder. */
   readonly forwarding?: boolean;
   readonly createdMs: number;
-  /** Tags (or labels of untagged parties) this party hears, and who hears it. */
+  /** Whom this party hears, and who hears it; until somebody answers, those of the newest offer. */
   readonly subscriptions: readonly PartyLink[];
   readonly subscribers: readonly PartyLink[];
   readonly medias: readonly MediaStatistics[];
 };
 
+/** The tag is empty while the party has none. */
 export type PartyLink = { readonly tag: string; readonly type: 'offer/answer' | 'pub/sub' };
 
 export type MediaStatistics = {

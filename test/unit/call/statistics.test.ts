@@ -41,6 +41,32 @@ describe('what a query shows', () => {
     expect(shown.parties[1]).toMatchObject({ tag: 'bob', viaBranch: 'br1' });
   });
 
+  test('is whom a call is offered to, until somebody answers', () => {
+    const links = (play: (conversation: Conversation) => void) =>
+      describeCall(callAfter(play), null, null, 0).parties.map(({ subscriptions, subscribers }) =>
+        [subscriptions, subscribers].map((linked) => linked.map(({ tag }) => tag)),
+      );
+    const offer = (branch: string) => (conversation: Conversation) =>
+      conversation.offer(audio(10, 4000), {}, { branch });
+    const fork = (conversation: Conversation) => {
+      offer('br1')(conversation);
+      offer('br2')(conversation);
+    };
+    const [alone, heard, nobody] = [[[''], ['']], [['alice'], ['alice']], [[], []]];
+    expect(links(offer('br1'))).toEqual([alone, heard]);
+    expect(links(fork)).toEqual([alone, nobody, heard]);
+    const answered = links((conversation) => {
+      fork(conversation);
+      conversation.answer(audio(20, 5000), {}, { branch: 'br1' });
+    });
+    expect(answered).toEqual([[['bob'], ['bob']], heard, nobody]);
+  });
+
+  test('is limited to a party and those it hears, answered or not', () => {
+    const offered = callAfter((conversation) => conversation.offer(audio(10, 4000)));
+    expect(describeCall(offered, null, { ...QUERY, fromTag: 'alice' }, 0).parties).toHaveLength(2);
+  });
+
   test('is limited to a party and whom it hears', () => {
     expect(describeCall(call, null, { ...QUERY, fromTag: 'eve' }, 0).parties).toEqual([]);
     expect(describeCall(call, null, { ...QUERY, fromTag: 'alice' }, 0).parties).toHaveLength(2);
