@@ -52,7 +52,11 @@ describe('what a query shows', () => {
       offer('br1')(conversation);
       offer('br2')(conversation);
     };
-    const [alone, heard, nobody] = [[[''], ['']], [['alice'], ['alice']], [[], []]];
+    const [alone, heard, nobody] = [
+      [[''], ['']],
+      [['alice'], ['alice']],
+      [[], []],
+    ];
     expect(links(offer('br1'))).toEqual([alone, heard]);
     expect(links(fork)).toEqual([alone, nobody, heard]);
     const answered = links((conversation) => {
