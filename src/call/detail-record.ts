@@ -96,7 +96,7 @@ function partyRecord(party: PartyStatistics, media: SessionStats | null, endedMs
     ...(label !== undefined && { label }),
     ...(metadata !== undefined && { metadata }),
     createdAt: time(createdMs),
-    hears: subscriptions.map((heard) => heard.tag),
+    hears: subscriptions.flatMap((heard) => (heard.tag === '' || tag === undefined ? [] : [heard.tag])),
     medias: medias.map((one) => mediaRecord(one, media, endedMs)),
   };
 }

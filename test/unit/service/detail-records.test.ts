@@ -98,13 +98,14 @@ test('a record tells of the parties, of times, and of what was counted', async (
   ]);
 });
 
-test('a call that was never answered has a party without a tag', async () => {
+test('a call that was never answered has a party without a tag, and nobody has heard anybody', async () => {
   const sdp = audio(7, 4000);
   const offer = { kind: 'offer', callId: 'call', fromTag: 'a', viaBranch: 'br1', sdp } as const;
   await node.service.handle({ ...offer, flags: DEFAULT_FLAGS, supportsLoadLimit: false }, CLIENT);
   await remove();
   const parties = records()[0]?.parties ?? [];
   expect(parties.map(({ tag, viaBranch }) => [tag, viaBranch])).toContainEqual([undefined, 'br1']);
+  expect(parties.map(({ hears }) => hears)).toEqual([[], []]);
 });
 
 test('the record says why the call ended', async () => {
