@@ -2,7 +2,7 @@ import { encodeNode } from '../ng/encode-node.js';
 import { encodeJson } from '../ng/json.js';
 import type { CliNode } from './node.js';
 import { countersText, interfacesText, sessionsText, totalsText } from './node-text.js';
-import { sessionLine, sessionText } from './session-text.js';
+import { partyText, sessionLine, sessionText } from './session-text.js';
 import { ruleOf, SETTINGS, settingText, settingValue } from './settings.js';
 
 export type CliCommand = {
@@ -42,7 +42,9 @@ export const COMMANDS: readonly CliCommand[] = [
   changes('terminate foreign', () => 'All foreign calls terminated by operator.\n'),
   changes('terminate *', terminateOne),
   shows('call * info', showSession),
+  shows('call * tag * info', showParty),
   changes('call * terminate', terminateOne),
+  shows('usage', usage),
 ];
 
 function shows(words: string, run: CliCommand['run']): CliCommand {
@@ -64,6 +66,16 @@ async function showSession(node: CliNode, [callId = '']: readonly string[]): Pro
   const call = await node.call(callId);
   const session = node.session(callId);
   return call === undefined || session === undefined ? notFound(callId) : sessionText(session, call);
+}
+
+async function showParty(node: CliNode, [callId = '', tag = '']: readonly string[]): Promise<string> {
+  const call = await node.call(callId);
+  if (call === undefined) return notFound(callId);
+  return partyText(call, tag) ?? `No such tag '${tag}'\n`;
+}
+
+function usage(): string {
+  return COMMANDS.map(({ words }) => `${words.join(' ')}\n`).join('');
 }
 
 async function terminate(node: CliNode, which: string): Promise<string> {

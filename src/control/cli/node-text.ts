@@ -1,4 +1,5 @@
-import type { NodeStatistics } from '../../command/reply.js';
+import type { ControlStatistics, Distribution, NodeStatistics } from '../../command/reply.js';
+import { SHORT_NAMES } from '../ng/short-names.js';
 import type { CliNode } from './node.js';
 
 /** `list numsessions` */
@@ -50,6 +51,7 @@ export function totalsText(node: NodeStatistics): string {
     row('Total relayed packet errors (userspace)', node.relayedPacketErrors),
     row('Total relayed bytes (userspace)', userspace.bytes),
     row('Total relayed packets (kernel)', kernel.packets),
+    row('Total relayed packet errors (kernel)', 0),
     row('Total relayed bytes (kernel)', kernel.bytes),
     row('Total relayed packets', node.relayedPackets),
     row('Total relayed packet errors', node.relayedPacketErrors),
@@ -60,6 +62,8 @@ export function totalsText(node: NodeStatistics): string {
     row('Total calls duration', `${callsDuration.total.toFixed(6)} seconds`),
     row('Total calls duration squared', `${callsDuration.squares.toFixed(6)} seconds squared`),
     row('Total calls duration standard deviation', `${callsDuration.deviation.toFixed(6)} seconds`),
+    ...scoreRows(node.quality.mos),
+    ...clientRows(node.controls),
     '',
   ].join('\n');
 }
@@ -81,6 +85,31 @@ export function interfacesText({ interfaces }: NodeStatistics): string {
     ];
   });
   return [...lines, ''].join('\n');
+}
+
+function scoreRows(mos: Distribution): readonly string[] {
+  return [
+    '\nMOS statistics:\n',
+    row('Sum of all MOS values sampled', mos.total.toFixed(6)),
+    row('Sum of all MOS square values sampled', mos.squares.toFixed(6)),
+    row('Total number of MOS samples', mos.samples),
+    row('Average MOS', mos.mean.toFixed(6)),
+    row('MOS standard deviation', mos.deviation.toFixed(6)),
+  ];
+}
+
+/** How often each client has sent each command. */
+function clientRows(controls: readonly ControlStatistics[]): readonly string[] {
+  const line = (proxy: string, cells: readonly (string | number)[]): string =>
+    `${[proxy.padStart(21), ...cells.map((cell) => String(cell).padStart(10))].join(' | ')} `;
+  const rows = controls.map(({ proxy, commands }) =>
+    line(
+      proxy,
+      SHORT_NAMES.map(([command]) => commands.get(command)?.count ?? 0),
+    ),
+  );
+  const names = SHORT_NAMES.map(([, short]) => short);
+  return ['\nControl statistics:\n', line('Proxy', names), ...rows];
 }
 
 function rateRows({ rates: { userspace, kernel } }: NodeStatistics): readonly string[] {

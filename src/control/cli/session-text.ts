@@ -1,4 +1,4 @@
-import { codecInUse } from '../../command/counted.js';
+import { codecInUse, errorsOf } from '../../command/counted.js';
 import type { CallStatistics, MediaStatistics, PartyStatistics } from '../../command/reply.js';
 import type { CliSession } from './node.js';
 
@@ -27,6 +27,12 @@ export function sessionText(session: CliSession, call: CallStatistics): string {
   return `${lines.join('\n')}\n`;
 }
 
+/** A party by its tag or a former one; undefined: there is none. */
+export function partyText(call: CallStatistics, tag: string): string | undefined {
+  const party = call.parties.find((one) => one.tag === tag || one.tagAliases.includes(tag));
+  return party && `${partyLines(party, call).join('\n')}\n`;
+}
+
 function partyLines(party: PartyStatistics, call: CallStatistics): readonly string[] {
   const seconds = ((call.atMs - party.createdMs) / 1000).toFixed(6);
   const names = `label '${party.label ?? ''}', branch '${party.viaBranch ?? ''}'`;
@@ -45,10 +51,11 @@ function mediaLines(media: MediaStatistics, call: CallStatistics): readonly stri
   const head = `------ Media #${index} (${type} over ${protocol}) using ${codec}`;
   if (local === undefined) return [head];
   const line = (port: number, remote: string | undefined, component: 'rtp' | 'rtcp'): string => {
-    const { receivedPackets = 0, receivedBytes = 0, malformed = 0 } = counted?.[component] ?? {};
-    const counts = `${receivedPackets} p, ${receivedBytes} b, ${malformed} e`;
+    const stats = counted?.[component];
+    const counts = `${stats?.receivedPackets ?? 0} p, ${stats?.receivedBytes ?? 0} b, ${errorsOf(stats)} e`;
     const mark = component === 'rtcp' ? '  (RTCP)' : '';
-    return `-------- Port ${local.address}:${port} <> ${remote ?? 'unknown'}${mark}, ${counts}`;
+    const peer = stats?.remote ?? remote ?? 'unknown';
+    return `-------- Port ${local.address}:${port} <> ${peer}${mark}, ${counts}`;
   };
   const rtp = line(local.rtpPort, advertised?.rtp, 'rtp');
   if (local.rtcpPort === undefined) return [head, rtp];

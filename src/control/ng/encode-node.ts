@@ -5,6 +5,7 @@ import type {
   NodeQuality,
   NodeStatistics,
 } from '../../command/reply.js';
+import { SHORT_NAMES } from './short-names.js';
 import type { Dictionary, Value } from './value.js';
 
 /** The reply to `statistics`: integers are numbers, everything with a fraction is text with six decimals. */
@@ -128,7 +129,7 @@ function decimal(number: number): string {
 
 function controls(clients: readonly ControlStatistics[]): Dictionary {
   const sums = SHORT_NAMES.map(([command, short]): [string, Value] => [
-    `total${short}count`,
+    `total${short.toLowerCase()}count`,
     clients.reduce((total, { commands }) => total + (commands.get(command)?.count ?? 0), 0),
   ]);
   return new Map<string, Value>([['proxies', clients.map(client)], ...sums]);
@@ -138,37 +139,9 @@ function client({ proxy, commands, errors }: ControlStatistics): Dictionary {
   const record = new Map<string, Value>([['proxy', proxy]]);
   for (const [command, short] of SHORT_NAMES) {
     const { count, seconds } = commands.get(command) ?? { count: 0, seconds: 0 };
-    record.set(`${short}count`, count);
-    record.set(`${short}duration`, seconds.toFixed(6));
+    const key = short.toLowerCase();
+    record.set(`${key}count`, count);
+    record.set(`${key}duration`, seconds.toFixed(6));
   }
   return record.set('errorcount', errors);
 }
-
-/** Commands and what they are called in statistics. */
-const SHORT_NAMES: readonly (readonly [command: string, short: string])[] = [
-  ['ping', 'ping'],
-  ['offer', 'offer'],
-  ['answer', 'answer'],
-  ['delete', 'delete'],
-  ['query', 'query'],
-  ['list', 'list'],
-  ['start recording', 'startrec'],
-  ['stop recording', 'stoprec'],
-  ['pause recording', 'pauserec'],
-  ['start forwarding', 'startfwd'],
-  ['stop forwarding', 'stopfwd'],
-  ['block DTMF', 'blkdtmf'],
-  ['unblock DTMF', 'unblkdtmf'],
-  ['block media', 'blkmedia'],
-  ['unblock media', 'unblkmedia'],
-  ['play media', 'playmedia'],
-  ['stop media', 'stopmedia'],
-  ['play DTMF', 'playdtmf'],
-  ['statistics', 'stats'],
-  ['silence media', 'slnmedia'],
-  ['unsilence media', 'unslnmedia'],
-  ['publish', 'pub'],
-  ['subscribe request', 'subreq'],
-  ['subscribe answer', 'subans'],
-  ['unsubscribe', 'unsub'],
-];

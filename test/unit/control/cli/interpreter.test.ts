@@ -4,6 +4,7 @@ import { CommandLine } from '../../../../src/control/cli/interpreter.js';
 import type { CliNode } from '../../../../src/control/cli/node.js';
 import { COMMANDS } from '../../../../src/control/cli/grammar.js';
 import { SETTINGS } from '../../../../src/control/cli/settings.js';
+import { streamStats } from '../../service/stream-stats.js';
 import { NODE } from '../ng/node.js';
 
 const START = {
@@ -77,7 +78,12 @@ function described(callId: string): CallStatistics {
     subscriptions: [{ tag: 'b', type: 'offer/answer' as const }],
     subscribers: [],
   };
-  return { callId, createdMs: 0, lastSignalMs: 0, parties: [party], atMs: 1_700_000_002_500 };
+  const counted = streamStats(0, 7);
+  const rtp = { ...counted.rtp, remote: '198.51.100.77:4100', foreign: 2, malformed: 1 };
+  return {
+    ...{ callId, createdMs: 0, lastSignalMs: 0, parties: [party], atMs: 1_700_000_002_500 },
+    media: { session: callId, revision: 1, streams: [{ ...counted, rtp }] },
+  };
 }
 
 describe('the command line lists', () => {
@@ -118,11 +124,40 @@ describe('the command line lists', () => {
       "\n--- Tag 'a', label '', branch '', callduration 2.000000\n---     subscribed to 'b'\n",
     );
     expect(text).toContain('------ Media #1 (audio over RTP/AVP) using PCMU/8000\n');
+    expect(text).toContain('Port 192.0.2.9:30000 <> 198.51.100.77:4100, 7 p, 0 b, 3 e\n');
     expect(text).toContain('Port 192.0.2.9:30001 <> 198.51.100.1:4001  (RTCP), 0 p, 0 b, 0 e\n');
+  });
+
+  test('one party of a call', async () => {
+    const text = await line.answer('call one@h tag a info');
+    expect(text).toMatch(/^--- Tag 'a', .*\n--- {5}subscribed to 'b'\n------ Media #1 /);
+    expect(text).toMatch(/ \(RTCP\), 0 p, 0 b, 0 e\n$/);
+    expect(await line.answer('call one@h tag x info')).toBe("No such tag 'x'\n");
+    expect(await line.answer('call x tag a info')).toBe('\nCall ID not found (x).\n\n');
+  });
+
+  test('what it knows', async () => {
+    const lines = (await line.answer('usage')).split('\n');
+    expect(lines).toHaveLength(COMMANDS.length + 1);
+    for (const known of ['list totals', 'call * tag * info', 'terminate *']) expect(lines).toContain(known);
   });
 
   test('totals, counters and interfaces as rtpengine lays them out', async () => {
     const totals = await line.answer('list totals');
+    expect(totals).toContain(' Total relayed packet errors (kernel)            :0\n');
+    expect(totals).toContain(
+      [
+        '\nMOS statistics:\n\n',
+        ' Sum of all MOS values sampled                   :12.600000\n',
+        ' Sum of all MOS square values sampled            :52.920000\n',
+        ' Total number of MOS samples                     :3\n',
+        ' Average MOS                                     :4.200000\n',
+        ' MOS standard deviation                          :0.000000\n',
+        '\nControl statistics:\n\n',
+        '                Proxy |       Ping |      Offer |     Answer |',
+      ].join(''),
+    );
+    expect(totals).toMatch(/\n {12}192\.0\.2\.1 \| {10}0 \| {10}2 \| {10}0 \|/);
     expect(totals).toContain(' Total managed sessions                          :10\n');
     expect(totals).toContain(' Total relayed packets (kernel)                  :60\n');
     expect(await line.answer('list counters')).toContain(
