@@ -110,7 +110,7 @@ export class CallService {
       find: (callId) => this.#keeper.find(callId),
       facts: () => this.#facts(),
       carryOut: (client, step, before) => this.#carryOut(client, step, before),
-      change: (after, before) => this.#change(after, before),
+      insist: (after, before) => this.#keeper.insist(after, before),
     });
     this.#pairs = new PairService(
       { ...parts, admission: this.#admission, facts: () => this.#facts(), recordings: this.recordings },

@@ -41,8 +41,7 @@ export class Departures {
     }
     // Asked for first: a party that goes takes its counters along.
     const media = command.fast ? null : this.#keeper.stats(call.callId);
-    const refused = await this.#keeper.change(deletion.call, call);
-    if (refused !== undefined) this.#keeper.storeAhead(deletion.call, call);
+    await this.#keeper.insist(deletion.call, call);
     if (deletion.kind === 'scheduled') events.deletionScheduled(deletion.call, clock.now());
     return this.#deleted(call, command, await media);
   }
@@ -66,9 +65,7 @@ export class Departures {
     if (call === undefined) return;
     const expiry = expire(call, this.#parts.clock.now());
     if (expiry.kind === 'call') await this.#keeper.end(call, expiry.reason);
-    if (expiry.kind !== 'party') return;
-    const refused = await this.#keeper.change(expiry.call, call);
-    if (refused !== undefined) this.#keeper.storeAhead(expiry.call, call);
+    if (expiry.kind === 'party') await this.#keeper.insist(expiry.call, call);
   }
 
   #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {

@@ -59,21 +59,18 @@ export class Keeper {
     this.#deadlines.add(deadline, call.callId);
   }
 
-  /**
-   * Stores a change the data plane did not take, for what must happen all the same: the end of something. The data
-   * plane learns of it with the next change, or when the connection comes back.
-   */
-  storeAhead(call: Call, before: Call): void {
-    const revision = Math.max(call.revision, this.find(call.callId)?.revision ?? 0);
-    this.store({ ...call, revision }, before);
-  }
-
   /** Makes a change that opens no ports. If it is refused, everything stays as it was. */
   async change(call: Call, before: Call): Promise<DataPlaneError | undefined> {
     const applied = await this.apply(planOf(call), before);
     if (applied instanceof DataPlaneError) return applied;
     this.store(call, before);
     return undefined;
+  }
+
+  /** Makes a change that opens no ports and must happen, whatever the data plane says to it. */
+  async insist(call: Call, before: Call): Promise<void> {
+    const refused = await this.change(call, before);
+    if (refused !== undefined) this.#storeAhead(call, before);
   }
 
   /**
@@ -156,6 +153,18 @@ export class Keeper {
     const endedMs = clock.now();
     events.callEnded(held, reason, endedMs, held instanceof Repeat ? media : ofParties(held, media));
     keepDetails?.(callOf(held), reason, media, endedMs);
+  }
+
+  /**
+   * Stores a change the data plane did not take, for what must happen all the same: the end of something. The data
+   * plane is told once more, after what took the change back; else it learns of it when the connection comes back.
+   */
+  #storeAhead(call: Call, before: Call): void {
+    const { dataPlane, attachment } = this.#parts;
+    const revision = Math.max(call.revision, (this.find(call.callId)?.revision ?? 0) + 1);
+    const ahead = { ...call, revision };
+    this.store(ahead, before);
+    if (attachment.isReady) dataPlane.apply(planOf(ahead)).catch(() => {});
   }
 
   /** Undoes a plan that may have been carried out. Without a connection, attaching compares revisions instead. */

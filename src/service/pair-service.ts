@@ -161,8 +161,7 @@ export class PairService {
       case 'changed': {
         // Asked for first: a pair that goes takes its counters along.
         const media = deletion.gone.length === 0 ? null : await this.#keeper.stats(callId);
-        const refused = await this.#keeper.change(deletion.call, call);
-        if (refused !== undefined) this.#keeper.storeAhead(deletion.call, call);
+        await this.#keeper.insist(deletion.call, call);
         this.counts.ended(call, deletion.gone, media);
         return undefined;
       }

@@ -11,8 +11,8 @@ export type SubscriptionParts = {
   readonly find: (callId: string) => Call | undefined;
   readonly facts: () => Facts;
   readonly carryOut: (client: Client, step: Step, before: Call | undefined) => Promise<Reply>;
-  /** Makes a change that opens no ports. */
-  readonly change: (after: Call, before: Call) => Promise<Reply>;
+  /** Makes a change that opens no ports, whatever the data plane says to it. */
+  readonly insist: (after: Call, before: Call) => Promise<void>;
   readonly events: Pick<Events, 'commandWarning'>;
 };
 
@@ -26,7 +26,7 @@ export class Subscriptions {
 
   /** Whoever calls has the call's turn. */
   async handle(command: SubscriptionCommand, client: Client): Promise<Reply> {
-    const { find, facts, carryOut, change, events } = this.#parts;
+    const { find, facts, carryOut, insist, events } = this.#parts;
     const before = find(command.callId);
     switch (command.kind) {
       case 'subscribe request': {
@@ -44,9 +44,9 @@ export class Subscriptions {
       }
       case 'unsubscribe': {
         const ended = endSubscription(before, command);
-        if (ended.kind === 'failure' || before === undefined)
-          return ended.kind === 'failure' ? ended : { kind: 'done' };
-        return change(ended.call, before);
+        if (ended.kind === 'failure') return ended;
+        if (before !== undefined) await insist(ended.call, before);
+        return { kind: 'done' };
       }
     }
   }
