@@ -16,19 +16,20 @@ function listeningFlows(call: Call, talks: readonly Flow[]): readonly Flow[] {
     if (listener === undefined || !subscription.answered) return [];
     return subscription.feeds.flatMap((feed, line) => {
       const to = listener.streams[line];
-      return to === undefined ? [] : fed(call, subscription, feed, to, talks);
+      return to === undefined ? [] : fed(call, { subscription, listener, feed, to }, talks);
     });
   });
 }
 
+type Fed = {
+  readonly subscription: Subscription;
+  readonly listener: Leg;
+  readonly feed: Feed;
+  readonly to: Stream;
+};
+
 /** What a feed brings to the listener's stream, and what goes back. */
-function fed(
-  call: Call,
-  subscription: Subscription,
-  feed: Feed,
-  to: Stream,
-  talks: readonly Flow[],
-): readonly Flow[] {
+function fed(call: Call, { subscription, listener, feed, to }: Fed, talks: readonly Flow[]): readonly Flow[] {
   const party = call.legs.find(({ id }) => id === feed.leg);
   const tapped = party?.streams.find(({ id }) => id === feed.stream);
   if (party === undefined || tapped === undefined) return [];
@@ -41,9 +42,17 @@ function fed(
     flows.push({ kind: 'listen', from: source.from, to, isAllowed: true, plan });
   }
   const back = subscription.talksBack ? tapped : subscription.mirrorsRtcp ? source.from : undefined;
-  if (back !== undefined && areConnectable(to, back))
-    flows.push({ kind: 'back', from: to, to: back, isAllowed: true, plan: routePlan(call, to, back, []) });
+  if (back !== undefined && areConnectable(to, back)) {
+    const plan = routePlan(call, to, back, restrictionsOnTalking(call, listener, back));
+    flows.push({ kind: 'back', from: to, to: back, isAllowed: true, plan });
+  }
   return flows;
+}
+
+/** Who is on hold is sent no media, but goes on to get RTCP. */
+function restrictionsOnTalking(call: Call, listener: Leg, { inForce }: Stream): readonly Restriction[] {
+  const isOnHold = inForce !== undefined && !receives(inForce);
+  return isOnHold ? ['block media', 'block DTMF'] : [...call.restrictions, ...listener.restrictions];
 }
 
 type Source = { readonly from: Stream; readonly restrictions: readonly Restriction[] };

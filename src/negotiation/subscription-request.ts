@@ -161,7 +161,7 @@ function offerTo(
     talksBack: wishes.bidirectional,
     mirrorsRtcp: wishes.mirrorsRtcp,
     generatesRtcp: command.flags.generateRtcp ?? before?.generatesRtcp ?? false,
-    feeds: receiver.streams.map((_, line) => feedOf(lines[line], exchanged.slots[line])),
+    feeds: receiver.streams.map((_, line) => feedOf(lines[line], exchanged.slots[line], before?.feeds)),
   });
   const after = { ...subscribed, revision: call.revision + 1, nextId: ids.next(), lastSignalMs: facts.now };
   const told = { template: rendered.template, drawn: draws.drawn };
@@ -169,10 +169,12 @@ function offerTo(
   return step.kind === 'failure' ? step : { kind: 'offered', step, listener: receiver };
 }
 
-function feedOf(source: SourceLine | undefined, slot: Slot | undefined): Feed {
+/** What was blocked of a party stays so. */
+function feedOf(source: SourceLine | undefined, slot: Slot | undefined, former: readonly Feed[] = []): Feed {
   if (source === undefined || slot?.kind !== 'relayed' || !isReadable(source.stream)) return NO_FEED;
   const payloads = packPayloads(slot.payloads);
-  return { leg: source.leg.id, stream: source.stream.id, payloads, restrictions: [] };
+  const restrictions = former.find(({ leg }) => leg === source.leg.id)?.restrictions ?? [];
+  return { leg: source.leg.id, stream: source.stream.id, payloads, restrictions };
 }
 
 /** Lines of an earlier offer that this one has not: they are rejected in it, and need no ports. */

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { FACTS } from '../negotiation/sample.js';
 import { body, ListenedCall, offered, reasonOf } from './listened-call.js';
 import { streamStats } from './stream-stats.js';
@@ -358,6 +358,15 @@ describe('block and silence', () => {
     expect(call.route(call.stream(10), call.stream(20))?.media).toBe('forward');
   });
 
+  test('of one flow outlast another request of the listener', async () => {
+    await call.talk();
+    await call.listen();
+    await call.do({ command: 'block media', 'from-tag': 'bob', 'to-tag': 'rec', flags: ['directional'] });
+    await call.listen({ 'from-tags': ['bob', 'alice'] });
+    expect(call.route(call.stream(20), call.stream(30))?.media).toBe('drop');
+    expect(call.route(call.stream(10), call.stream(30, 1))?.media).toBe('forward');
+  });
+
   test.each([
     ['except-offer-answer', 'forward', 'drop'],
     ['offer-answer', 'drop', 'forward'],
@@ -380,6 +389,35 @@ describe('block and silence', () => {
   });
 });
 
+describe('a listener that talks', () => {
+  const said = (host: number) => call.route(call.stream(30), call.stream(host));
+
+  test.each([
+    ['block media', {}, { media: 'drop', telephoneEvents: 'forward' }],
+    ['silence media', {}, { media: 'silence', telephoneEvents: 'forward' }],
+    ['block DTMF', {}, { media: 'forward', telephoneEvents: 'drop' }],
+    ['block media', { 'from-tag': 'rec' }, { media: 'drop', telephoneEvents: 'forward' }],
+    ['block DTMF', { label: 'coach' }, { media: 'forward', telephoneEvents: 'drop' }],
+    ['silence media', { address: '198.51.100.30' }, { media: 'silence', telephoneEvents: 'forward' }],
+    ['block media', { 'from-tag': 'bob' }, { media: 'forward', telephoneEvents: 'forward' }],
+  ])('is held back by %s of the call or of itself: %j', async (command, whom, then) => {
+    await call.talk();
+    await call.listen({ 'from-tag': 'alice', flags: ['bidirectional'], 'set-label': 'coach' }, 'sendrecv');
+    expect((await call.do({ command, ...whom })).kind).toBe('done');
+    expect(said(10)).toMatchObject(then);
+  });
+
+  test('is not heard by a party on hold', async () => {
+    await call.talk();
+    await call.listen({ 'from-tag': 'alice', flags: ['bidirectional'] }, 'sendrecv');
+    const line = 'm=audio 4000 RTP/AVP 8 101\na=rtpmap:101 telephone-event/8000\na=inactive';
+    const tags = { 'from-tag': 'bob', 'to-tag': 'alice' };
+    await call.do({ command: 'offer', ...tags, sdp: body(20, line) });
+    await call.do({ command: 'answer', ...tags, sdp: body(10, line) });
+    expect(said(10)).toMatchObject({ media: 'drop', telephoneEvents: 'drop' });
+  });
+});
+
 describe('the end of a subscription', () => {
   test.each([
     ['unsubscribe', { command: 'unsubscribe', 'to-tag': 'rec' }],
@@ -393,6 +431,18 @@ describe('the end of a subscription', () => {
     expect(call.plan.streams).toEqual(before.streams);
     expect(reasonOf(await call.do({ command: 'unsubscribe', 'to-tag': 'rec' }))).toBe('To-tag not found');
   });
+
+  test.each(['timeout', 'disconnected'] as const)(
+    'comes whatever becomes of the data plane: %s',
+    async (code) => {
+      await call.talk();
+      await call.listen();
+      call.node.dataPlane.refusals.apply.push({ code });
+      expect(await call.do({ command: 'unsubscribe', 'to-tag': 'rec' })).toEqual({ kind: 'done' });
+      expect(call.node.registry.find('call')?.legs).toHaveLength(2);
+      await vi.waitFor(() => expect(call.plan.streams).toHaveLength(2));
+    },
+  );
 
   test('for one party leaves the others', async () => {
     await call.talk();
