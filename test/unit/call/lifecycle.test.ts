@@ -71,6 +71,8 @@ describe('a delayed delete', () => {
     const { delaySeconds: _, ...byDefault } = command();
     const scheduled = deleteParty(callOf(answered()), byDefault, NOW);
     expect(scheduled).toMatchObject({ kind: 'scheduled', call: { deleteAtMs: NOW + 30_000 } });
+    const asDefault = deleteParty(callOf(answered()), command({ delaySeconds: -1 }), NOW);
+    expect(asDefault).toMatchObject({ kind: 'scheduled', call: { deleteAtMs: NOW + 30_000 } });
     const soon = deleteParty(callOf(answered()), command({ delaySeconds: 2 }), NOW);
     expect(soon.kind === 'scheduled' && nextDeadline(soon.call)).toBe(NOW + 2000);
   });
@@ -101,6 +103,16 @@ describe('a delayed delete', () => {
       call: { legs: [{ tag: 'alice' }, { tag: 't2' }] },
     });
   });
+});
+
+test('a party that is to go stays if a new offer is for it', () => {
+  const conversation = forked();
+  const later = command({ fromTag: 'alice', viaBranch: 'br1', delaySeconds: 2 });
+  const scheduled = deleteParty(callOf(conversation), later, NOW);
+  if (scheduled.kind !== 'scheduled') throw new Error('not scheduled');
+  conversation.call = scheduled.call;
+  conversation.offer(audio(10, 4000), {}, { branch: 'br1' });
+  expect(expire(callOf(conversation), NOW + 2000)).toEqual({ kind: 'nothing' });
 });
 
 test('a call ends at its final timeout whatever happens', () => {

@@ -76,6 +76,17 @@ describe('what a query shows', () => {
     expect(describeCall(call, null, { ...QUERY, fromTag: 'alice' }, 0).parties).toHaveLength(2);
   });
 
+  test('of both tags is limited by the To tag', () => {
+    const forked = callAfter((conversation) => {
+      conversation.offer(audio(10, 4000), {}, { branch: 'br1' });
+      conversation.answer(audio(20, 5000), {}, { branch: 'br1' });
+      conversation.offer(audio(10, 4000), {}, { branch: 'br2' });
+      conversation.answer(audio(30, 6000), {}, { to: 'carol', branch: 'br2' });
+    });
+    const tags = describeCall(forked, null, { ...QUERY, fromTag: 'alice', toTag: 'bob' }, 0).parties;
+    expect(tags.map(({ tag }) => tag)).toEqual(['bob']);
+  });
+
   test('is found by each name of a party', () => {
     const aliased = callAfter((conversation) => {
       conversation.offer(audio(10, 4000), { aliasKey: 'address' }, { from: 'alice' });

@@ -181,17 +181,21 @@ test('a record with commas names the reason in the words of rtpengine', async ()
   await start('json', 'commas');
   await call();
   await node.service.end('call');
-  await call();
-  node.service.handleEvent({
-    ...{ kind: 'mediaTimeout', session: 'call', revision: 2, reason: 'silent', lastPacketMsAgo: null },
-  });
-  await node.registry.run('call', async () => {});
+  for (const reason of ['media', 'silent', 'offer'] as const) {
+    await call();
+    node.service.handleEvent({
+      ...{ kind: 'mediaTimeout', session: 'call', revision: 2, reason, lastPacketMsAgo: null },
+    });
+    await node.registry.run('call', async () => {});
+  }
   await call();
   loseTheCall();
   await node.attachment.ready(30_000);
   expect(lines.map((line) => /ml0_termination=(\w+)/.exec(line)?.[1])).toEqual([
     'FORCED',
+    'TIMEOUT',
     'SILENT_TIMEOUT',
+    'OFFER_TIMEOUT',
     'UNKNOWN',
   ]);
 });
