@@ -1,7 +1,7 @@
 import type { DeleteCommand } from '../command/command.js';
 import type { Call, Leg } from './call.js';
 import { dialoguesOf, legById, legWithTag, peerIn } from './legs.js';
-import { remaining } from './subscriptions.js';
+import { remaining, withoutUnfed } from './subscriptions.js';
 
 export type Deletion =
   /** The whole call goes now. */
@@ -96,12 +96,12 @@ function hasDialogueWithout(call: Call, gone: ReadonlySet<number>): boolean {
 }
 
 function withoutLegs(call: Call, gone: ReadonlySet<number>): Call {
-  return {
+  return withoutUnfed({
     ...call,
     legs: call.legs.filter(({ id }) => !gone.has(id)),
     dialogues: call.dialogues.filter(({ a, b }) => !gone.has(a) && !gone.has(b)),
     subscriptions: remaining(call, gone),
-  };
+  });
 }
 
 function changed(call: Call): Call {

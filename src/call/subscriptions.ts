@@ -53,6 +53,17 @@ export function withSubscription(call: Call, subscription: Subscription): Call {
   return { ...call, subscriptions: [...others, subscription] };
 }
 
+/** Somebody it hears is still there. */
+export function isFed(call: Call, subscription: Subscription): boolean {
+  return heardByListener(subscription).some((heard) => call.legs.some(({ id }) => id === heard));
+}
+
+/** The call without those who listen only to parties that are gone. */
+export function withoutUnfed(call: Call): Call {
+  const unfed = subscriptionsOf(call).filter((subscription) => !isFed(call, subscription));
+  return unfed.reduce((rest, { leg }) => withoutListener(rest, leg), call);
+}
+
 /** The call without the listener. */
 export function withoutListener(call: Call, leg: number): Call {
   const gone = new Set([leg]);

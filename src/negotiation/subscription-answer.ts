@@ -4,7 +4,7 @@ import { unpackPayloads } from '../call/payloads.js';
 import { newStream } from '../call/streams.js';
 import {
   type Feed,
-  heardByListener,
+  isFed,
   type Subscription,
   subscriptionOf,
   withoutListener,
@@ -77,10 +77,9 @@ export function endSubscription(
     source === undefined || feed.leg === source.id ? NO_FEED : feed,
   );
   const rest = { ...subscription, feeds };
-  const after =
-    heardByListener(rest).length === 0
-      ? withoutListener(found.call, listener.id)
-      : withSubscription(found.call, rest);
+  const after = isFed(found.call, rest)
+    ? withSubscription(found.call, rest)
+    : withoutListener(found.call, listener.id);
   return { kind: 'changed', call: { ...after, revision: found.call.revision + 1 } };
 }
 

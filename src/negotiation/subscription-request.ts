@@ -1,7 +1,14 @@
 import type { Call, Leg, Stream } from '../call/call.js';
 import { addLeg, legWithTag, newDialogue, newLeg, replaceLeg } from '../call/legs.js';
 import { packPayloads } from '../call/payloads.js';
-import { type Feed, isListener, subscriptionOf, withSubscription } from '../call/subscriptions.js';
+import {
+  type Feed,
+  isListener,
+  subscriptionOf,
+  subscriptionsOf,
+  withoutListener,
+  withSubscription,
+} from '../call/subscriptions.js';
 import type { SubscribeCommand, SubscriptionWishes } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
 import {
@@ -95,7 +102,7 @@ function refusedSources(
   lines: readonly SourceLine[],
   { mix }: SubscriptionWishes,
 ): CommandFailure | undefined {
-  const heard = lines.filter(({ stream }) => !isRejected(stream));
+  const heard = lines.filter(({ isRejected }) => !isRejected);
   if (heard.length === 0) return failure('unknownParty', NO_MEDIA);
   const types = heard.map(({ stream }) => stream.type);
   if (mix && new Set(types).size < types.length)
@@ -108,27 +115,37 @@ function refusedSources(
   return undefined;
 }
 
-function isRejected({ inForce, offered }: Stream): boolean {
-  return (inForce ?? offered)?.rejected === true;
-}
-
 type Placed = { readonly kind: 'placed'; readonly call: Call; readonly listener: Leg };
 
 /** The listener of that tag, or a new one. */
 function withListener(
-  call: Call,
+  present: Call,
   { toTag, flags }: SubscribeCommand,
   draws: Draws,
   ids: Ids,
   { now }: Facts,
 ): Placed | CommandFailure {
-  const known = toTag === undefined ? undefined : legWithTag(call, toTag);
-  if (known && !isListener(call, known))
+  const known = toTag === undefined ? undefined : legWithTag(present, toTag);
+  if (known && !isListener(present, known))
     return failure('badRequest', 'Failed to request subscription: the to-tag is that of a party of the call');
+  const call = known ? present : withoutLateListeners(present, now);
+  if (known === undefined && subscriptionsOf(call).length >= MAX_LISTENERS)
+    return failure('limit', 'Too many listeners in one call');
   const named = known ?? { ...newLeg(ids.take(), now), tag: detach(toTag ?? draws.hex(TAG_BYTES)) };
   const label = flags.setLabel === undefined ? named.label : detach(flags.setLabel);
   const listener = withReceiverFlags({ ...named, label });
   return { kind: 'placed', call: known ? replaceLeg(call, listener) : addLeg(call, listener), listener };
+}
+
+/** Those that have never answered have had the time of an offer for it. */
+function withoutLateListeners(call: Call, now: number): Call {
+  const late = call.legs.filter(
+    (leg) =>
+      isListener(call, leg) &&
+      leg.streams.every(({ inForce }) => inForce === undefined) &&
+      now - leg.createdMs >= call.timeouts.offerMs,
+  );
+  return late.reduce((rest, { id }) => withoutListener(rest, id), call);
 }
 
 /** Offers the listener what the parties say, as if one party with all these streams had made the offer. */
@@ -171,7 +188,8 @@ function offerTo(
 
 /** What was blocked of a party stays so. */
 function feedOf(source: SourceLine | undefined, slot: Slot | undefined, former: readonly Feed[] = []): Feed {
-  if (source === undefined || slot?.kind !== 'relayed' || !isReadable(source.stream)) return NO_FEED;
+  if (source === undefined || source.isRejected || slot?.kind !== 'relayed' || !isReadable(source.stream))
+    return NO_FEED;
   const payloads = packPayloads(slot.payloads);
   const restrictions = former.find(({ leg }) => leg === source.leg.id)?.restrictions ?? [];
   return { leg: source.leg.id, stream: source.stream.id, payloads, restrictions };
@@ -235,6 +253,9 @@ export const NO_FEED: Feed = { leg: 0, stream: undefined, payloads: '', restrict
 
 /** No party has this id: calls count from 1. */
 export const SOURCE = 0;
+
+/** What they are told is in the record of the call, which the parties need room in. */
+const MAX_LISTENERS = 8;
 
 const NO_MEDIA = 'No medias found (no monologues matched)';
 /** As many as rtpengine draws. */

@@ -1,5 +1,6 @@
 import type { Call, Leg, Signalled, Stream } from '../call/call.js';
 import { parametersOf } from '../call/format-parameters.js';
+import { currentDialogue, legById, peerIn, peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { hostOf, streamKind } from '../call/signalled.js';
 import type { Subscription } from '../call/subscriptions.js';
@@ -16,6 +17,8 @@ export type SourceLine = {
   /** Position in the party's SDP. */
   readonly line: number;
   readonly label: string | undefined;
+  /** By its party, or by the other one: nothing comes of it. */
+  readonly isRejected: boolean;
   /** What has been said about the packets that the listener is to get. */
   readonly said: Signalled;
   /** The formats they can have. */
@@ -38,9 +41,18 @@ export function sourceLines(
           ? talks.find(({ from }) => from === stream)?.to
           : talks.find(({ to }) => to === stream)?.from;
       const label = wishes.isLabelled ? String(stream.id) : undefined;
-      return [{ leg, stream, line, label, ...spoken(own, partner?.inForce, wishes.taps) }];
+      const isRejected = own.rejected || partnerOf(call, leg, line)?.inForce?.rejected === true;
+      return [{ leg, stream, line, label, isRejected, ...spoken(own, partner?.inForce, wishes.taps) }];
     }),
   );
+}
+
+/** The stream of the other party that belongs to a line, also if there is no media between them. */
+function partnerOf(call: Call, { id }: Leg, line: number): Stream | undefined {
+  const dialogue = currentDialogue(call, id);
+  if (dialogue === undefined) return undefined;
+  const position = peerLine(dialogue, id, line);
+  return position === undefined ? undefined : legById(call, peerIn(dialogue, id)).streams[position];
 }
 
 /** Who receives says in which formats, with which numbers. */
@@ -70,8 +82,8 @@ export function sourceText(
   return [...head, ...lines.flatMap((line) => sectionOf(line, origin.direction)), ''].join('\r\n');
 }
 
-function sectionOf({ leg, stream, label, said, formats }: SourceLine, direction: string): string[] {
-  const isRejected = (stream.inForce ?? stream.offered)?.rejected === true;
+function sectionOf(source: SourceLine, direction: string): string[] {
+  const { leg, stream, label, isRejected, said, formats } = source;
   const protocol = (stream.inForce ?? stream).protocol;
   const numbers = formats.map(({ payloadType }) => payloadType).join(' ');
   const lines = [

@@ -37,6 +37,14 @@ describe('the offer for a listener', () => {
     expect(reply).toMatchObject({ toTag: 'rec', fromTags: ['alice', 'bob'] });
   });
 
+  test('rejects a line that one of the parties has rejected, for both', async () => {
+    const video = (port: number) => `m=video ${port} RTP/AVP 96\na=rtpmap:96 VP8/90000`;
+    await call.talk(`m=audio 4000 RTP/AVP 8\n${video(4002)}`, `m=audio 4000 RTP/AVP 8\n${video(0)}`);
+    const { sdp } = await call.listen();
+    expect(sdp.match(/^m=video \d+/gm)).toEqual(['m=video 0', 'm=video 0']);
+    expect(call.plan.streams).toHaveLength(4);
+  });
+
   test('tells nothing of the parties’ addresses and names', async () => {
     await call.talk();
     const { sdp } = offered(await call.subscribe());
@@ -151,6 +159,38 @@ describe('the offer for a listener', () => {
       'rtpp-flags': 'all',
     });
     expect(offered(reply).toTag).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('listeners of a call', () => {
+  const named = (name: number) => call.subscribe({ 'to-tag': `rec${name}`, flags: ['all'] });
+
+  test('are eight at most; the ninth is refused, and one of the eight may ask again', async () => {
+    await call.talk();
+    for (let name = 1; name <= 8; name += 1) offered(await named(name));
+    const before = call.plan;
+    expect(reasonOf(await named(9))).toBe('Too many listeners in one call');
+    expect(call.plan).toEqual(before);
+    offered(await named(8));
+    await call.do({ command: 'unsubscribe', 'to-tag': 'rec1' });
+    offered(await named(9));
+  });
+
+  test('that have not answered in time make room for a new one, with their ports', async () => {
+    let now = FACTS.now;
+    call = await ListenedCall.start({ clock: { now: () => now } });
+    await call.talk();
+    await call.listen();
+    offered(await named(1));
+    now += call.plan.timeouts.offerMs - 1;
+    offered(await named(2));
+    expect(call.plan.streams).toHaveLength(8);
+    now += 1;
+    await call.subscribe();
+    expect(call.plan.streams).toHaveLength(8);
+    offered(await named(3));
+    expect(call.plan.streams).toHaveLength(8);
+    expect(reasonOf(await call.do({ command: 'unsubscribe', 'to-tag': 'rec1' }))).toBe('To-tag not found');
   });
 });
 
@@ -443,6 +483,23 @@ describe('the end of a subscription', () => {
       await vi.waitFor(() => expect(call.plan.streams).toHaveLength(2));
     },
   );
+
+  test('comes with that of all it hears', async () => {
+    await call.offer();
+    const branch = { 'from-tag': 'alice', 'via-branch': 'two' };
+    await call.do({ command: 'offer', ...branch, sdp: body(10, 'm=audio 4000 RTP/AVP 8') });
+    await call.do({
+      command: 'answer',
+      ...branch,
+      'to-tag': 'carol',
+      sdp: body(40, 'm=audio 4000 RTP/AVP 8'),
+    });
+    const before = call.plan.streams.length;
+    await call.listen({ 'from-tag': 'carol' });
+    await call.do({ command: 'delete', 'from-tag': 'carol', 'delete-delay': 0 });
+    expect(call.plan.streams).toHaveLength(before - 1);
+    expect(call.node.registry.find('call')?.subscriptions).toBeUndefined();
+  });
 
   test('for one party leaves the others', async () => {
     await call.talk();
