@@ -106,7 +106,8 @@ impl Gate {
 
     /// When to try again although nothing has come.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.patience.filter(|_| self.first == 0 && !self.has_heard())
+        let asks = self.heard.iter().any(|message| message.body().is_some());
+        self.patience.filter(|_| self.first == 0 && asks && !self.has_heard())
     }
 
     pub fn poll_refusal(&mut self) -> Option<Refusal> {

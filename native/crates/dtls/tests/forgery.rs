@@ -221,6 +221,20 @@ fn a_forged_wish_for_a_cookie_waits_until_the_peer_has_had_its_time_to_answer() 
 }
 
 #[test]
+fn a_wish_for_a_cookie_that_others_have_displaced_is_not_waited_for() {
+    let now = Instant::now();
+    let client = &mut Handshake::new().client;
+    client.handle_datagram(now, &hello_verify_request(1));
+    let due = client.poll_timeout().unwrap();
+    for length in [100, 101] {
+        let first_byte = [3, 0, 0, length, 0, 0, 0, 0, 0, 0, 0, 1, 0xfe];
+        client.handle_datagram(now, &record(22, 0, &first_byte));
+    }
+    client.handle_timeout(due);
+    assert!(client.poll_timeout().is_none_or(|next| next > due));
+}
+
+#[test]
 fn an_end_of_a_flight_that_is_sent_before_the_flight_does_not_end_it() {
     let now = Instant::now();
     for forged in [

@@ -102,12 +102,12 @@ fn the_handshake_of_a_large_hello_comes_to_its_end_in_whatever_order_it_arrives(
 #[test]
 fn as_the_client_we_repeat_our_hello_with_the_cookie_we_are_asked_for() {
     let certificate = Certificate::generate(KeyKind::EcdsaP256).unwrap();
-    let mut client = Association::new(&certificate, Role::Client, MTU, Instant::now()).unwrap();
+    let now = Instant::now();
+    let mut client = Association::new(&certificate, Role::Client, MTU, now).unwrap();
     let first = client.poll_datagram().unwrap();
     // HelloVerifyRequest (RFC 6347 §4.2.1).
     let cookie = [&[20][..], &[0xc0; 20]].concat();
     let body = [&[0xfe, 0xff][..], &cookie].concat();
-    let now = Instant::now();
     client.handle_datagram(now, &record(0, &handshake(3, &body, 0..body.len())));
     // Anybody can have said so: first the peer may answer.
     assert_eq!(client.poll_datagram(), None);

@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, VecDeque},
+    mem,
     net::SocketAddr,
     sync::Arc,
 };
@@ -27,6 +28,8 @@ pub struct Desk {
     letters: VecDeque<Letter>,
     /// When which session wants to be driven; outdated entries are skipped.
     due: BinaryHeap<Reverse<(Moment, u32)>>,
+    /// A session was driven last, so a letter comes next.
+    drove: bool,
 }
 
 /// A handshake datagram, and whom it is for.
@@ -84,8 +87,12 @@ impl Desk {
         telling: &mut Telling<'_>,
         out: &mut impl Outbox,
     ) -> Sent {
-        // What is due comes first: a flood of datagrams shall not keep handshakes from their ends.
-        if let Some(key) = self.pop_driven(sessions, clock.now) {
+        // In turns: a flood of datagrams shall not keep handshakes from their ends, nor what is due again and again the
+        // datagrams of all others.
+        let is_letters_turn = mem::take(&mut self.drove) && !self.letters.is_empty();
+        let driven = if is_letters_turn { None } else { self.pop_driven(sessions, clock.now) };
+        if let Some(key) = driven {
+            self.drove = true;
             let session = &mut sessions[key as usize];
             let mut turn = Turn { session, clock, certificates, telling, sent: Sent::default() };
             turn.drive(out);
