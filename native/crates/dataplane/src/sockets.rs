@@ -274,7 +274,8 @@ fn has_tos(io: &mut impl PacketIo, pair: KeptPair, tos: u8) -> bool {
     pair.tos == tos || [pair.rtp, pair.rtcp].into_iter().all(|socket| io.set_tos(socket, tos).is_ok())
 }
 
-/// How long after our start ports may still be held by the process before us.
+/// How long after our start ports may still be held by the process before us, or by its ring, which the kernel may
+/// end later.
 const AFTER_A_CRASH: Duration = Duration::from_millis(500);
 /// Longer than ports rest.
 const KEPT_FOR: Duration = Duration::from_secs(30);

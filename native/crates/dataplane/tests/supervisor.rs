@@ -28,7 +28,9 @@ impl Supervisor {
     fn start(script: &str, options: &[&str]) -> Self {
         let directory = Directory::new();
         let before = "echo $$ > pid.new; mv pid.new pid; echo $TANDEM_DATAPLANE_SOCKET > socket";
-        let child = Command::new(env!("CARGO_BIN_EXE_tandem-supervisor"))
+        // As nohup starts programs.
+        let child = Command::new("sh")
+            .args(["-c", r#"trap '' HUP; exec "$0" "$@""#, env!("CARGO_BIN_EXE_tandem-supervisor")])
             .args(["--data-plane", env!("CARGO_BIN_EXE_tandem-dataplane"), "--log-level", "error"])
             .args(options)
             .args(["--", "sh", "-c", &format!("{before}; {script}")])

@@ -11,8 +11,8 @@ use std::{
 
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
 
-/// Prepares a command: the child gets `SIGTERM` when the calling thread's process dies, has no signals blocked, is
-/// not reached by signals of the terminal, and inherits exactly these files besides the standard ones.
+/// Prepares a command: the child gets `SIGTERM` when the calling thread's process dies, has no signals blocked or
+/// ignored, is not reached by signals of the terminal, and inherits exactly these files besides the standard ones.
 pub fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
     let parent = Pid::from_raw(std::process::id() as i32);
     command.process_group(0);
@@ -25,6 +25,10 @@ pub fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
         let none = crate::signals::set_of(&[]);
         // SAFETY: `none` is a valid signal set; the previous mask is not asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
+        for signal in HANDLED {
+            // SAFETY: restores what the system does by default; there is no handler.
+            unsafe { libc::signal(signal.as_raw(), libc::SIG_DFL) };
+        }
         for fd in &inherited {
             // SAFETY: changes a flag of a descriptor that the caller keeps open; it affects the child only.
             if unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) } < 0 {
@@ -36,6 +40,9 @@ pub fn prepare(command: &mut Command, inherited: Vec<RawFd>) {
     // SAFETY: between fork and exec only system calls are made, and nothing is allocated.
     unsafe { command.pre_exec(set_up) };
 }
+
+/// Whoever started us may ignore some of them, as nohup does; a shell could not handle these.
+const HANDLED: [Signal; 5] = [Signal::HUP, Signal::INT, Signal::TERM, Signal::USR1, Signal::USR2];
 
 /// Takes over a file that our parent has left open for us under this number. Our own children do not inherit it.
 ///

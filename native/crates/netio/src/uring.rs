@@ -430,7 +430,7 @@ impl Drop for UringIo {
     fn drop(&mut self) {
         // Nothing may be received into the buffers once they are freed. Without them requests may go on until the ring
         // ends them, in one pass; to cancel 8,000 of them here takes most of a second, as the kernel looks at all of
-        // them for each.
+        // them for each. The sockets stay bound until the ring has ended, which may be after the process has.
         let submitter = self.ring.uring.submitter();
         if submitter.unregister_buf_ring(GROUP).is_err() {
             let _ = submitter.register_sync_cancel(None, CancelBuilder::any());
