@@ -13,7 +13,7 @@ import { type CommandFailure, failure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import { withForwarding } from './forwarding.js';
-import { selectParty } from './selection.js';
+import { legWithLabel, selectParty } from './selection.js';
 
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
 
@@ -88,8 +88,7 @@ function onFlow(
   target: NonNullable<MediaControlCommand['to']>,
   change: Change,
 ): Controlled {
-  const to =
-    'tag' in target ? legWithTag(call, target.tag) : call.legs.find(({ label }) => label === target.label);
+  const to = 'tag' in target ? legWithTag(call, target.tag) : legWithLabel(call, target.label);
   if (to === undefined) {
     const name = 'tag' in target ? 'to-tag' : 'to-label';
     return failure('unknownParty', `Media flow not found (${name} not found)`);

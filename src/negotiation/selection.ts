@@ -1,6 +1,7 @@
 import type { Call, Leg } from '../call/call.js';
 import { legWithTag } from '../call/legs.js';
 import { hostOf } from '../call/signalled.js';
+import { isListener } from '../call/subscriptions.js';
 import type { PartySelection } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import { familyOf } from '../sdp/address.js';
@@ -20,14 +21,25 @@ export function selectParty(call: Call, selection: PartySelection): Selected {
   return leg ? { kind: 'party', leg } : failure('unknownParty', 'From-tag given, but no such tag exists');
 }
 
+/** Listeners come last, here and with addresses: a party is meant, if there is one. */
+export function legWithLabel(call: Call, label: string): Leg | undefined {
+  return partiesFirst(call).find((leg) => leg.label === label);
+}
+
+function partiesFirst(call: Call): readonly Leg[] {
+  if (call.subscriptions === undefined) return call.legs;
+  const listeners = call.legs.filter((leg) => isListener(call, leg));
+  return [...call.legs.filter((leg) => !listeners.includes(leg)), ...listeners];
+}
+
 function byLabel(call: Call, label: string): Selected {
-  const leg = call.legs.find((candidate) => candidate.label === label);
+  const leg = legWithLabel(call, label);
   return leg ? { kind: 'party', leg } : failure('unknownParty', 'No monologue matching the given label');
 }
 
 function byAddress(call: Call, address: string): Selected {
   if (familyOf(address) === undefined) return failure('badRequest', 'Failed to parse network address');
-  const leg = call.legs.find(({ streams }) =>
+  const leg = partiesFirst(call).find(({ streams }) =>
     streams.some(({ inForce }) => inForce?.addresses && hostOf(inForce.addresses.rtp) === address),
   );
   return leg ? { kind: 'party', leg } : failure('unknownParty', 'Failed to match address to any tag');
