@@ -31,7 +31,7 @@ import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
 import type { RecordingFiles } from './recording-files.js';
 import { Recordings } from './recordings.js';
-import { namesPeers, routedOffer } from './peer-routes.js';
+import { namesPeers, type PeerRoutesParts, routedOffer } from './peer-routes.js';
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
 import { Subscriptions } from './subscriptions.js';
@@ -110,6 +110,7 @@ export class CallService {
       find: (callId) => this.#keeper.find(callId),
       facts: () => this.#facts(),
       carryOut: (client, step, before) => this.#carryOut(client, step, before),
+      peerRoutes: () => this.#peerRoutes(),
       insist: (after, before) => this.#keeper.insist(after, before),
     });
     this.#pairs = new PairService(
@@ -230,9 +231,12 @@ export class CallService {
 
   #routed(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {
     if (command.kind === 'answer' || !namesPeers(command)) return this.#negotiate(command, client);
+    return routedOffer(command, this.#peerRoutes()).then((offer) => this.#negotiate(offer, client));
+  }
+
+  #peerRoutes(): PeerRoutesParts {
     const { events, interfaces, routes } = this.#parts;
-    const routed = routedOffer(command, { routes, interfaces, warn: events.commandWarning });
-    return routed.then((offer) => this.#negotiate(offer, client));
+    return { routes, interfaces, warn: events.commandWarning };
   }
 
   #negotiate(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {

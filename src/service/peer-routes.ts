@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { OfferCommand } from '../command/command.js';
+import type { MediaFlags } from '../command/flags.js';
 import type { InterfaceFacts } from '../negotiation/facts.js';
 import type { Routes } from './ports.js';
 
@@ -13,12 +14,17 @@ export function namesPeers({ flags }: Pick<OfferCommand, 'flags'>): boolean {
   return flags.inboundPeer !== undefined || flags.outboundPeer !== undefined;
 }
 
-/**
- * The offer with the interfaces that lead to the peers it names. Whatever else is like it may be routed otherwise later, so
- * it is not for patterns.
- */
+/** Whatever else is like the offer may be routed otherwise later, so it is not for patterns. */
 export async function routedOffer(command: OfferCommand, parts: PeerRoutesParts): Promise<OfferCommand> {
-  const { written: _, ...unwritten } = command;
+  const { written, ...unwritten } = command;
+  return { ...unwritten, flags: await routedFlags(command, parts) };
+}
+
+/** The flags with the interfaces that lead to the peers they name. */
+export async function routedFlags(
+  command: Pick<OfferCommand, 'callId' | 'flags'>,
+  parts: PeerRoutesParts,
+): Promise<MediaFlags> {
   const { inboundPeer, outboundPeer, ...flags } = command.flags;
   const towards = async (key: string, peer: string | undefined): Promise<string | undefined> => {
     if (peer === undefined) return undefined;
@@ -29,12 +35,9 @@ export async function routedOffer(command: OfferCommand, parts: PeerRoutesParts)
   const fromInterface = (await towards('inbound-peer', inboundPeer)) ?? flags.fromInterface;
   const toInterface = (await towards('outbound-peer', outboundPeer)) ?? flags.toInterface;
   return {
-    ...unwritten,
-    flags: {
-      ...flags,
-      ...(fromInterface !== undefined && { fromInterface }),
-      ...(toInterface !== undefined && { toInterface }),
-    },
+    ...flags,
+    ...(fromInterface !== undefined && { fromInterface }),
+    ...(toInterface !== undefined && { toInterface }),
   };
 }
 

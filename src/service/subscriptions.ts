@@ -1,11 +1,12 @@
 import type { Call } from '../call/call.js';
-import type { Client, SubscriptionCommand } from '../command/command.js';
+import type { Client, SubscribeCommand, SubscriptionCommand } from '../command/command.js';
 import type { Reply } from '../command/reply.js';
 import type { Facts } from '../negotiation/facts.js';
 import type { Step } from '../negotiation/negotiate.js';
 import { answerSubscription, endSubscription } from '../negotiation/subscription-answer.js';
 import { requestSubscription } from '../negotiation/subscription-request.js';
 import type { Events } from '../observability/events.js';
+import { namesPeers, type PeerRoutesParts, routedFlags } from './peer-routes.js';
 
 export type SubscriptionParts = {
   readonly find: (callId: string) => Call | undefined;
@@ -13,6 +14,7 @@ export type SubscriptionParts = {
   readonly carryOut: (client: Client, step: Step, before: Call | undefined) => Promise<Reply>;
   /** Makes a change that opens no ports, whatever the data plane says to it. */
   readonly insist: (after: Call, before: Call) => Promise<void>;
+  readonly peerRoutes: () => PeerRoutesParts;
   readonly events: Pick<Events, 'commandWarning'>;
 };
 
@@ -26,16 +28,11 @@ export class Subscriptions {
 
   /** Whoever calls has the call's turn. */
   async handle(command: SubscriptionCommand, client: Client): Promise<Reply> {
-    const { find, facts, carryOut, insist, events } = this.#parts;
+    const { find, facts, carryOut, insist } = this.#parts;
     const before = find(command.callId);
     switch (command.kind) {
-      case 'subscribe request': {
-        const asked = requestSubscription(before, command, facts());
-        if (asked.kind === 'failure') return asked;
-        for (const warning of asked.step.warnings) events.commandWarning(command.callId, warning);
-        const done = await carryOut(client, asked.step, before);
-        return done.kind === 'sdp' ? { ...asked.reply, sdp: done.sdp } : done;
-      }
+      case 'subscribe request':
+        return this.#request(command, client);
       case 'subscribe answer': {
         const step = answerSubscription(before, command, facts());
         if (step.kind === 'failure') return step;
@@ -49,5 +46,16 @@ export class Subscriptions {
         return { kind: 'done' };
       }
     }
+  }
+
+  async #request(command: SubscribeCommand, client: Client): Promise<Reply> {
+    const { find, facts, carryOut, peerRoutes, events } = this.#parts;
+    const flags = namesPeers(command) ? await routedFlags(command, peerRoutes()) : command.flags;
+    const before = find(command.callId);
+    const asked = requestSubscription(before, { ...command, flags }, facts());
+    if (asked.kind === 'failure') return asked;
+    for (const warning of asked.step.warnings) events.commandWarning(command.callId, warning);
+    const done = await carryOut(client, asked.step, before);
+    return done.kind === 'sdp' ? { ...asked.reply, sdp: done.sdp } : done;
   }
 }
