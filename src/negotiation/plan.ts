@@ -22,7 +22,7 @@ import { type Flow, isPlanned } from './flows.js';
 import { icePlan } from './ice-plan.js';
 import { flowsOf } from './listening.js';
 import { tapPlans } from './recording.js';
-import { rtcpRules } from './rtcp-rules.js';
+import { type OwnReports, rtcpRules } from './rtcp-rules.js';
 import { securityPlan } from './security-plan.js';
 
 type ProtectionPlan = Pick<StreamPlan, 'security' | 'ice'>;
@@ -64,12 +64,10 @@ function streamPlan(call: Call, leg: Leg, stream: Stream, flows: readonly Flow[]
     bundle: bundlePlan(leg, stream),
     kind: isRelayedAsRtp(reached) ? 'rtp' : 'opaque',
     rtcp,
-    rtcpRules: rulesOf(
-      call,
-      stream,
-      flows,
-      call.generateRtcp === true || subscription?.generatesRtcp === true,
-    ),
+    rtcpRules: rulesOf(stream, flows, {
+      isOurs: call.generateRtcp === true || subscription?.generatesRtcp === true,
+      usualMs: call.rtcpIntervalMs,
+    }),
     remote: remotePlan(reached.inForce, rtcp),
     pendingRemote: pendingRemote(stream, rtcp),
     resume: resumePlan(stream, rtcp),
@@ -117,15 +115,10 @@ function hasToBeRead(stream: Stream): boolean {
   return stream.bundle !== undefined || hiddenExtensions(stream).length > 0;
 }
 
-function rulesOf(
-  call: Call,
-  stream: Stream,
-  flows: readonly Flow[],
-  generatesRtcp: boolean,
-): RtcpRules | null {
+function rulesOf(stream: Stream, flows: readonly Flow[], reports: OwnReports): RtcpRules | null {
   if (rtcpMode(stream) === 'none') return null;
   const partner = flows.find(({ to }) => to === stream)?.from;
-  return partner ? rtcpRules(call, stream, partner, generatesRtcp) : null;
+  return partner ? rtcpRules(stream, partner, reports) : null;
 }
 
 /** Where the parties do ICE with each other, their checks and handshakes have to come through like their media. */

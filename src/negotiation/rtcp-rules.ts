@@ -1,29 +1,35 @@
-import type { Call, Stream } from '../call/call.js';
+import type { Stream } from '../call/call.js';
 import { hasFeedbackProfile, unpackRtcpSaid } from '../call/rtcp-said.js';
 import type { ReportsPlan, RtcpRules } from '../dataplane/protocol.gen.js';
 import { isForBoth } from './feedback.js';
 
+export type OwnReports = {
+  /** The reports of the partner end here, and the party gets ours. */
+  readonly isOurs: boolean;
+  /** Between reports of ours, unless the party's profile has them more often. */
+  readonly usualMs: number;
+};
+
 /** What the party of a stream gets in RTCP; `null`: what its partner sends, as it is. */
 export function rtcpRules(
-  call: Call,
   stream: Stream,
   partner: Stream,
-  generatesRtcp = call.generateRtcp === true,
+  { isOurs, usualMs }: OwnReports,
 ): RtcpRules | null {
   // Where keys go through, nobody here can read RTCP.
   if ([stream, partner].some(hasPassedKeys)) return null;
   const hasFeedback = hasFeedbackProfile(protocolOf(stream));
   const isConverted = isConvertedBetween(stream, partner);
-  if (!isConverted && !generatesRtcp) return null;
+  if (!isConverted && !isOurs) return null;
   const said = unpackRtcpSaid(stream.inForce?.rtcp);
   const theirs = unpackRtcpSaid(partner.inForce?.rtcp);
   const bandwidthBps = said.bandwidthBps ?? (stream.type === 'video' ? VIDEO_BPS : AUDIO_BPS);
-  const intervalMs = hasFeedback ? reducedIntervalMs(bandwidthBps, call.rtcpIntervalMs) : call.rtcpIntervalMs;
+  const intervalMs = hasFeedback ? reducedIntervalMs(bandwidthBps, usualMs) : usualMs;
   const reports = (when: ReportsPlan['when']): ReportsPlan => ({ when, intervalMs, bandwidthBps });
   return {
     feedback: isConverted ? said.feedback.filter(isForBoth) : null,
     reducedSize: !isConverted && said.reducedSize && theirs.reducedSize,
-    reports: generatesRtcp ? reports('always') : hasFeedback ? reports('missing') : null,
+    reports: isOurs ? reports('always') : hasFeedback ? reports('missing') : null,
   };
 }
 

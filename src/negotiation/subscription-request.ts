@@ -10,7 +10,7 @@ import {
   withSubscription,
 } from '../call/subscriptions.js';
 import type { SubscribeCommand, SubscriptionWishes } from '../command/command.js';
-import type { MediaFlags } from '../command/flags.js';
+import type { IceMode, MediaFlags } from '../command/flags.js';
 import {
   type CommandFailure,
   failure,
@@ -209,11 +209,11 @@ function withoutFormerLines(leg: Leg, count: number): Leg {
 /** What makes no sense of a sender that is nobody in particular, and what always holds for a listener. */
 function flagsOf(flags: MediaFlags, lines: readonly SourceLine[]): MediaFlags {
   const doesIce = lines.some(({ stream }) => (stream.inForce ?? stream.offered)?.ice !== undefined);
-  const { passthrough: _, mediaEcho: __, dropTraffic: ___, generateRtcp: ____, ...rest } = flags;
+  const { passthrough, mediaEcho, dropTraffic, generateRtcp, ...rest } = flags;
   return {
     ...rest,
     trustAddress: true,
-    ice: flags.ice === 'remove' ? 'remove' : flags.ice !== 'default' || doesIce ? 'force' : 'default',
+    ice: iceFor(flags.ice, doesIce),
     replace: new Set([...flags.replace, 'origin-full']),
     recrypt: true,
     originalSendrecv: false,
@@ -221,6 +221,20 @@ function flagsOf(flags: MediaFlags, lines: readonly SourceLine[]): MediaFlags {
     staticCodecs: false,
     sdpMediaRemove: [],
   };
+}
+
+/** No checks pass between a party and a listener: who does ICE does it with us. */
+function iceFor(asked: IceMode, doesIce: boolean): IceMode {
+  switch (asked) {
+    case 'remove':
+      return 'remove';
+    case 'force':
+    case 'optional':
+      return 'force';
+    case 'default':
+    case 'force-relay':
+      return doesIce ? 'force' : asked;
+  }
 }
 
 function directionOf({ inactive, bidirectional }: SubscriptionWishes): string {

@@ -43,6 +43,17 @@ test('a listener has keys of its own, and those that passed between the parties 
   expect([call.stream(10), call.stream(20)].map(({ security }) => security.kind)).toEqual(['sdes', 'sdes']);
 });
 
+test.each([
+  ['force', true],
+  ['optional', true],
+  ['force-relay', false],
+  ['remove', false],
+])('with ICE=%s a listener of parties without ICE is offered some: %s', async (ICE, has) => {
+  await call.talk();
+  const { sdp } = offered(await call.subscribe({ 'from-tag': 'alice', ICE }));
+  expect(sdp.includes('a=ice-ufrag')).toBe(has);
+});
+
 test('a listener without keys hears parties that have some, in the clear', async () => {
   await call.talk(ALICE, BOB);
   await call.listen({ flags: ['all'], 'transport-protocol': 'RTP/AVP' });

@@ -139,6 +139,14 @@ describe('the offer for a listener', () => {
     );
   });
 
+  test('leaves by the interface that leads to the listener', async () => {
+    const routes = { sourceTowards: async () => FACTS.interfaces[1]?.addresses[0]?.bind };
+    call = await ListenedCall.start({ routes });
+    await call.talk();
+    const { sdp } = offered(await call.subscribe({ 'from-tag': 'alice', 'outbound-peer': '192.0.2.1' }));
+    expect(sdp).toContain('c=IN IP4 192.168.7.5\r\n');
+  });
+
   test('for the same listener again has its ports, and the next version', async () => {
     await call.talk();
     const first = await call.listen({ 'from-tag': 'alice' });
@@ -456,6 +464,17 @@ describe('a listener that talks', () => {
     await call.do({ command: 'answer', ...tags, sdp: body(10, line) });
     expect(said(10)).toMatchObject({ media: 'drop', telephoneEvents: 'drop' });
   });
+});
+
+test('by label and by address a party is meant before a listener', async () => {
+  await call.offer();
+  await call.listen({ 'from-tag': 'alice', 'set-label': 'agent' });
+  const branch = { 'from-tag': 'alice', 'via-branch': 'two' };
+  const line = 'm=audio 4002 RTP/AVP 8';
+  await call.do({ command: 'offer', ...branch, sdp: body(10, line) });
+  await call.do({ command: 'answer', ...branch, 'to-tag': 'carol', label: 'agent', sdp: body(30, line) });
+  for (const whom of [{ label: 'agent' }, { address: '198.51.100.30' }])
+    expect(offered(await call.subscribe(whom)).fromTags).toEqual(['carol']);
 });
 
 describe('the end of a subscription', () => {
