@@ -6,7 +6,7 @@ export default class FailuresReporter {
   onTestRunEnd(modules, unhandled) {
     const failures = modules.flatMap((module) => [
       ...ofErrors(relative(process.cwd(), module.moduleId), module.errors()),
-      ...[...module.children.allSuites()].flatMap((suite) => ofErrors(suite.fullName, suite.errors())),
+      ...[...module.children.allSuites()].flatMap((suite) => ofErrors(nameOf(suite), suite.errors())),
       ...[...module.children.allTests('failed')].map(ofTest),
     ]);
     failures.push(...ofErrors('an error nobody caught', unhandled));
@@ -16,10 +16,15 @@ export default class FailuresReporter {
 
 function ofTest(test) {
   return {
-    name: test.fullName,
+    name: nameOf(test),
     reason: (test.result().errors ?? []).flatMap(inLines),
     logs: test.meta().logs ?? [],
   };
+}
+
+/** As the JSON reporter has it, by which the two are brought together. */
+function nameOf({ name, parent }) {
+  return parent.type === 'module' ? name : `${nameOf(parent)} ${name}`;
 }
 
 function ofErrors(name, errors) {

@@ -63,6 +63,7 @@ exit 101
       `
 import { writeFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import FailuresReporter from '../../scripts/failures-reporter.mjs';
 const words = process.argv;
 const suite = words[words.indexOf('--project') + 1];
 const file = words.find((word) => word.startsWith('--outputFile.json=')).split('=')[1];
@@ -70,16 +71,23 @@ for (const step of [1, 2, 3]) {
   console.log(suite + ' ' + step);
   await setImmediate();
 }
-const failed = suite === 'interop' ? [{ status: 'failed', fullName: 'calls are put through' }] : [];
+const failed = suite === 'interop' ? [{ status: 'failed', fullName: 'a proxy under load puts calls through' }] : [];
 writeFileSync(file, JSON.stringify({
   numPassedTests: 10, numFailedTests: failed.length, numPendingTests: 0, numTodoTests: 0,
   testResults: [{ status: failed.length > 0 ? 'failed' : 'passed', name: suite, assertionResults: failed }],
 }));
-writeFileSync(process.env.TANDEM_FAILURES, JSON.stringify(failed.map(({ fullName }) => ({
-  name: fullName,
-  reason: ['expected 1 to be 2', 'at calls.test.ts:1:1'],
-  logs: [{ of: 'tandem', end: Array.from({ length: 30 }, (_, at) => 'line ' + at) }],
-}))));
+const module = {
+  type: 'module', moduleId: suite, errors: () => [],
+  children: { allSuites: () => [], allTests: () => failed.map(() => test) },
+};
+const within = (parent, name) =>
+  ({ name, parent, fullName: parent.type === 'module' ? name : parent.fullName + ' > ' + name });
+const test = {
+  ...within(within(within(module, 'a proxy'), 'under load'), 'puts calls through'),
+  result: () => ({ errors: [{ name: 'Error', message: 'expected 1 to be 2' }] }),
+  meta: () => ({ logs: [{ of: 'tandem', end: Array.from({ length: 30 }, (_, at) => 'line ' + at) }] }),
+};
+new FailuresReporter().onTestRunEnd([module], []);
 process.exit(suite === 'unit' ? Number(process.env.UNIT_EXIT ?? 0) : failed.length);
 `,
     );
@@ -96,9 +104,8 @@ process.exit(suite === 'unit' ? Number(process.env.UNIT_EXIT ?? 0) : failed.leng
         '    left is not right',
         '    --- printed',
         '    before',
-        'failed: interop: calls are put through',
-        '    expected 1 to be 2',
-        '    at calls.test.ts:1:1',
+        'failed: interop: a proxy under load puts calls through',
+        '    Error: expected 1 to be 2',
         '    --- tandem',
         ...Array.from({ length: 20 }, (_, at) => `    line ${at + 10}`),
         '31 passed, 2 failed, 3 skipped',
