@@ -116,10 +116,11 @@ test('the data plane is killed: all streams of a bundle go on', async () => {
   const tandem = await Tandem.start();
   const talk = await call(tandem, true);
   await assertTalk(talk, 1);
-  // The data plane's state is saved each second.
+  const heard = talk.caller.received.length - talk.audio.sent;
   talk.audio.talk();
-  await talk.caller.hears(talk.caller.received.length + 75);
+  await tandem.saved();
   talk.audio.stopTalking();
+  await talk.caller.hears(heard + talk.audio.sent);
   await tandem.dataPlane.kill('SIGKILL');
   tandem.startDataPlane();
   await tandem.control.printed(/calls and data plane agree .*reapplied=1 /);

@@ -94,14 +94,17 @@ const firstAddress = Math.floor(Math.random() * 64 * 254 * 254);
 let addresses = 0;
 
 /**
- * A port, UDP and TCP, with that above it, that no media port of a configuration by default is, and no socket gets that
- * asks for any: until it is used, nobody else has it. None is given out twice.
+ * A port, UDP and TCP, and above it one for UDP, that no media port of a configuration by default is, and no socket gets
+ * that asks for any. Each is given out once by this process; another may be given the same, though hardly by its address.
  */
 export async function freePort(address: string): Promise<number> {
   for (;;) {
     const port = PORTS.first + 2 * ((firstPort + ports++) % PORTS.pairs);
-    if ((await isFree(createSocket('udp4'), address, port)) && (await isFree(createServer(), address, port)))
-      return port;
+    const isUsable =
+      (await isFree(createSocket('udp4'), address, port)) &&
+      (await isFree(createSocket('udp4'), address, port + 1)) &&
+      (await isFree(createServer(), address, port));
+    if (isUsable) return port;
   }
 }
 
