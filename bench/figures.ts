@@ -1,3 +1,5 @@
+import type { ProxyName } from './proxy.js';
+
 /** One row of the result: what was measured, and the bound it should keep; a proxy that was left out has no value. */
 export type Figure = {
   readonly what: string;
@@ -27,27 +29,31 @@ export function ratio(figure: Figure): number | undefined {
   return tandem === undefined || rtpengine === undefined ? undefined : tandem / rtpengine;
 }
 
-export function verdict(figure: Figure): Verdict {
-  if (figure.tandem === undefined) return '';
-  switch (figure.bound.kind) {
-    case 'none':
-      return '';
-    case 'value': {
-      const { bound, tandem } = figure;
-      if ('atLeast' in bound) return tandem >= bound.atLeast ? 'ok' : 'MISSED';
-      if (tandem > bound.atMost) return 'MISSED';
-      return figure.holds === false ? 'VOID' : 'ok';
-    }
-    case 'ratio':
-      return figure.rtpengine === undefined
-        ? ''
-        : (ratio(figure) ?? Number.NaN) <= figure.bound.atMost
-          ? 'ok'
-          : 'MISSED';
-  }
+/** Nothing is said of a proxy that was left out; of one that took part, what was not measured is not kept. */
+export function verdict(figure: Figure, proxies: readonly ProxyName[]): Verdict {
+  const { bound } = figure;
+  if (bound.kind === 'none' || needed(bound).some((name) => !proxies.includes(name))) return '';
+  if (isUnmeasured(figure)) return 'MISSED';
+  const value = bound.kind === 'ratio' ? ratio(figure) : figure.tandem;
+  if (value === undefined || !isKept(value, bound)) return 'MISSED';
+  return figure.holds === false ? 'VOID' : 'ok';
 }
 
-export function renderTable(figures: readonly Figure[]): string {
+function needed(bound: Bound): readonly ProxyName[] {
+  return bound.kind === 'ratio' ? ['tandem', 'rtpengine'] : ['tandem'];
+}
+
+/** What comes of dividing by no packets, and of no round at all. */
+function isUnmeasured(figure: Figure): boolean {
+  return needed(figure.bound).some((name) => !Number.isFinite(figure[name]));
+}
+
+/** NaN keeps no bound. */
+function isKept(value: number, bound: Exclude<Bound, { kind: 'none' }>): boolean {
+  return 'atLeast' in bound ? value >= bound.atLeast : value <= bound.atMost;
+}
+
+export function renderTable(figures: readonly Figure[], proxies: readonly ProxyName[]): string {
   const header = ['figure', 'unit', 'tandem', 'rtpengine', 'ratio', 'bound', ''];
   const rows = figures.map((figure) => [
     figure.what,
@@ -56,7 +62,7 @@ export function renderTable(figures: readonly Figure[]): string {
     number(figure.rtpengine),
     number(ratio(figure)),
     boundText(figure.bound),
-    verdict(figure),
+    verdictText(figure, proxies),
   ]);
   const table = [header, ...rows];
   const widths = header.map((_, column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
@@ -68,6 +74,11 @@ export function renderTable(figures: readonly Figure[]): string {
         .trimEnd(),
     )
     .join('\n');
+}
+
+function verdictText(figure: Figure, proxies: readonly ProxyName[]): string {
+  const said = verdict(figure, proxies);
+  return said === 'MISSED' && isUnmeasured(figure) ? `${said}: nothing was measured` : said;
 }
 
 function pad(cell: string, width: number, column: number): string {

@@ -105,8 +105,8 @@ try {
   rmSync(directory, { recursive: true, force: true });
 }
 
-console.log(renderTable(figures));
-const missed = figures.filter((figure) => ['MISSED', 'VOID'].includes(verdict(figure)));
+console.log(renderTable(figures, bench.proxies));
+const missed = figures.filter((figure) => ['MISSED', 'VOID'].includes(verdict(figure, bench.proxies)));
 const result = {
   at: new Date().toISOString(),
   machine: describeMachine(),

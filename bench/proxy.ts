@@ -123,7 +123,7 @@ async function end(child: ChildProcess): Promise<void> {
   }
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
-  const forced = setTimeout(() => child.kill('SIGKILL'), 8_000);
+  const forced = setTimeout(() => signalGroup(child, 'SIGKILL'), 8_000);
   await gone;
   clearTimeout(forced);
   running.delete(child);
@@ -131,10 +131,17 @@ async function end(child: ChildProcess): Promise<void> {
 
 /** For when the benchmark itself is told to end. */
 export function killProxies(): void {
-  for (const child of running) {
-    if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  for (const child of running) signalGroup(child, 'SIGKILL');
+}
+
+/** Of a child that was started with `detached`; of a group that has ended nobody is left to be told. */
+export function signalGroup({ pid }: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 
 /** Each leads a process group of its own. */
-const running = new Set<ChildProcess>();
+export const running = new Set<ChildProcess>();

@@ -6,6 +6,8 @@ import type { ProxyName } from '../proxy.js';
 
 const calls = 2_000;
 const rounds = 5;
+/** Whoever is still there then has missed the bound by far, and is killed. */
+const deadlineMs = 10_000;
 
 type Stop = { readonly ms: number; readonly status: number | null };
 
@@ -32,11 +34,13 @@ async function stopped(bench: Bench, name: ProxyName): Promise<Stop> {
   return await withProxy(bench, name, async (proxy) => {
     await establish(bench, proxy, calls);
     const start = performance.now();
-    const status = await proxy.stop();
-    for (const process of proxy.processes) {
-      while (existsSync(`/proc/${process}`)) await pause(1);
-    }
+    const exited = await proxy.stop();
+    const left = () => proxy.processes.filter((each) => existsSync(`/proc/${each}`));
+    while (left().length > 0 && performance.now() < start + deadlineMs) await pause(1);
     const ms = performance.now() - start;
+    const survivors = left();
+    for (const each of survivors) process.kill(each, 'SIGKILL');
+    const status = survivors.length > 0 ? null : exited;
     bench.say(`${name}: ${calls} calls, ended with status ${status} after ${ms.toFixed(0)} ms`);
     return { ms, status };
   });
