@@ -140,10 +140,13 @@ const addTranscode: AddWord = (draft, word) => {
   return true;
 };
 
-const addFromTag: AddWord = (draft, word) => {
-  draft.fromTags = [...draft.fromTags, word];
+export const addFromTag: AddWord = (draft, word) => {
+  if (draft.fromTags.length < MOST_PARTIES) draft.fromTags = [...draft.fromTags, word];
   return true;
 };
+
+/** More legs fit into no record of a call. */
+const MOST_PARTIES = 64;
 
 const PREFIXES: readonly { readonly prefix: string; readonly add: AddWord }[] = [
   ...prefixed(addReplace, 'replace-'),

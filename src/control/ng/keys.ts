@@ -1,7 +1,7 @@
 import type { PartySelection } from '../../command/command.js';
 import { addCodec, isCodecList } from './codec-spec.js';
 import type { Draft } from './draft.js';
-import { applyFlag } from './flag-words.js';
+import { addFromTag, applyFlag } from './flag-words.js';
 import { readPause, recordingText } from './recording-keys.js';
 import { choice, draftText, flagInteger, flagText, type ReadKey, wordList } from './key-readers.js';
 import {
@@ -202,7 +202,7 @@ function readCodec(draft: Draft, value: Value, key: string): void {
 }
 
 function readFromTags(draft: Draft, value: Value): void {
-  draft.fromTags = [...draft.fromTags, ...words(value)].slice(0, MOST_PARTIES);
+  for (const tag of words(value)) addFromTag(draft, tag);
 }
 
 function readMediaRemove(draft: Draft, value: Value): void {
@@ -231,9 +231,6 @@ function readDtmfSecurity(draft: Draft, value: Value, key: string): void {
 
 /** They need the sound to be decoded: digits are dropped instead. */
 const AUDIBLE_MODES: ReadonlySet<string> = new Set(['silence', 'tone', 'random', 'zero', 'DTMF']);
-
-/** More legs fit into no record of a call. */
-const MOST_PARTIES = 64;
 
 const ALL = table<Exclude<PartySelection['all'], undefined>>(
   ['all', 'all'],

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { CodecFlags, MediaFlags, SdesFlags } from '../../../../src/command/flags.js';
 import { DEFAULT_FLAGS } from '../../../../src/command/flags.js';
-import { changes, decodeOffer, flagsOf } from './decoding.js';
+import { changes, decode, decodeOffer, flagsOf } from './decoding.js';
 
 const sdes = (fields: Partial<SdesFlags>) => ({ sdes: { ...DEFAULT_FLAGS.sdes, ...fields } });
 const codec = (fields: Partial<CodecFlags>) => ({ codec: { ...DEFAULT_FLAGS.codec, ...fields } });
@@ -148,6 +148,19 @@ describe('flags of an offer', () => {
     expect(flags.replace).toEqual(new Set(['origin', 'username']));
     expect(flags.ice).toBe('remove');
     expect(flags.trustAddress).toBe(true);
+  });
+
+  test('no more parties are named than a call can have, as words or as a list', () => {
+    const tags = Array.from({ length: 100 }, (_, index) => `t${index}`);
+    const request = { command: 'subscribe request', 'call-id': 'call' };
+    const messages = [
+      { ...request, 'from-tags': tags },
+      { ...request, flags: tags.map((tag) => `from-tags-${tag}`) },
+    ];
+    for (const message of messages) {
+      const { command } = decode(message);
+      expect('fromTags' in command && command.fromTags).toEqual(tags.slice(0, 64));
+    }
   });
 
   test('thousands of entries stay cheap', () => {
