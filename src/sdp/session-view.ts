@@ -2,7 +2,7 @@ import { type NetworkAddress, type Origin, parseConnection, parseOrigin } from '
 import { attributeName, words } from './attributes.js';
 import { type Direction, narrowerDirection, parseDirection } from './direction.js';
 import { type Fingerprint, parseFingerprint, parseSetup, type Setup } from './dtls.js';
-import { type Extmap, parseExtmap } from './extmap.js';
+import { type Extmap, parseExtmap, SharedExtmaps } from './extmap.js';
 import { type IceAttributes, iceAttributes, NO_ICE } from './ice.js';
 import type { Line, SessionDescription } from './model.js';
 
@@ -46,7 +46,7 @@ export function viewSession(description: SessionDescription): SessionView {
   const times: Line[] = [];
   const directionLines: Line[] = [];
   const bundles: string[][] = [];
-  const extmaps: Extmap[] = [];
+  const extmaps = new SharedExtmaps();
   const ice: Line[] = [];
   const other: Line[] = [];
 
@@ -78,7 +78,7 @@ export function viewSession(description: SessionDescription): SessionView {
         break;
       case 'extmap': {
         const extmap = parseExtmap(value);
-        if (extmap) extmaps.push(extmap);
+        if (extmap) extmaps.add(extmap);
         break;
       }
       case 'extmap-allow-mixed':
@@ -140,7 +140,7 @@ export function viewSession(description: SessionDescription): SessionView {
     fingerprint,
     setup,
     tlsId,
-    extmaps,
+    extmaps: extmaps.list,
     extmapAllowMixed,
     other,
   };

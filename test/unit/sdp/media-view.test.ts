@@ -27,6 +27,21 @@ describe('the session part', () => {
   });
 });
 
+describe('header extensions of the session part', () => {
+  it('are counted once by their number, of those that RTP can carry', () => {
+    const session = sessionOf(
+      ...['1 urn:a', '1 urn:b', '0 urn:c', '256 urn:d', '255 urn:e'].map((text) => `a=extmap:${text}`),
+    );
+    expect(session.extmaps.map(({ uri }) => uri)).toEqual(['urn:a', 'urn:e']);
+  });
+
+  it('are not more than every section can repeat', () => {
+    const long = 'x'.repeat(1_000);
+    const many = Array.from({ length: 50 }, (_, index) => `a=extmap:${index + 1} urn:${long}`);
+    expect(mediaIn(sessionOf(...many), 'm=audio 4000 RTP/AVP 0').extmaps.map(({ id }) => id)).toEqual([1, 2]);
+  });
+});
+
 describe('a media section', () => {
   it('has the address of the session, or its own', () => {
     expect(media('m=audio 4000 RTP/AVP 0')).toMatchObject({
