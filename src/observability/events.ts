@@ -225,6 +225,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.error({ reason }, 'the required fast path is gone; calls go on in userspace');
     },
 
+    eventsDropped(kept: number): void {
+      log.warn({ kept }, 'too much reported before calls are recovered; some of it is dropped');
+    },
+
     recoveryFailed(error: unknown): void {
       log.error({ error: textOf(error) }, 'calls not recovered; trying again');
     },

@@ -13,6 +13,7 @@ import {
   type Repetition,
 } from './ports.js';
 import type { CallRegistry } from './registry.js';
+import { Untold } from './untold.js';
 
 export type AttachmentOptions = {
   readonly configuration: Configuration;
@@ -50,11 +51,12 @@ export class Attachment implements DataPlaneListener {
   /** Grows with each connection, so that an attempt knows when it is outdated. */
   #connection = 0;
   /** Reported of calls that are yet to be adopted, say, and would be taken for nobody's. */
-  #untold: Event[] = [];
+  readonly #untold: Untold;
   #retry: NodeJS.Timeout | undefined;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
+    this.#untold = new Untold(MAX_UNTOLD, () => options.events.eventsDropped(MAX_UNTOLD));
   }
 
   /** The data plane's client needs its listener first. */
@@ -111,7 +113,7 @@ export class Attachment implements DataPlaneListener {
 
   event(event: Event): void {
     if (this.#ready.open) this.#options.onEvent(event);
-    else this.#untold.push(event);
+    else this.#untold.add(event);
   }
 
   repeated(repetition: Repetition): void {
@@ -208,11 +210,11 @@ export class Attachment implements DataPlaneListener {
     this.#ready.open = true;
     for (const waiter of this.#ready.waiters) waiter.resolve();
     this.#ready.waiters.clear();
-    for (const event of this.#untold.splice(0)) this.#options.onEvent(event);
+    for (const event of this.#untold.take()) this.#options.onEvent(event);
   }
 
   #close(): void {
-    this.#untold = [];
+    this.#untold.take();
     if (this.#ready.open) this.#ready = newGate();
   }
 }
@@ -234,4 +236,5 @@ function newGate(): Gate {
 
 const CONNECTION_TROUBLE: ReadonlySet<string> = new Set(['disconnected', 'timeout']);
 const RETRY_MS = 200;
+const MAX_UNTOLD = 10_000;
 const WINDOW = 256;
