@@ -1,9 +1,10 @@
 import type { AddressFamily } from '../command/flags.js';
 import type { Call } from './call.js';
+import { partiesOf } from './subscriptions.js';
 
 /** Where the parties' media is; undefined until two parties have said it. */
-export function mediaFamilies({ legs }: Call): AddressFamily | 'mixed' | undefined {
-  const [first, ...others] = legs.flatMap(({ family }) => family ?? []);
+export function mediaFamilies(call: Call): AddressFamily | 'mixed' | undefined {
+  const [first, ...others] = partiesOf(call).flatMap(({ family }) => family ?? []);
   if (first === undefined || others.length === 0) return undefined;
   return others.every((family) => family === first) ? first : 'mixed';
 }

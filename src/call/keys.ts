@@ -1,5 +1,6 @@
 import type { Call, KeyWatch } from './call.js';
 import { pairsOf, partyOf } from './pairs.js';
+import { partiesOf } from './subscriptions.js';
 
 /** Whether somebody wants to hear of keys that are pressed in this call. */
 export function reportsKeys(call: Call): boolean {
@@ -38,7 +39,7 @@ export function keyPress(call: Call, pressed: Pressed, atMs: number): KeyPress |
     ...(tag !== undefined && { tag }),
     ...(label !== undefined && { label }),
     ...(call.dtmfLogDestination !== undefined && { destination: call.dtmfLogDestination }),
-    tags: call.legs.flatMap((leg) => (leg.tag === undefined ? [] : [leg.tag])),
+    tags: partiesOf(call).flatMap((leg) => (leg.tag === undefined ? [] : [leg.tag])),
     atMs,
   };
 }

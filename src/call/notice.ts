@@ -1,6 +1,7 @@
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg } from './call.js';
 import { legById } from './legs.js';
+import { partiesOf } from './subscriptions.js';
 
 /** What programs outside can be told of a call. */
 export type NoticeEvent =
@@ -59,11 +60,12 @@ export function endNotice(
   atMs: number,
   lastPacketMsAgo: number | null,
 ): Notice {
+  const parties = partiesOf(call);
   return {
     ...common(call, event, atMs),
     dialogues: call.dialogues.flatMap(({ a, b }) => tagsOf(legById(call, a), legById(call, b))),
-    tags: call.legs.flatMap(({ tag }) => (tag === undefined ? [] : [tag])),
-    media: mediaOf(call.legs),
+    tags: parties.flatMap(({ tag }) => (tag === undefined ? [] : [tag])),
+    media: mediaOf(parties),
     lastPacketMs: lastPacketMsAgo === null ? null : atMs - lastPacketMsAgo,
   };
 }

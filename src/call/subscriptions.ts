@@ -1,3 +1,4 @@
+import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Restriction } from './call.js';
 
 /** A party outside of the conversation that listens to some of its media: a recorder, a supervisor. */
@@ -40,6 +41,18 @@ export function subscriptionOf(call: Call, leg: number): Subscription | undefine
 
 export function isListener(call: Call, leg: Leg): boolean {
   return subscriptionOf(call, leg.id) !== undefined;
+}
+
+/** The legs of the conversation. */
+export function partiesOf(call: Call): readonly Leg[] {
+  return call.subscriptions === undefined ? call.legs : call.legs.filter((leg) => !isListener(call, leg));
+}
+
+/** Who only listens is not silent, and no direction of the conversation. */
+export function ofParties(call: Call, media: SessionStats | null): SessionStats | null {
+  if (media === null || call.subscriptions === undefined) return media;
+  const listening = listeningStreams(call);
+  return { ...media, streams: media.streams.filter(({ stream }) => !listening.has(stream)) };
 }
 
 /** The parties a listener hears, by id. */

@@ -1,5 +1,6 @@
 import type { Call } from '../call/call.js';
 import { endNotice, lastPacketMsAgo, type Notice } from '../call/notice.js';
+import { ofParties } from '../call/subscriptions.js';
 import { noticesOf } from '../call/pairs.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import { describeCall } from '../call/statistics.js';
@@ -337,7 +338,8 @@ export class CallService {
     const isTimeout = reason !== 'deleted' && reason !== 'forced';
     this.#pairs.counts.callEnded(call, isTimeout, media);
     if (reason === 'deleted') return;
-    const notice = endNotice(call, reason, this.#parts.clock.now(), lastPacketMsAgo(media));
+    const lastMsAgo = lastPacketMsAgo(ofParties(call, media));
+    const notice = endNotice(call, reason, this.#parts.clock.now(), lastMsAgo);
     // Whoever has deleted a call waits for no word of its end.
     if (call.deleteAtMs === undefined) this.#parts.notifier.tell(notice);
     if (isTimeout) this.#tellTargets(call, notice);

@@ -1,6 +1,6 @@
 import type { Call } from '../call/call.js';
 import { nextDeadline } from '../call/lifecycle.js';
-import { listeningStreams } from '../call/subscriptions.js';
+import { ofParties } from '../call/subscriptions.js';
 import type { BoundLocal, SessionPlan, SessionStats } from '../dataplane/protocol.gen.js';
 import { planOf } from '../negotiation/plan.js';
 import { Repeat } from '../pattern/repeat.js';
@@ -178,13 +178,6 @@ export class Keeper {
       dataPlane.release(plan.session).catch(() => {});
     }
   }
-}
-
-/** Who only listens is not silent, and no direction of the conversation. */
-function ofParties(call: Call, media: SessionStats | null): SessionStats | null {
-  if (media === null || call.subscriptions === undefined) return media;
-  const listening = listeningStreams(call);
-  return { ...media, streams: media.streams.filter(({ stream }) => !listening.has(stream)) };
 }
 
 /** Less than the two seconds in which a SIP proxy repeats a command twice. */
