@@ -2,6 +2,7 @@ import type { Call, Leg, Restriction, Stream } from '../call/call.js';
 import { receives, streamKind } from '../call/signalled.js';
 import { type Feed, type Subscription, subscriptionsOf } from '../call/subscriptions.js';
 import { type Flow, isRouted, routePlan, talksOf } from './flows.js';
+import { hasUnreadableKeys } from './security-plan.js';
 
 /** All ways of media in a call, those of the conversation first. */
 export function flowsOf(call: Call): readonly Flow[] {
@@ -85,5 +86,6 @@ function areConnectable(from: Stream, to: Stream): boolean {
 }
 
 export function isReadable(stream: Stream): boolean {
-  return isRouted(stream) && stream.transparent === undefined && streamKind(stream) === 'rtp';
+  if (stream.transparent !== undefined || hasUnreadableKeys(stream)) return false;
+  return isRouted(stream) && streamKind(stream) === 'rtp';
 }

@@ -43,6 +43,12 @@ export function securityPlan(stream: Stream, partners: readonly Stream[], isRead
   }
 }
 
+/** They pass between the parties, who have agreed on something that cannot be done here. */
+export function hasUnreadableKeys({ security }: Stream): boolean {
+  const agreed = security?.agreed;
+  return agreed?.kind === 'sdes' && ![agreed.theirs, agreed.ours].every((line) => isReadable(readLine(line)));
+}
+
 type Sdes = Extract<AgreedSecurity, { kind: 'sdes' }>;
 
 function shareKeys(one: Sdes, other: AgreedSecurity | undefined): boolean {

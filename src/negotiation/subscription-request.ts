@@ -28,6 +28,7 @@ import type { Parties } from './parties.js';
 import { withOffererFlags, withReceiverFlags } from './party-flags.js';
 import { renderBody } from './render.js';
 import { selectParty } from './selection.js';
+import { hasUnreadableKeys } from './security-plan.js';
 import { readBody } from './signal.js';
 import type { Slot } from './slots.js';
 import { type SourceLine, sourceLines, sourceText } from './subscription-source.js';
@@ -107,7 +108,7 @@ function refusedSources(
   const types = heard.map(({ stream }) => stream.type);
   if (mix && new Set(types).size < types.length)
     return failure('unsupported', 'Mixing several sources is not supported: subscribe without mix');
-  if (heard.some(({ stream }) => stream.transparent !== undefined))
+  if (heard.some(({ stream }) => stream.transparent !== undefined || hasUnreadableKeys(stream)))
     return failure(
       'unsupported',
       'Keys or connectivity checks pass between the parties, nobody else can hear them',

@@ -124,3 +124,21 @@ test('bundled media are heard, and can be bundled for the listener', async () =>
   expect(listening).toHaveLength(2);
   expect(call.plan.routes.filter(({ to }) => listening.some(({ id }) => id === to))).toHaveLength(2);
 });
+
+test('keys that pass because nobody here can use them stay with the parties', async () => {
+  const [alice, bob] = [`${ALICE} KDR=1`, `${BOB} KDR=1`];
+  await call.talk(alice, bob);
+  expect(reasonOf(await call.subscribe({ flags: ['all'], 'transport-protocol': 'RTP/AVP' }))).toMatch(
+    /^Keys /,
+  );
+  expect([call.stream(10), call.stream(20)].map(({ security }) => security.kind)).toEqual(['none', 'none']);
+});
+
+test.each([
+  ['what a party says', ['all']],
+  ['what a party hears', ['all', 'egress']],
+])('one party with parameters nobody here can use is enough: %s', async (_, flags) => {
+  await call.talk(`${ALICE} KDR=1`, BOB);
+  const subscribing = { 'from-tag': 'bob', flags: flags.slice(1), 'transport-protocol': 'RTP/AVP' };
+  expect(reasonOf(await call.subscribe(subscribing))).toMatch(/^Keys /);
+});
