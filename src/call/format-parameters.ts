@@ -1,6 +1,7 @@
 import { detach } from '../sdp/detach.js';
 import type { PayloadFormat } from '../sdp/payloads.js';
 import { remembered } from '../remembered.js';
+import type { Call, Signalled, Stream } from './call.js';
 
 /** The values of `a=fmtp`, a line each: `111 minptime=10;useinbandfec=1`. What goes without saying is left out. */
 export const packParameters = remembered((payloads: readonly PayloadFormat[]): string => {
@@ -23,6 +24,17 @@ export function parametersOf(packed: string | undefined, payloadType: number, en
   return texts.length === 0 && isTelephoneEvent(encoding) ? [ALL_KEYS] : texts;
 }
 
+/** The call as if none had been said. */
+export function withoutParameters(call: Call): Call {
+  const legs = call.legs.map((leg) => ({ ...leg, streams: leg.streams.map(unsaid) }));
+  return { ...call, legs };
+}
+
+function unsaid(stream: Stream): Stream {
+  const without = (said: Signalled | undefined) => said && { ...said, parameters: undefined };
+  return { ...stream, inForce: without(stream.inForce), offered: without(stream.offered) };
+}
+
 /** RFC 4733 §2.4.1: whoever says nothing takes these. */
 function isImplied(encoding: string, text: string): boolean {
   return isTelephoneEvent(encoding) && text === ALL_KEYS;
@@ -34,5 +46,5 @@ function isTelephoneEvent(encoding: string): boolean {
 
 const ALL_KEYS = '0-15';
 
-/** Of one section: enough for a browser's video; the memo has to hold several. */
+/** Of one section: enough for a browser's video. */
 const MAX_BYTES = 1_500;

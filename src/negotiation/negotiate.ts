@@ -1,4 +1,5 @@
 import type { Call } from '../call/call.js';
+import { withoutParameters } from '../call/format-parameters.js';
 import { isSameDialogue } from '../call/legs.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
@@ -188,9 +189,13 @@ export function stepTo(
   const plan = planOf(call);
   const refused = refusedPlan(plan, facts);
   if (refused) return refused;
-  if (byteLength(plan.memo) > MAX_MEMO_BYTES)
-    return failure('limit', 'Too many branches or media in one call');
-  return { kind: 'step', call, plan, receiver: { template }, drawn, warnings };
+  const receiver = { template };
+  if (fits(plan)) return { kind: 'step', call, plan, receiver, drawn, warnings };
+  // A call is worth more than what somebody who might listen to it could be told.
+  const brief = withoutParameters(call);
+  const briefPlan = planOf(brief);
+  if (!fits(briefPlan)) return failure('limit', 'Too many branches or media in one call');
+  return { kind: 'step', call: brief, plan: briefPlan, receiver, drawn, warnings };
 }
 
 /** Relayed addresses by local. */
@@ -200,6 +205,10 @@ function relayedOf({ legs }: Call): (local: number, offset: 0 | 1) => string | u
     const relay = streams.flatMap(({ locals }) => locals).find((local) => local.id === id)?.relay;
     return offset === 0 ? relay?.rtp : relay?.rtcp;
   };
+}
+
+function fits({ memo }: SessionPlan): boolean {
+  return byteLength(memo) <= MAX_MEMO_BYTES;
 }
 
 /** Length in UTF-8, as the data plane counts it. Text from SIP has a byte in each character. */

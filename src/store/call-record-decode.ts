@@ -31,7 +31,8 @@ export function decodeCallRecord(value: unknown): Call | undefined {
 
 function readCall(f: Fields): Call {
   const [mediaMs, silentMs, offerMs, firstPacketMs, finalMs] = f.list('to').map(numberOrNull);
-  return {
+  const parameters = f.list('fps').map((lines) => listOf(lines).map(text).join('\n'));
+  return withKeysRead({
     callId: f.text('id'),
     revision: f.number('r'),
     createdMs: f.number('c'),
@@ -62,7 +63,7 @@ function readCall(f: Fields): Call {
     forwarding: f.maybe('fw', () => true),
     restrictions: f.list('re').map(restriction),
     nextId: f.number('n'),
-    legs: f.list('legs').map((leg) => readLeg(new Fields(leg))),
+    legs: f.list('legs').map((leg) => readLeg(new Fields(leg), parameters)),
     dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
     pairs: f.maybe('pr', (pairs) => listOf(pairs).map(readPair)),
     keyWatches: f.maybe('kw', (watches) => listOf(watches).map(readKeyWatch)),
@@ -71,10 +72,21 @@ function readCall(f: Fields): Call {
     taps: f.maybe('tp', (taps) => listOf(taps).map(readTap)),
     readsKeys: f.maybe('rk', () => true),
     subscriptions: f.maybe('su', (subscriptions) => listOf(subscriptions).map(readSubscription)),
-  };
+  });
 }
 
-function readLeg(f: Fields): Leg {
+/** Records that do not tell: what is copied or silenced has been read since it is. */
+function withKeysRead(call: Call): Call {
+  const restricted = [
+    call.restrictions,
+    ...call.legs.map(({ restrictions }) => restrictions),
+    ...call.dialogues.flatMap(({ restrictionsToA, restrictionsToB }) => [restrictionsToA, restrictionsToB]),
+  ];
+  const isRead = call.taps !== undefined || restricted.some((each) => each.includes('silence media'));
+  return isRead ? { ...call, readsKeys: true } : call;
+}
+
+function readLeg(f: Fields, parameters: readonly string[]): Leg {
   return {
     id: f.number('i'),
     tag: f.maybe('t', text),
@@ -99,7 +111,7 @@ function readLeg(f: Fields): Leg {
     deleteAtMs: f.maybe('da', number),
     told: readTold(f.list('o')),
     twins: f.maybe('tw', text),
-    streams: f.list('st').map((stream) => readStream(new Fields(stream))),
+    streams: f.list('st').map((stream) => readStream(new Fields(stream), parameters)),
   };
 }
 
@@ -117,8 +129,8 @@ function readTold(values: readonly unknown[]): ToldOrigin {
   };
 }
 
-function readStream(f: Fields): Stream {
-  const signalled = (value: unknown) => readSignalled(new Fields(value));
+function readStream(f: Fields, parameters: readonly string[]): Stream {
+  const signalled = (value: unknown) => readSignalled(new Fields(value), parameters);
   return {
     id: f.number('i'),
     type: f.text('t'),
@@ -145,7 +157,7 @@ function readStream(f: Fields): Stream {
   };
 }
 
-function readSignalled(f: Fields): Signalled {
+function readSignalled(f: Fields, parameters: readonly string[]): Signalled {
   const direction = f.has('d') ? f.text('d') : 'sendrecv';
   return {
     type: f.text('t'),
@@ -157,7 +169,7 @@ function readSignalled(f: Fields): Signalled {
     rejected: f.flag('r'),
     ptimeMs: f.maybe('pt', number),
     payloads: f.text('pl'),
-    parameters: f.has('fp') ? f.list('fp').map(text).join('\n') : undefined,
+    parameters: f.maybe('fp', (place) => parameters[number(place)]),
     rtcp: f.maybe('fb', text),
     security: f.maybe('sc', readSaidSecurity),
     ice: f.maybe('ic', (ice) => readSaidIce(ice, f.list('cd'))),

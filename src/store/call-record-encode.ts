@@ -51,7 +51,16 @@ export function callMemo(call: Call): string {
   text += flagAt('fw', call.forwarding);
   text += textsAt('re', call.restrictions);
   text += numberAt('n', call.nextId);
-  text += partAt('legs', listOf(call.legs, legMemo));
+  const parameters = saidParameters(call);
+  if (parameters.length > 0)
+    text += partAt(
+      'fps',
+      listOf(parameters, (lines) => listOf(linesOf(lines), quoted)),
+    );
+  text += partAt(
+    'legs',
+    listOf(call.legs, (leg) => legMemo(leg, parameters)),
+  );
   text += partAt('dlg', listOf(call.dialogues, dialogueMemo));
   text += partAt('pr', call.pairs && listOf(call.pairs, pairMemo));
   text += partAt('kw', call.keyWatches && listOf(call.keyWatches, keyWatchMemo));
@@ -69,7 +78,19 @@ function timeoutsMemo({ mediaMs, silentMs, offerMs, firstPacketMs, finalMs }: Ca
   return `[${mediaMs},${silentMs},${offerMs},${firstPacketMs},${finalMs}]`;
 }
 
-function legMemo(leg: Leg): string {
+/** Each once: the media of a browser have the same ones, and so has its peer. */
+function saidParameters({ legs }: Call): readonly string[] {
+  const said = new Set<string>();
+  for (const { streams } of legs) {
+    for (const { inForce, offered } of streams) {
+      if (inForce?.parameters !== undefined) said.add(inForce.parameters);
+      if (offered?.parameters !== undefined) said.add(offered.parameters);
+    }
+  }
+  return [...said];
+}
+
+function legMemo(leg: Leg, parameters: readonly string[]): string {
   let text = `{~i~:${leg.id}`;
   text += textAt('t', leg.tag);
   text += textsAt('al', leg.aliases);
@@ -93,7 +114,10 @@ function legMemo(leg: Leg): string {
   text += numberAt('da', leg.deleteAtMs);
   text += partAt('o', toldMemo(leg.told));
   text += textAt('tw', leg.twins);
-  text += partAt('st', listOf(leg.streams, streamMemo));
+  text += partAt(
+    'st',
+    listOf(leg.streams, (stream) => streamMemo(stream, parameters)),
+  );
   return `${text}}`;
 }
 
@@ -103,14 +127,14 @@ function toldMemo(told: ToldOrigin): string | undefined {
   return values.some((value) => value !== undefined) ? listOf(values, quotedOrNull) : undefined;
 }
 
-function streamMemo(stream: Stream): string {
+function streamMemo(stream: Stream, parameters: readonly string[]): string {
   const { inForce, offered, learned, security, ice } = stream;
   let text = `{~i~:${stream.id}`;
   text += textAt('t', stream.type);
   text += textAt('p', stream.protocol);
   text += textAt('m', stream.mid);
-  text += partAt('f', inForce && signalledMemo(inForce));
-  text += partAt('o', offered && signalledMemo(offered));
+  text += partAt('f', inForce && signalledMemo(inForce, parameters));
+  text += partAt('o', offered && signalledMemo(offered, parameters));
   text += partAt('l', listOf(stream.locals, localMemo));
   text += numberAt('nl', stream.nextLocal);
   text += numberAt('b', stream.bundle);
@@ -130,7 +154,7 @@ function streamMemo(stream: Stream): string {
   return `${text}}`;
 }
 
-function signalledMemo(said: Signalled): string {
+function signalledMemo(said: Signalled, parameters: readonly string[]): string {
   const { addresses, security, ice, bundled } = said;
   let text = `{~t~:${quoted(said.type)}`;
   text += textAt('p', said.protocol);
@@ -141,7 +165,7 @@ function signalledMemo(said: Signalled): string {
   text += flagAt('r', said.rejected);
   text += numberAt('pt', said.ptimeMs);
   text += textAt('pl', said.payloads);
-  text += textsAt('fp', said.parameters === undefined ? undefined : linesOf(said.parameters));
+  if (said.parameters !== undefined) text += numberAt('fp', parameters.indexOf(said.parameters));
   text += textAt('fb', said.rtcp);
   text += partAt('sc', security && saidSecurityMemo(security));
   text += partAt('ic', ice && saidIceMemo(ice));

@@ -51,6 +51,26 @@ describe('the record of a call', () => {
     expect(read && withPorts(read, { ...plan, streams })).toEqual(callOf(conversation));
   });
 
+  test.each([
+    ['silenced as a whole', { restrictions: ['silence media'] }],
+    ['copied', { taps: [] }],
+  ] as const)('of a call that is %s, from before it told so, says that keys are read', (_, kept) => {
+    const call = { ...callOf(sample()), ...kept };
+    expect(decodeCall(encodeCall({ ...call, readsKeys: undefined }))?.readsKeys).toBe(true);
+  });
+
+  test('of a call with one party silenced says that keys are read', () => {
+    const call = callOf(sample());
+    const legs = call.legs.map((leg) => ({ ...leg, restrictions: ['silence media'] as const }));
+    const dialogues = call.dialogues.map((each) => ({
+      ...each,
+      restrictionsToB: ['silence media'] as const,
+    }));
+    expect(decodeCall(encodeCall({ ...call, legs }))?.readsKeys).toBe(true);
+    expect(decodeCall(encodeCall({ ...call, dialogues }))?.readsKeys).toBe(true);
+    expect(decodeCall(encodeCall(call))?.readsKeys).toBeUndefined();
+  });
+
   test('comes back from a memo, whatever quotation marks are in it', () => {
     const call = callOf(sample());
     for (const callId of ['plain', 'til~de', 'quo"te', 'back\\slash "~"']) {
