@@ -145,22 +145,33 @@ async function seen(tandem: Tandem, call: AttackedCall, kind: Attack): Promise<N
   return first;
 }
 
+async function talkingCall(tandem: Tandem, protection: Protection, name: string): Promise<AttackedCall> {
+  const call = new AttackedCall(tandem, protection, 'heuristic', name);
+  await call.offer();
+  await call.answer();
+  await call.secure();
+  await call.talks();
+  return call;
+}
+
+/** The attack was counted, and told of in the log, as this. */
+async function assertTold(tandem: Tandem, call: AttackedCall, kind: Attack, noticed: Noticed): Promise<void> {
+  expect({ kind, seen: await seen(tandem, call, kind) }).toEqual({ kind, seen: noticed });
+  const { cause, source } = noticed;
+  await tandem.control.printed(new RegExp(`the stranger .*cause=${cause} source="?${source}`));
+}
+
 test.each(['RTP', 'SRTP with SDES', 'SRTP with DTLS'] as const)(
   '%s: each attack leaves a counter and an event with its source',
   async (protection) => {
     const tandem = await startTandem(true);
     for (const kind of ATTACKS) {
-      const call = new AttackedCall(tandem, protection, 'heuristic', kind);
-      await call.offer();
-      await call.answer();
-      await call.secure();
-      await call.talks();
+      const call = await talkingCall(tandem, protection, kind);
       await call.attackedBy(kind);
       const [attacker] = call.attackers;
       const source = attacker?.source;
       const cause = causeFromElsewhere(kind, protection);
-      expect({ kind, seen: await seen(tandem, call, kind) }).toEqual({ kind, seen: { cause, source } });
-      await tandem.control.printed(new RegExp(`the stranger .*cause=${cause} source="?${source}`));
+      await assertTold(tandem, call, kind, { cause, source });
     }
   },
 );
@@ -170,19 +181,14 @@ test.each(['SRTP with SDES', 'SRTP with DTLS'] as const)(
   async (protection) => {
     const tandem = await startTandem(true);
     for (const kind of ATTACKS) {
-      const call = new AttackedCall(tandem, protection, 'heuristic', kind);
-      await call.offer();
-      await call.answer();
-      await call.secure();
-      await call.talks();
+      const call = await talkingCall(tandem, protection, kind);
       call.saysInTheNameOfTheCaller(kind);
       await call.talks();
       expect({ kind, ...call.harm() }).toEqual({ kind, ...NO_HARM });
       const cause = causeInTheNameOfAParty(kind, protection);
       if (cause === undefined) continue;
       const source = `${call.caller.address}:${call.caller.port}`;
-      expect({ kind, seen: await seen(tandem, call, kind) }).toEqual({ kind, seen: { cause, source } });
-      await tandem.control.printed(new RegExp(`the stranger .*cause=${cause} source="?${source}`));
+      await assertTold(tandem, call, kind, { cause, source });
     }
   },
 );
