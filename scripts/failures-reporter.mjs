@@ -45,6 +45,6 @@ function inLines({ name, message = '', diff, stacks = [], stack = '' }) {
           .split('\n')
           .filter((line) => /^\s+at /.test(line))
           .slice(0, 3)),
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape a colour begins with is what is looked for
   ].map((line) => line.replace(/\x1b\[[\d;]*m/g, ''));
 }

@@ -6,7 +6,7 @@ import type { AnswerCommand, Client, OfferCommand } from '../command/command.js'
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
-import { withBound } from '../store/call-codec.js';
+import { fitsMemo, withBound } from '../store/call-codec.js';
 import { aliasKeyOf, withAlias, withAliasKey } from './alias-key.js';
 import { awaitsAnswer, exchangeAnswer } from './answer.js';
 import { acceptsGroups, answersGroups, withGroups } from './bundle-said.js';
@@ -190,11 +190,11 @@ export function stepTo(
   const refused = refusedPlan(plan, facts);
   if (refused) return refused;
   const receiver = { template };
-  if (fits(plan)) return { kind: 'step', call, plan, receiver, drawn, warnings };
+  if (fitsMemo(plan.memo)) return { kind: 'step', call, plan, receiver, drawn, warnings };
   // A call is worth more than what somebody who might listen to it could be told.
   const brief = withoutParameters(call);
   const briefPlan = planOf(brief);
-  if (!fits(briefPlan)) return failure('limit', 'Too many branches or media in one call');
+  if (!fitsMemo(briefPlan.memo)) return failure('limit', 'Too many branches or media in one call');
   return { kind: 'step', call: brief, plan: briefPlan, receiver, drawn, warnings };
 }
 
@@ -207,16 +207,4 @@ function relayedOf({ legs }: Call): (local: number, offset: 0 | 1) => string | u
   };
 }
 
-function fits({ memo }: SessionPlan): boolean {
-  return byteLength(memo) <= MAX_MEMO_BYTES;
-}
-
-/** Length in UTF-8, as the data plane counts it. Text from SIP has a byte in each character. */
-function byteLength(text: string): number {
-  return text.length * 2 <= MAX_MEMO_BYTES ? text.length : Buffer.byteLength(text);
-}
-
 const NO_RELAYS: RelayOutcomes = new Map();
-
-/** The data plane keeps no longer memo. */
-export const MAX_MEMO_BYTES = 16_000;

@@ -18,7 +18,7 @@ import { type CommandFailure, failure } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import { isUnspecified } from '../sdp/address.js';
 import { detach } from '../sdp/detach.js';
-import { withBound } from '../store/call-codec.js';
+import { fitsMemo, withBound } from '../store/call-codec.js';
 import { newCall } from './call-flags.js';
 import type { Facts } from './facts.js';
 import { type Ids, idsOf } from './ids.js';
@@ -257,11 +257,8 @@ function withAnswer(call: Call, pair: StreamPair): Call {
 
 function finished(call: Call, told: Local): PairStep | CommandFailure {
   const plan = planOf(call);
-  if (Buffer.byteLength(plan.memo) > MAX_MEMO_BYTES) return failure('limit', 'Too many media in one call');
+  if (!fitsMemo(plan.memo)) return failure('limit', 'Too many media in one call');
   return { kind: 'step', call, plan, told };
 }
 
 const MAX_ALIASES = 16;
-
-/** The data plane keeps no longer memo. */
-const MAX_MEMO_BYTES = 16_000;

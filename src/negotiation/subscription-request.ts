@@ -4,6 +4,7 @@ import { packPayloads } from '../call/payloads.js';
 import {
   type Feed,
   isListener,
+  type Subscription,
   subscriptionOf,
   subscriptionsOf,
   withoutListener,
@@ -50,8 +51,7 @@ export function requestSubscription(
   const { wishes } = command;
   const found = heardParties(call, command);
   if (found.kind === 'failure') return found;
-  const taps = wishes.egress ? 'heard' : 'said';
-  const lines = sourceLines(call, found.legs, { taps, isLabelled: wishes.siprec }).filter(
+  const lines = sourceLines(call, found.legs, { taps: tapsOf(wishes), isLabelled: wishes.siprec }).filter(
     ({ stream }) => !command.flags.sdpMediaRemove.includes(stream.type),
   );
   const refused = refusedSources(lines, wishes);
@@ -175,7 +175,7 @@ function offerTo(
   const subscribed = withSubscription(replaceLeg(call, receiver), {
     leg: receiver.id,
     answered: false,
-    taps: wishes.egress ? 'heard' : 'said',
+    taps: tapsOf(wishes),
     talksBack: wishes.bidirectional,
     mirrorsRtcp: wishes.mirrorsRtcp,
     generatesRtcp: command.flags.generateRtcp ?? before?.generatesRtcp ?? false,
@@ -236,6 +236,10 @@ function iceFor(asked: IceMode, doesIce: boolean): IceMode {
     case 'force-relay':
       return doesIce ? 'force' : asked;
   }
+}
+
+function tapsOf({ egress }: SubscriptionWishes): Subscription['taps'] {
+  return egress ? 'heard' : 'said';
 }
 
 function directionOf({ inactive, bidirectional }: SubscriptionWishes): string {

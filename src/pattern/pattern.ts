@@ -6,14 +6,8 @@ import type { CallStatistics } from '../command/reply.js';
 import type { BoundLocal, SessionPlan } from '../dataplane/protocol.gen.js';
 import type { Facts } from '../negotiation/facts.js';
 import { Draws } from '../negotiation/draws.js';
-import {
-  complete,
-  MAX_MEMO_BYTES,
-  negotiateAnswer,
-  negotiateOffer,
-  type Step,
-} from '../negotiation/negotiate.js';
-import { encodeCall } from '../store/call-codec.js';
+import { complete, negotiateAnswer, negotiateOffer, type Step } from '../negotiation/negotiate.js';
+import { encodeCall, MAX_MEMO_BYTES } from '../store/call-codec.js';
 import { type Message, messageWith } from './message.js';
 import { type Gap, type Template, templateOf } from './template.js';
 import { localPortStandIn, standIn, standInsFor, type ValueKind, Values } from './values.js';

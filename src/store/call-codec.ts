@@ -21,6 +21,14 @@ export function memoOf(call: Call): string {
   return callMemo(call);
 }
 
+/** Whether the data plane keeps a memo; it counts in UTF-8. Text from SIP has a byte in each character. */
+export function fitsMemo(memo: string): boolean {
+  return memo.length * 2 <= MAX_MEMO_BYTES || Buffer.byteLength(memo) <= MAX_MEMO_BYTES;
+}
+
+/** The data plane keeps no longer memo. */
+export const MAX_MEMO_BYTES = 16_000;
+
 /** `undefined`: not a call, or of a version this build cannot read. */
 export function decodeCall(text: string): Call | undefined {
   let record: unknown;
