@@ -14,6 +14,7 @@ import { SDP_REPLY, writeNg } from './control/ng/encode.js';
 import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
 import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
+import { openGraphite } from './graphite/exporter.js';
 import { EventStream } from './http/event-stream.js';
 import { copyMetrics } from './http/copy-metrics.js';
 import { limitMetrics } from './http/limit-metrics.js';
@@ -32,6 +33,7 @@ import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
 import { detailRecorder } from './observability/detail-records.js';
 import { newCounters } from './observability/counters.js';
+import { IntervalMeter } from './observability/intervals.js';
 import { createEvents, type Events } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
@@ -76,6 +78,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const node = hostname();
   const now = (): number => Date.now();
+  const intervals = new IntervalMeter(now(), config.graphite.intervalSeconds * 1000);
   const { channels, clientTargets } = openChannels(config.notify, { events, node, now });
   const notifier = new NodeNotifier(clientTargets, channels);
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
@@ -146,6 +149,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     events,
     counters,
     clock: { now },
+    intervals,
     random: randomPool(),
     interfaces: interfaceFacts(config),
     defaults,
@@ -195,6 +199,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     cache: new ReplyCache(),
     logger,
     templates: config.templates,
+    counted: (command, seconds) => intervals.record(command, seconds),
   });
   const rtpproxy = await startRtpproxyServer({
     listen: config.listen.rtpproxy.map((listener) => rtpproxyListen(listener, config, inherited)),
@@ -236,6 +241,15 @@ export async function runNode(config: Config, program: Program): Promise<number>
       limitMetrics(counters, load.exceeded) +
       rtpengineMetrics(service.node.totals(status), server.controls()),
   });
+  const exporter = openGraphite(config.graphite, {
+    ...{ intervals, dataPlane, events, clock: { now } },
+    totals: (status) => service.node.totals(status),
+    families: () => registry.families(),
+    controls: () => server.controls(),
+  });
+  const seconds = setInterval(() => {
+    if (intervals.second(now(), registry.size)) void exporter?.intervalOver();
+  }, 1_000);
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
   const status = typeof outcome === 'string' ? undefined : outcome;
   if (typeof outcome === 'string') process.stderr.write(`tandem: ${outcome}\n`);
@@ -247,6 +261,8 @@ export async function runNode(config: Config, program: Program): Promise<number>
   if (drained) await Promise.race([stopped, delivered(notifier)]);
   drain.close();
   await Promise.all([server.close(), rtpproxy.close(), cliServer.close(), http.close()]);
+  clearInterval(seconds);
+  exporter?.close();
   snapshots.close();
   load.close();
   rotation.close();

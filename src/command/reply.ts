@@ -159,6 +159,8 @@ export type NodeStatistics = {
   readonly callsDuration: Distribution;
   readonly quality: NodeQuality;
   readonly interfaces: readonly InterfaceStatistics[];
+  /** The last one that is over; all zero before. */
+  readonly interval: IntervalStatistics;
   /** By client address, then by command name: how often and how long (seconds in total), errors. */
   readonly controls: readonly ControlStatistics[];
 };
@@ -207,3 +209,23 @@ export type ControlStatistics = {
   readonly commands: ReadonlyMap<string, { readonly count: number; readonly seconds: number }>;
   readonly errors: number;
 };
+
+/** What happened in an interval. */
+export type IntervalStatistics = {
+  /** How long all calls together lasted in it, as seen once a second. */
+  readonly callSeconds: number;
+  /** Calls at the same time. */
+  readonly sessions: Extremes;
+  /** Those that came since the start, by name. */
+  readonly commands: ReadonlyMap<string, CommandInterval>;
+};
+
+export type CommandInterval = {
+  /** In seconds. */
+  readonly delay: Extremes;
+  /** How many came in a second, whole numbers. */
+  readonly rate: Extremes;
+};
+
+/** All zero: there was nothing. */
+export type Extremes = { readonly min: number; readonly max: number; readonly mean: number };

@@ -15,6 +15,7 @@ import {
 import { decodeRtpproxy, isUdp, rtpproxyListeners } from './control-listeners.js';
 import { decodeDtls } from './dtls.js';
 import { decodeFastPath } from './fast-path.js';
+import { decodeGraphite } from './graphite.js';
 import { decodeHttp } from './http.js';
 import { parseListenAddress, showTransportAddress } from './addresses.js';
 import { decodeLoadLimits } from './load-limits.js';
@@ -82,6 +83,7 @@ export function decodeConfig(
       callRecords: boolean(log, 'callRecords', false),
       callRecordForm: choice(log, 'callRecordForm', ['fields', 'commas'], 'fields'),
     },
+    graphite: decodeGraphite(subsection(top, 'graphite')),
     dataPlane: {
       socket: text(dataPlane, 'socket') ?? null,
       io: choice(dataPlane, 'io', ['auto', 'io_uring', 'mmsg'], 'auto'),
@@ -174,6 +176,9 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['dtmf-log-ng-tcp', 'notify.dtmf.ngTcp'],
   ['log-level', 'log.level'],
   ['log-facility-cdr', 'log.callRecords'],
+  ['graphite-interval', 'graphite.intervalSeconds'],
+  ['graphite-prefix', 'graphite.prefix'],
+  ['graphite-timeout', 'graphite.timeoutSeconds'],
   ['num-threads', 'dataPlane.shards'],
   ['dtls-cert-cipher', 'dtls.key'],
   ['dtls-rsa-key-size', 'dtls.key'],

@@ -41,6 +41,7 @@ export type Config = {
   /** `null`: we offer no relayed candidates. */
   readonly turn: TurnConfig | null;
   readonly log: LogConfig;
+  readonly graphite: GraphiteConfig;
   readonly dataPlane: DataPlaneConfig;
   readonly recording: RecordingConfig;
 };
@@ -159,6 +160,17 @@ export type LogConfig = {
   /** A line for each call that has ended. */
   readonly callRecords: boolean;
   readonly callRecordForm: RecordForm;
+};
+
+/** Statistics from interval to interval. */
+export type GraphiteConfig = {
+  /** Who is sent them; `null`: nobody. */
+  readonly server: { readonly host: string; readonly port: number } | null;
+  readonly intervalSeconds: number;
+  /** Of every name. */
+  readonly prefix: string;
+  /** How long a connection may take, or leave unread what it was sent. */
+  readonly timeoutSeconds: number;
 };
 
 export type DataPlaneConfig = {

@@ -298,6 +298,15 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ setting, value }, 'changed by the operator');
     },
 
+    /** `dropped`: texts that were too old to wait any longer. */
+    graphiteConnected(server: string, dropped: number): void {
+      log.info({ server, dropped: dropped === 0 ? undefined : dropped }, 'Graphite connected');
+    },
+
+    graphiteLost(server: string, reason: string): void {
+      log.warn({ server, reason }, 'no connection to Graphite; trying again');
+    },
+
     draining(on: boolean): void {
       log.info({ draining: on }, 'draining');
     },

@@ -26,7 +26,7 @@ import { Departures } from './departures.js';
 import { dataPlaneFailure } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { MediaEvents } from './media-events.js';
-import { NodeReport } from './node-statistics.js';
+import { type NodeParts, NodeReport } from './node-statistics.js';
 import { type RepetitionParts, Repetitions } from './repetitions.js';
 import { PairService, type PairServiceParts } from './pair-service.js';
 import { DataPlaneError, type Notifier, type PairHandler, type Random } from './ports.js';
@@ -48,7 +48,8 @@ export type CallServiceParts = KeeperParts &
     readonly notifier: Notifier;
     /** What the data plane can do now. */
     readonly protection: () => Pick<Facts, 'capabilities' | 'certificate'>;
-  } & Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
+  } & Pick<NodeParts, 'intervals'> &
+  Pick<PairServiceParts, 'routes' | 'pairRules' | 'cpuSeconds'> & {
     /** `null` or absent: nothing can be recorded. */
     readonly recordingFiles?: RecordingFiles | null;
     /** Absent: there may be any load. */

@@ -1,6 +1,7 @@
 import type { Distribution, NodeQuality, NodeStatistics, Reply } from '../command/reply.js';
 import type { Status } from '../dataplane/protocol.gen.js';
 import type { Counters } from '../observability/counters.js';
+import { type IntervalMeter, NO_INTERVAL } from '../observability/intervals.js';
 import { deviation, mean, type QualityTotals, type Sum } from '../observability/quality.js';
 import type { Clock, DataPlane } from './ports.js';
 import type { CallRegistry } from './registry.js';
@@ -11,6 +12,7 @@ export type NodeParts = {
   readonly registry: Pick<CallRegistry, 'size'>;
   readonly dataPlane: Pick<DataPlane, 'status'>;
   readonly clock: Clock;
+  readonly intervals?: Pick<IntervalMeter, 'last'>;
 };
 
 /** What `statistics` answers. */
@@ -26,11 +28,12 @@ export class NodeReport {
   }
 
   async read(): Promise<Reply> {
-    const { dataPlane, clock } = this.#parts;
+    const { dataPlane, clock, intervals } = this.#parts;
     const status = await dataPlane.status().catch(() => undefined);
     const now = clock.now();
     const rates = this.#traffic.read(status?.counters, now);
-    return { kind: 'nodeStatistics', statistics: { ...this.totals(status), rates, controls: [] } };
+    const interval = intervals?.last ?? NO_INTERVAL;
+    return { kind: 'nodeStatistics', statistics: { ...this.totals(status), rates, interval, controls: [] } };
   }
 
   /** `status` of the data plane; undefined: it does not answer. */
@@ -42,7 +45,7 @@ export class NodeReport {
 }
 
 /** What is the same whoever asks, and however often. */
-export type NodeTotals = Omit<NodeStatistics, 'rates' | 'controls'>;
+export type NodeTotals = Omit<NodeStatistics, 'rates' | 'interval' | 'controls'>;
 
 type Node = {
   readonly uptimeSeconds: number;

@@ -1,4 +1,3 @@
-import { countFamilies } from '../call/families.js';
 import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
 import type { LoadLimits } from '../command/load.js';
@@ -16,7 +15,7 @@ export type OperatorParts = {
   readonly config: Config;
   readonly defaults: CallDefaults;
   readonly service: Pick<CallService, 'adjust' | 'end' | 'handle'>;
-  readonly registry: Pick<CallRegistry, 'callIds' | 'calls' | 'find'>;
+  readonly registry: Pick<CallRegistry, 'callIds' | 'families' | 'find'>;
   readonly load: Pick<LoadWatch, 'adjust'>;
   readonly controls: () => readonly ControlStatistics[];
   readonly logger: { level: string };
@@ -35,7 +34,7 @@ export function operatedNode(parts: OperatorParts): CliNode {
       return { ...reply.statistics, controls: controls() };
     },
     callIds: () => [...registry.callIds],
-    families: () => countFamilies(registry.calls.values()),
+    families: () => registry.families(),
     session(callId) {
       const call = registry.find(callId);
       if (call === undefined) return undefined;

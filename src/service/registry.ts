@@ -1,5 +1,7 @@
 import type { Call } from '../call/call.js';
+import { countFamilies, type FamilyCounts, type MediaFamilies, mediaFamilies } from '../call/families.js';
 import { ChurningMap } from '../churning-map.js';
+import type { Pattern } from '../pattern/pattern.js';
 import { Repeat } from '../pattern/repeat.js';
 import { DataPlaneError } from './ports.js';
 
@@ -20,6 +22,11 @@ export class CallRegistry {
   /** All calls, written out. */
   get calls(): ReadonlyMap<string, Call> {
     return new Map([...this.#calls].map(([callId, held]) => [callId, callOf(held)]));
+  }
+
+  /** Answered calls by the addresses of their parties. */
+  families(): FamilyCounts {
+    return countFamilies(familiesOf(this.#calls));
   }
 
   find(callId: string): Call | undefined {
@@ -59,6 +66,18 @@ export class CallRegistry {
     const next = this.#turns.get(callId)?.shift();
     if (next === undefined) this.#turns.delete(callId);
     else next();
+  }
+}
+
+/** Repeats of a pattern do not differ in that, so one of them is looked at. */
+function* familiesOf(calls: ChurningMap<string, Call | Repeat>): Iterable<MediaFamilies | undefined> {
+  const ofPatterns = new Map<Pattern, MediaFamilies | undefined>();
+  for (const [, held] of calls) {
+    if (held instanceof Repeat) {
+      const { pattern } = held;
+      if (!ofPatterns.has(pattern)) ofPatterns.set(pattern, mediaFamilies(held.call()));
+      yield ofPatterns.get(pattern);
+    } else yield mediaFamilies(held);
   }
 }
 

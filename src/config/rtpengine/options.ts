@@ -230,9 +230,9 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ),
   ['preload-media-files', missing('list', 'announcements')],
   ...all(missing('flag', 'announcements'), 'player-cache', 'moh-prevent-double-hold'),
-  ['graphite', missing('value', 'Graphite', 'g')],
-  ['graphite-interval', missing('value', 'Graphite', 'G')],
-  ...all(missing('value', 'Graphite'), 'graphite-prefix', 'graphite-timeout'),
+  ['graphite', used('value', 'g')],
+  ['graphite-interval', used('value', 'G')],
+  ...all(used('value'), 'graphite-prefix', 'graphite-timeout'),
   ...all(missing('value', 'Homer'), 'homer', 'homer-protocol', 'homer-id', 'homer-ng-capture-proto'),
   ...all(missing('flag', 'Homer'), 'homer-disable-rtcp-stats', 'homer-enable-ng'),
   ...all(

@@ -68,6 +68,11 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('xmlrpc-format', 'notify.xmlrpc.format', (value) => XMLRPC_FORMATS[Number(value)] ?? value);
   put('dtmf-log-dest', 'notify.dtmf.udp', (value) => value);
   put('dtmf-log-ng-tcp', 'notify.dtmf.ngTcp', (value) => value === 'true');
+  if (options.has('graphite')) putAt(root, ['graphite', 'intervalSeconds'], scalar('--graphite-interval', 1));
+  put('graphite', 'graphite.server', (value) => value);
+  put('graphite-interval', 'graphite.intervalSeconds', aboveZero);
+  put('graphite-prefix', 'graphite.prefix', (value) => value);
+  put('graphite-timeout', 'graphite.timeoutSeconds', aboveZero);
   put('log-level', 'log.level', logLevel);
   put('log-facility-cdr', 'log.callRecords', () => true);
   put('log-facility-cdr', 'log.callRecordForm', () => 'commas');

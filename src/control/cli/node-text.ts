@@ -1,4 +1,11 @@
-import type { ControlStatistics, Distribution, NodeStatistics } from '../../command/reply.js';
+import type {
+  CommandInterval,
+  ControlStatistics,
+  Distribution,
+  Extremes,
+  IntervalStatistics,
+  NodeStatistics,
+} from '../../command/reply.js';
 import { SHORT_NAMES } from '../ng/short-names.js';
 import type { CliNode } from './node.js';
 
@@ -62,6 +69,7 @@ export function totalsText(node: NodeStatistics): string {
     row('Total calls duration', `${callsDuration.total.toFixed(6)} seconds`),
     row('Total calls duration squared', `${callsDuration.squares.toFixed(6)} seconds squared`),
     row('Total calls duration standard deviation', `${callsDuration.deviation.toFixed(6)} seconds`),
+    ...intervalRows(node.interval),
     ...scoreRows(node.quality.mos),
     ...clientRows(node.controls),
     '',
@@ -85,6 +93,24 @@ export function interfacesText({ interfaces }: NodeStatistics): string {
     ];
   });
   return [...lines, ''].join('\n');
+}
+
+function intervalRows({ callSeconds, sessions, commands }: IntervalStatistics): readonly string[] {
+  const each = (of: keyof CommandInterval, name: string, write: (values: Extremes) => string): string[] =>
+    SHORT_NAMES.map(([command]) =>
+      row(`Min/Max/Avg ${command} ${name}`, write(commands.get(command)?.[of] ?? NONE)),
+    );
+  return [
+    '\n\nGraphite interval statistics (last reported values to graphite):',
+    row('Total calls duration', `${callSeconds.toFixed(6)} seconds\n`),
+    row('Min managed sessions', sessions.min),
+    row('Max managed sessions', sessions.max),
+    ...each('delay', 'processing delay', ({ min, max, mean }) => {
+      return `${[min, max, mean].map((seconds) => seconds.toFixed(6)).join('/')} sec`;
+    }),
+    ...each('rate', 'requests per second', ({ min, max, mean }) => `${min}/${max}/${mean} per sec`),
+    '',
+  ];
 }
 
 function scoreRows(mos: Distribution): readonly string[] {
@@ -129,3 +155,5 @@ function rateRows({ rates: { userspace, kernel } }: NodeStatistics): readonly st
 function row(name: string, value: number | string): string {
   return ` ${name.padEnd(48)}:${value}`;
 }
+
+const NONE: Extremes = { min: 0, max: 0, mean: 0 };

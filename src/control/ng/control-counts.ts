@@ -3,11 +3,17 @@ import type { ControlStatistics } from '../../command/reply.js';
 /** Counts commands by client and name. Clients beyond a limit are counted together. */
 export class ControlCounts {
   readonly #clients = new Map<string, Counts>();
+  readonly #counted: CommandCounted;
+
+  constructor(counted: CommandCounted = () => {}) {
+    this.#counted = counted;
+  }
 
   record(proxy: string, command: string | undefined, seconds: number, failed: boolean): void {
     const counts = this.#countsOf(proxy);
     if (failed) counts.errors += 1;
     if (command === undefined) return;
+    this.#counted(command, seconds);
     const before = counts.commands.get(command) ?? { count: 0, seconds: 0 };
     counts.commands.set(command, { count: before.count + 1, seconds: before.seconds + seconds });
   }
@@ -29,6 +35,9 @@ export class ControlCounts {
     return counts;
   }
 }
+
+/** Is told of each command that was carried out, and how long that took. */
+export type CommandCounted = (command: string, seconds: number) => void;
 
 type Counts = {
   readonly commands: Map<string, { readonly count: number; readonly seconds: number }>;

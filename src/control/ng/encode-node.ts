@@ -1,7 +1,10 @@
 import type {
+  CommandInterval,
   ControlStatistics,
   Distribution,
+  Extremes,
   InterfaceStatistics,
+  IntervalStatistics,
   NodeQuality,
   NodeStatistics,
 } from '../../command/reply.js';
@@ -13,6 +16,7 @@ export function encodeNode(node: NodeStatistics): Dictionary {
   return dictionary({
     currentstatistics: current(node),
     totalstatistics: totals(node),
+    intervalstatistics: interval(node.interval),
     mos: distribution('mos', node.quality.mos),
     voip_metrics: voipMetrics(node.quality),
     controlstatistics: controls(node.controls),
@@ -72,6 +76,28 @@ function totals(node: NodeStatistics): Dictionary {
     totalcallsduration2: decimal(callsDuration.squares),
     totalcallsduration_stddev: decimal(callsDuration.deviation),
   });
+}
+
+function interval({ callSeconds, sessions, commands }: IntervalStatistics): Dictionary {
+  const each = (
+    of: keyof CommandInterval,
+    name: string,
+    write: (value: number) => Value,
+  ): readonly (readonly [string, Value])[] =>
+    SHORT_NAMES.flatMap(([command]) => {
+      const { min, max, mean } = commands.get(command)?.[of] ?? NONE;
+      const record = { [`min${command}${name}`]: min, [`max${command}${name}`]: max };
+      return Object.entries({ ...record, [`avg${command}${name}`]: mean }).map(
+        ([key, value]) => [key, write(value)] as const,
+      );
+    });
+  return new Map<string, Value>([
+    ['totalcallsduration', decimal(callSeconds)],
+    ['minmanagedsessions', sessions.min],
+    ['maxmanagedsessions', sessions.max],
+    ...each('delay', 'delay', decimal),
+    ...each('rate', 'requestrate', (rate) => rate),
+  ]);
 }
 
 function voipMetrics(quality: NodeQuality): Dictionary {
@@ -145,3 +171,5 @@ function client({ proxy, commands, errors }: ControlStatistics): Dictionary {
   }
   return record.set('errorcount', errors);
 }
+
+const NONE: Extremes = { min: 0, max: 0, mean: 0 };

@@ -4,7 +4,7 @@ import type { CommandHandler } from '../../service/ports.js';
 import type { CarriedSockets } from '../carried.js';
 import type { ReplyCache } from '../reply-cache.js';
 import { type AnswerDatagram, closeUdp, type ListenAddress, listenUdp } from '../udp.js';
-import { ControlCounts } from './control-counts.js';
+import { type CommandCounted, ControlCounts } from './control-counts.js';
 import { compileTemplates } from './evaluate.js';
 import { type DroppedFrames, type NgLogger, NgResponder } from './responder.js';
 import { broadcast, listenTcp, type TcpListener } from './tcp.js';
@@ -21,6 +21,7 @@ export type NgServerOptions = {
   readonly logger: NgLogger;
   /** Flag strings by name; `default` and names of commands apply by themselves. */
   readonly templates?: ReadonlyMap<string, string>;
+  readonly counted?: CommandCounted;
 };
 
 export type NgServer = {
@@ -41,7 +42,7 @@ export type NgServer = {
 /** Listens for ng requests. Rejects, with nothing left open, if an address cannot be bound. */
 export async function startNgServer(options: NgServerOptions): Promise<NgServer> {
   const { handler, cache, logger } = options;
-  const counts = new ControlCounts();
+  const counts = new ControlCounts(options.counted);
   const templates = compileTemplates(options.templates ?? new Map());
   const clock = () => performance.now();
   const responder = new NgResponder({ handler, cache, counts, logger, templates, clock });

@@ -32,6 +32,6 @@ describe('a call', () => {
     const { call } = conversation;
     if (call === undefined) throw new Error('there is no call');
     expect(mediaFamilies(call)).toBeUndefined();
-    expect(countFamilies([call])).toEqual({ IP4: 0, IP6: 0, mixed: 0 });
+    expect(countFamilies([mediaFamilies(call)])).toEqual({ IP4: 0, IP6: 0, mixed: 0 });
   });
 });

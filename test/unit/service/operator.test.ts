@@ -20,7 +20,7 @@ function operated(text: string) {
       handle: async () => ({ kind: 'pong' }),
     },
     load: { adjust: (to) => void limits.push(to) },
-    registry: { callIds: [], calls: new Map(), find: () => undefined },
+    registry: { callIds: [], families: () => ({ IP4: 0, IP6: 0, mixed: 0 }), find: () => undefined },
     controls: () => [],
     logger: { level: 'info' },
     events: { settingChanged: (name, value) => void settings.push(`${name} ${value}`) },

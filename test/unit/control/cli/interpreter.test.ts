@@ -157,6 +157,17 @@ describe('the command line lists', () => {
         '                Proxy |       Ping |      Offer |     Answer |',
       ].join(''),
     );
+    expect(totals).toContain(
+      [
+        '\n\n\nGraphite interval statistics (last reported values to graphite):\n',
+        ' Total calls duration                            :7.500000 seconds\n\n',
+        ' Min managed sessions                            :1\n',
+        ' Max managed sessions                            :4\n',
+        ' Min/Max/Avg ping processing delay               :0.000000/0.000000/0.000000 sec\n',
+        ' Min/Max/Avg offer processing delay              :0.000500/0.002000/0.001250 sec\n',
+      ].join(''),
+    );
+    expect(totals).toContain(' Min/Max/Avg offer requests per second           :1/3/2 per sec\n');
     expect(totals).toMatch(/\n {12}192\.0\.2\.1 \| {10}0 \| {10}2 \| {10}0 \|/);
     expect(totals).toContain(' Total managed sessions                          :10\n');
     expect(totals).toContain(' Total relayed packets (kernel)                  :60\n');

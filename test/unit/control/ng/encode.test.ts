@@ -60,6 +60,12 @@ describe('replies', () => {
           mos_average: '4.200000',
           mos_stddev: '0.000000',
         },
+        intervalstatistics: {
+          ...{ totalcallsduration: '7.500000', minmanagedsessions: 1, maxmanagedsessions: 4 },
+          ...{ minofferdelay: '0.000500', maxofferdelay: '0.002000', avgofferdelay: '0.001250' },
+          ...{ minofferrequestrate: 1, maxofferrequestrate: 3, avgofferrequestrate: 2 },
+          ...{ 'avgblock mediadelay': '0.000000', 'maxblock mediarequestrate': 0 },
+        },
         voip_metrics: {
           jitter_total: '9.000000',
           rtt_e2e_average: '40000.000000',

@@ -45,6 +45,13 @@ export const NODE: NodeStatistics = {
       portsFree: 9_700,
     },
   ],
+  interval: {
+    callSeconds: 7.5,
+    sessions: { min: 1, max: 4, mean: 2.5 },
+    commands: new Map([
+      ['offer', { delay: { min: 0.0005, max: 0.002, mean: 0.00125 }, rate: { min: 1, max: 3, mean: 2 } }],
+    ]),
+  },
   controls: [
     {
       proxy: '192.0.2.1',
