@@ -15,7 +15,7 @@ use std::{
 use former::Former;
 use ice::{Agent, Base, Candidate, Credentials, Refused, Remote, Role, Settings, State, Target, Transmit};
 use protocol::{Component, IcePlan, IceRole, IceState};
-use wire::stun::Message;
+use wire::stun::{Class, Message};
 
 use crate::{io::SocketId, moment::Moment};
 
@@ -26,6 +26,8 @@ pub struct StreamIce {
     former: Option<Box<Former>>,
     /// A pair was valid once.
     pub was_valid: bool,
+    /// The last check that was the peer's, or its answer to one of ours.
+    pub checked_at: Option<Moment>,
     /// Handshake datagrams that were quicker than our check.
     held: Vec<Held>,
     pub reported: Option<IceState>,
@@ -66,6 +68,7 @@ impl StreamIce {
         StreamIce {
             plan: plan.clone(),
             was_valid: false,
+            checked_at: None,
             held: Vec::new(),
             agents,
             former: None,
@@ -117,17 +120,24 @@ impl StreamIce {
         send: &mut Transmit<'_>,
     ) -> Result<(), Refused> {
         let message = Message::parse(datagram).ok_or(Refused)?;
-        let now = time(now);
-        for is_meant in [true, false] {
-            for agent in self.all_mut().filter_map(|agents| agents.agent_mut(port)) {
-                if agent.is_meant(&message) == is_meant
-                    && agent.handle(now, base.0, from, &message, send).is_ok()
-                {
-                    return Ok(());
-                }
+        if message.class == Class::Indication {
+            // RFC 8445 §11: nobody vouches for it but its source.
+            if self.accepts(port, from) {
+                self.checked_at = Some(now);
             }
+            return Ok(());
         }
-        Err(Refused)
+        let taken = [true, false].into_iter().any(|is_meant| {
+            self.all_mut().filter_map(|agents| agents.agent_mut(port)).any(|agent| {
+                agent.is_meant(&message) == is_meant
+                    && agent.handle(time(now), base.0, from, &message, send).is_ok()
+            })
+        });
+        if !taken {
+            return Err(Refused);
+        }
+        self.checked_at = Some(now);
+        Ok(())
     }
 
     /// Does what is due by time.

@@ -44,19 +44,21 @@ pub fn sweep(
 /// A session is alive while any stream that may receive is within its limit; if none may, while any is. Whoever only
 /// listens keeps nothing alive.
 fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDeque<Event>) -> Option<Moment> {
-    let parties = || session.streams.iter().filter(|stream| !stream.listener);
-    let any_receives = parties().any(|stream| stream.receive);
-    let watched = parties().filter(|stream| stream.receive == any_receives);
-    let ends = watched.map(|stream| {
+    let parties = || session.streams.iter().enumerate().filter(|(_, stream)| !stream.listener);
+    let any_receives = parties().any(|(_, stream)| stream.receive);
+    let watched = parties().filter(|(_, stream)| stream.receive == any_receives);
+    let ends = watched.map(|(at, stream)| {
         let (limit_ms, reason) = limit(session, stream);
-        (stream.last_activity().plus_ms(limit_ms), stream.last_activity(), reason)
+        let activity = last_activity(session, at);
+        (activity.plus_ms(limit_ms), activity, reason)
     });
     let (deadline, activity, reason) = ends.max_by_key(|(deadline, ..)| *deadline)?;
     if now < deadline {
         session.timeout_reported_at = None;
         return Some(deadline);
     }
-    let last_packet = parties().flat_map(|stream| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
+    let last_packet =
+        parties().flat_map(|(_, stream)| [stream.rtp.last_packet, stream.rtcp.last_packet]).max()?;
     // Said again, because the control plane may have been away.
     let is_due = |reported| activity > reported || now.ms_since(reported) >= TIMEOUT_REPEAT_MS;
     if session.timeout_reported_at.is_none_or(is_due) {
@@ -66,6 +68,13 @@ fn report_media_timeout(session: &mut Session, now: Moment, events: &mut VecDequ
         events.push_back(Event::MediaTimeout { session, revision, reason, last_packet_ms_ago });
     }
     Some(now)
+}
+
+/// A peer that does ICE shows that it is there by its checks, whether or not it sends media.
+fn last_activity(session: &Session, at: usize) -> Moment {
+    let checks = session.streams[session.carrier(at)].ice.as_ref();
+    let activity = session.streams[at].last_activity();
+    checks.and_then(|ice| ice.checked_at).map_or(activity, |checked_at| checked_at.max(activity))
 }
 
 fn limit(session: &Session, stream: &Stream) -> (u64, TimeoutReason) {

@@ -1,7 +1,17 @@
 //! When a call whose media has died is reported.
 
-use protocol::{Event, TimeoutPlan, TimeoutReason};
-use sim::{Scene, packets};
+#![expect(clippy::unwrap_used, reason = "a broken expectation is what it looks for")]
+
+mod support;
+
+use protocol::{Event, IceRole, RtcpMode, TimeoutPlan, TimeoutReason};
+use sim::{
+    Scene,
+    bundle::Bundle,
+    ice::{self, IceEnd},
+    packets,
+};
+use support::ice_call::Call;
 
 const LIMITS: TimeoutPlan =
     TimeoutPlan { media_ms: 10_000, silent_ms: 60_000, offer_ms: 30_000, first_packet_ms: None };
@@ -57,6 +67,54 @@ fn rtcp_keeps_a_call_alive() {
         scene.wait(5_000);
     }
     assert!(timeouts(&mut scene).is_empty());
+}
+
+/// Alice does ICE, and neither party sends media.
+fn silent_call_with_ice() -> Call {
+    let mut call = Call::with(IceRole::Controlled, |plan| plan.timeouts = LIMITS);
+    call.alice_starts();
+    call.scene.wait(60_000);
+    call
+}
+
+#[test]
+fn the_checks_of_a_silent_peer_keep_its_call_alive_while_they_come() {
+    let mut call = silent_call_with_ice();
+    assert_eq!(timeouts(&mut call.scene), []);
+    let alice = call.scene.alice;
+    call.scene.net.stop_ice(alice);
+    call.scene.wait(17_000);
+    assert!(matches!(timeouts(&mut call.scene)[..], [(TimeoutReason::Media, None), ..]));
+}
+
+#[test]
+fn an_indication_keeps_a_call_alive_if_it_comes_from_where_the_peer_is() {
+    for (from_alice, is_alive) in [(true, true), (false, false)] {
+        let mut call = silent_call_with_ice();
+        let (alice, to) = (call.scene.alice, call.scene.local(1));
+        let sender = if from_alice { alice } else { call.scene.net.peer(sim::MALLORY) };
+        call.scene.net.stop_ice(alice);
+        for _ in 0..5 {
+            call.scene.net.send(sender, to, packets::binding_indication());
+            call.scene.wait(4_000);
+        }
+        assert_eq!(timeouts(&mut call.scene).is_empty(), is_alive);
+    }
+}
+
+#[test]
+fn the_checks_of_a_bundle_keep_its_call_alive_though_the_stream_that_carries_it_is_on_hold() {
+    let alice = sim::ALICE.parse().unwrap();
+    let mut bundle = Bundle::with(|plan| {
+        plan.timeouts = LIMITS;
+        plan.streams[0].rtcp = RtcpMode::Muxed;
+        plan.streams[0].ice = Some(ice::plan(IceRole::Controlled, alice));
+        plan.streams[0].receive = false;
+    });
+    let end = IceEnd::new(alice, true, &[bundle.scene.local(1)]);
+    bundle.scene.net.start_ice(bundle.scene.alice, false, end);
+    bundle.scene.wait(60_000);
+    assert_eq!(timeouts(&mut bundle.scene), []);
 }
 
 #[test]

@@ -95,3 +95,10 @@ pub fn fragments(datagram: &[u8], size: usize) -> Vec<Vec<u8>> {
     };
     message.chunks(size).enumerate().map(fragment).collect()
 }
+
+/// A STUN message without attributes, as some peers keep a NAT open with (RFC 8445 §11).
+pub fn binding_indication() -> Vec<u8> {
+    let mut datagram = vec![0x00, 0x11, 0, 0, 0x21, 0x12, 0xa4, 0x42];
+    datagram.resize(20, 7);
+    datagram
+}
