@@ -28,7 +28,7 @@ export function offeredIce(
   facts: Facts,
   draws: Draws,
 ): StreamIce | undefined {
-  if (!isOffered(view, known, flags, facts)) return known?.ice && { ...known.ice, offered: false };
+  if (!isIceOffered(view, known, flags, facts)) return known?.ice && { ...known.ice, offered: false };
   const agent = known?.iceRefused ? undefined : known?.ice;
   return agent ? { ...agent, offered: true } : newAgent('controlling', 0, draws);
 }
@@ -75,7 +75,13 @@ export function offeredOptions(flags: MediaFlags): readonly string[] {
   return [...(flags.trickleIce ? ['trickle'] : []), ...(flags.ice2 ? ['ice2'] : [])];
 }
 
-function isOffered(view: MediaView, known: Stream | undefined, flags: MediaFlags, facts: Facts): boolean {
+/** The receiver of an offer is to do ICE with us. */
+export function isIceOffered(
+  view: MediaView,
+  known: Stream | undefined,
+  flags: MediaFlags,
+  facts: Facts,
+): boolean {
   if (!facts.capabilities.has('ice') || (known?.iceRefused && !flags.reset)) return false;
   switch (flags.ice) {
     case 'remove':

@@ -3,7 +3,7 @@ import type { CommandFailure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
 import type { MediaView } from '../sdp/media-view.js';
 import type { SessionDescription } from '../sdp/model.js';
-import { isIceTransparent, offeredIce, offeredOptions } from './ice.js';
+import { isIceOffered, isIceTransparent, offeredIce, offeredOptions } from './ice.js';
 import { candidateLocals } from './ice-candidates.js';
 import { ownIceLines, passedIceLines } from './ice-lines.js';
 import type { Means } from './means.js';
@@ -38,8 +38,9 @@ export function offerProtection(
   const isDoubled = isRtp && !isPassed && flags.osrtp.has('offer-legacy') && facts.capabilities.has('srtp');
   const named = isPassed ? view.media.protocol : protocolTowards(view, known, flags, facts);
   const protocol = isDoubled && !isSecureProfile(named) ? twinProtocol(named) : named;
+  const isForBrowser = protocol.startsWith('UDP/TLS/') && isIceOffered(view, known, flags, facts);
   const secured = offerSecurity(
-    { view, description, known, protocol, isIceTransparent: isPassed },
+    { view, description, known, protocol, isIceTransparent: isPassed, isForBrowser },
     flags,
     facts,
     draws,

@@ -37,6 +37,8 @@ export type SecurityOffering = {
   /** Of the `m=` line for the receiver. */
   readonly protocol: string;
   readonly isIceTransparent: boolean;
+  /** DTLS and ICE, as WebRTC has them. */
+  readonly isForBrowser: boolean;
 };
 
 export function offerSecurity(
@@ -80,7 +82,7 @@ function wishesOf(flags: MediaFlags): readonly SecurityWish[] {
 }
 
 function secured(
-  { view, known, protocol }: SecurityOffering,
+  { view, known, protocol, isForBrowser }: SecurityOffering,
   flags: MediaFlags,
   facts: Facts,
   draws: Draws,
@@ -88,7 +90,11 @@ function secured(
   const before = known?.security;
   const mayUseDtls = flags.dtls !== 'off' && facts.certificate !== null;
   const certificate = mayUseDtls ? certificateFor(before?.certificate, facts.certificate) : null;
-  const offered = flags.sdes.off ? NO_LINES : linesFor({ view, protocol }, before, flags, facts, draws);
+  // RFC 8827 §6.5: browsers are never offered keys in SDP. Who has taken some is none.
+  const hidesKeys =
+    isForBrowser && certificate !== null && !flags.sdes.prefer && before?.agreed?.kind !== 'sdes';
+  const offered =
+    flags.sdes.off || hidesKeys ? NO_LINES : linesFor({ view, protocol }, before, flags, facts, draws);
   if (certificate === null && offered.lines.length === 0) {
     return failure('badRequest', `Neither SDES nor DTLS may be offered for ${protocol}`);
   }
