@@ -101,6 +101,11 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
     reason: 'DTLS that carries no RTP passes between the parties; 10.5 drops their fingerprints',
     matches: ({ fact }) => fact.endsWith('.dtls'),
   },
+  'browsers get no keys': {
+    reason: 'who is offered ICE and DTLS is offered no keys in SDP (RFC 8827 §6.5)',
+    matches: ({ command, fact, subject }) =>
+      command === 'offer' && fact.endsWith('.crypto') && subject === undefined,
+  },
   'a trickle placeholder is no hold': {
     reason:
       'the address 0.0.0.0 with port 9 means that candidates follow (RFC 8840 §4.1.1), as in newer versions',

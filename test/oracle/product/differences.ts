@@ -29,6 +29,18 @@ export const EXPECTED: readonly Expected[] = [
       fact.endsWith('.ice') && subject === undefined && NO_RTP.includes(shape),
   },
   {
+    name: 'keys for browsers',
+    reason:
+      'who is offered ICE and DTLS is offered no keys in SDP (RFC 8827 §6.5), even if the route does not say SDES-off',
+    matches: ({ command, fact, subject }, row, shape) =>
+      command === 'offer' &&
+      fact.endsWith('.crypto') &&
+      subject === undefined &&
+      (shape.startsWith('chromium-') ||
+        shape === 'firefox-offer' ||
+        row.word.startsWith('transport-protocol: UDP/TLS/')),
+  },
+  {
     name: 'trickle placeholder',
     reason:
       'the address 0.0.0.0 with port 9 means that candidates follow (RFC 8840 §4.1.1); 10.5 takes it for a hold',
