@@ -165,7 +165,7 @@ export type NodeStatistics = {
   readonly controls: readonly ControlStatistics[];
 };
 
-/** Per second. */
+/** All numbers are per second. */
 export type TrafficRates = {
   readonly userspace: Traffic;
   readonly kernel: Traffic;
@@ -202,6 +202,11 @@ export type InterfaceStatistics = {
   readonly portMax: number;
   readonly portsUsed: number;
   readonly portsFree: number;
+  readonly ingress: Traffic;
+  /** Packets that could not be sent are counted for the node alone. */
+  readonly egress: Traffic;
+  /** Of the sources of ended calls that sent to it. */
+  readonly quality: NodeQuality;
 };
 
 export type ControlStatistics = {

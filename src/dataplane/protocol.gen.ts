@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'bf40b8c12554f301';
+export const FINGERPRINT = 'd374e21947dbdfc1';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -711,7 +711,17 @@ export type DataPath = {
  */
 name: string, reason: string, };
 
-export type InterfaceStatus = { name: string, address: string, portMin: number, portMax: number, portsUsed: number, portsResting: number, portsFree: number, };
+export type InterfaceStatus = { name: string, address: string, portMin: number, portMax: number, portsUsed: number, portsResting: number, portsFree: number, traffic: InterfaceTraffic, };
+
+/**
+ * What an address of ours has relayed or consumed from its peers, and sent to them, RTCP included, since the start of
+ * the process. With several addresses a stream counts at its first one. UDP payload bytes.
+ */
+export type InterfaceTraffic = { receivedPackets: number, receivedBytes: number, 
+/**
+ * Not, or not provably, a peer's, or of no negotiated payload type.
+ */
+receivedErrors: number, sentPackets: number, sentBytes: number, };
 
 /**
  * Counters of the whole process since its start.

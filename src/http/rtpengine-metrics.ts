@@ -1,4 +1,4 @@
-import type { ControlStatistics, Distribution } from '../command/reply.js';
+import type { ControlStatistics, Distribution, NodeQuality, Traffic } from '../command/reply.js';
 import type { NodeTotals } from '../service/node-statistics.js';
 import { labels, metric, type Sample } from './metric.js';
 
@@ -13,6 +13,7 @@ export function rtpengineMetrics(node: NodeTotals, controls: readonly ControlSta
     ...quality(node),
     ...requests(controls),
     ...ports(node),
+    ...interfaces(node),
   ];
   return [...lines, ''].join('\n');
 }
@@ -71,24 +72,88 @@ function traffic({ medias, relayedInKernel: kernel, ...node }: NodeTotals): read
 }
 
 function quality({ quality: seen }: NodeTotals): readonly string[] {
+  const all: Where = (value) => one(value(seen));
   return [
-    ...samples('mos', 'mean opinion score', seen.mos),
-    ...samples('jitter', 'jitter that receivers report, in milliseconds', seen.jitter),
-    ...samples('rtt_e2e', 'round trip between the parties, in microseconds', seen.roundTrip),
-    ...samples('rtt_dsct', 'round trip between a party and this node, in microseconds', seen.roundTripLeg),
-    ...samples('packetloss', 'loss that receivers report, in percent', seen.loss),
-    ...samples('jitter_measured', 'jitter measured here, in milliseconds', seen.jitterMeasured),
-    ...counter('packets_lost', 'RTP packets that did not arrive here', one(seen.packetsLost)),
-    ...counter('rtp_duplicates', 'RTP packets that arrived twice', one(seen.duplicates)),
+    ...MEASURED.flatMap((measured) => samples('', measured, all)),
+    ...counter('packets_lost', LOST, one(seen.packetsLost)),
+    ...counter('rtp_duplicates', TWICE, one(seen.duplicates)),
     ...counter('rtp_reordered', 'RTP packets that were overtaken', one(seen.reordered)),
   ];
 }
 
-function samples(name: string, what: string, sum: Distribution): readonly string[] {
+/** The same of each interface, by its addresses, and what it has relayed. */
+function interfaces({ interfaces: all }: NodeTotals): readonly string[] {
+  const each: Where = (value) =>
+    all.map(({ name, address, quality: seen }) => [labels({ name, address }), value(seen)]);
+  const traffic = (value: (of: Traffic) => number): readonly Sample[] =>
+    all.flatMap(({ name, address, ingress, egress }) =>
+      Object.entries({ ingress, egress }).map(
+        ([direction, of]): Sample => [labels({ name, address, direction }), value(of)],
+      ),
+    );
   return [
-    ...counter(`${name}_total`, `Sum of all samples: ${what}`, one(sum.total)),
-    ...counter(`${name}2_total`, `Sum of the squares: ${what}`, one(sum.squares)),
-    ...counter(`${name}_samples_total`, `How many samples: ${what}`, one(sum.samples)),
+    ...MEASURED.flatMap((measured) => samples('interface_', measured, each)),
+    ...counter(
+      'interface_packets_lost',
+      LOST,
+      each((seen) => seen.packetsLost),
+    ),
+    ...counter(
+      'interface_duplicates',
+      TWICE,
+      each((seen) => seen.duplicates),
+    ),
+    ...counter(
+      'interface_packets',
+      'Packets by the address they came to or left from',
+      traffic(({ packets }) => packets),
+    ),
+    ...counter(
+      'interface_bytes',
+      'Bytes of these',
+      traffic(({ bytes }) => bytes),
+    ),
+    ...counter(
+      'interface_errors',
+      "Packets that were not, or not provably, a party's",
+      traffic(({ errors }) => errors),
+    ),
+  ];
+}
+
+/** A value of the quality, wherever it is told of. */
+type Where = (value: (seen: NodeQuality) => number) => readonly Sample[];
+type Measured = readonly [name: string, what: string, of: (seen: NodeQuality) => Distribution];
+
+const MEASURED: readonly Measured[] = [
+  ['mos', 'mean opinion score', ({ mos }) => mos],
+  ['jitter', 'jitter that receivers report, in milliseconds', ({ jitter }) => jitter],
+  ['rtt_e2e', 'round trip between the parties, in microseconds', ({ roundTrip }) => roundTrip],
+  ['rtt_dsct', 'round trip between a party and this node, in microseconds', (seen) => seen.roundTripLeg],
+  ['packetloss', 'loss that receivers report, in percent', ({ loss }) => loss],
+  ['jitter_measured', 'jitter measured here, in milliseconds', ({ jitterMeasured }) => jitterMeasured],
+];
+
+const LOST = 'RTP packets that did not arrive here';
+const TWICE = 'RTP packets that arrived twice';
+
+function samples(prefix: string, [name, what, of]: Measured, where: Where): readonly string[] {
+  return [
+    ...counter(
+      `${prefix}${name}_total`,
+      `Sum of all samples: ${what}`,
+      where((seen) => of(seen).total),
+    ),
+    ...counter(
+      `${prefix}${name}2_total`,
+      `Sum of the squares: ${what}`,
+      where((seen) => of(seen).squares),
+    ),
+    ...counter(
+      `${prefix}${name}_samples_total`,
+      `How many samples: ${what}`,
+      where((seen) => of(seen).samples),
+    ),
   ];
 }
 

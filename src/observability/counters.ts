@@ -22,6 +22,8 @@ export type Counters = {
   callSecondsTotal: number;
   callSecondsSquared: number;
   readonly quality: QualityTotals;
+  /** By the key of the place the sources sent to. */
+  readonly qualityAt: Map<string, QualityTotals>;
   callsEndedWithoutMedia: number;
   callsEndedOneWay: number;
   /** Packets that were not, or not provably, a party's, as far as they were reported. */
@@ -94,6 +96,7 @@ export function newCounters(): Counters {
     callSecondsTotal: 0,
     callSecondsSquared: 0,
     quality: newQualityTotals(),
+    qualityAt: new Map(),
     callsEndedWithoutMedia: 0,
     callsEndedOneWay: 0,
     suspectPackets: 0,

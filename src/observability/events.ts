@@ -1,6 +1,7 @@
-import { addQuality } from './quality.js';
+import { addQuality, addQualityAt } from './quality.js';
 import { copyEvents } from './copies.js';
 import type { Call } from '../call/call.js';
+import type { Place } from '../call/places.js';
 import type { Client, Command } from '../command/command.js';
 import type { LoadLimit } from '../command/load.js';
 import type { PairCommand } from '../command/pair.js';
@@ -76,6 +77,11 @@ export function createEvents(log: Logger, counters: Counters) {
       if (silent > 0 && silent === received.length) counters.callsEndedWithoutMedia += 1;
       else if (silent > 0) counters.callsEndedOneWay += 1;
       log.info({ callId, reason, seconds: Math.round(seconds), packets: sum(received) }, 'call ended');
+    },
+
+    /** Of a call that has ended. */
+    qualityMeasured(places: ReadonlyMap<number, Place>, media: SessionStats): void {
+      addQualityAt(counters.qualityAt, places, media);
     },
 
     deletionScheduled({ callId, deleteAtMs }: Call, now: number): void {

@@ -1,3 +1,4 @@
+import type { Place } from '../call/places.js';
 import type { SessionStats, SsrcStats } from '../dataplane/protocol.gen.js';
 
 /** A quantity seen many times. */
@@ -39,6 +40,26 @@ export function newQualityTotals(): QualityTotals {
 /** A source counts by its average, as often as it was reported of. */
 export function addQuality(totals: QualityTotals, media: SessionStats | null): void {
   for (const { ingress } of media?.streams ?? []) for (const source of ingress) addSource(totals, source);
+}
+
+/** The same by the places of the streams; what is nowhere is left out. */
+export function addQualityAt(
+  totals: Map<string, QualityTotals>,
+  places: ReadonlyMap<number, Place>,
+  media: SessionStats,
+): void {
+  for (const { stream, ingress } of media.streams) {
+    const place = places.get(stream);
+    if (place === undefined || ingress.length === 0) continue;
+    const key = placeKey(place);
+    const sum = totals.get(key) ?? newQualityTotals();
+    totals.set(key, sum);
+    for (const source of ingress) addSource(sum, source);
+  }
+}
+
+export function placeKey({ interface: name, address }: Place): string {
+  return `${address} ${name}`;
 }
 
 export function mean({ total, samples }: Sum): number {

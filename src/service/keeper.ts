@@ -1,8 +1,10 @@
 import type { Call } from '../call/call.js';
 import { nextDeadline } from '../call/lifecycle.js';
+import { placesOf } from '../call/places.js';
 import { ofParties } from '../call/subscriptions.js';
 import type { BoundLocal, SessionPlan, SessionStats } from '../dataplane/protocol.gen.js';
 import { planOf } from '../negotiation/plan.js';
+import type { Pattern } from '../pattern/pattern.js';
 import { Repeat } from '../pattern/repeat.js';
 import type { EndReason } from '../observability/counters.js';
 import type { Events } from '../observability/events.js';
@@ -18,6 +20,8 @@ import {
 } from './ports.js';
 import { callOf, type CallRegistry } from './registry.js';
 
+type Places = ReturnType<typeof placesOf>;
+
 export type KeeperParts = {
   readonly dataPlane: DataPlane;
   readonly attachment: Attachment;
@@ -32,6 +36,8 @@ export type KeeperParts = {
 export class Keeper {
   readonly #parts: KeeperParts;
   readonly #deadlines: Deadlines;
+  /** Repeats of a pattern do not differ in that. */
+  readonly #places = new WeakMap<Pattern, Places>();
   readonly #ended: (call: Call, reason: EndReason, media: SessionStats | null) => void;
 
   /** `due` is told when a call may have come to a deadline, `ended` when it is over. */
@@ -151,8 +157,18 @@ export class Keeper {
   #over(held: Call | Repeat, reason: EndReason, media: SessionStats | null): void {
     const { events, clock, keepDetails } = this.#parts;
     const endedMs = clock.now();
-    events.callEnded(held, reason, endedMs, held instanceof Repeat ? media : ofParties(held, media));
+    const ofThem = held instanceof Repeat ? media : ofParties(held, media);
+    events.callEnded(held, reason, endedMs, ofThem);
+    if (ofThem?.streams.some(({ ingress }) => ingress.length > 0))
+      events.qualityMeasured(this.#placesOf(held), ofThem);
     keepDetails?.(callOf(held), reason, media, endedMs);
+  }
+
+  #placesOf(held: Call | Repeat): Places {
+    if (!(held instanceof Repeat)) return placesOf(held);
+    const known = this.#places.get(held.pattern) ?? placesOf(held.call());
+    this.#places.set(held.pattern, known);
+    return known;
   }
 
   /**

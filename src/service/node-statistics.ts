@@ -2,7 +2,14 @@ import type { Distribution, NodeQuality, NodeStatistics, Reply } from '../comman
 import type { Status } from '../dataplane/protocol.gen.js';
 import type { Counters } from '../observability/counters.js';
 import { type IntervalMeter, NO_INTERVAL } from '../observability/intervals.js';
-import { deviation, mean, type QualityTotals, type Sum } from '../observability/quality.js';
+import {
+  deviation,
+  mean,
+  newQualityTotals,
+  placeKey,
+  type QualityTotals,
+  type Sum,
+} from '../observability/quality.js';
 import type { Clock, DataPlane } from './ports.js';
 import type { CallRegistry } from './registry.js';
 import { TrafficMeter } from './traffic-rates.js';
@@ -88,13 +95,15 @@ function nodeTotals(counters: Counters, node: Node): NodeTotals {
     callsDuration,
     quality: qualityOf(counters.quality),
     interfaces: (node.status?.interfaces ?? []).map(
-      ({ name, address, portMin, portMax, portsUsed, portsFree }) => ({
-        name,
-        address,
-        portMin,
-        portMax,
-        portsUsed,
-        portsFree,
+      ({ name, address, portMin, portMax, portsUsed, portsFree, traffic }) => ({
+        ...{ name, address, portMin, portMax, portsUsed, portsFree },
+        ingress: {
+          packets: traffic.receivedPackets,
+          bytes: traffic.receivedBytes,
+          errors: traffic.receivedErrors,
+        },
+        egress: { packets: traffic.sentPackets, bytes: traffic.sentBytes, errors: 0 },
+        quality: qualityOf(counters.qualityAt.get(placeKey({ interface: name, address })) ?? NOTHING_SEEN),
       }),
     ),
   };
@@ -117,3 +126,5 @@ function qualityOf(totals: QualityTotals): NodeQuality {
 function distribution(sum: Sum): Distribution {
   return { ...sum, mean: mean(sum), deviation: deviation(sum) };
 }
+
+const NOTHING_SEEN = newQualityTotals();

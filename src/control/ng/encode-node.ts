@@ -129,7 +129,7 @@ function distribution(name: string, sum: Distribution): Dictionary {
 }
 
 function interfaceRecord(one: InterfaceStatistics): Dictionary {
-  const { name, address, portMin, portMax, portsUsed, portsFree } = one;
+  const { name, address, portMin, portMax, portsUsed, portsFree, quality } = one;
   const total = portMax - portMin + 1;
   return dictionary({
     name,
@@ -142,6 +142,11 @@ function interfaceRecord(one: InterfaceStatistics): Dictionary {
       free: portsFree,
       totals: total,
     }),
+    packets_lost: quality.packetsLost,
+    duplicates: quality.duplicates,
+    voip_metrics: new Map([...distribution('mos', quality.mos), ...voipMetrics(quality)]),
+    ingress: dictionary(one.ingress),
+    egress: dictionary(one.egress),
   });
 }
 

@@ -31,9 +31,16 @@ ports_free gauge name address
 ports gauge name address
 `;
 /** What later versions have besides, as far as we know the value. */
-const LATER = ['jitter', 'rtt_e2e', 'rtt_dsct', 'packetloss', 'jitter_measured']
-  .flatMap((name) => [`${name}_total`, `${name}2_total`, `${name}_samples_total`])
-  .concat('packets_lost', 'rtp_duplicates', 'rtp_reordered');
+const MEASURED = ['jitter', 'rtt_e2e', 'rtt_dsct', 'packetloss', 'jitter_measured'].flatMap(sums);
+const LATER = [
+  ...[...MEASURED, 'packets_lost', 'rtp_duplicates', 'rtp_reordered'],
+  ...[...sums('mos'), ...MEASURED].map((name) => `interface_${name}`),
+  ...['packets', 'bytes', 'errors', 'packets_lost', 'duplicates'].map((name) => `interface_${name}`),
+];
+
+function sums(name: string): readonly string[] {
+  return [`${name}_total`, `${name}2_total`, `${name}_samples_total`];
+}
 
 type Metric = {
   readonly type: string;
@@ -107,6 +114,22 @@ describe('metrics under rtpengine’s names', () => {
     expect(value('request_seconds_total', '192.0.2.1 offer')).toBe(0.0015);
     expect(value('errors_total', '192.0.2.1')).toBe(4);
     expect(value('ports', 'pub 192.0.2.10')).toBe(10_000);
+  });
+
+  test('what an interface has relayed is told by address and direction, its quality by address', () => {
+    const value = (name: string, labels: string) => ours().get(`interface_${name}`)?.samples.get(labels);
+    expect(ours().get('interface_packets')).toMatchObject({
+      type: 'counter',
+      labels: ['name', 'address', 'direction'],
+    });
+    expect(value('packets', 'pub 192.0.2.10 ingress')).toBe(60);
+    expect(value('packets', 'pub 192.0.2.10 egress')).toBe(40);
+    expect(value('bytes', 'pub 192.0.2.10 ingress')).toBe(10_320);
+    expect(value('errors', 'pub 192.0.2.10 ingress')).toBe(3);
+    expect(value('mos_total', 'pub 192.0.2.10')).toBe(12.6);
+    expect(value('rtt_dsct2_total', 'pub 192.0.2.10')).toBe(1.2e9);
+    expect(value('packets_lost', 'pub 192.0.2.10')).toBe(7);
+    expect(value('duplicates', 'pub 192.0.2.10')).toBe(1);
   });
 
   test('nobody has asked anything yet: there are no commands to tell of', () => {

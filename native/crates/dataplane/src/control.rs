@@ -13,18 +13,17 @@ use std::{
 };
 
 use answering::Answering;
-use engine::offload::PathCounts;
 use netio::{PacketIo, Token, wake::Waker};
 use protocol::{
-    DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, LogPosition, NodeCounters, Request, Response,
-    Status, ToDataPlane,
+    DataPath, ErrorCode, Event, FINGERPRINT, InterfaceStatus, LogPosition, Request, Response, Status,
+    ToDataPlane,
 };
 use repeat::Refused;
 
 use crate::{
     clients::Clients,
     connection::Connection,
-    fanout::{self, Merge},
+    fanout::{self, Merge, Totals},
     listener::Listener,
     repeater::Repeater,
     shard::{Shard, ShardRequest, ShardResponse},
@@ -314,21 +313,27 @@ impl Control {
     }
 
     fn complete(&mut self, pending: Pending) {
-        let status = |counters, paths| Response::Status { status: Box::new(self.status(counters, paths)) };
+        let status = |totals| Response::Status { status: Box::new(self.status(totals)) };
         let result = fanout::merge(pending.merge, pending.parts, status);
         self.respond(pending.connection, pending.id, result);
     }
 
-    fn status(&self, counters: NodeCounters, paths: PathCounts) -> Status {
+    fn status(&self, totals: Totals) -> Status {
+        let Totals { counters, paths, traffic } = totals;
         let pools = self.shared.pools.status(Instant::now());
         let interfaces = pools.into_iter().map(|pool| InterfaceStatus {
-            name: pool.interface,
-            address: pool.address,
             port_min: pool.first_port,
             port_max: pool.last_port,
             ports_used: pool.counts.used,
             ports_resting: pool.counts.resting,
             ports_free: pool.counts.free,
+            traffic: traffic
+                .iter()
+                .find(|account| *account.interface == *pool.interface && account.address == pool.address)
+                .map(|account| account.traffic)
+                .unwrap_or_default(),
+            address: pool.address,
+            name: pool.interface,
         });
         let DataPath { name, reason } = self.shared.data_path.clone();
         Status {

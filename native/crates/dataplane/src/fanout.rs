@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use engine::offload::PathCounts;
+use engine::{Account, offload::PathCounts};
 use protocol::{
     ErrorCode, NodeCounters, Request, Response, SessionId, SessionPlan, SessionSnapshot, SessionStats,
 };
@@ -80,16 +80,24 @@ impl Merge {
     }
 }
 
+/// What all shards have counted.
+#[derive(Debug, Default)]
+pub struct Totals {
+    pub counters: NodeCounters,
+    pub paths: PathCounts,
+    pub traffic: Vec<Account>,
+}
+
 /// Makes one response out of those of all shards; `status` completes the counters.
 pub fn merge(
     kind: Merge,
     parts: Vec<ShardResponse>,
-    status: impl FnOnce(NodeCounters, PathCounts) -> Response,
+    status: impl FnOnce(Totals) -> Response,
 ) -> Result<Response, ErrorCode> {
     let mut plans: Vec<SessionPlan> = Vec::new();
     let mut stats: Vec<SessionStats> = Vec::new();
     let mut snapshots: Vec<SessionSnapshot> = Vec::new();
-    let (mut counters, mut paths) = (NodeCounters::default(), PathCounts::default());
+    let mut totals = Totals::default();
     for part in parts {
         match part {
             ShardResponse::Applied { bound } => return Ok(Response::Applied { bound }),
@@ -98,9 +106,10 @@ pub fn merge(
             ShardResponse::Plans { plans: more } => plans.extend(more),
             ShardResponse::Stats { sessions } => stats.extend(sessions),
             ShardResponse::Snapshot { sessions } => snapshots.extend(sessions),
-            ShardResponse::Counters { counters: more, paths: more_paths } => {
-                add(&mut counters, more);
-                paths.add(&more_paths);
+            ShardResponse::Counters { counters, paths, traffic } => {
+                add(&mut totals.counters, counters);
+                totals.paths.add(&paths);
+                add_traffic(&mut totals.traffic, traffic);
             }
         }
     }
@@ -113,7 +122,7 @@ pub fn merge(
             snapshots.truncate(limit);
             Response::Snapshot { sessions: snapshots, more }
         }
-        Merge::Status | Merge::Single => status(counters, paths),
+        Merge::Status | Merge::Single => status(totals),
     })
 }
 
@@ -147,6 +156,22 @@ fn add(sum: &mut NodeCounters, more: NodeCounters) {
     sum.fast_path_packets += more.fast_path_packets;
     sum.fast_path_bytes += more.fast_path_bytes;
     sum.suspect.add(&more.suspect);
+}
+
+fn add_traffic(sum: &mut Vec<Account>, more: Vec<Account>) {
+    for account in more {
+        let known =
+            sum.iter_mut().find(|one| one.interface == account.interface && one.address == account.address);
+        let Some(known) = known else {
+            sum.push(account);
+            continue;
+        };
+        known.traffic.received_packets += account.traffic.received_packets;
+        known.traffic.received_bytes += account.traffic.received_bytes;
+        known.traffic.received_errors += account.traffic.received_errors;
+        known.traffic.sent_packets += account.traffic.sent_packets;
+        known.traffic.sent_bytes += account.traffic.sent_bytes;
+    }
 }
 
 fn page(limit: u32) -> usize {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use engine::{
-    BoundSockets, Engine, Farewell, SocketId,
+    Account, BoundSockets, Engine, Farewell, SocketId,
     offload::{FastPath, PathCounts},
 };
 use netio::{PacketIo, SocketIndex, Token};
@@ -59,7 +59,7 @@ pub enum ShardResponse {
     Plans { plans: Vec<SessionPlan> },
     Stats { sessions: Vec<SessionStats> },
     Snapshot { sessions: Vec<SessionSnapshot> },
-    Counters { counters: NodeCounters, paths: PathCounts },
+    Counters { counters: NodeCounters, paths: PathCounts, traffic: Vec<Account> },
     Refused { error: ErrorCode },
 }
 
@@ -192,7 +192,11 @@ impl<I: PacketIo> Shard<I> {
             }
             ShardRequest::Counters => {
                 self.engine.refresh_all(now);
-                ShardResponse::Counters { counters: self.counters(), paths: self.engine.path_counts() }
+                ShardResponse::Counters {
+                    counters: self.counters(),
+                    paths: self.engine.path_counts(),
+                    traffic: self.engine.interface_traffic(),
+                }
             }
         }
     }

@@ -63,6 +63,15 @@ impl Half {
         self.suspects.get_or_insert_default()
     }
 
+    /// Packets that were not, or not provably, the peer's, or of no negotiated payload type.
+    pub fn errors(&self) -> u64 {
+        let suspects = self
+            .suspects
+            .as_deref()
+            .map_or(0, |suspects| ERRORS.iter().map(|cause| suspects.packets(*cause)).sum::<u64>());
+        self.counters.malformed + self.counters.unknown_payload_type + suspects
+    }
+
     pub fn stats(&self, now: Moment, remote: Option<SocketAddr>, state: RemoteState) -> ComponentStats {
         let failures = self.failures.as_deref().copied().unwrap_or_default();
         let suspects = self.suspects.as_deref();
@@ -93,3 +102,6 @@ impl Half {
         }
     }
 }
+
+const ERRORS: [SuspectCause; 4] =
+    [SuspectCause::Foreign, SuspectCause::NotAuthentic, SuspectCause::Replay, SuspectCause::Unkeyed];

@@ -21,6 +21,7 @@ mod io;
 mod keypad;
 mod keys;
 mod latch;
+mod ledger;
 mod measurement;
 mod moment;
 pub mod offload;
@@ -60,6 +61,8 @@ use checks::Checks;
 use handshake::Clock;
 use handshaking::Desk;
 pub use io::{Applied, Arrival, BoundSockets, Farewell, Outbox, Packet, Released, SocketId};
+pub use ledger::Account;
+use ledger::Ledger;
 use moment::{Moment, TimeLine};
 use offload::{Offloading, PathChange, RuleHandle};
 use payloads::Pool;
@@ -89,6 +92,7 @@ pub struct Engine {
     pool: Pool,
     events: VecDeque<Event>,
     counters: NodeCounters,
+    ledger: Ledger,
     scratch: Vec<u8>,
     part: Vec<u8>,
     next_sweep: Moment,
@@ -126,6 +130,7 @@ impl Engine {
             pool: Pool::default(),
             events: VecDeque::new(),
             counters: NodeCounters::default(),
+            ledger: Ledger::default(),
             scratch: Vec::with_capacity(SCRATCH),
             part: Vec::with_capacity(SCRATCH),
             next_sweep: time.moment(now),
@@ -190,7 +195,9 @@ impl Engine {
         let offloaded: Vec<RuleHandle> = offload::rules(&self.sessions[key]).collect();
         let farewells = self.part(now, key, Some(&plan));
         let taps = std::mem::take(&mut plan.taps);
+        self.ledger.leave(&self.sessions[key]);
         let mut applied = self.sessions[key].follow(now, plan, new, &mut self.pool);
+        self.ledger.join(&self.sessions[key]);
         self.copies.follow(&mut self.sessions[key], taps);
         if self.sessions[key].taps.is_empty() {
             self.tapped.remove(&key);
@@ -226,6 +233,7 @@ impl Engine {
         self.withdraw_session(now, key);
         let mut farewells = self.part(now, key, None);
         let session = self.sessions.remove(key);
+        self.ledger.leave(&session);
         self.protected.remove(&session.id);
         let stats = SessionStats { taps: self.copies.stats(&session), ..session.stats(now) };
         self.copies.close_all(&session);
@@ -390,6 +398,11 @@ impl Engine {
     /// caller's to add.
     pub fn counters(&self) -> NodeCounters {
         NodeCounters { suspect: self.watch.counts, ..self.counters }
+    }
+
+    /// What each local address has relayed since the start, as far as sessions have been refreshed.
+    pub fn interface_traffic(&self) -> Vec<Account> {
+        self.ledger.balance(self.sessions.iter().map(|(_, session)| session))
     }
 
     /// The number of sessions.

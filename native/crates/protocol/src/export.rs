@@ -92,6 +92,7 @@ fn typescript_matches_the_schema() {
         Status,
         DataPath,
         InterfaceStatus,
+        InterfaceTraffic,
         NodeCounters,
         SuspectCause,
         SuspectCounts,

@@ -325,6 +325,21 @@ pub struct InterfaceStatus {
     pub ports_used: u32,
     pub ports_resting: u32,
     pub ports_free: u32,
+    pub traffic: InterfaceTraffic,
+}
+
+/// What an address of ours has relayed or consumed from its peers, and sent to them, RTCP included, since the start of
+/// the process. With several addresses a stream counts at its first one. UDP payload bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct InterfaceTraffic {
+    pub received_packets: u64,
+    pub received_bytes: u64,
+    /// Not, or not provably, a peer's, or of no negotiated payload type.
+    pub received_errors: u64,
+    pub sent_packets: u64,
+    pub sent_bytes: u64,
 }
 
 /// Counters of the whole process since its start.

@@ -80,6 +80,10 @@ describe('replies', () => {
           {
             name: 'pub',
             address: '192.0.2.10',
+            ...{ packets_lost: 7, duplicates: 1 },
+            ingress: { packets: 60, bytes: 10_320, errors: 3 },
+            egress: { packets: 40, bytes: 6_880, errors: 0 },
+            voip_metrics: { mos_average: '4.200000', jitter_samples_total: 3, packets_lost: 7 },
             ports: { min: 30_000, max: 39_999, used: 250, used_pct: '2.50', free: 9_700, totals: 10_000 },
           },
         ],

@@ -1,4 +1,16 @@
-import type { NodeStatistics } from '../../../../src/command/reply.js';
+import type { NodeQuality, NodeStatistics } from '../../../../src/command/reply.js';
+
+const QUALITY: NodeQuality = {
+  mos: { total: 12.6, squares: 52.92, samples: 3, mean: 4.2, deviation: 0 },
+  jitter: { total: 9, squares: 27, samples: 3, mean: 3, deviation: 0 },
+  roundTrip: { total: 120_000, squares: 4.8e9, samples: 3, mean: 40_000, deviation: 0 },
+  roundTripLeg: { total: 60_000, squares: 1.2e9, samples: 3, mean: 20_000, deviation: 0 },
+  loss: { total: 3, squares: 3, samples: 3, mean: 1, deviation: 0 },
+  jitterMeasured: { total: 2.5, squares: 6.25, samples: 1, mean: 2.5, deviation: 0 },
+  packetsLost: 7,
+  duplicates: 1,
+  reordered: 2,
+};
 
 /** A node that has seen something of everything. */
 export const NODE: NodeStatistics = {
@@ -24,17 +36,7 @@ export const NODE: NodeStatistics = {
   zeroWayStreams: 0,
   oneWayStreams: 0,
   callsDuration: { total: 125, squares: 1662.5, samples: 10, mean: 12.5, deviation: 3.162278 },
-  quality: {
-    mos: { total: 12.6, squares: 52.92, samples: 3, mean: 4.2, deviation: 0 },
-    jitter: { total: 9, squares: 27, samples: 3, mean: 3, deviation: 0 },
-    roundTrip: { total: 120_000, squares: 4.8e9, samples: 3, mean: 40_000, deviation: 0 },
-    roundTripLeg: { total: 60_000, squares: 1.2e9, samples: 3, mean: 20_000, deviation: 0 },
-    loss: { total: 3, squares: 3, samples: 3, mean: 1, deviation: 0 },
-    jitterMeasured: { total: 2.5, squares: 6.25, samples: 1, mean: 2.5, deviation: 0 },
-    packetsLost: 7,
-    duplicates: 1,
-    reordered: 2,
-  },
+  quality: QUALITY,
   interfaces: [
     {
       name: 'pub',
@@ -43,6 +45,9 @@ export const NODE: NodeStatistics = {
       portMax: 39_999,
       portsUsed: 250,
       portsFree: 9_700,
+      ingress: { packets: 60, bytes: 10_320, errors: 3 },
+      egress: { packets: 40, bytes: 6_880, errors: 0 },
+      quality: QUALITY,
     },
   ],
   interval: {
