@@ -38,6 +38,7 @@ import { createEvents, type Events } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
 import { createLogger } from './observability/logger.js';
 import { randomPool } from './random-pool.js';
+import { ReplicatedNode } from './replicated-node.js';
 import { obeySignals, type SignalMeaning } from './signals.js';
 import { Attachment } from './service/attachment.js';
 import { CallService } from './service/call-service.js';
@@ -111,7 +112,9 @@ export async function runNode(config: Config, program: Program): Promise<number>
     onConnected: () => service.repetitions.connected(),
     onAgreed: () => {
       service.repetitions.agreed();
-      service.agreed();
+      replicated?.replica.attached();
+      if (replicated === null) service.agreed();
+      else void replicated.replica.begun().then(() => service.agreed());
     },
     onRepeated: (repetition) => service.repetitions.take(repetition),
     onDatagram: (datagram) => carrier.receive(datagram),
@@ -130,9 +133,18 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const snapshots: Snapshots = new Snapshots({
     dataPlane,
     isReady: () => attachment.isReady,
-    taken: events.snapshotTaken,
+    taken: (sessions) => {
+      events.snapshotTaken(sessions.size);
+      replicated?.replica.saved(sessions);
+    },
     failed: events.snapshotFailed,
   });
+  const replicated: ReplicatedNode | null =
+    config.replication &&
+    new ReplicatedNode({
+      ...{ config: config.replication, registry, events, attachment, snapshots },
+      service: () => service,
+    });
   const load: LoadWatch = new LoadWatch({
     limits: config.limits,
     host: linuxLoad(),
@@ -161,6 +173,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     pairRules: { bridge, asymmetricBridge: config.rtpproxy.asymmetricBridge },
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
     protection: () => ({ capabilities: CAPABILITIES, certificate: certificates.facts }),
+    inherits: replicated?.inherits,
     repetitions: {
       reply: inherited.some(isCarried) ? { sdp: SDP_REPLY, write: writeNg } : null,
       answered: (client, command, seconds) => server.answered(client, command, seconds),
@@ -180,12 +193,20 @@ export async function runNode(config: Config, program: Program): Promise<number>
   obeySignals({ drain, operated, meaning: program.signals });
   const cli = new CommandLine(operated, logger);
 
+  if (config.replication?.required) {
+    const unreached = await replicated?.replica.reached();
+    if (unreached !== undefined) {
+      process.stderr.write(`tandem: no Redis, and the configuration requires it: ${unreached}\n`);
+      return WRONG_CONFIGURATION;
+    }
+  }
   dataPlane.start();
+  replicated?.start();
   snapshots.start();
   load.start();
   const rotation = new CertificateRotation({ certificates, attachment, failed: events.certificateNotTended });
   rotation.start();
-  const attached = untilAttached(attachment, dataPlane);
+  const attached = untilAttached(attachment, dataPlane, replicated);
   const lost = dataPlaneFailure(new DataPlaneError({ code: 'disconnected' }));
   const rules = { ready: attached, patienceMs: PATIENCE_MS, refusal: () => lost };
   const server: NgServer = await startNgServer({
@@ -264,6 +285,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   clearInterval(seconds);
   exporter?.close();
   snapshots.close();
+  await replicated?.close();
   load.close();
   rotation.close();
   service.close();
@@ -290,11 +312,16 @@ async function delivered(notifier: NodeNotifier): Promise<void> {
   }
 }
 
-async function untilAttached(attachment: Attachment, dataPlane: DataPlaneClient): Promise<Status> {
+async function untilAttached(
+  attachment: Attachment,
+  dataPlane: DataPlaneClient,
+  replicated: ReplicatedNode | null,
+): Promise<Status> {
   for (;;) {
     try {
       await attachment.ready(60_000);
       await decidedFastPath(dataPlane);
+      await replicated?.replica.begun();
       return await dataPlane.status();
     } catch (error) {
       if (!(error instanceof DataPlaneError)) throw error;

@@ -22,6 +22,7 @@ import { decodeLoadLimits } from './load-limits.js';
 import { decodeNotify } from './notify.js';
 import { decodeInterfaces, type Host } from './interfaces.js';
 import { decodeRecording } from './recording.js';
+import { decodeReplication } from './replication.js';
 import { decodeTurn } from './turn.js';
 import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
 import { lintTemplates } from '../control/ng/lint-templates.js';
@@ -77,6 +78,7 @@ export function decodeConfig(
     dtls: decodeDtls(top),
     fastPath: decodeFastPath(top),
     recording: decodeRecording(subsection(top, 'recording')),
+    replication: decodeReplication(subsection(top, 'replication')),
     log: {
       level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
       format: choice(log, 'format', ['text', 'json'], 'text'),
@@ -188,6 +190,10 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['recording-format', 'recording.format'],
   ['record-egress', 'recording.side'],
   ['record-both', 'recording.side'],
+  ['redis', 'replication.redis'],
+  ['redis-write', 'replication.write'],
+  ['redis-expires', 'replication.expireSeconds'],
+  ['subscribe-keyspace', 'replication.follow'],
   ['table', 'fastPath'],
   ['no-fallback', 'fastPath'],
 ]);

@@ -44,6 +44,8 @@ export type Config = {
   readonly graphite: GraphiteConfig;
   readonly dataPlane: DataPlaneConfig;
   readonly recording: RecordingConfig;
+  /** `null`: calls are known to this node alone. */
+  readonly replication: ReplicationConfig | null;
 };
 
 export type RtpproxyListenConfig =
@@ -194,6 +196,51 @@ export type RecordingConfig = {
   readonly everyCall: boolean;
   /** Who gets what clients want forwarded. */
   readonly forwardTo: ListenAddress | null;
+};
+
+/** Calls are kept in Redis, for this node after a restart and for others in its place. */
+export type ReplicationConfig = {
+  /** Where calls are read. */
+  readonly redis: RedisEndpoint;
+  /** Where they are written, if elsewhere. */
+  readonly write: RedisEndpoint | null;
+  /** This node's name, which no other one of the group has. */
+  readonly node: string;
+  /** The first word of all keys. */
+  readonly group: string;
+  /** A number this node's calls go by. */
+  readonly keyspace: number;
+  /** Keyspaces of other nodes whose calls are kept ready. */
+  readonly follow: 'all' | readonly number[];
+  /** Of 32 bytes. The first one is written with. */
+  readonly keys: readonly Buffer[];
+  /** Without keys everybody who reads Redis can read media. */
+  readonly plaintext: boolean;
+  readonly expireSeconds: number;
+  readonly connectTimeoutMs: number;
+  /** `null`: as long as it takes. */
+  readonly commandTimeoutMs: number | null;
+  /** Errors in a row until nothing is written for a while. `null`: any number. */
+  readonly allowedErrors: number | null;
+  readonly disableSeconds: number;
+  /** Without Redis this node does not start. */
+  readonly required: boolean;
+  /** A node that is silent for so long is taken for dead. */
+  readonly leaseSeconds: number;
+  /** Its calls are taken over so long after that. `null`: not by itself. */
+  readonly takeOverAfterSeconds: number | null;
+  /** Calls are taken over when their media addresses become this host's. */
+  readonly takeOverWithAddress: boolean;
+};
+
+export type RedisEndpoint = {
+  readonly host: string;
+  readonly port: number;
+  readonly database: number;
+  readonly username: string | null;
+  readonly password: string | null;
+  /** `ca`: who has signed its certificate, if not somebody generally known. */
+  readonly tls: { readonly ca: string | null } | null;
 };
 
 /** `BASE` of an interface named `BASE:SUFFIX`: a family whose members take turns. */

@@ -1,4 +1,5 @@
 import type { LoadLimit } from '../command/load.js';
+import { newReplicationCounts, type ReplicationCounts } from './replication.js';
 import { newQualityTotals, type QualityTotals } from './quality.js';
 
 /** Why a call ended. */
@@ -52,6 +53,7 @@ export type Counters = {
   /** Calls that were to be recorded and are not. */
   recordingsImpossible: number;
   recordingTextsFailed: number;
+  readonly replication: ReplicationCounts;
 };
 
 /** What has become of a recording, or of copies to a listener. */
@@ -121,6 +123,7 @@ export function newCounters(): Counters {
     forks: newCopyCounts(),
     recordingsImpossible: 0,
     recordingTextsFailed: 0,
+    replication: newReplicationCounts(),
   };
 }
 

@@ -10,6 +10,7 @@ import type { CertificatePlan, Event, SessionStats, SuspectCause } from '../data
 import type { DataPlaneError } from '../service/ports.js';
 import type { Counters, EndReason } from './counters.js';
 import type { Logger } from './logger.js';
+import { replicationEvents } from './replication.js';
 
 export type Events = ReturnType<typeof createEvents>;
 
@@ -17,6 +18,7 @@ export type Events = ReturnType<typeof createEvents>;
 export function createEvents(log: Logger, counters: Counters) {
   return {
     ...copyEvents(log, counters),
+    ...replicationEvents(log, counters),
 
     commandRefused(command: Command | PairCommand, { code, message }: CommandFailure): void {
       counters.commandsRefused += 1;

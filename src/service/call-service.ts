@@ -36,6 +36,7 @@ import { namesPeers, type PeerRoutesParts, routedOffer } from './peer-routes.js'
 import { callOf } from './registry.js';
 import { Relays } from './relays.js';
 import { Subscriptions } from './subscriptions.js';
+import { type TakeoverParts, Takeovers } from './takeovers.js';
 
 /** What new calls, and calls at their next message, go by. */
 export type CallRules = { readonly defaults: CallDefaults; readonly maxSessions: number | null };
@@ -55,6 +56,8 @@ export type CallServiceParts = KeeperParts &
     /** Absent: there may be any load. */
     readonly load?: AdmissionParts['load'];
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
+    /** Absent: there are no other nodes. */
+    readonly inherits?: Pick<TakeoverParts, 'inheritance' | 'snapshots'> | undefined;
   };
 
 /** The command line is the operator's (`control/cli`). */
@@ -75,7 +78,10 @@ export class CallService {
   readonly node: NodeReport;
   readonly #admission: Admission;
   readonly #departures: Departures;
+  /** `undefined`: there are no other nodes. */
+  readonly takeovers: Takeovers | undefined;
   #hasSwept = false;
+  #hasForeign = false;
   #defaults: CallDefaults;
 
   constructor(parts: CallServiceParts) {
@@ -107,6 +113,13 @@ export class CallService {
       clock: parts.clock,
       facts: () => this.#facts(),
     });
+    this.takeovers =
+      parts.inherits &&
+      new Takeovers({
+        ...parts.inherits,
+        ...{ keeper: this.#keeper, registry: parts.registry, events: parts.events, clock: parts.clock },
+        adopt: (call) => this.adopt(call),
+      });
     this.#subscriptions = new Subscriptions({
       events: parts.events,
       find: (callId) => this.#keeper.find(callId),
@@ -128,7 +141,11 @@ export class CallService {
   }
 
   /** For the protocol that knows no SDP. */
-  readonly handlePair: PairHandler = (command, client) => this.#pairs.handle(command, client);
+  readonly handlePair: PairHandler = async (command, client) => {
+    if ('callId' in command && this.takeovers?.has(command.callId))
+      await this.takeovers.before(command.callId, () => {});
+    return this.#pairs.handle(command, client);
+  };
 
   /** Takes in what the data plane reports, in turn with the call's commands. */
   handleEvent(event: Event): void {
@@ -151,7 +168,14 @@ export class CallService {
 
   /** What the data plane does by itself it does without asking whether there is room. */
   loadChanged(): void {
-    this.repetitions.pause(this.#admission.isStrict);
+    // It does not know which calls are other nodes', either.
+    this.repetitions.pause(this.#admission.isStrict || this.#hasForeign);
+  }
+
+  /** There are calls of other nodes, or none any more. */
+  foreignChanged(hasForeign: boolean): void {
+    this.#hasForeign = hasForeign;
+    this.loadChanged();
   }
 
   get draining(): boolean {
@@ -197,38 +221,55 @@ export class CallService {
     });
   }
 
+  /** Leaves a call to the node that has it now; `first` is run in its turn. */
+  surrender(callId: string, first: () => void = () => {}): Promise<void> {
+    return this.#parts.registry.run(callId, async () => {
+      const call = this.#keeper.find(callId);
+      if (call === undefined) return;
+      first();
+      const media = await this.#keeper.surrender(callId);
+      this.recordings.ended(call, media);
+    });
+  }
+
   /** Forgets the timers. Calls stay in the data plane. */
   close(): void {
     this.#keeper.close();
   }
 
   #execute(command: CallCommand, client: Client): Promise<Reply> | Reply {
-    const { registry } = this.#parts;
     switch (command.kind) {
       case 'ping':
         return { kind: 'pong' };
       case 'offer':
       case 'answer':
-        return registry.run(command.callId, () => this.#routed(command, client));
+        return this.#inTurn(command.callId, () => this.#routed(command, client));
       case 'delete':
-        return registry.run(command.callId, () => this.#departures.delete(command, client));
+        return this.#inTurn(command.callId, () => this.#departures.delete(command, client));
       case 'query':
-        return registry.run(command.callId, () => this.#query(command));
+        return this.takeovers?.look(command) ?? this.#inTurn(command.callId, () => this.#query(command));
       case 'media control':
-        return registry.run(command.callId, () => this.#controlMedia(command));
+        return this.#inTurn(command.callId, () => this.#controlMedia(command));
       case 'recording':
-        return registry.run(command.callId, () => this.recordings.command(command));
+        return this.#inTurn(command.callId, () => this.recordings.command(command));
       case 'subscribe request':
       case 'subscribe answer':
       case 'unsubscribe':
-        return registry.run(command.callId, () => this.#subscriptions.handle(command, client));
+        return this.#inTurn(command.callId, () => this.#subscriptions.handle(command, client));
       case 'list':
-        return { kind: 'calls', callIds: first(registry.callIds, command.limit) };
+        return { kind: 'calls', callIds: first(this.#parts.registry.callIds, command.limit) };
       case 'statistics':
         return this.node.read();
       case 'unsupported':
         return failure('unsupported', `${command.name} is not supported`);
     }
+  }
+
+  /** Whoever asks for a call of another node brings it here. */
+  #inTurn<T>(callId: string, task: () => Promise<T> | T): Promise<T> {
+    return this.takeovers?.has(callId)
+      ? this.takeovers.before(callId, task)
+      : this.#parts.registry.run(callId, task);
   }
 
   #routed(command: OfferCommand | AnswerCommand, client: Client): Promise<Reply> | Reply {

@@ -123,6 +123,12 @@ export class Keeper {
     return media;
   }
 
+  /** Leaves the call to somebody else. */
+  async surrender(callId: string): Promise<SessionStats | null> {
+    this.#parts.registry.remove(callId);
+    return this.release(callId);
+  }
+
   /** Forgets a call whose session the data plane has ended, as a client wanted. */
   forget(held: Call | Repeat, media: SessionStats): void {
     this.#parts.registry.remove(held.callId);

@@ -5,11 +5,19 @@ import type { Pattern } from '../pattern/pattern.js';
 import { Repeat } from '../pattern/repeat.js';
 import { DataPlaneError } from './ports.js';
 
+/** Told of every change of a call, whoever made it. */
+export type RegistryWatcher = { changed(callId: string): void; removed(callId: string): void };
+
 /** Calls by Call-ID, and for each call a queue in which commands and events take their turns. */
 export class CallRegistry {
   readonly #calls = new ChurningMap<string, Call | Repeat>();
   /** Who waits for a turn, for each call that has a task; a call at rest costs nothing here. */
   readonly #turns = new ChurningMap<string, (() => void)[]>();
+  #watcher: RegistryWatcher | undefined;
+
+  watch(watcher: RegistryWatcher): void {
+    this.#watcher = watcher;
+  }
 
   get size(): number {
     return this.#calls.size;
@@ -41,10 +49,11 @@ export class CallRegistry {
 
   set(call: Call | Repeat): void {
     this.#calls.set(call.callId, call);
+    this.#watcher?.changed(call.callId);
   }
 
   remove(callId: string): void {
-    this.#calls.delete(callId);
+    if (this.#calls.delete(callId)) this.#watcher?.removed(callId);
   }
 
   /**

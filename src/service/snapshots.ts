@@ -5,7 +5,7 @@ export type SnapshotsParts = {
   readonly dataPlane: Pick<DataPlane, 'snapshots'>;
   /** Calls and data plane agree: what it tells of its sessions is complete. */
   readonly isReady: () => boolean;
-  readonly taken: (sessions: number) => void;
+  readonly taken: (sessions: ReadonlyMap<string, readonly StreamSnapshot[]>) => void;
   readonly failed: (error: unknown) => void;
 };
 
@@ -15,7 +15,7 @@ export type SnapshotsParts = {
  */
 export class Snapshots {
   readonly #parts: SnapshotsParts;
-  #sessions: ReadonlyMap<string, readonly StreamSnapshot[]> = new Map();
+  #sessions = new Map<string, readonly StreamSnapshot[]>();
   #timer: NodeJS.Timeout | undefined;
   #busy = false;
 
@@ -29,6 +29,16 @@ export class Snapshots {
 
   close(): void {
     clearInterval(this.#timer);
+  }
+
+  /** `undefined`: the call is not protected, or not yet. */
+  find(callId: string): readonly StreamSnapshot[] | undefined {
+    return this.#sessions.get(callId);
+  }
+
+  /** What was saved of a call by another node, until the data plane says more. */
+  inherit(callId: string, streams: readonly StreamSnapshot[]): void {
+    this.#sessions.set(callId, streams);
   }
 
   /** A plan for a data plane that may know nothing of the session any more. */
@@ -51,7 +61,7 @@ export class Snapshots {
       const taken = await dataPlane.snapshots();
       if (!isReady()) return;
       this.#sessions = new Map(taken.map(entry));
-      told(taken.length);
+      told(this.#sessions);
     } catch (error) {
       if (!(error instanceof DataPlaneError)) failed(error);
     } finally {

@@ -19,7 +19,7 @@ class Source {
       },
     },
     isReady: () => this.ready,
-    taken: (sessions) => this.taken.push(sessions),
+    taken: ({ size }) => this.taken.push(size),
     failed: (error) => this.failed.push(error),
   });
 

@@ -1,0 +1,107 @@
+import { networkInterfaces } from 'node:os';
+import { canonical } from './config/addresses.js';
+import type { ReplicationConfig } from './config/schema.js';
+import type { Events } from './observability/events.js';
+import { AddressWatch } from './replication/address-watch.js';
+import { RedisStore } from './replication/redis-store.js';
+import { Replica } from './replication/replica.js';
+import { Seal } from './replication/seal.js';
+import type { Attachment } from './service/attachment.js';
+import type { CallService } from './service/call-service.js';
+import { Redundancy } from './service/redundancy.js';
+import type { CallRegistry } from './service/registry.js';
+import type { Snapshots } from './service/snapshots.js';
+import type { TakeoverParts } from './service/takeovers.js';
+
+export type ReplicatedNodeParts = {
+  readonly config: ReplicationConfig;
+  readonly registry: CallRegistry;
+  readonly events: Events;
+  readonly attachment: Pick<Attachment, 'boot'>;
+  readonly snapshots: Pick<Snapshots, 'find' | 'take' | 'inherit' | 'resumed'>;
+  readonly service: () => CallService;
+};
+
+/** What makes a node one of several. */
+export class ReplicatedNode {
+  readonly replica: Replica;
+  readonly redundancy: Redundancy;
+  readonly inherits: Pick<TakeoverParts, 'inheritance' | 'snapshots'>;
+  readonly store: RedisStore;
+
+  constructor({ config, registry, events, attachment, snapshots, service }: ReplicatedNodeParts) {
+    const now = (): number => Date.now();
+    let store: RedisStore | undefined;
+    const replica: Replica = new Replica({
+      openStore: (listener) => {
+        store = new RedisStore({ ...config, read: config.redis, listener });
+        return store;
+      },
+      node: config.node,
+      keyspace: config.keyspace,
+      follow: config.follow,
+      leaseMs: config.leaseSeconds * 1_000,
+      connectTimeoutMs: config.connectTimeoutMs,
+      expireMs: config.expireSeconds * 1_000,
+      allowedErrors: config.allowedErrors,
+      disableMs: config.disableSeconds * 1_000,
+      seal: new Seal(config.keys),
+      clock: { now },
+      events,
+      boot: () => attachment.boot,
+      calls: registry,
+      snapshotOf: (callId) => snapshots.find(callId),
+      surrender: async (callId) => {
+        await service().surrender(callId, () => replica.leave(callId));
+        events.callGivenUp(callId);
+      },
+      restore: async (callIds) => service().takeovers?.takeAll(callIds, 'restart'),
+      foreignChanged: (size) => service().foreignChanged(size > 0),
+      beaten: () => void this.redundancy.lookAtNodes(),
+    });
+    if (store === undefined) throw new Error('a replica opens its store');
+    this.store = store;
+    this.replica = replica;
+    registry.watch(replica);
+    this.inherits = {
+      snapshots,
+      inheritance: {
+        has: (callId) => replica.foreign.has(callId),
+        ownerOf: (callId) => replica.foreign.get(callId)?.owner ?? '',
+        read: (callId) => replica.inherited(callId),
+        isHeld: (callId) => replica.isHeld(callId),
+        discard: (callId) => replica.discard(callId),
+      },
+    };
+    this.redundancy = new Redundancy({
+      replica,
+      service: {
+        get takeovers() {
+          return service().takeovers;
+        },
+        surrender: (callId, first) => service().surrender(callId, first),
+      },
+      registry,
+      snapshots,
+      node: config.node,
+      takeOverAfterMs: config.takeOverAfterSeconds === null ? null : config.takeOverAfterSeconds * 1_000,
+      addresses: config.takeOverWithAddress ? new AddressWatch(hostAddresses) : null,
+      events,
+    });
+  }
+
+  start(): void {
+    this.replica.start();
+    this.redundancy.start();
+  }
+
+  async close(): Promise<void> {
+    this.redundancy.close();
+    await this.replica.close();
+  }
+}
+
+function hostAddresses(): ReadonlySet<string> {
+  const entries = Object.values(networkInterfaces()).flatMap((listed) => listed ?? []);
+  return new Set(entries.map(({ address }) => canonical(address)));
+}

@@ -1,0 +1,395 @@
+import type { Call } from '../call/call.js';
+import type { StreamSnapshot } from '../dataplane/protocol.gen.js';
+import type { Events } from '../observability/events.js';
+import type { Clock } from '../service/ports.js';
+import { decodeCall, encodeCall } from '../store/call-codec.js';
+import { decodeSnapshot, encodeSnapshot } from '../store/snapshot-record.js';
+import { Follower } from './follower.js';
+import { ForeignCalls } from './foreign-calls.js';
+import { Heartbeat } from './heartbeat.js';
+import { Pause, type PauseRules } from './pause.js';
+import { Progress } from './progress.js';
+import type { Seal } from './seal.js';
+import { settle, type SettlementParts, sweep } from './settlement.js';
+import type { CallStore, Holder, StoreListener } from './store.js';
+import { type CallContent, WriteBehind } from './write-behind.js';
+
+export type ReplicaParts = PauseRules & {
+  readonly openStore: (listener: StoreListener) => CallStore;
+  readonly node: string;
+  readonly keyspace: number;
+  readonly follow: 'all' | readonly number[];
+  readonly leaseMs: number;
+  readonly connectTimeoutMs: number;
+  readonly expireMs: number;
+  readonly seal: Seal;
+  readonly clock: Clock;
+  readonly events: Events;
+  /** The start of the data plane. */
+  readonly boot: () => string;
+  readonly calls: { readonly callIds: Iterable<string>; find(callId: string): Call | undefined };
+  readonly snapshotOf: (callId: string) => readonly StreamSnapshot[] | undefined;
+  /** Forgets a call that is another node's. */
+  readonly surrender: (callId: string) => Promise<void>;
+  /** Goes on with calls of this node from before its restart. */
+  readonly restore: (callIds: readonly string[]) => Promise<void>;
+  /** There are calls of others, or none any more. */
+  readonly foreignChanged: (calls: number) => void;
+  /** To be looked at after each beat. */
+  readonly beaten: () => void;
+};
+
+export type Inherited = { readonly call: Call; readonly snapshot: readonly StreamSnapshot[] | undefined };
+
+/** This node's calls as other nodes know them, and theirs as this one does. */
+export class Replica {
+  readonly #parts: ReplicaParts;
+  readonly #store: CallStore;
+  readonly #pause: Pause;
+  readonly #writer: WriteBehind;
+  readonly #follower: Follower;
+  readonly #heartbeat: Heartbeat;
+  readonly #progress: Progress;
+  readonly foreign: ForeignCalls;
+  /** Whose calls are kept; `all`, or keyspaces. */
+  #follow: ReadonlySet<number> | 'all';
+  #connection = 0;
+  #isConnected = false;
+  #isAttached = false;
+  #hasSettled = false;
+  #isSettled = false;
+  #isFollowing = false;
+  #retry: NodeJS.Timeout | undefined;
+  #timers: NodeJS.Timeout[] = [];
+  readonly #leaving = new Set<string>();
+  readonly #begun = deferred();
+  readonly #connectedOnce = deferred();
+  /** Why there is no connection. */
+  #trouble = 'no answer';
+
+  constructor(parts: ReplicaParts) {
+    const { node, events, clock } = parts;
+    this.#parts = parts;
+    this.#follow = parts.follow === 'all' ? 'all' : new Set(parts.follow);
+    this.foreign = new ForeignCalls(parts.foreignChanged);
+    this.#pause = new Pause(parts);
+    this.#store = parts.openStore({
+      connected: () => this.#connected(),
+      disconnected: (reason) => this.#disconnected(reason),
+    });
+    this.#writer = new WriteBehind({
+      store: this.#store,
+      contentOf: (callId, withRecord) => this.#contentOf(callId, withRecord),
+      pause: this.#pause,
+      clock,
+      events: {
+        written: events.replicaWritten,
+        failed: events.replicaFailed,
+        recovered: events.replicaRecovered,
+      },
+      refused: (callId, owner, epoch) => {
+        events.replicaRefused(callId, owner, epoch);
+        void this.#parts.surrender(callId);
+      },
+      endsMissed: () => void this.#sweep(),
+    });
+    this.#follower = new Follower({
+      store: this.#store,
+      node,
+      foreign: this.foreign,
+      follows: (keyspace) => this.#follow === 'all' || this.#follow.has(keyspace),
+      takenElsewhere: (callId, holder) => this.#takenElsewhere(callId, holder),
+      clock,
+      complete: () => events.foreignKnown(this.foreign.size),
+    });
+    this.#heartbeat = new Heartbeat({
+      store: this.#store,
+      node,
+      note: () => this.#note,
+      leaseMs: parts.leaseMs,
+      clock,
+      silent: events.nodeSilent,
+    });
+    this.#progress = new Progress(clock);
+  }
+
+  start(): void {
+    const { leaseMs, expireMs } = this.#parts;
+    this.#timers = [
+      setInterval(() => void this.#followOthers(), FOLLOW_MS),
+      setInterval(() => void this.#beat(), leaseMs / 3),
+      setInterval(() => this.#writer.refresh(expireMs / 3), Math.min(REFRESH_MS, expireMs / 6)),
+    ];
+  }
+
+  /** Writes what waits, as far as that can be done soon. */
+  async close(): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    clearTimeout(this.#retry);
+    await Promise.race([this.#writer.settled(), elapsed(LAST_WRITES_MS)]);
+    this.#writer.close();
+    this.#store.close();
+  }
+
+  /** Calls and data plane agree for the first time: what is stored can be compared with what there is. */
+  attached(): void {
+    if (this.#isAttached) return;
+    this.#isAttached = true;
+    this.#begin();
+  }
+
+  /** Resolves when the calls from before a restart are back, or when that is not to be waited for any more. */
+  async begun(): Promise<void> {
+    if ((await this.reached()) === undefined) await Promise.race([this.#begun.promise, elapsed(RESTORE_MS)]);
+  }
+
+  /** Resolves with what is wrong if there is no connection in time. */
+  async reached(): Promise<string | undefined> {
+    const isThere = this.#connectedOnce.promise.then(() => true);
+    const patience = elapsed(this.#parts.connectTimeoutMs + CONNECT_MARGIN_MS);
+    return (await Promise.race([isThere, patience])) === true ? undefined : this.#trouble;
+  }
+
+  changed(callId: string): void {
+    const foreign = this.foreign.size > 0 ? this.foreign.get(callId) : undefined;
+    if (foreign !== undefined) {
+      this.foreign.remove(callId);
+      this.#writer.own(callId, foreign.epoch + 1);
+    }
+    this.#writer.changed(callId);
+  }
+
+  removed(callId: string): void {
+    if (this.#leaving.delete(callId)) this.#writer.disown(callId);
+    else this.#writer.ended(callId);
+  }
+
+  /** The call is about to be forgotten here, and goes on elsewhere. */
+  leave(callId: string): void {
+    this.#leaving.add(callId);
+  }
+
+  /** What the data plane said of its protected calls. */
+  saved(sessions: ReadonlyMap<string, readonly StreamSnapshot[]>): void {
+    for (const callId of this.#progress.due(sessions)) {
+      if (this.#parts.calls.find(callId) !== undefined) this.#writer.advanced(callId);
+    }
+  }
+
+  /** A call of another node, to go on with or to look at; `undefined`: it cannot be read. */
+  inherited(callId: string): Inherited | undefined {
+    const stored = this.foreign.get(callId);
+    if (stored === undefined) return undefined;
+    const { seal } = this.#parts;
+    const record = seal.open(stored.record, callId);
+    const call = record === undefined ? undefined : decodeCall(record);
+    if (call === undefined || call.callId !== callId) return undefined;
+    const saved = stored.snapshot && seal.open(stored.snapshot, callId);
+    return { call, snapshot: saved === undefined ? undefined : decodeSnapshot(saved) };
+  }
+
+  /** Gives a stored call up for good: it is over, or of no use. */
+  discard(callId: string): void {
+    const stored = this.foreign.get(callId);
+    if (stored === undefined) return;
+    this.foreign.remove(callId);
+    this.#writer.endStored(callId, stored.epoch + 1);
+  }
+
+  /** The call's node lives, as far as is known. */
+  isHeld(callId: string): boolean {
+    const owner = this.foreign.get(callId)?.owner;
+    return owner !== undefined && owner !== this.#parts.node && this.#heartbeat.silentMs(owner) === 0;
+  }
+
+  silentMs(node: string): number {
+    return this.#heartbeat.silentMs(node);
+  }
+
+  /** The call is about to be forgotten here, and is kept as if it were another node's. */
+  layDown(callId: string): void {
+    const { record, snapshot } = this.#contentOf(callId, true) ?? {};
+    const { node, keyspace, clock } = this.#parts;
+    const epoch = this.#writer.epochOf(callId) ?? 1;
+    if (record === undefined) return;
+    const stored = { callId, owner: node, epoch, keyspace, record, snapshot };
+    this.leave(callId);
+    this.foreign.set(stored, clock.now());
+  }
+
+  /** Until all that is to be written is, or cannot be. */
+  written(): Promise<void> {
+    return Promise.race([this.#writer.settled(), elapsed(LAST_WRITES_MS)]);
+  }
+
+  get keyspaces(): readonly number[] | 'all' {
+    return this.#follow === 'all' ? 'all' : [...this.#follow];
+  }
+
+  /** False: it is followed already, or was not. */
+  followKeyspace(keyspace: number, on: boolean): boolean {
+    const followed = this.#follow === 'all' ? new Set<number>() : new Set(this.#follow);
+    if (this.#follow === 'all' && on) return false;
+    if (on ? followed.has(keyspace) : !followed.delete(keyspace)) return false;
+    if (on) followed.add(keyspace);
+    this.#follow = followed;
+    this.#follower.restart();
+    return true;
+  }
+
+  get pauseRules(): PauseRules {
+    return this.#pause.rules;
+  }
+
+  adjust(rules: PauseRules): void {
+    this.#pause.adjust(rules);
+  }
+
+  disable(isDisabled: boolean): void {
+    this.#writer.disable(isDisabled);
+  }
+
+  get state() {
+    return {
+      isConnected: this.#isSettled,
+      waiting: this.#writer.waiting,
+      lagMs: this.#writer.lagMs(),
+      foreign: this.foreign.size,
+    };
+  }
+
+  get #note() {
+    return { keyspace: this.#parts.keyspace, boot: this.#parts.boot() };
+  }
+
+  #connected(): void {
+    this.#connection += 1;
+    this.#isConnected = true;
+    this.#connectedOnce.resolve();
+    this.#begin();
+  }
+
+  #disconnected(reason: string): void {
+    const { events } = this.#parts;
+    if (this.#isConnected) events.replicaDisconnected(reason);
+    else if (this.#connection === 0 && this.#trouble !== reason) events.replicaAwaited(reason);
+    this.#trouble = reason;
+    this.#isConnected = false;
+    this.#isSettled = false;
+    clearTimeout(this.#retry);
+    this.#writer.open(false);
+  }
+
+  #begin(): void {
+    if (!this.#isConnected || !this.#isAttached) return;
+    clearTimeout(this.#retry);
+    const connection = this.#connection;
+    this.#settle(connection).catch((error: unknown) => {
+      this.#parts.events.replicaUnsettled(error);
+      if (connection === this.#connection && this.#isConnected)
+        this.#retry = setTimeout(() => this.#begin(), RETRY_MS);
+    });
+  }
+
+  async #settle(connection: number): Promise<void> {
+    const { calls, events, restore } = this.#parts;
+    const restored = await settle(this.#settlement, !this.#hasSettled);
+    if (connection !== this.#connection || !this.#isConnected) return;
+    this.#hasSettled = true;
+    this.#isSettled = true;
+    this.#heartbeat.connected();
+    const own = [...calls.callIds];
+    for (const callId of own) this.#writer.changed(callId);
+    this.#writer.open(true);
+    this.#follower.restart();
+    events.replicaConnected(own.length);
+    if (restored.length > 0) await restore(restored);
+    this.#begun.resolve();
+  }
+
+  get #settlement(): SettlementParts {
+    const { node, leaseMs, calls, surrender, clock } = this.#parts;
+    return {
+      store: this.#store,
+      node,
+      leaseMs,
+      note: () => this.#note,
+      ownCalls: () => calls.callIds,
+      isOwn: (callId) => calls.find(callId) !== undefined || this.#writer.isWaiting(callId),
+      foreign: this.foreign,
+      writer: this.#writer,
+      surrender,
+      now: clock.now,
+    };
+  }
+
+  async #sweep(): Promise<void> {
+    if (!this.#isSettled) return;
+    await sweep(this.#settlement).catch(this.#parts.events.replicaUnsettled);
+  }
+
+  async #followOthers(): Promise<void> {
+    if (!this.#isSettled || this.#isFollowing) return;
+    this.#isFollowing = true;
+    try {
+      await this.#follower.round();
+    } catch (error) {
+      // What was missed is read when the store answers again.
+      if (this.#isSettled) this.#parts.events.replicaUnsettled(error);
+    } finally {
+      this.#isFollowing = false;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { clock, expireMs, beaten, events } = this.#parts;
+    if (!this.#isSettled) return;
+    try {
+      await this.#heartbeat.beat();
+    } catch (error) {
+      if (this.#isSettled) events.replicaUnsettled(error);
+      return;
+    }
+    this.foreign.keepOnly((_, { seenMs }) => clock.now() - seenMs < expireMs);
+    beaten();
+  }
+
+  #takenElsewhere(callId: string, { epoch }: Holder): void {
+    const { calls, surrender } = this.#parts;
+    const own = this.#writer.epochOf(callId);
+    if (own === undefined || own >= epoch || calls.find(callId) === undefined) return;
+    void surrender(callId);
+  }
+
+  #contentOf(callId: string, withRecord: boolean): CallContent | undefined {
+    const { calls, seal, snapshotOf } = this.#parts;
+    const call = calls.find(callId);
+    if (call === undefined) return undefined;
+    const streams = snapshotOf(callId);
+    return {
+      ...(withRecord && { record: seal.seal(encodeCall(call), callId) }),
+      ...(streams !== undefined && { snapshot: seal.seal(encodeSnapshot(streams), callId) }),
+    };
+  }
+}
+
+function deferred(): { readonly promise: Promise<void>; resolve(): void } {
+  let resolve: () => void = () => {};
+  const promise = new Promise<void>((settled) => {
+    resolve = settled;
+  });
+  return { promise, resolve: () => resolve() };
+}
+
+function elapsed(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref());
+}
+
+/** How often it is asked for changes of others: what a takeover may lack, beside what was never written. */
+const FOLLOW_MS = 100;
+const REFRESH_MS = 60_000;
+const RETRY_MS = 500;
+const LAST_WRITES_MS = 1_000;
+/** New calls wait so long for those from before a restart, whose ports they might be given. */
+const RESTORE_MS = 10_000;
+const CONNECT_MARGIN_MS = 500;
