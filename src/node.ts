@@ -174,6 +174,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     cpuSeconds: () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
     protection: () => ({ capabilities: CAPABILITIES, certificate: certificates.facts }),
     inherits: replicated?.inherits,
+    foreignCalls: () => replicated?.replica.foreign.size ?? 0,
     repetitions: {
       reply: inherited.some(isCarried) ? { sdp: SDP_REPLY, write: writeNg } : null,
       answered: (client, command, seconds) => server.answered(client, command, seconds),
@@ -189,6 +190,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const operated = operatedNode({
     ...{ config, defaults, load, service, registry, events, logger },
     controls: () => server.controls(),
+    replication: replicated?.operated,
   });
   obeySignals({ drain, operated, meaning: program.signals });
   const cli = new CommandLine(operated, logger);

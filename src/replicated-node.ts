@@ -8,6 +8,7 @@ import { Replica } from './replication/replica.js';
 import { Seal } from './replication/seal.js';
 import type { Attachment } from './service/attachment.js';
 import type { CallService } from './service/call-service.js';
+import { OperatedReplication } from './service/operated-replication.js';
 import { Redundancy } from './service/redundancy.js';
 import type { CallRegistry } from './service/registry.js';
 import type { Snapshots } from './service/snapshots.js';
@@ -27,7 +28,7 @@ export class ReplicatedNode {
   readonly replica: Replica;
   readonly redundancy: Redundancy;
   readonly inherits: Pick<TakeoverParts, 'inheritance' | 'snapshots'>;
-  readonly store: RedisStore;
+  readonly operated: OperatedReplication;
 
   constructor({ config, registry, events, attachment, snapshots, service }: ReplicatedNodeParts) {
     const now = (): number => Date.now();
@@ -60,7 +61,7 @@ export class ReplicatedNode {
       beaten: () => void this.redundancy.lookAtNodes(),
     });
     if (store === undefined) throw new Error('a replica opens its store');
-    this.store = store;
+    const adjusted = store;
     this.replica = replica;
     registry.watch(replica);
     this.inherits = {
@@ -87,6 +88,12 @@ export class ReplicatedNode {
       takeOverAfterMs: config.takeOverAfterSeconds === null ? null : config.takeOverAfterSeconds * 1_000,
       addresses: config.takeOverWithAddress ? new AddressWatch(hostAddresses) : null,
       events,
+    });
+    this.operated = new OperatedReplication({
+      replica,
+      redundancy: this.redundancy,
+      keyspace: config.keyspace,
+      adjustTimeouts: (timeouts) => adjusted.adjust(timeouts),
     });
   }
 

@@ -136,6 +136,8 @@ export type MediaStatistics = {
 export type NodeStatistics = {
   readonly uptimeSeconds: number;
   readonly sessions: number;
+  /** Calls of other nodes that are kept ready. */
+  readonly foreignSessions: number;
   /** Those that have ended. */
   readonly managedSessions: number;
   readonly rejectedSessions: number;

@@ -21,11 +21,11 @@ export function rtpengineMetrics(node: NodeTotals, controls: readonly ControlSta
 function sessions(node: NodeTotals): readonly string[] {
   const { callsDuration: duration } = node;
   return [
-    // Nothing is replicated from other nodes, and nothing transcoded.
+    // Nothing is transcoded.
     ...gauge(
       'sessions',
       'Calls now, by the node that made them',
-      by('type', { own: node.sessions, foreign: 0 }),
+      by('type', { own: node.sessions, foreign: node.foreignSessions }),
     ),
     ...gauge('transcoded_media', 'Media being transcoded', one(0)),
     ...gauge(

@@ -57,6 +57,7 @@ export type CallServiceParts = KeeperParts &
     readonly load?: AdmissionParts['load'];
     readonly repetitions?: Pick<RepetitionParts, 'reply' | 'answered'>;
     /** Absent: there are no other nodes. */
+    readonly foreignCalls?: () => number;
     readonly inherits?: Pick<TakeoverParts, 'inheritance' | 'snapshots'> | undefined;
   };
 

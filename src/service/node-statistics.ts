@@ -19,6 +19,8 @@ export type NodeParts = {
   readonly registry: Pick<CallRegistry, 'size'>;
   readonly dataPlane: Pick<DataPlane, 'status'>;
   readonly clock: Clock;
+  /** Calls of other nodes; absent: there are no others. */
+  readonly foreignCalls?: () => number;
   readonly intervals?: Pick<IntervalMeter, 'last'>;
 };
 
@@ -45,9 +47,14 @@ export class NodeReport {
 
   /** `status` of the data plane; undefined: it does not answer. */
   totals(status: Status | undefined): NodeTotals {
-    const { counters, registry, clock } = this.#parts;
+    const { counters, registry, clock, foreignCalls = () => 0 } = this.#parts;
     const uptimeSeconds = (clock.now() - this.#startedMs) / 1000;
-    return nodeTotals(counters, { uptimeSeconds, sessions: registry.size, status });
+    return nodeTotals(counters, {
+      uptimeSeconds,
+      sessions: registry.size,
+      foreignSessions: foreignCalls(),
+      status,
+    });
   }
 }
 
@@ -57,6 +64,7 @@ export type NodeTotals = Omit<NodeStatistics, 'rates' | 'interval' | 'controls'>
 type Node = {
   readonly uptimeSeconds: number;
   readonly sessions: number;
+  readonly foreignSessions: number;
   /** Absent: the data plane does not answer. */
   readonly status: Status | undefined;
 };
@@ -74,6 +82,7 @@ function nodeTotals(counters: Counters, node: Node): NodeTotals {
   return {
     uptimeSeconds: node.uptimeSeconds,
     sessions: node.sessions,
+    foreignSessions: node.foreignSessions,
     managedSessions: ended,
     rejectedSessions: counters.callsRejected,
     timeoutSessions: callsEnded.mediaTimeout,

@@ -1,13 +1,16 @@
+import type { Call } from '../call/call.js';
+import { describeCall } from '../call/statistics.js';
 import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
 import type { LoadLimits } from '../command/load.js';
 import type { ControlStatistics } from '../command/reply.js';
 import type { Config, LogLevel } from '../config/schema.js';
-import type { CliNode } from '../control/cli/node.js';
+import type { CliNode, CliSession } from '../control/cli/node.js';
 import type { SettingName, Settings } from '../control/cli/settings.js';
 import type { CallDefaults } from '../negotiation/facts.js';
 import type { Events } from '../observability/events.js';
 import type { CallRules, CallService } from './call-service.js';
+import { isOfReplication, type OperatedReplication, replicationSettings } from './operated-replication.js';
 import type { LoadWatch } from './load-watch.js';
 import type { CallRegistry } from './registry.js';
 
@@ -20,11 +23,13 @@ export type OperatorParts = {
   readonly controls: () => readonly ControlStatistics[];
   readonly logger: { level: string };
   readonly events: Pick<Events, 'settingChanged'>;
+  /** Absent: there are no other nodes. */
+  readonly replication?: OperatedReplication | undefined;
 };
 
 /** What an operator sees of this node by the command line, and can change. */
 export function operatedNode(parts: OperatorParts): CliNode {
-  const { config, controls, defaults, events, load, logger, registry, service } = parts;
+  const { config, controls, defaults, events, load, logger, registry, replication, service } = parts;
   const start = settingsOf(config);
   let current = start;
   return {
@@ -34,19 +39,23 @@ export function operatedNode(parts: OperatorParts): CliNode {
       return { ...reply.statistics, controls: controls() };
     },
     callIds: () => [...registry.callIds],
+    foreignCallIds: () => replication?.callIds ?? [],
+    redundancy: replication?.words,
     families: () => registry.families(),
     session(callId) {
-      const call = registry.find(callId);
-      if (call === undefined) return undefined;
-      const isRecorded = liveRecording(call) !== undefined;
-      return { ...call, isDeleted: call.deleteAtMs !== undefined, isRecorded };
+      const own = registry.find(callId);
+      if (own !== undefined) return sessionOf(own, replication?.keyspace ?? 0, false);
+      const foreign = replication?.find(callId);
+      return foreign && sessionOf(foreign.call, foreign.keyspace, true);
     },
     async call(callId) {
+      const foreign = replication?.find(callId)?.call;
+      if (foreign !== undefined) return describeCall(foreign, null, null, Date.now());
       if (registry.find(callId) === undefined) return undefined;
       const reply = await service.handle({ kind: 'query', callId }, OPERATOR);
       return reply.kind === 'statistics' ? reply.statistics : undefined;
     },
-    end: (callId) => service.end(callId),
+    end: async (callId) => (await service.end(callId)) || replication?.end(callId) === true,
     settings: {
       start,
       get current() {
@@ -57,10 +66,16 @@ export function operatedNode(parts: OperatorParts): CliNode {
         events.settingChanged(name, value);
         if (name === 'loglevel') logger.level = levelOf(value);
         else if (LOADS.has(name)) load.adjust(loadLimitsOf(current));
+        else if (isOfReplication(name)) replication?.adjust(current);
         else service.adjust(rulesOf(current, defaults));
       },
     },
   };
+}
+
+function sessionOf(call: Call, keyspace: number, isForeign: boolean): CliSession {
+  const isRecorded = liveRecording(call) !== undefined;
+  return { ...call, isDeleted: call.deleteAtMs !== undefined, isRecorded, keyspace, isForeign };
 }
 
 function settingsOf({
@@ -69,9 +84,11 @@ function settingsOf({
   limits,
   log,
   maxSessions,
+  replication,
   timeouts,
 }: Config): Settings {
   return {
+    ...replicationSettings(replication),
     timeout: timeouts.mediaSeconds,
     silenttimeout: timeouts.silentSeconds,
     offertimeout: timeouts.offerSeconds,

@@ -6,7 +6,7 @@ export class LoopbackCall {
   readonly callId: string;
   readonly caller: RtpPeer;
   readonly callee: RtpPeer;
-  readonly #ng: NgClient;
+  #ng: NgClient;
   #version = 1;
   /** The ports the callee and the caller were told. */
   offered = '';
@@ -23,6 +23,12 @@ export class LoopbackCall {
     const call = new LoopbackCall(ng, callId, await RtpPeer.open(), await RtpPeer.open());
     await call.negotiate(flags);
     return call;
+  }
+
+  /** From now on signalled to another proxy. */
+  at(ng: NgClient): this {
+    this.#ng = ng;
+    return this;
   }
 
   /** An offer of the caller and its answer; again for a re-INVITE. */

@@ -2,6 +2,7 @@ import { encodeNode } from '../ng/encode-node.js';
 import { encodeJson } from '../ng/json.js';
 import type { CliNode } from './node.js';
 import { countersText, interfacesText, sessionsText, totalsText } from './node-text.js';
+import { activate, followKeyspace, listKeyspaces, standBy } from './redundancy.js';
 import { partyText, sessionLine, sessionText } from './session-text.js';
 import { ruleOf, SETTINGS, settingText, settingValue } from './settings.js';
 
@@ -16,9 +17,9 @@ export type CliCommand = {
 /** Everything the command line knows. Of two that fit, the first counts. */
 export const COMMANDS: readonly CliCommand[] = [
   shows('list numsessions', async (node) => sessionsText(await node.statistics(), node.families())),
-  shows('list sessions all', listSessions),
-  shows('list sessions own', listSessions),
-  shows('list sessions foreign', () => NO_SESSIONS),
+  shows('list sessions all', (node) => listSessions(node, [...node.callIds(), ...node.foreignCallIds()])),
+  shows('list sessions own', (node) => listSessions(node, node.callIds())),
+  shows('list sessions foreign', (node) => listSessions(node, node.foreignCallIds())),
   shows('list sessions *', showSession),
   shows('list totals', async (node) => totalsText(await node.statistics())),
   shows('list counters', async (node) => countersText(await node.statistics())),
@@ -37,13 +38,20 @@ export const COMMANDS: readonly CliCommand[] = [
   changes('set loglevel core *', setLogLevel),
   changes('set loglevel all *', setLogLevel),
   changes('set * *', set),
-  changes('terminate all', (node) => terminate(node, 'All calls')),
-  changes('terminate own', (node) => terminate(node, 'All own calls')),
-  changes('terminate foreign', () => 'All foreign calls terminated by operator.\n'),
+  changes('terminate all', (node) =>
+    terminate(node, 'All calls', [...node.callIds(), ...node.foreignCallIds()]),
+  ),
+  changes('terminate own', (node) => terminate(node, 'All own calls', node.callIds())),
+  changes('terminate foreign', (node) => terminate(node, 'All foreign calls', node.foreignCallIds())),
   changes('terminate *', terminateOne),
   shows('call * info', showSession),
   shows('call * tag * info', showParty),
   changes('call * terminate', terminateOne),
+  changes('active', activate),
+  changes('standby', standBy),
+  changes('ksadd *', followKeyspace(true)),
+  changes('ksrm *', followKeyspace(false)),
+  shows('kslist', listKeyspaces),
   shows('usage', usage),
 ];
 
@@ -55,8 +63,8 @@ function changes(words: string, run: CliCommand['run']): CliCommand {
   return { words: words.split(' '), changes: true, run };
 }
 
-function listSessions(node: CliNode): string {
-  const sessions = node.callIds().flatMap((callId) => node.session(callId) ?? []);
+function listSessions(node: CliNode, callIds: readonly string[]): string {
+  const sessions = callIds.flatMap((callId) => node.session(callId) ?? []);
   return sessions.length === 0
     ? NO_SESSIONS
     : sessions.map((session) => `${sessionLine(session)}\n`).join('');
@@ -78,8 +86,8 @@ function usage(): string {
   return COMMANDS.map(({ words }) => `${words.join(' ')}\n`).join('');
 }
 
-async function terminate(node: CliNode, which: string): Promise<string> {
-  for (const callId of node.callIds()) await node.end(callId);
+async function terminate(node: CliNode, which: string, callIds: readonly string[]): Promise<string> {
+  for (const callId of callIds) await node.end(callId);
   return `${which} terminated by operator.\n`;
 }
 

@@ -11,13 +11,13 @@ import type { CliNode } from './node.js';
 
 /** `list numsessions` */
 export function sessionsText(
-  { sessions }: NodeStatistics,
+  { sessions, foreignSessions }: NodeStatistics,
   { IP4, IP6, mixed }: ReturnType<CliNode['families']>,
 ): string {
   return [
     `Current sessions own: ${sessions}`,
-    'Current sessions foreign: 0',
-    `Current sessions total: ${sessions}`,
+    `Current sessions foreign: ${foreignSessions}`,
+    `Current sessions total: ${sessions + foreignSessions}`,
     'Current transcoded media: 0',
     `Current sessions ipv4 only media: ${IP4}`,
     `Current sessions ipv6 only media: ${IP6}`,
@@ -37,8 +37,8 @@ export function totalsText(node: NodeStatistics): string {
   return [
     '\nStatistics over currently running sessions:\n',
     row('Owned sessions', sessions),
-    row('Foreign sessions', 0),
-    row('Total sessions', sessions),
+    row('Foreign sessions', node.foreignSessions),
+    row('Total sessions', sessions + node.foreignSessions),
     row('Transcoded media', 0),
     ...rateRows(node),
     row('Userspace-only media streams', medias.userspace),

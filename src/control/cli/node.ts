@@ -5,11 +5,14 @@ import type { SettingName, Settings } from './settings.js';
 export type CliNode = {
   statistics(): Promise<NodeStatistics>;
   callIds(): readonly string[];
+  foreignCallIds(): readonly string[];
   /** Answered calls by the addresses of their parties. */
   families(): { readonly IP4: number; readonly IP6: number; readonly mixed: number };
   session(callId: string): CliSession | undefined;
   /** The call with its streams; undefined: there is none. */
   call(callId: string): Promise<CallStatistics | undefined>;
+  /** Together with other nodes; undefined: there are none. */
+  readonly redundancy: CliRedundancy | undefined;
   /** False: there is no such call. */
   end(callId: string): Promise<boolean>;
   readonly settings: {
@@ -18,6 +21,17 @@ export type CliNode = {
     readonly current: Settings;
     change(name: SettingName, value: number): void;
   };
+};
+
+export type CliRedundancy = {
+  /** Goes on with all calls of other nodes. */
+  activate(): Promise<void>;
+  /** Leaves all calls to them. */
+  standBy(): Promise<void>;
+  /** Whose calls are kept ready. */
+  keyspaces(): readonly number[] | 'all';
+  /** False: that is so already. */
+  follow(keyspace: number, on: boolean): boolean;
 };
 
 export type CliSession = {
@@ -30,4 +44,7 @@ export type CliSession = {
   readonly createdFrom: string;
   readonly tos: number;
   readonly isRecorded: boolean;
+  readonly keyspace: number;
+  /** It is another node's. */
+  readonly isForeign: boolean;
 };

@@ -3,9 +3,10 @@ import type { CallStatistics, MediaStatistics, PartyStatistics } from '../../com
 import type { CliSession } from './node.js';
 
 /** A call in a line. */
-export function sessionLine({ callId, isDeleted, createdMs, createdFrom, isRecorded }: CliSession): string {
+export function sessionLine(session: CliSession): string {
+  const { callId, isDeleted, createdMs, createdFrom, isRecorded, keyspace, isForeign } = session;
   const created = Math.trunc(createdMs / 1000);
-  return `ID: ${callId} | del:${yesOrNo(isDeleted)} | creat: ${created} | prx:${createdFrom} | redis:0 | frgn:n | rec:${yesOrNo(isRecorded)}`;
+  return `ID: ${callId} | del:${yesOrNo(isDeleted)} | creat: ${created} | prx:${createdFrom} | redis:${keyspace} | frgn:${yesOrNo(isForeign)} | rec:${yesOrNo(isRecorded)}`;
 }
 
 /** A call with its parties and their media. */
@@ -18,8 +19,8 @@ export function sessionText(session: CliSession, call: CallStatistics): string {
     `proxy: ${session.createdFrom}`,
     `tos: ${session.tos}`,
     `last_signal: ${Math.trunc(session.lastSignalMs / 1000)}`,
-    'redis_keyspace: 0',
-    'foreign: no',
+    `redis_keyspace: ${session.keyspace}`,
+    `foreign: ${session.isForeign ? 'yes' : 'no'}`,
     '',
     ...call.parties.flatMap((party) => partyLines(party, call)),
     '',

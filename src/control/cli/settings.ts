@@ -10,7 +10,12 @@ export type SettingName =
   | 'maxcpu'
   | 'maxbw'
   | 'loglevel'
-  | 'controltos';
+  | 'controltos'
+  | 'redisallowederrors'
+  | 'redisdisabletime'
+  | 'redisdisable'
+  | 'redisconnecttimeout'
+  | 'rediscmdtimeout';
 
 export type Settings = Readonly<Record<SettingName, number>>;
 
@@ -83,6 +88,26 @@ export const SETTINGS: readonly SettingRule[] = [
     range: { min: 0, max: 1_000_000_000_000 },
   },
   { name: 'controltos', parameter: 'control-tos', shown: String },
+  {
+    name: 'redisallowederrors',
+    parameter: 'redis-allowed-errors',
+    shown: String,
+    range: { min: -1, max: 1_000_000 },
+  },
+  {
+    name: 'redisdisabletime',
+    parameter: 'redis-disable-time',
+    shown: String,
+    range: { min: 1, max: 86_400 },
+  },
+  { name: 'redisdisable', parameter: 'redis-disable', shown: String, range: { min: 0, max: 1 } },
+  {
+    name: 'redisconnecttimeout',
+    parameter: 'redis-connect-timeout',
+    shown: String,
+    range: { min: 10, max: 60_000 },
+  },
+  { name: 'rediscmdtimeout', parameter: 'redis-cmd-timeout', shown: String, range: { min: 0, max: 60_000 } },
 ];
 
 export function ruleOf(name: string): SettingRule | undefined {

@@ -25,11 +25,16 @@ export function encodeNode(node: NodeStatistics): Dictionary {
   });
 }
 
-function current({ sessions, rates: { userspace, kernel }, medias }: NodeStatistics): Dictionary {
+function current({
+  sessions,
+  foreignSessions,
+  rates: { userspace, kernel },
+  medias,
+}: NodeStatistics): Dictionary {
   return dictionary({
     sessionsown: sessions,
-    sessionsforeign: 0,
-    sessionstotal: sessions,
+    sessionsforeign: foreignSessions,
+    sessionstotal: sessions + foreignSessions,
     transcodedmedia: 0,
     mediacache: 0,
     playercache: 0,

@@ -11,24 +11,50 @@ const START = {
   ...{ timeout: 60, silenttimeout: 3600, offertimeout: 3600, finaltimeout: 0 },
   ...{ deletedelay: 30, maxsessions: -1, loglevel: 6, controltos: 0 },
   ...{ maxcpu: 0, maxload: 2.5, maxbw: 100_000 },
+  ...{ redisallowederrors: -1, redisdisabletime: 10, redisdisable: 0 },
+  ...{ redisconnecttimeout: 1_000, rediscmdtimeout: 1_000 },
 };
 
 let calls: string[];
+let foreign: string[];
+let keyspaces: number[];
+let redundancy: CliNode['redundancy'];
 let current: CliNode['settings']['current'];
 let line: CommandLine;
 const errors: unknown[] = [];
 
 beforeEach(() => {
   calls = ['one@h', 'two@h'];
+  foreign = [];
+  keyspaces = [2];
+  redundancy = {
+    async activate() {
+      calls = [...calls, ...foreign.splice(0)];
+    },
+    async standBy() {
+      foreign.push(...calls.splice(0));
+    },
+    keyspaces: () => keyspaces,
+    follow(keyspace, on) {
+      if (keyspaces.includes(keyspace) === on) return false;
+      keyspaces = on ? [...keyspaces, keyspace] : keyspaces.filter((one) => one !== keyspace);
+      return true;
+    },
+  };
   current = START;
   errors.length = 0;
   const node: CliNode = {
     statistics: async () => NODE,
     callIds: () => [...calls],
+    foreignCallIds: () => foreign,
+    get redundancy() {
+      return redundancy;
+    },
     families: () => ({ IP4: 1, IP6: 0, mixed: 1 }),
     session: (callId) =>
-      calls.includes(callId)
+      calls.includes(callId) || foreign.includes(callId)
         ? {
+            ...{ keyspace: foreign.includes(callId) ? 2 : 1, isForeign: foreign.includes(callId) },
             ...{ callId, createdMs: 1_700_000_000_500, lastSignalMs: 1_700_000_001_000 },
             ...{
               isDeleted: callId === 'two@h',
@@ -104,8 +130,8 @@ describe('the command line lists', () => {
     async (asked) => {
       expect(await line.answer(asked)).toBe(
         [
-          'ID: one@h | del:n | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:n\n',
-          'ID: two@h | del:y | creat: 1700000000 | prx:192.0.2.1:5060 | redis:0 | frgn:n | rec:y\n',
+          'ID: one@h | del:n | creat: 1700000000 | prx:192.0.2.1:5060 | redis:1 | frgn:n | rec:n\n',
+          'ID: two@h | del:y | creat: 1700000000 | prx:192.0.2.1:5060 | redis:1 | frgn:n | rec:y\n',
         ].join(''),
       );
     },
@@ -306,5 +332,45 @@ describe('the command line', () => {
   test('survives a defect, and says so', async () => {
     expect(await line.answer('terminate broken')).toBe('Internal error\n');
     expect(errors).toHaveLength(1);
+  });
+});
+
+describe('together with other nodes', () => {
+  test('their calls are listed as foreign ones, and with all', async () => {
+    foreign = ['three@h'];
+    const line3 = 'ID: three@h | del:n | creat: 1700000000 | prx:192.0.2.1:5060 | redis:2 | frgn:y | rec:n\n';
+    expect(await line.answer('list sessions foreign')).toBe(line3);
+    expect(await line.answer('list sessions own')).not.toContain('three@h');
+    expect(await line.answer('list sessions all')).toMatch(/two@h .*\n.*three@h/);
+  });
+
+  test('all calls change sides', async () => {
+    expect(await line.answer('standby')).toBe('Ok, all own calls are foreign calls now\n');
+    expect(await line.answer('list sessions own')).toBe('No sessions on this media relay.\n');
+    expect(await line.answer('active')).toBe('Ok, all foreign calls are own calls now\n');
+    expect(calls).toEqual(['one@h', 'two@h']);
+  });
+
+  test('keyspaces are followed and left', async () => {
+    expect(await line.answer('ksadd 5')).toBe('Success adding keyspace 5 to redis notifications.\n');
+    expect(await line.answer('ksadd 5')).toBe('Keyspace 5 is already among redis notifications.\n');
+    expect(await line.answer('ksrm 2')).toBe('Success removing keyspace 2 from redis notifications.\n');
+    expect(await line.answer('ksrm 2')).toBe('Keyspace 2 is not among redis notifications.\n');
+    expect(await line.answer('ksrm two')).toBe('Fail: two is not the number of a keyspace\n');
+    expect(await line.answer('kslist')).toBe('\nSubscribed-on keyspaces:\n5\n');
+    expect(await line.look('ksadd 6')).toBeUndefined();
+    expect(await line.look('active')).toBeUndefined();
+  });
+
+  test.each(['active', 'standby', 'ksadd 1', 'ksrm 1', 'kslist'])('%s without other nodes', async (words) => {
+    redundancy = undefined;
+    expect(await line.answer(words)).toBe('No redis configured: calls are known to this node alone.\n');
+  });
+
+  test('what concerns Redis is set like everything else', async () => {
+    expect(await line.answer('list redisallowederrors')).toBe('-1\n');
+    expect(await line.answer('set redisallowederrors 3')).toBe('Success setting redisallowederrors to 3\n');
+    expect(await line.answer('set redisdisable 2')).toContain('Fail setting redisdisable to 2');
+    expect(await line.answer('list redisdisabletime')).toBe('10\n');
   });
 });

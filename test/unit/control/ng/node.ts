@@ -16,6 +16,7 @@ const QUALITY: NodeQuality = {
 export const NODE: NodeStatistics = {
   uptimeSeconds: 61.7,
   sessions: 3,
+  foreignSessions: 0,
   managedSessions: 10,
   rejectedSessions: 0,
   timeoutSessions: 1,
