@@ -2,6 +2,7 @@ import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 import type { Direction } from '../sdp/direction.js';
 import type { SignalledBundle } from './bundle.js';
 import type { SignalledIce, StreamIce } from './ice.js';
+import type { Link } from './links.js';
 import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
 import type { Subscription } from './subscriptions.js';
 import type { Tap } from './taps.js';
@@ -56,6 +57,10 @@ export type Call = {
   readonly readsKeys: true | undefined;
   /** Parties outside of the conversation that listen to it. */
   readonly subscriptions: readonly Subscription[] | undefined;
+  /** Who hears whom beside the dialogues. */
+  readonly links: readonly Link[] | undefined;
+  /** Parties that were deleted at once, without their ports: `query` goes on to tell of them. */
+  readonly departed: readonly Leg[] | undefined;
 };
 
 /** Two streams that belong together, as the rtpproxy protocol names them (there: a session). */
@@ -282,4 +287,6 @@ export type Dialogue = {
   readonly lines: readonly (readonly [a: number, b: number])[] | undefined;
   readonly restrictionsToA: readonly Restriction[];
   readonly restrictionsToB: readonly Restriction[];
+  /** Whom of the two the other one does not hear any more, until the next answer. */
+  readonly parted: 'a' | 'b' | 'both' | undefined;
 };

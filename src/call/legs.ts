@@ -66,6 +66,7 @@ export function newDialogue(a: number, b: number): Dialogue {
     lines: undefined,
     restrictionsToA: [],
     restrictionsToB: [],
+    parted: undefined,
   };
 }
 

@@ -1,6 +1,8 @@
 import type { DeleteCommand } from '../command/command.js';
 import type { Call, Leg } from './call.js';
 import { dialoguesOf, legById, legWithTag, peerIn } from './legs.js';
+import { withDeparted } from './departed.js';
+import { standsAlone, withoutLooseLinks } from './links.js';
 import { remaining, withoutUnfed } from './subscriptions.js';
 
 export type Deletion =
@@ -22,7 +24,7 @@ export function deleteParty(call: Call, command: DeleteCommand, now: number): De
   if (command.fromTag !== undefined && party === undefined) return { kind: 'notFound' };
 
   const gone = party === undefined ? undefined : dependents(call, party);
-  const isWhole = gone === undefined || !hasDialogueWithout(call, gone);
+  const isWhole = gone === undefined || !goesOnWithout(call, gone);
   if (isWhole) {
     if (delayMs === 0) return { kind: 'call' };
     return { kind: 'scheduled', call: changed({ ...call, deleteAtMs: now + delayMs }) };
@@ -52,7 +54,7 @@ export function expire(call: Call, now: number): Expiry {
   if (isDue(call.deleteAtMs)) return { kind: 'call', reason: 'deleted' };
   const gone = new Set(call.legs.filter((leg) => isDue(leg.deleteAtMs)).map(({ id }) => id));
   if (gone.size === 0) return { kind: 'nothing' };
-  if (!hasDialogueWithout(call, gone)) return { kind: 'call', reason: 'deleted' };
+  if (!goesOnWithout(call, gone)) return { kind: 'call', reason: 'deleted' };
   return { kind: 'party', call: changed(withoutLegs(call, gone)) };
 }
 
@@ -91,17 +93,23 @@ function dependents(call: Call, party: Leg): ReadonlySet<number> {
   return gone;
 }
 
-function hasDialogueWithout(call: Call, gone: ReadonlySet<number>): boolean {
-  return call.dialogues.some(({ a, b }) => !gone.has(a) && !gone.has(b));
+/** Parties that listen are no reason to go on. */
+function goesOnWithout(call: Call, gone: ReadonlySet<number>): boolean {
+  if (call.dialogues.some(({ a, b }) => !gone.has(a) && !gone.has(b))) return true;
+  return call.legs.some((leg) => !gone.has(leg.id) && standsAlone(call, leg));
 }
 
 function withoutLegs(call: Call, gone: ReadonlySet<number>): Call {
-  return withoutUnfed({
+  const rest: Call = {
     ...call,
     legs: call.legs.filter(({ id }) => !gone.has(id)),
     dialogues: call.dialogues.filter(({ a, b }) => !gone.has(a) && !gone.has(b)),
     subscriptions: remaining(call, gone),
-  });
+  };
+  return withDeparted(
+    withoutUnfed(withoutLooseLinks(rest)),
+    call.legs.filter(({ id }) => gone.has(id)),
+  );
 }
 
 function changed(call: Call): Call {

@@ -3,7 +3,9 @@ import { carrierOf } from './bundle.js';
 import type { CallStatistics, MediaStatistics, PartyLink, PartyStatistics } from '../command/reply.js';
 import type { SessionStats } from '../dataplane/protocol.gen.js';
 import type { Call, Leg, Stream } from './call.js';
+import { departedOf } from './departed.js';
 import { currentDialogue, legById, legWithTag, peerIn } from './legs.js';
+import { isHeardIn, linksOf } from './links.js';
 import { mediaFlags, packetFlags } from './media-flags.js';
 import { unpackPayloads } from './payloads.js';
 import { rtcpAddress, streamKind } from './signalled.js';
@@ -17,7 +19,7 @@ export function describeCall(
   query: QueryCommand | null,
   atMs: number,
 ): CallStatistics {
-  const legs = query === null ? call.legs : queriedLegs(call, query);
+  const legs = query === null ? allLegs(call) : queriedLegs(call, query);
   const { callId, createdMs, lastSignalMs, metadata } = call;
   const described: Writable<CallStatistics> = {
     callId,
@@ -36,9 +38,13 @@ export function describeCall(
 /** Filled step by step: spreading what may be absent costs a busy proxy more than all the rest here. */
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
+function allLegs(call: Call): readonly Leg[] {
+  return call.departed === undefined ? call.legs : [...call.legs, ...departedOf(call)];
+}
+
 function queriedLegs(call: Call, { fromTag, toTag }: QueryCommand): readonly Leg[] {
   const tag = toTag ?? fromTag;
-  if (tag === undefined) return call.legs;
+  if (tag === undefined) return allLegs(call);
   const leg = legWithTag(call, tag);
   if (leg === undefined) return [];
   return [...new Set([leg, ...heardLegs(call, leg).map(({ leg: heard }) => heard)])];
@@ -73,10 +79,22 @@ function heardLegs(call: Call, leg: Leg): readonly Heard[] {
   const subscription = subscriptionOf(call, leg.id);
   if (subscription === undefined) {
     const heard = heardBy(call, leg);
-    return heard === undefined ? [] : [{ leg: heard, type: 'offer/answer' }];
+    const negotiated: readonly Heard[] = heard === undefined ? [] : [{ leg: heard, type: 'offer/answer' }];
+    return call.links === undefined ? negotiated : [...negotiated, ...linkedLegs(call, leg, heard)];
   }
   const heard = new Set(heardByListener(subscription));
   return call.legs.filter(({ id }) => heard.has(id)).map((one) => ({ leg: one, type: 'pub/sub' }));
+}
+
+/** Those a party was connected with, each once. */
+function linkedLegs(call: Call, leg: Leg, heard: Leg | undefined): readonly Heard[] {
+  const found = new Map<Leg, PartyLink['type']>();
+  for (const { link, talker, listener } of linksOf(call)) {
+    if (listener !== leg || talker === heard) continue;
+    if (link.isPeer) found.set(talker, 'offer/answer');
+    else if (!found.has(talker)) found.set(talker, 'pub/sub');
+  }
+  return [...found].map(([talker, type]) => ({ leg: talker, type }));
 }
 
 /** Nobody whose current conversation is another one. */
@@ -84,6 +102,7 @@ function heardBy(call: Call, leg: Leg): Leg | undefined {
   const dialogue = currentDialogue(call, leg.id);
   if (dialogue === undefined) return undefined;
   const talker = peerIn(dialogue, leg.id);
+  if (!isHeardIn(dialogue, talker)) return undefined;
   return currentDialogue(call, talker) === dialogue ? legById(call, talker) : undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { MediaFlags, RecordingDestination } from './flags.js';
+import type { CodecSpec, MediaFlags, RecordingDestination } from './flags.js';
 
 /**
  * What any control protocol can ask. Text that comes from SIP (Call-ID, tags, SDP) is bytes: it is held as a
@@ -16,6 +16,7 @@ export type Command =
   | CliCommand
   | RecordingCommand
   | SubscriptionCommand
+  | ConnectionCommand
   | UnsupportedCommand;
 
 /** Source of a command, as `address:port`; kept with the call for callbacks and logs. */
@@ -188,6 +189,77 @@ export type UnsubscribeCommand = {
   /** Only the media of this party. */
   readonly fromTag?: string;
 };
+
+/** About parties that stand alone, and about who hears whom beside the conversations. */
+export type ConnectionCommand =
+  | PublishCommand
+  | CreateCommand
+  | CreatedCommand
+  | ConnectCommand
+  | MeshCommand;
+
+/** A party without a peer: others may listen to it. */
+export type PublishCommand = {
+  readonly kind: 'publish';
+  /** Absent: it gets one, as with the tag. */
+  readonly callId?: string;
+  readonly fromTag?: string;
+  readonly sdp: string;
+  readonly flags: MediaFlags;
+  /** It is sent something, too. */
+  readonly bidirectional: boolean;
+};
+
+/** Makes an offer out of nothing, for a party without a peer. */
+export type CreateCommand = {
+  readonly kind: 'create';
+  /** Absent: it gets one, as with the tag. */
+  readonly callId?: string;
+  readonly fromTag?: string;
+  /** Empty: one line of audio. */
+  readonly medias: readonly CreatedMedia[];
+  readonly flags: MediaFlags;
+};
+
+export type CreatedMedia = { readonly type: string; readonly codecs: readonly CodecSpec[] };
+
+/** The answer to such an offer. */
+export type CreatedCommand = {
+  readonly kind: 'create answer';
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly sdp: string;
+  readonly flags: MediaFlags;
+};
+
+/** Lets parties hear each other that have not negotiated with each other. */
+export type ConnectCommand = {
+  readonly kind: 'connect';
+  readonly callId: string;
+  readonly from: PartySelection;
+  /** Parties by tag, where `from` names none. */
+  readonly fromTags: readonly string[];
+  readonly toTag: string;
+  /** The call of the to-tag, if it is another one. */
+  readonly toCallId?: string;
+  readonly ways: ConnectionWays;
+};
+
+/** `peers`: instead of whom they talk to now. Otherwise beside that, one way or both. */
+export type ConnectionWays = 'peers' | 'there' | 'both';
+
+/** Any ways of media among the parties of a call. */
+export type MeshCommand = {
+  readonly kind: 'mesh';
+  /** They are to be one. */
+  readonly callIds: readonly string[];
+  readonly flows: readonly MeshFlow[];
+  /** What a party sends goes to nobody else from now on. */
+  readonly unsubscribes: boolean;
+  readonly bidirectional: boolean;
+};
+
+export type MeshFlow = { readonly from: string; readonly to: readonly string[] };
 
 /** A command of the protocol whose feature does not exist here (yet): refused by name. */
 export type UnsupportedCommand = { readonly kind: 'unsupported'; readonly name: string };

@@ -7,6 +7,7 @@ export type Reply =
   | { readonly kind: 'sdp'; readonly sdp: string; readonly recordings?: readonly string[] }
   | { readonly kind: 'done' }
   | SubscriptionReply
+  | PartyReply
   /** A party or call was deleted; `statistics` unless `fast`. */
   | { readonly kind: 'deleted'; readonly statistics?: CallStatistics; readonly warning?: string }
   | { readonly kind: 'statistics'; readonly statistics: CallStatistics }
@@ -27,6 +28,15 @@ export type SubscriptionReply = {
   readonly fromTags: readonly string[];
   /** Only where labels were asked for. */
   readonly parties?: readonly LabelledParty[];
+};
+
+/** A party without a peer, and the SDP for it. */
+export type PartyReply = {
+  readonly kind: 'party';
+  readonly callId: string;
+  readonly fromTag: string;
+  readonly sdp: string;
+  readonly recordings?: readonly string[];
 };
 
 export type LabelledParty = {

@@ -37,6 +37,8 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     taps: undefined,
     readsKeys: undefined,
     subscriptions: undefined,
+    links: undefined,
+    departed: undefined,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Call, Dialogue, Leg, Restriction } from '../call/call.js';
 import { dialogueBetween, dialoguesOf, legWithTag, replaceDialogue, replaceLeg } from '../call/legs.js';
+import { type Link, linksOf } from '../call/links.js';
 import {
   heardByListener,
   type Subscription,
@@ -79,6 +80,7 @@ function onCall(call: Call, change: Change, everywhere: boolean): Call {
       restrictionsToB: applied(dialogue.restrictionsToB, change),
     })),
     subscriptions: restrictedFeeds(call, undefined, change),
+    links: call.links?.map((link) => restrictedLink(link, change)),
   };
 }
 
@@ -99,8 +101,21 @@ function onFlow(
     const restricted = withSubscription(call, restrictedFrom(heard, from.id, change));
     return { kind: 'changed', call: changed(restricted) };
   }
-  if (dialogue === undefined) return failure('unknownParty', 'Media flow not found (to-tag not subscribed)');
-  return { kind: 'changed', call: changed(replaceDialogue(call, restrictedFlow(dialogue, from.id, change))) };
+  const connected = linksOf(call).filter(({ talker, listener }) => talker === from && listener === to);
+  if (dialogue === undefined && connected.length === 0)
+    return failure('unknownParty', 'Media flow not found (to-tag not subscribed)');
+  const negotiated =
+    dialogue === undefined ? call : replaceDialogue(call, restrictedFlow(dialogue, from.id, change));
+  return {
+    kind: 'changed',
+    call: changed(
+      withRestrictedLinks(
+        negotiated,
+        connected.map(({ link }) => link),
+        change,
+      ),
+    ),
+  };
 }
 
 /** All flows that leave a party: those of offers and answers, those to listeners, or both. */
@@ -113,7 +128,10 @@ function onFlows(
   const dialogues = which === 'except-offer-answer' ? [] : dialoguesOf(call, from.id);
   const isHeard = subscriptionsOf(call).some((one) => heardByListener(one).includes(from.id));
   const reachesListeners = which !== 'offer-answer' && isHeard;
-  if (dialogues.length === 0 && !reachesListeners)
+  const connected = linksOf(call)
+    .filter(({ talker, link }) => talker === from && isAmong(link, which))
+    .map(({ link }) => link);
+  if (dialogues.length === 0 && connected.length === 0 && !reachesListeners)
     return failure('unknownParty', 'No eligible media subscriptions found');
   const restricted = dialogues.reduce(
     (present, dialogue) => replaceDialogue(present, restrictedFlow(dialogue, from.id, change)),
@@ -122,7 +140,25 @@ function onFlows(
   const after = reachesListeners
     ? { ...restricted, subscriptions: restrictedFeeds(restricted, from.id, change) }
     : restricted;
-  return { kind: 'changed', call: changed(after) };
+  return { kind: 'changed', call: changed(withRestrictedLinks(after, connected, change)) };
+}
+
+/** Whom a party was connected with as its peer it hears as if both had negotiated. */
+function isAmong({ isPeer }: Link, which: 'all' | 'flows' | 'offer-answer' | 'except-offer-answer'): boolean {
+  if (which === 'offer-answer') return isPeer;
+  return which === 'except-offer-answer' ? !isPeer : true;
+}
+
+function withRestrictedLinks(call: Call, links: readonly Link[], change: Change): Call {
+  if (links.length === 0) return call;
+  return {
+    ...call,
+    links: call.links?.map((link) => (links.includes(link) ? restrictedLink(link, change) : link)),
+  };
+}
+
+function restrictedLink(link: Link, change: Change): Link {
+  return { ...link, restrictions: applied(link.restrictions, change) };
 }
 
 function restrictedFeeds(call: Call, from: number | undefined, change: Change): Call['subscriptions'] {

@@ -1,6 +1,7 @@
 import type { Call } from '../call/call.js';
 import { withoutParameters } from '../call/format-parameters.js';
 import { isSameDialogue } from '../call/legs.js';
+import { reunited } from '../call/links.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
@@ -163,9 +164,12 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
   const exchanged: Exchange | CommandFailure = take(parties, body, { flags, facts, ids, draws });
   if (exchanged.kind === 'failure') return exchanged;
 
-  const { sender, receiver, dialogue } = exchanged.parties;
+  const { sender, receiver } = exchanged.parties;
   const rendered = renderBody(body, exchanged.slots, receiver, flags, facts);
-  const before = exchanged.parties.call;
+  const isAnswered = kind === 'answer' && parties.dialogue.offeredBy !== undefined;
+  const { call: before, dialogue } = isAnswered
+    ? reunited(exchanged.parties.call, exchanged.parties.dialogue)
+    : exchanged.parties;
   const negotiated: Call = {
     ...before,
     revision: before.revision + 1,
@@ -192,7 +196,7 @@ export function stepTo(
   const receiver = { template };
   if (fitsMemo(plan.memo)) return { kind: 'step', call, plan, receiver, drawn, warnings };
   // A call is worth more than what somebody who might listen to it could be told.
-  const brief = withoutParameters(call);
+  const brief = { ...withoutParameters(call), departed: undefined };
   const briefPlan = planOf(brief);
   if (!fitsMemo(briefPlan.memo)) return failure('limit', 'Too many branches or media in one call');
   return { kind: 'step', call: brief, plan: briefPlan, receiver, drawn, warnings };

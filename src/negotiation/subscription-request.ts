@@ -1,5 +1,5 @@
 import type { Call, Leg, Stream } from '../call/call.js';
-import { addLeg, legWithTag, newDialogue, newLeg, replaceLeg } from '../call/legs.js';
+import { addLeg, dialoguesOf, legWithTag, newDialogue, newLeg, replaceLeg } from '../call/legs.js';
 import { packPayloads } from '../call/payloads.js';
 import {
   type Feed,
@@ -86,7 +86,9 @@ function heardParties(call: Call, { from, fromTags }: SubscribeCommand): Heard |
   }
   const selected = selectParty(call, from.all === undefined ? from : { all: 'all' });
   if (selected.kind === 'failure') return selected;
-  return someOf(call, selected.kind === 'call' ? call.legs : [selected.leg]);
+  // Who was published is named, or it is not meant.
+  const negotiating = () => call.legs.filter(({ id }) => dialoguesOf(call, id).length > 0);
+  return someOf(call, selected.kind === 'call' ? negotiating() : [selected.leg]);
 }
 
 function someOf(call: Call, legs: readonly Leg[]): Heard | CommandFailure {

@@ -7,7 +7,7 @@ import type { Subscription } from '../call/subscriptions.js';
 import { formatConnection } from '../sdp/address.js';
 import { formatRtpMap, type RtpMap } from '../sdp/payloads.js';
 import { isSameCodec } from './codec-match.js';
-import { talksOf } from './flows.js';
+import { conversationsOf, talksOf } from './flows.js';
 import { isSecureProfile } from './security-said.js';
 
 /** A stream that is listened to. */
@@ -31,20 +31,28 @@ export function sourceLines(
   legs: readonly Leg[],
   wishes: { readonly taps: Subscription['taps']; readonly isLabelled: boolean },
 ): readonly SourceLine[] {
-  const talks = talksOf(call);
+  const talks = wishes.taps === 'said' ? conversationsOf(call) : talksOf(call);
   return legs.flatMap((leg) =>
     leg.streams.flatMap((stream, line) => {
       const own = stream.inForce ?? stream.offered;
       if (own === undefined || streamKind(stream) !== 'rtp') return [];
       const partner =
         wishes.taps === 'said'
-          ? talks.find(({ from }) => from === stream)?.to
+          ? (talks.find(({ from }) => from === stream)?.to ?? partnerOf(call, leg, line))
           : talks.find(({ to }) => to === stream)?.from;
       const label = wishes.isLabelled ? String(stream.id) : undefined;
       const isRejected = own.rejected || partnerOf(call, leg, line)?.inForce?.rejected === true;
       return [{ leg, stream, line, label, isRejected, ...spoken(own, partner?.inForce, wishes.taps) }];
     }),
   );
+}
+
+/** The formats a party may send on a stream, as it has been told. */
+export function spokenBy(call: Call, stream: Stream): readonly RtpMap[] {
+  const leg = call.legs.find(({ streams }) => streams.includes(stream));
+  if (leg === undefined || stream.inForce === undefined) return [];
+  const partner = partnerOf(call, leg, leg.streams.indexOf(stream));
+  return spoken(stream.inForce, partner?.inForce, 'said').formats;
 }
 
 /** The stream of the other party that belongs to a line, also if there is no media between them. */

@@ -22,6 +22,7 @@ import type { Counters, EndReason } from '../observability/counters.js';
 import { Patterns, type RepeatedStep } from '../pattern/patterns.js';
 import { Repeat } from '../pattern/repeat.js';
 import { Admission, type AdmissionParts } from './admission.js';
+import { Connections } from './connections.js';
 import { Departures } from './departures.js';
 import { dataPlaneFailure } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
@@ -76,6 +77,7 @@ export class CallService {
   readonly repetitions: Repetitions;
   readonly #relays = new Relays();
   readonly #subscriptions: Subscriptions;
+  readonly #connections: Connections;
   readonly node: NodeReport;
   readonly #admission: Admission;
   readonly #departures: Departures;
@@ -128,6 +130,16 @@ export class CallService {
       carryOut: (client, step, before) => this.#carryOut(client, step, before),
       peerRoutes: () => this.#peerRoutes(),
       insist: (after, before) => this.#keeper.insist(after, before),
+    });
+    this.#connections = new Connections({
+      events: parts.events,
+      random: parts.random,
+      keeper: this.#keeper,
+      recordings: this.recordings,
+      admission: this.#admission,
+      facts: () => this.#facts(),
+      carryOut: (client, step, before) => this.#carryOut(client, step, before),
+      peerRoutes: () => this.#peerRoutes(),
     });
     this.#pairs = new PairService(
       { ...parts, admission: this.#admission, facts: () => this.#facts(), recordings: this.recordings },
@@ -257,6 +269,14 @@ export class CallService {
       case 'subscribe answer':
       case 'unsubscribe':
         return this.#inTurn(command.callId, () => this.#subscriptions.handle(command, client));
+      case 'publish':
+      case 'create':
+      case 'create answer':
+      case 'connect':
+      case 'mesh': {
+        const { callId, named } = this.#connections.named(command);
+        return this.#inTurn(callId, () => this.#connections.handle(named, client));
+      }
       case 'list':
         return { kind: 'calls', callIds: first(this.#parts.registry.callIds, command.limit) };
       case 'statistics':

@@ -25,6 +25,11 @@ import type { Keeper } from './keeper.js';
 import type { Clock } from './ports.js';
 import type { RecordingFiles } from './recording-files.js';
 
+/** Whoever speaks in a message whose SDP is put down. */
+type Spoken =
+  | Pick<OfferCommand, 'kind' | 'callId' | 'fromTag' | 'flags'>
+  | Pick<AnswerCommand, 'kind' | 'callId' | 'toTag' | 'flags'>;
+
 export type RecordingsParts = {
   /** `null`: nothing can be recorded. */
   readonly files: RecordingFiles | null;
@@ -77,7 +82,7 @@ export class Recordings {
   /** Has a step of a negotiation carried out, with what belongs to it if the call is, or is to be, recorded. */
   async carryOut(
     step: Step,
-    command: OfferCommand | AnswerCommand,
+    command: Spoken,
     before: Call | undefined,
     carryOut: (step: Step) => Promise<Reply>,
   ): Promise<Reply> {
@@ -151,12 +156,7 @@ export class Recordings {
   }
 
   /** Puts an SDP that was sent on into the text of the call's recording. */
-  async #describe(
-    call: Call,
-    before: Call | undefined,
-    command: OfferCommand | AnswerCommand,
-    sdp: string,
-  ): Promise<void> {
+  async #describe(call: Call, before: Call | undefined, command: Spoken, sdp: string): Promise<void> {
     const { files, clock, keeper } = this.#parts;
     const { recordCall } = command.flags;
     const tap = liveRecording(call);

@@ -14,6 +14,7 @@ import type {
   StreamPair,
   ToldOrigin,
 } from '../call/call.js';
+import type { Link } from '../call/links.js';
 import type { Feed, Subscription } from '../call/subscriptions.js';
 import { TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES, type Tap, type TapTarget } from '../call/taps.js';
 import { readIce, readSaidIce, readSaidSecurity, readSecurity } from './protection-record.js';
@@ -72,6 +73,8 @@ function readCall(f: Fields): Call {
     taps: f.maybe('tp', (taps) => listOf(taps).map(readTap)),
     readsKeys: f.maybe('rk', () => true),
     subscriptions: f.maybe('su', (subscriptions) => listOf(subscriptions).map(readSubscription)),
+    links: f.maybe('li', (links) => listOf(links).map(readLink)),
+    departed: f.maybe('go', (legs) => listOf(legs).map((leg) => readLeg(new Fields(leg), parameters))),
   });
 }
 
@@ -235,6 +238,7 @@ function readDialogue(f: Fields): Dialogue {
     lines: f.maybe('l', (value) => listOf(value).map(readLinePair)),
     restrictionsToA: f.list('ra').map(restriction),
     restrictionsToB: f.list('rb').map(restriction),
+    parted: f.maybe('pa', (value) => oneOf(text(value), ['a', 'b', 'both'])),
   };
 }
 
@@ -308,6 +312,16 @@ function readFeed(value: unknown): Feed {
     leg: number(leg),
     stream: stream === 0 ? undefined : number(stream),
     payloads: text(payloads),
+    restrictions: listOf(restrictions).map(restriction),
+  };
+}
+
+function readLink(value: unknown): Link {
+  const [from, to, isPeer, restrictions] = listOf(value);
+  return {
+    from: number(from),
+    to: number(to),
+    isPeer: isPeer === 1,
     restrictions: listOf(restrictions).map(restriction),
   };
 }

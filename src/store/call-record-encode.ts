@@ -15,6 +15,7 @@ import type {
   ToldOrigin,
 } from '../call/call.js';
 import { listOf } from '../json-text.js';
+import type { Link } from '../call/links.js';
 import type { Feed, Subscription } from '../call/subscriptions.js';
 import { type Tap, TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES } from '../call/taps.js';
 import { flagAt, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
@@ -70,6 +71,8 @@ export function callMemo(call: Call): string {
   text += partAt('tp', call.taps && listOf(call.taps, tapMemo));
   text += flagAt('rk', call.readsKeys);
   text += partAt('su', call.subscriptions && listOf(call.subscriptions, subscriptionMemo));
+  text += partAt('li', call.links && listOf(call.links, linkMemo));
+  text += partAt('go', call.departed && listOf(call.departed, (leg) => legMemo(leg, parameters)));
   return `${text}}`;
 }
 
@@ -213,6 +216,7 @@ function dialogueMemo(dialogue: Dialogue): string {
   text += partAt('l', lines && listOf(lines, ([one, other]) => `[${one},${other}]`));
   text += textsAt('ra', dialogue.restrictionsToA);
   text += textsAt('rb', dialogue.restrictionsToB);
+  text += textAt('pa', dialogue.parted);
   return `${text}}`;
 }
 
@@ -242,6 +246,10 @@ function subscriptionMemo(subscription: Subscription): string {
 /** 0: its stream is not heard any more. */
 function feedMemo({ leg, stream, payloads, restrictions }: Feed): string {
   return `[${leg},${stream ?? 0},${quoted(payloads)},${listOf(restrictions, quoted)}]`;
+}
+
+function linkMemo({ from, to, isPeer, restrictions }: Link): string {
+  return `[${from},${to},${isPeer ? 1 : 0},${listOf(restrictions, quoted)}]`;
 }
 
 /** Words by their places in the lists of `call/taps.ts`. */

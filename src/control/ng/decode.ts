@@ -10,6 +10,7 @@ import { type CommandFailure, failure } from '../../command/reply.js';
 import { codecsOfAnswer } from './codec-spec.js';
 import { type Draft, newDraft } from './draft.js';
 import { evaluate, type Templates } from './evaluate.js';
+import { connect, create, createAnswer, mesh, publish } from './connections.js';
 import { subscribeAnswer, subscribeRequest, unsubscribe } from './subscriptions.js';
 import type { Dictionary } from './value.js';
 
@@ -74,6 +75,11 @@ const COMMANDS: ReadonlyMap<string, Build> = new Map<string, Build>([
   ['subscribe request', subscribeRequest],
   ['subscribe answer', subscribeAnswer],
   ['unsubscribe', unsubscribe],
+  ['publish', publish],
+  ['create', create],
+  ['create answer', createAnswer],
+  ['connect', connect],
+  ['mesh', mesh],
   ...MEDIA_CONTROLS.map((action): [string, Build] => [action, (draft) => mediaControl(draft, action)]),
 ]);
 
@@ -208,13 +214,8 @@ const UNSUPPORTED: ReadonlySet<string> = new Set([
   'play media',
   'stop media',
   'play DTMF',
-  'publish',
-  'connect',
   'inject start',
   'inject stop',
-  'mesh',
-  'create',
-  'create answer',
   'transform',
 ]);
 

@@ -1,4 +1,4 @@
-import type { PartySelection } from '../../command/command.js';
+import type { CreatedMedia, MeshFlow, PartySelection } from '../../command/command.js';
 import { DEFAULT_FLAGS, type MediaFlags } from '../../command/flags.js';
 import type { SubscriptionWord } from './subscriptions.js';
 
@@ -19,6 +19,14 @@ export type Draft = {
   toLabel?: string;
   /** Parties of `from-tags`. */
   fromTags: readonly string[];
+  /** Call of the to-tag, if it is another one. */
+  toCallId?: string;
+  /** Of `create`. */
+  medias: readonly CreatedMedia[];
+  /** Of `mesh`. */
+  calls: readonly string[];
+  flows: readonly MeshFlow[];
+  unsubscribes: boolean;
   /** For parties that know one side only. */
   interface?: string;
   readonly wishes: Set<SubscriptionWord>;
@@ -49,6 +57,10 @@ export function newDraft(): Draft {
     flags: { ...DEFAULT_FLAGS },
     warnings: new Warnings(),
     fromTags: [],
+    medias: [],
+    calls: [],
+    flows: [],
+    unsubscribes: false,
     wishes: new Set(),
     directional: false,
     hasFlagString: false,

@@ -34,6 +34,8 @@ function entriesOf(reply: Reply): string {
       return OK;
     case 'sdp':
       return recordingsAt(reply.recordings) + textAt('sdp', reply.sdp) + OK;
+    case 'party':
+      return `${recordingsAt(reply.recordings)}${textAt('call-id', reply.callId)}${textAt('from-tag', reply.fromTag)}${textAt('sdp', reply.sdp)}${OK}`;
     case 'subscription':
       return encodeSubscription(reply) + OK;
     case 'deleted': {

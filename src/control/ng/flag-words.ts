@@ -85,6 +85,7 @@ const COMMAND_SWITCHES = table<Flag>(
   ['fatal', (draft) => assign(draft, { fatal: true })],
   ['fast', (draft) => assign(draft, { fast: true })],
   ['pause', (draft) => assign(draft, { pause: true })],
+  ['unsubscribe', (draft) => assign(draft, { unsubscribes: true })],
   [eitherCase('SIPREC'), (draft) => wish(draft, 'siprec')],
   ['egress', (draft) => wish(draft, 'egress')],
   ['inactive', (draft) => wish(draft, 'inactive')],
@@ -118,7 +119,9 @@ function set(draft: Draft, flags: Partial<Draft['flags']>): void {
 
 function assign(
   draft: Draft,
-  changes: Partial<Pick<Draft, 'all' | 'directional' | 'toTagCounts' | 'fatal' | 'fast' | 'pause'>>,
+  changes: Partial<
+    Pick<Draft, 'all' | 'directional' | 'toTagCounts' | 'fatal' | 'fast' | 'pause' | 'unsubscribes'>
+  >,
 ): void {
   Object.assign(draft, changes);
 }
@@ -174,7 +177,6 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   'skip-recording-db',
   'recording-vsc',
   'recording-announcement',
-  'unsubscribe',
   'early-media',
   'audio-player',
   'player',

@@ -16,6 +16,7 @@ type DraftText =
   | 'address'
   | 'toLabel'
   | 'interface'
+  | 'toCallId'
   | 'body';
 
 export function draftText(field: DraftText): ReadKey {

@@ -1,5 +1,6 @@
 import type { PartySelection } from '../../command/command.js';
 import { addCodec, isCodecList } from './codec-spec.js';
+import { readCalls, readFlows, readMedias } from './connections.js';
 import type { Draft } from './draft.js';
 import { addFromTag, applyFlag } from './flag-words.js';
 import { readPause, recordingText } from './recording-keys.js';
@@ -39,6 +40,10 @@ const CALL_KEYS = table<ReadKey>(
   ['address', draftText('address')],
   [spelled('to-label', '- '), draftText('toLabel')],
   ['from-tags', readFromTags],
+  [[...spelled('to-call-id', '- '), ...spelled('to-call-ID', '- ')], draftText('toCallId')],
+  ['medias', readMedias],
+  ['calls', readCalls],
+  ['tags', readFlows],
   ['interface', draftText('interface')],
   ['all', readAll],
   ['limit', readLimit],

@@ -56,7 +56,7 @@ export function unsubscribe(draft: Draft): Command | CommandFailure {
  * Modules that pass a flag string on unread add the tags of the SIP message to everything: the list of parties in the
  * string is what was meant then, and its to-tag alone is the listener's.
  */
-function sourceOf({
+export function sourceOf({
   all,
   address,
   fromTag,

@@ -145,6 +145,9 @@ export const ROWS: readonly Row[] = [
   ...['SIPREC', 'egress', 'inactive', 'mix', 'bidirectional', 'mirror-RTCP', 'allow-transcoding'].map(
     (word) => elsewhere(word, 'is about subscriptions: the conversations about them have it'),
   ),
+  ...['unsubscribe', 'to-call-id', 'medias', 'calls', 'tags'].map((word) =>
+    elsewhere(word, '10.5 has no such command: the cases of connect, mesh and create have it'),
+  ),
   ...['from-tags', 'interface'].map((word) =>
     elsewhere(word, 'is about subscriptions: the conversations about them have it'),
   ),

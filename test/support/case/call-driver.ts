@@ -3,7 +3,9 @@ import { deleteParty, expire } from '../../../src/call/lifecycle.js';
 import type { Client, Command } from '../../../src/command/command.js';
 import type { CommandFailure } from '../../../src/command/reply.js';
 import type { SessionPlan } from '../../../src/dataplane/protocol.gen.js';
+import { connectParties, meshParties } from '../../../src/negotiation/connect.js';
 import { controlMedia } from '../../../src/negotiation/control.js';
+import { answerCreation, negotiateCreation } from '../../../src/negotiation/create.js';
 import type { Facts } from '../../../src/negotiation/facts.js';
 import {
   complete,
@@ -11,8 +13,11 @@ import {
   negotiateAnswer,
   negotiateOffer,
 } from '../../../src/negotiation/negotiate.js';
+import { negotiatePublication } from '../../../src/negotiation/publish.js';
 import { controlRecording } from '../../../src/negotiation/recording.js';
 import { planOf } from '../../../src/negotiation/plan.js';
+import { answerSubscription } from '../../../src/negotiation/subscription-answer.js';
+import { requestSubscription } from '../../../src/negotiation/subscription-request.js';
 import { decodeCall, withPorts } from '../../../src/store/call-codec.js';
 import { FakeDataPlane, withBoundPorts } from './fake-data-plane.js';
 import { checkPlan } from './plan-rules.js';
@@ -64,6 +69,22 @@ export class CallDriver {
         if (controlled.call === this.#call) return { kind: 'done', result: 'unchanged' };
         return this.#changed('changed', controlled.call);
       }
+      case 'publish':
+        return this.#negotiated(negotiatePublication(this.#call, { ...NAMES, ...command }, CLIENT, facts));
+      case 'create':
+        return this.#negotiated(negotiateCreation(this.#call, { ...NAMES, ...command }, CLIENT, facts));
+      case 'create answer':
+        return this.#negotiated(answerCreation(this.#call, command, facts));
+      case 'connect':
+        return this.#negotiated(connectParties(this.#call, command, facts));
+      case 'mesh':
+        return this.#negotiated(meshParties(this.#call, command, facts));
+      case 'subscribe request': {
+        const asked = requestSubscription(this.#call, command, facts);
+        return this.#negotiated(asked.kind === 'failure' ? asked : asked.step);
+      }
+      case 'subscribe answer':
+        return this.#negotiated(answerSubscription(this.#call, command, facts));
       case 'failure':
         return { kind: 'refused', message: command.message };
       default:
@@ -101,7 +122,7 @@ export class CallDriver {
         const bound = this.#dataPlane.apply(outcome.plan);
         const { call, sdp } = complete(outcome, bound);
         this.#accept(call, withBoundPorts(outcome.plan, bound));
-        return { kind: 'done', result: 'step', sdp };
+        return { kind: 'done', result: 'step', ...(sdp !== '' && { sdp }) };
       }
     }
   }
@@ -126,4 +147,6 @@ export class CallDriver {
 
 const CLIENT: Client = { address: '192.0.2.1', port: 5060, protocol: 'ng' };
 
+/** Of parties whose client does not name them. */
+const NAMES = { callId: 'call@example.org', fromTag: 'drawn' };
 const NOT_FOUND = { kind: 'notFound' } as const;

@@ -56,6 +56,13 @@ export const CASE_COMMANDS = [
   'stop recording',
   'start forwarding',
   'stop forwarding',
+  'publish',
+  'create answer',
+  'create',
+  'connect',
+  'mesh',
+  'subscribe request',
+  'subscribe answer',
   'wait',
 ] as const;
 
@@ -108,6 +115,14 @@ export function parseCase(text: string): CaseFile {
   return { title, notes, config, steps };
 }
 
+const WITH_SDP: ReadonlySet<CaseCommand> = new Set([
+  'offer',
+  'answer',
+  'publish',
+  'create answer',
+  'subscribe answer',
+]);
+
 export class CaseError extends Error {
   override readonly name = 'CaseError';
 
@@ -121,11 +136,12 @@ function commandOf(line: string): CaseCommand | undefined {
 }
 
 function checkSections({ command, line, sections }: CaseStep): void {
-  const wantsSdp = command === 'offer' || command === 'answer';
+  const wantsSdp = WITH_SDP.has(command);
   if (wantsSdp !== sections.has('in')) {
     throw new CaseError(line, `${command} ${wantsSdp ? 'needs an' : 'has no'} "--- in"`);
   }
-  if (wantsSdp && !sections.has('out') && !sections.has('error') && !sections.has('result')) {
+  const isTold = command === 'offer' || command === 'answer';
+  if (isTold && !sections.has('out') && !sections.has('error') && !sections.has('result')) {
     throw new CaseError(line, `${command} says nothing of its outcome`);
   }
 }

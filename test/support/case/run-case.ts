@@ -85,13 +85,23 @@ function secondsOf(step: CaseStep): number {
 function commandOf(step: CaseStep): Command | CommandFailure {
   const tags = new Map<string, string>();
   const flags: string[] = [];
+  const flows: Value[] = [];
   for (const word of step.flags.split(' ')) {
     const [key = '', value] = word.split('=');
+    const flow = word.split('>');
     if (value !== undefined && TAG_KEYS.has(key)) tags.set(key, value);
+    else if (flow.length === 2)
+      flows.push(
+        new Map<string, Value>([
+          ['from', flow[0] ?? ''],
+          ['to', (flow[1] ?? '').split(',')],
+        ]),
+      );
     else if (word !== '') flags.push(word);
   }
   const isAnswer = step.command === 'answer';
-  const sender = isAnswer ? (tags.get('to-tag') ?? 'bob') : (tags.get('from-tag') ?? 'alice');
+  const isAnswered = isAnswer || step.command === 'subscribe answer';
+  const sender = isAnswered ? (tags.get('to-tag') ?? 'bob') : (tags.get('from-tag') ?? 'alice');
   const party = sender.replace(/-.*$/, '');
   const body = step.sections.get('in');
   const entries: [string, Value][] = [
@@ -102,6 +112,9 @@ function commandOf(step: CaseStep): Command | CommandFailure {
     entries.push(['from-tag', tags.get('from-tag') ?? 'alice']);
   const toTag = tags.get('to-tag') ?? (isAnswer ? 'bob' : undefined);
   if (toTag !== undefined) entries.push(['to-tag', toTag]);
+  if (flows.length > 0) entries.push(['tags', flows]);
+  // Of a flag string, only a to-tag within it is the listener's.
+  if (step.command === 'subscribe request' && toTag !== undefined) flags.push(`to-tag=${toTag}`);
   const branch = tags.get('via-branch');
   if (branch !== undefined) entries.push(['via-branch', branch]);
   if (body) {

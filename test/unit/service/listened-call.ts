@@ -1,10 +1,10 @@
 import { decodeNg } from '../../../src/control/ng/decode.js';
-import type { Dictionary, Value } from '../../../src/control/ng/value.js';
 import type { Client } from '../../../src/command/command.js';
 import type { CommandFailure, Reply, SubscriptionReply } from '../../../src/command/reply.js';
 import type { RoutePlan, SessionPlan, StreamPlan } from '../../../src/dataplane/protocol.gen.js';
 import type { Facts } from '../../../src/negotiation/facts.js';
 import type { CallServiceParts } from '../../../src/service/call-service.js';
+import { type NgField, toDictionary } from '../../support/ng-client.js';
 import { sdp } from '../negotiation/sample.js';
 import { type FakeNode, startFakeNode } from './fake-node.js';
 
@@ -15,7 +15,7 @@ export const PROTECTED: Pick<Facts, 'capabilities' | 'certificate'> = {
   certificate: { id: 'own', fingerprints: [{ hash: 'sha-256', value: 'AB:CD' }], former: [] },
 };
 
-type Message = { readonly [key: string]: string | number | readonly string[] };
+type Message = { readonly [key: string]: NgField };
 
 /** A call of Alice and Bob on a data plane that is played, and whoever listens to it, spoken of as clients do. */
 export class ListenedCall {
@@ -45,11 +45,7 @@ export class ListenedCall {
   }
 
   async do(message: Message): Promise<Reply> {
-    const entries = Object.entries({ 'call-id': 'call', ...message });
-    const dictionary: Dictionary = new Map(
-      entries.map(([key, value]): [string, Value] => [key, ngValue(value)]),
-    );
-    const { command } = decodeNg(dictionary);
+    const { command } = decodeNg(toDictionary({ 'call-id': 'call', ...message }));
     if (command.kind === 'failure') return command;
     if (command.kind === 'cli') throw new Error('no command about calls');
     return this.node.service.handle(command, CLIENT);
@@ -132,10 +128,6 @@ export function answerTo(offer: string, direction = 'recvonly'): string {
       return [text.replace(/^m=(\w+) \d+/, `m=$1 ${port}`), `a=${direction}`];
     });
   return body(30, ...lines);
-}
-
-function ngValue(value: Message[string]): Value {
-  return typeof value === 'string' || typeof value === 'number' ? value : [...value];
 }
 
 const ALICE = 'm=audio 4000 RTP/AVP 0 8 101\na=rtpmap:101 telephone-event/8000\na=fmtp:101 0-15';

@@ -156,7 +156,7 @@ describe('commands', () => {
     expect(decode(offer).command).toMatchObject({ flags: { blockDtmf } });
   });
 
-  test.each(['play media', 'publish', 'connect', 'mesh'])('%s exists, but not here', (name) => {
+  test.each(['play media', 'inject start', 'inject stop', 'transform'])('%s exists, but not here', (name) => {
     expect(decode({ command: name }).command).toEqual({ kind: 'unsupported', name });
   });
 });

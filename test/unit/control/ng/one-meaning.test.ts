@@ -60,6 +60,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   replace: some(...REPLACE),
   'received-from': fc.constantFrom<Value>('192.0.2.1', ['IP4', '192.0.2.1'], ['IP6', '2001:db8::1']),
   'from-tags': some('a', 'b'),
+  'to-call-id': one('other'),
+  calls: some('a', 'b'),
   interface: one('priv'),
   direction: fc.constantFrom<Value>(['pub', 'priv'], ['pub']),
   'from-interface': one('pub'),
@@ -95,8 +97,8 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<Value>>> = {
   extmap: sections(['strip', 'mask'], some('urn:ietf:params:rtp-hdrext:sdes:mid')),
 };
 
-/** Read by the request as a whole, or with a meaning of their own in a flag string. */
-const OF_THE_REQUEST = ['call-id', 'from-tag', 'to-tag', 'sdp', 'flags'];
+/** Read by the request as a whole, with a meaning of their own in a flag string, or in none at all. */
+const OF_THE_REQUEST = ['call-id', 'from-tag', 'to-tag', 'sdp', 'flags', 'medias', 'tags'];
 
 const KEY_SPELLINGS = grouped(KEYS);
 const FLAG_SPELLINGS = grouped(FLAGS);
