@@ -13,7 +13,9 @@ const rows = readdirSync(CASES)
   .sort()
   .map((name) => {
     const lines = readFileSync(`${CASES}/${name}`, 'utf8').split('\n');
-    const steps = lines.filter((line) => /^(offer|answer)\b/.test(line)).map(flagsOf);
+    const steps = lines
+      .filter((line) => /^(offer|answer|publish|create|connect|mesh)\b/.test(line))
+      .map(flagsOf);
     const flags = [...new Set(steps.filter((step) => step !== ''))].join('; ');
     const shown = flags === '' ? '' : `\`${flags.replaceAll('|', '\\|')}\``;
     return `| ${(lines[0] ?? '').replaceAll('|', '\\|')} | ${shown} | [${name.replace(/\.case$/, '')}](../${CASES}/${name}) |`;
@@ -69,6 +71,6 @@ function flagsOf(line) {
   return line
     .split(' ')
     .slice(1)
-    .filter((word) => !/^(from-tag|to-tag|via-branch)=/.test(word))
+    .filter((word) => !/^(answer$|(from-tag|to-tag|via-branch)=)/.test(word))
     .join(' ');
 }

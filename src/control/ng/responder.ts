@@ -147,6 +147,11 @@ function commandName(command: Command | CommandFailure): string | undefined {
     case 'subscribe request':
     case 'subscribe answer':
     case 'unsubscribe':
+    case 'publish':
+    case 'create':
+    case 'create answer':
+    case 'connect':
+    case 'mesh':
       return command.kind;
   }
 }

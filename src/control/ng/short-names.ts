@@ -25,4 +25,8 @@ export const SHORT_NAMES: readonly (readonly [command: string, short: string])[]
   ['subscribe request', 'SubReq'],
   ['subscribe answer', 'SubAns'],
   ['unsubscribe', 'Unsub'],
+  ['connect', 'Conn'],
+  ['create', 'Create'],
+  ['create answer', 'CrtAnsw'],
+  ['mesh', 'Mesh'],
 ];
