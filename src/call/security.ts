@@ -16,7 +16,7 @@ export type SignalledSecurity = {
 /** How we protect a stream towards its party, as far as that was offered or agreed. */
 export type StreamSecurity = {
   /** In force since the last answer. Absent: nothing is agreed yet, and no packet may pass. */
-  readonly agreed?: AgreedSecurity;
+  readonly agreed: AgreedSecurity | undefined;
   /** Lines of our last offer that carry keys of our own. */
   readonly crypto: string;
   /** Lines of our last offer that carry the keys of the other party, so that packets can pass as they are. */
@@ -26,9 +26,9 @@ export type StreamSecurity = {
   /** Our last offer has been answered. */
   readonly answered: boolean;
   /** Our name for the DTLS association (RFC 8842). */
-  readonly tlsId?: string;
+  readonly tlsId: string | undefined;
   /** The certificate of ours the party was told of. It stays, whatever new calls get. */
-  readonly certificate?: string;
+  readonly certificate: string | undefined;
   /** Grows when the DTLS association has to be made anew. */
   readonly association: number;
   /** What the client wants for the answer to this party. */

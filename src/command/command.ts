@@ -55,7 +55,7 @@ export type OfferCommand = {
   /** Commands with the same number differ in their texts only: Call-ID, tags, branch, SDP, `receivedFrom`. */
   readonly likeness?: number;
   /** Known of commands with a likeness only. */
-  readonly written?: WrittenCommand;
+  readonly written?: WrittenCommand | undefined;
   /** The client understands `load limit` as a result. */
   readonly supportsLoadLimit: boolean;
 };
@@ -72,7 +72,7 @@ export type AnswerCommand = {
   readonly flags: MediaFlags;
   /** As in an offer. */
   readonly likeness?: number;
-  readonly written?: WrittenCommand;
+  readonly written?: WrittenCommand | undefined;
 };
 
 export type DeleteCommand = {
@@ -89,7 +89,7 @@ export type DeleteCommand = {
   /** No statistics in the reply. */
   readonly fast: boolean;
   readonly likeness?: number;
-  readonly written?: WrittenCommand;
+  readonly written?: WrittenCommand | undefined;
 };
 
 export type QueryCommand = {

@@ -1,6 +1,4 @@
 import type { Leg, Local, Stream } from '../call/call.js';
-import type { StreamIce } from '../call/ice.js';
-import type { StreamSecurity, Transparency } from '../call/security.js';
 import { DEFAULT_FLAGS } from '../command/flags.js';
 import type { CommandFailure } from '../command/reply.js';
 import { answeredOptions, iceForAnswerer, iceForOfferer } from './ice.js';
@@ -36,7 +34,8 @@ export function answerProtection(
   const agreed = agreeOnSecurity(answering, flags, facts, draws);
   if (agreed.kind === 'failure') return agreed;
   const { view, offering, asked, answering: stream, said } = answering;
-  const isPassed = agreed.transparent === 'all';
+  const { transparent } = agreed;
+  const isPassed = transparent === 'all';
   const isIce = !isPassed && view.profile !== undefined;
   const ofOfferer = isIce
     ? iceForOfferer({ offering, asked, offerer: legs.offerer }, flags, facts, draws)
@@ -45,9 +44,11 @@ export function answerProtection(
   return {
     kind: 'protection',
     protocol: agreed.protocol,
-    offerer: protection(agreed.offerer, agreed.transparent, ofOfferer),
+    offerer: { security: agreed.offerer, transparent, ice: ofOfferer },
     answerer: {
-      ...protection(agreed.answerer, agreed.transparent, ofAnswerer),
+      security: agreed.answerer,
+      transparent,
+      ice: ofAnswerer,
       iceRefused: ofAnswerer === undefined ? stream.iceRefused : !ofAnswerer.inForce,
     },
     security: agreed.lines,
@@ -90,15 +91,7 @@ export function answerCandidates(
   return { locals, lines: ownIceLines(ice, answeredOptions(asked.ice), own, hasRtcp) };
 }
 
-function protection(
-  security: StreamSecurity | undefined,
-  transparent: Transparency | undefined,
-  ice: StreamIce | undefined,
-): Protection {
-  return { security, transparent, ice };
-}
-
 const UNPROTECTED: Protection = { security: undefined, transparent: undefined, ice: undefined };
-const NEVER_REFUSED = { ...UNPROTECTED, iceRefused: false };
-const REFUSED = { ...UNPROTECTED, iceRefused: true };
+const NEVER_REFUSED = { security: undefined, transparent: undefined, ice: undefined, iceRefused: false };
+const REFUSED = { ...NEVER_REFUSED, iceRefused: true };
 const NO_LINES: readonly string[] = [];

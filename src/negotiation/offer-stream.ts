@@ -116,12 +116,9 @@ export function offerStream(
   const latch = latches(view, said, flags) || usesIceHere || group !== undefined;
   const placed = place(stream, said, site, isSingle, { ids, latch });
   const hasRtcp = mux !== undefined && !isSingle;
-  const candidates = offerCandidates(
-    protection,
-    view,
-    { ...placed, site, hasRtcp, isLite: receiver.iceLite },
-    means,
-  );
+  const { iceLite: isLite } = receiver;
+  const ports = { stream: placed.stream, local: placed.local, site, hasRtcp, isLite };
+  const candidates = offerCandidates(protection, view, ports, means);
   const complete: Stream = {
     ...placed.stream,
     locals: candidates.locals,

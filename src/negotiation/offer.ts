@@ -36,9 +36,9 @@ export function exchangeOffer(parties: Parties, body: Body, means: Means): Excha
   const refused = refusedFax(medias, flags);
   if (refused) return refused;
   const group = groupTowards(receiver, medias, flags);
+  // biome-ignore format: one list, since what a spread is added to has a hidden class of its own each time
   const offering = {
-    ...{ flags, facts, ids, draws, sender, senderSettled, receiver, description },
-    ...{ medias, groups, group },
+    flags, facts, ids, draws, sender, senderSettled, receiver, description, medias, groups, group,
   };
   const { dialogue, hidden } = pairLines(parties, body.medias, flags.sdpMediaRemove);
 

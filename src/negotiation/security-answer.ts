@@ -62,16 +62,24 @@ export function agreeOnSecurity(
     const refused = refusedConversion(view, asked.protocol);
     if (refused) return refused;
     const lines = securityLines(view, description).map(({ value }) => value);
-    return { ...NOT_PROTECTED, transparent: answering.transparent, protocol: asked.protocol, lines };
+    return {
+      kind: 'agreement',
+      offerer: undefined,
+      answerer: undefined,
+      transparent: answering.transparent,
+      protocol: asked.protocol,
+      lines,
+    };
   }
   const answerer = withAnswerer(answering, said, flags);
   if (answerer.kind === 'failure') return answerer;
   const offerer = withOfferer(parties, answerer.security?.agreed, flags, facts, draws);
   if (offerer.kind === 'failure') return offerer;
   return {
-    ...NOT_PROTECTED,
+    kind: 'agreement',
     offerer: offerer.security,
     answerer: answerer.security,
+    transparent: undefined,
     protocol,
     lines: offerer.lines,
   };
@@ -115,10 +123,9 @@ function agreedWithAnswerer(
     const isNew = former !== undefined && wantsNewAssociation(answering.inForce, said);
     const role = roleTowardsAnswerer(security.setup, isNew ? undefined : former);
     const isOther = former !== undefined && (isNew || role !== former);
-    const { agreed: _, ...rest } = own;
     return {
-      ...rest,
-      ...(role && { agreed: { kind: 'dtls', role } }),
+      ...own,
+      agreed: role && { kind: 'dtls', role },
       answered: true,
       association: isOther ? own.association + 1 : own.association,
     };
@@ -185,10 +192,9 @@ function withOfferer(
     theirs: formatLines([chosen.theirs]),
     borrowed: chosen.borrowed,
   };
-  const { tlsId: _, ...rest } = own;
   return {
     kind: 'offered',
-    security: { ...rest, ...ANSWERED, agreed },
+    security: { ...own, ...ANSWERED, agreed, tlsId: undefined },
     lines: printedLines([chosen.ours], flags.sdes),
   };
 }
@@ -208,15 +214,14 @@ function withDtls(
   const role = roleTowardsOfferer(asked.security?.setup, isNew ? undefined : former, wanted);
   const isOther = former !== undefined && (isNew || role !== former);
   const hasTlsId = !flags.noTlsId && !own.wishes.includes('no tls-id');
-  const { agreed: _, tlsId: known, ...rest } = own;
-  const tlsId = hasTlsId ? tlsIdFor(isOther ? undefined : known, flags, draws) : undefined;
+  const tlsId = hasTlsId ? tlsIdFor(isOther ? undefined : own.tlsId, flags, draws) : undefined;
   const certificate = certificateFor(own.certificate, facts.certificate);
   const security: StreamSecurity = {
-    ...rest,
+    ...own,
     ...ANSWERED,
     certificate: certificate.id,
-    ...(role && { agreed: { kind: 'dtls', role } }),
-    ...(tlsId !== undefined && { tlsId }),
+    agreed: role && { kind: 'dtls', role },
+    tlsId,
     association: isOther ? own.association + 1 : own.association,
   };
   const names = { asked: flags.dtlsFingerprint, party: asked.security?.fingerprint, tlsId };
@@ -228,10 +233,3 @@ function readAgreed({ ours, theirs, borrowed }: Extract<AgreedSecurity, { kind: 
 }
 
 const ANSWERED = { crypto: '', passed: '', offersDtls: false, answered: true } as const;
-
-const NOT_PROTECTED = {
-  kind: 'agreement',
-  offerer: undefined,
-  answerer: undefined,
-  transparent: undefined,
-} as const;

@@ -101,13 +101,13 @@ function secured(
   const tlsId = certificate ? tlsIdFor(before?.tlsId, flags, draws) : undefined;
   const agreed = before ? before.agreed : known?.inForce && ({ kind: 'none' } as const);
   const security: StreamSecurity = {
-    ...(agreed && { agreed }),
+    agreed,
     crypto: formatLines(offered.own),
     passed: formatLines(offered.passed),
     offersDtls: certificate !== null,
     answered: false,
-    ...(tlsId !== undefined && { tlsId }),
-    ...(certificate && { certificate: certificate.id }),
+    tlsId,
+    certificate: certificate?.id,
     association: before?.association ?? FIRST_ASSOCIATION,
     wishes: [],
   };
@@ -174,10 +174,13 @@ const FIRST_ASSOCIATION = 1;
 const NO_LINES: OfferedLines = { lines: [], own: [], passed: [] };
 
 export const NOTHING_AGREED: StreamSecurity = {
+  agreed: undefined,
   crypto: '',
   passed: '',
   offersDtls: false,
   answered: false,
+  tlsId: undefined,
+  certificate: undefined,
   association: FIRST_ASSOCIATION,
   wishes: [],
 };

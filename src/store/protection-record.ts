@@ -20,13 +20,13 @@ export function securityMemo(security: StreamSecurity): string {
 
 export function readSecurity(f: Fields): StreamSecurity {
   return {
-    ...f.optional('agreed', 'a', readAgreed),
+    agreed: f.maybe('a', readAgreed),
     crypto: f.has('c') ? f.text('c') : '',
     passed: f.has('p') ? f.text('p') : '',
     offersDtls: f.flag('d'),
     answered: f.flag('w'),
-    ...f.optional('tlsId', 't', text),
-    ...f.optional('certificate', 'k', text),
+    tlsId: f.maybe('t', text),
+    certificate: f.maybe('k', text),
     association: f.number('n'),
     wishes: f.list('wi').map((wish) => oneOf(text(wish), ['passive', 'sdes', 'osrtp', 'no tls-id'])),
   };

@@ -50,9 +50,10 @@ export class KnownRequests {
     );
     if (isElsewhere || draft.flags.receivedFrom !== undefined) return undefined;
     this.#likeness += 1;
-    if (command.kind === 'delete') return { ...command, likeness: this.#likeness };
+    const own = { likeness: this.#likeness, written: undefined };
+    if (command.kind === 'delete') return { ...command, ...own };
     // Read key by key, the flags have become a slow kind of object: ten times as dear to copy.
-    return { ...command, flags: { ...command.flags }, likeness: this.#likeness };
+    return { ...command, flags: { ...command.flags }, ...own };
   }
 }
 

@@ -46,8 +46,8 @@ export async function startNgServer(options: NgServerOptions): Promise<NgServer>
   const templates = compileTemplates(options.templates ?? new Map());
   const clock = () => performance.now();
   const responder = new NgResponder({ handler, cache, counts, logger, templates, clock });
-  const answer: AnswerDatagram = (frame, from) =>
-    responder.answer(frame, { ...from, protocol: 'ng' }, MAX_DATAGRAM_BYTES);
+  const answer: AnswerDatagram = (frame, { address, port }) =>
+    responder.answer(frame, { address, port, protocol: 'ng' }, MAX_DATAGRAM_BYTES);
   const closers: (() => Promise<void>)[] = [];
   const addresses: { address: string; port: number }[] = [];
   const tcpListeners: TcpListener[] = [];

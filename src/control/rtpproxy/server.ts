@@ -49,7 +49,8 @@ export async function startRtpproxyServer(options: RtpproxyServerOptions): Promi
     if (listen.kind === 'udp') {
       const sockets = await listenUdp(
         listen,
-        (frame, from) => responder.answerDatagram(frame, { ...from, protocol: 'rtpproxy' }),
+        (frame, { address, port }) =>
+          responder.answerDatagram(frame, { address, port, protocol: 'rtpproxy' }),
         logger,
       );
       closers.push(() => closeUdp(sockets));
