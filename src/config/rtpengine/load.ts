@@ -130,7 +130,7 @@ export async function surroundingsOf(names: readonly string[]): Promise<Surround
 
 /** Everything that stands where an address may stand; asking for one too many does no harm. */
 function namesIn(options: GivenOptions, ini: IniFile): string[] {
-  const listeners = ['ng', 'tcp-ng', 'http', 'https', 'cli'].map((name) => `listen-${name}`);
+  const listeners = ['ng', 'tcp-ng', 'http', 'https', 'cli', 'udp', 'tcp'].map((name) => `listen-${name}`);
   const written = ['interface', ...listeners].flatMap((name) => options.get(name) ?? []);
   const keys: readonly string[] = ['address', ...ADVERTISED];
   const addresses = [...ini.sections.values()].flat().filter(({ key }) => keys.includes(key));

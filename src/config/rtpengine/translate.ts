@@ -62,7 +62,10 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('max-load', 'limits.loadAverage', limit);
   put('max-cpu', 'limits.cpuPercent', limit);
   put('max-bandwidth', 'limits.bytesPerSecond', limit);
-  put('num-threads', 'dataPlane.shards', (value) => Math.min(Number(value) || 1, around.cores));
+  put('num-threads', 'dataPlane.shards', (value) => {
+    const threads = aboveZero(value);
+    return typeof threads === 'number' ? Math.min(threads, around.cores) : threads;
+  });
   if (options.has('b2b-url')) putAt(root, ['notify', 'xmlrpc', 'format'], scalar('--xmlrpc-format', 'sems'));
   put('b2b-url', 'notify.xmlrpc.url', (value) => value);
   put('xmlrpc-format', 'notify.xmlrpc.format', (value) => XMLRPC_FORMATS[Number(value)] ?? value);
@@ -87,7 +90,10 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
       putAt(root, ['templates', key], scalar(`line ${line}`, value));
   }
   if (options.get('dtls-passive')?.at(-1)?.value === 'true') waitForHandshakes(root);
-  const withKernel = Number(options.get('table')?.at(-1)?.value ?? 0) >= 0;
+  const table = options.get('table')?.at(-1);
+  if (table && !/^-?\d+$/.test(table.value))
+    mistakes.push(mistake(table, `${table.value} is no number of a table`));
+  const withKernel = Number(table?.value ?? 0) >= 0;
   const noFallback = options.get('no-fallback')?.at(-1)?.value === 'true';
   const fastPath = withKernel ? (noFallback ? 'require' : 'auto') : 'off';
   root.set('fastPath', scalar(withKernel ? '--no-fallback' : '--table', fastPath));
@@ -127,7 +133,11 @@ function listeners(given: readonly Given[], around: Surroundings, mistakes: Mist
       mistakes.push(mistake(one, `${one.value} is not [ADDRESS:]PORT`));
       return [];
     }
-    return addressesToListen(written?.[1] ?? '', around).map((address) =>
+    const host = written?.[1] ?? '';
+    const addresses = isWildcard(host)
+      ? ownAddresses(host, around)
+      : addressesAt({ ...one, value: host }, around, mistakes);
+    return addresses.map((address) =>
       scalar(one.where, familyOf(address) === 'IP6' ? `[${address}]:${port}` : `${address}:${port}`),
     );
   });
@@ -145,11 +155,13 @@ function rtpproxyListeners(options: GivenOptions, around: Surroundings, mistakes
   return { kind: 'list', where: 'rtpengine options', items };
 }
 
-function addressesToListen(host: string, around: Surroundings): readonly string[] {
-  if (host === '') return around.ownAddresses;
-  if (host === '0.0.0.0') return around.ownAddresses.filter((address) => familyOf(address) === 'IP4');
-  if (host === '::') return around.ownAddresses.filter((address) => familyOf(address) === 'IP6');
-  return familyOf(host) === undefined ? around.addressesOf(host) : [host];
+function isWildcard(host: string): boolean {
+  return host === '' || host === '0.0.0.0' || host === '::';
+}
+
+function ownAddresses(wildcard: string, around: Surroundings): readonly string[] {
+  if (wildcard === '') return around.ownAddresses;
+  return around.ownAddresses.filter((address) => familyOf(address) === familyOf(wildcard));
 }
 
 function interfaces(options: GivenOptions, file: IniFile, around: Surroundings, mistakes: Mistake[]): Value {

@@ -178,6 +178,26 @@ describe('translation', () => {
     const { options } = parseCommandLine(['--listen-ng=localhost:99999']);
     expect(translate(options, NO_FILE, HOST).mistakes[0]?.text).toBe('localhost:99999 is not [ADDRESS:]PORT');
   });
+
+  it.each(['listen-ng', 'listen-tcp-ng', 'listen-cli', 'listen-http', 'listen-udp', 'listen-tcp'])(
+    '--%s of a host that nobody knows is a mistake',
+    (option) => {
+      const { mistakes } = translated(`--${option}=nowhere:2223`);
+      expect(mistakes).toEqual([
+        { where: `--${option}`, path: '', text: 'nowhere is no address, device or host name' },
+      ]);
+    },
+  );
+
+  it.each(['--table=abc', '-t 1.5'])('%s is no table', (line) => {
+    const [written = ''] = /[^ =]+$/.exec(line) ?? [];
+    expect(translated(line).mistakes.map(({ text }) => text)).toEqual([`${written} is no number of a table`]);
+  });
+
+  it('threads are a number; none or fewer are as many as there are cores', () => {
+    expect(translated('--num-threads=many').plain).toMatchObject({ dataPlane: { shards: 'many' } });
+    expect(translated('--num-threads=0').plain.dataPlane).toBeUndefined();
+  });
 });
 
 describe('configuration file', () => {
