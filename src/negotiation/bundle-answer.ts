@@ -102,7 +102,15 @@ export function standingsOfAnswerer(
 
 /** A stream before its answer is worked out: reached by the transport it is going to have. */
 export function asStanding(stream: Stream, standing: Standing): Stream {
-  return standing.kind === 'member' ? withTransport(stream, standing.carrier) : unbundled(stream);
+  if (standing.kind !== 'member') return unbundled(stream);
+  return withSaid(withTransport(stream, standing.carrier), standing.carrier);
+}
+
+/** What the party said of a transport is kept with it, whichever section said it. */
+function withSaid(stream: Stream, other: Stream): Stream {
+  if (stream === other || other.inForce === undefined) return stream;
+  const { ice, security } = other.inForce;
+  return { ...stream, inForce: stream.inForce ? { ...stream.inForce, ice, security } : other.inForce };
 }
 
 /** Where the streams of a group are reached, from what was worked out for its lead. */
@@ -125,7 +133,7 @@ export function withCarriers(
     const standing = standingOf(position);
     const member = standing?.kind === 'member' ? standing : undefined;
     const transport = transports.get(stream.id);
-    if (transport) return { ...withTransport(stream, transport), bundle: stream.id };
+    if (transport) return { ...withSaid(withTransport(stream, transport), transport), bundle: stream.id };
     return member ? { ...withoutTransport(stream), bundle: member.carrier.id } : unbundled(stream);
   });
 }

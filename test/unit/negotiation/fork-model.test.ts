@@ -31,7 +31,7 @@ type Move =
   | { readonly kind: 'restart' };
 
 /** What the offerer of a re-INVITE has new. */
-type Change = 'nothing' | 'ICE' | 'certificate' | 'key';
+type Change = 'nothing' | 'ICE' | 'certificate' | 'role' | 'key';
 
 const branch = fc.nat({ max: 2 });
 const moves: fc.Arbitrary<Move> = fc.oneof(
@@ -40,7 +40,7 @@ const moves: fc.Arbitrary<Move> = fc.oneof(
   fc.record({
     kind: fc.constant('reinvite'),
     by: fc.constantFrom('alice', 'callee'),
-    change: fc.constantFrom<Change>('nothing', 'nothing', 'ICE', 'certificate', 'key'),
+    change: fc.constantFrom<Change>('nothing', 'nothing', 'ICE', 'certificate', 'role', 'key'),
     direction: fc.constantFrom('sendrecv', 'sendonly', 'inactive'),
     refused: fc.boolean(),
   }),
@@ -179,9 +179,10 @@ function expectKept(party: Party, before: Told | undefined, after: Told, change:
     change === 'ICE' ? 1 : 0,
   );
   if (change !== 'ICE') expect(after.stream.ice?.role).toBe(before.stream.ice?.role);
-  expect(association(after) - association(before)).toBe(change === 'certificate' ? 1 : 0);
-  expect(after.tlsId === before.tlsId).toBe(change !== 'certificate');
-  if (change !== 'certificate') expect(role(after)).toBe(role(before));
+  const isAnew = change === 'certificate' || change === 'role';
+  expect(association(after) - association(before)).toBe(isAnew ? 1 : 0);
+  expect(after.tlsId === before.tlsId).toBe(!isAnew);
+  if (change !== 'certificate') expect(role(after) === role(before)).toBe(change !== 'role');
 }
 
 /** Keys of the other party are never taken over, so that each is one of ours. */

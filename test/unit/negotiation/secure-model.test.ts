@@ -30,7 +30,13 @@ type Exchange = {
   readonly restart: boolean;
 };
 
-type Change = 'offerer ICE' | 'offerer certificate' | 'answerer certificate' | 'offerer key' | 'answerer key';
+type Change =
+  | 'offerer ICE'
+  | 'offerer certificate'
+  | 'answerer certificate'
+  | 'offerer role'
+  | 'offerer key'
+  | 'answerer key';
 
 const exchanges: fc.Arbitrary<Exchange> = fc.record({
   offerer: fc.constantFrom('alice', 'bob'),
@@ -39,6 +45,7 @@ const exchanges: fc.Arbitrary<Exchange> = fc.record({
       'offerer ICE',
       'offerer certificate',
       'answerer certificate',
+      'offerer role',
       'offerer key',
       'answerer key',
     ),
@@ -104,6 +111,7 @@ class Run {
 function apply(change: Change, offerer: Party, answerer: Party): void {
   const party = change.startsWith('offerer') ? offerer : answerer;
   if (change.endsWith('ICE')) party.change('ICE');
+  else if (change.endsWith('role')) party.change('role');
   else party.change(change.endsWith('key') ? 'key' : 'certificate');
 }
 
@@ -160,14 +168,16 @@ describe('any sequence of exchanges between two parties', () => {
           const expectKept = (party: Party, before: Told | undefined, after: Told, isOfferer: boolean) => {
             if (before === undefined || !party.isBrowser) return;
             const restarted = isOfferer && changes.has('offerer ICE');
-            const isAnew = changes.has(isOfferer ? 'offerer certificate' : 'answerer certificate');
+            const hasRole = isOfferer && changes.has('offerer role');
+            const isCertified = changes.has(isOfferer ? 'offerer certificate' : 'answerer certificate');
+            const isAnew = hasRole || isCertified;
             expect(after.ufrag === before.ufrag).toBe(!restarted);
             expect((after.stream.ice?.generation ?? 0) - (before.stream.ice?.generation ?? 0)).toBe(
               restarted ? 1 : 0,
             );
             expect(association(after) - association(before)).toBe(isAnew ? 1 : 0);
             expect(after.tlsId === before.tlsId).toBe(!(isAnew && isOfferer));
-            if (!isAnew) expect(role(after)).toBe(role(before));
+            if (!isCertified) expect(role(after) === role(before)).toBe(!hasRole);
             if (!restarted) expect(after.stream.ice?.role).toBe(before.stream.ice?.role);
           };
           expectKept(first, known.get(first), offerer, true);

@@ -21,6 +21,9 @@ export class Party {
   #ice = 0;
   #certificate = 0;
   #key = 0;
+  #role: 'active' | 'passive' = 'passive';
+  /** Its next offer insists on its role. */
+  #insists = false;
 
   constructor(name: 'alice' | 'bob', kind: Kind) {
     this.name = name;
@@ -31,10 +34,18 @@ export class Party {
     return this.kind === 'browser' || this.kind === 'browser with tls-id';
   }
 
-  change(what: 'ICE' | 'certificate' | 'key'): void {
+  change(what: 'ICE' | 'certificate' | 'key' | 'role'): void {
     if (what === 'ICE') this.#ice += 1;
-    if (what === 'certificate') this.#certificate += 1;
+    if (what === 'certificate') {
+      this.#certificate += 1;
+      // We begin new associations if the party leaves us the choice.
+      if (!this.#insists) this.#role = 'passive';
+    }
     if (what === 'key') this.#key += 1;
+    if (what === 'role') {
+      this.#role = this.#role === 'active' ? 'passive' : 'active';
+      this.#insists = true;
+    }
   }
 
   /** What the proxy is told about a message to this party. */
@@ -71,14 +82,17 @@ export class Party {
 
   #browserLines(host: string, isAnswer: boolean): string[] {
     const byte = (this.#certificate + (this.name === 'alice' ? 16 : 96)).toString(16).padStart(2, '0');
+    const setup = isAnswer || this.#insists ? this.#role : 'actpass';
+    this.#insists = false;
     const lines = [
-      `a=setup:${isAnswer ? 'passive' : 'actpass'}`,
+      `a=setup:${setup}`,
       `a=fingerprint:sha-256 ${Array(32).fill(byte).join(':')}`,
       `a=ice-ufrag:${this.name}${this.#ice}`,
       `a=ice-pwd:${this.name}-password-number-${this.#ice}`.padEnd(40, 'x'),
       `a=candidate:1 1 UDP 2130706431 ${host} 4000 typ host`,
     ];
-    if (this.kind === 'browser with tls-id') lines.push(`a=tls-id:${'0'.repeat(30)}${byte}`);
+    // RFC 8842 §4: another certificate or role is another association, and has another name.
+    if (this.kind === 'browser with tls-id') lines.push(`a=tls-id:${this.#role.padEnd(30, '0')}${byte}`);
     return lines;
   }
 }
