@@ -35,7 +35,12 @@ export async function loadRtpengine(words: readonly string[], host: Host): Promi
   const section = given.options.get('config-section')?.at(-1)?.value ?? 'rtpengine';
   const fromFile = fileOptions(file.ini, section);
   const options: GivenOptions = new Map([...fromFile.options, ...given.options]);
-  const translated = translate(options, file.ini, await surroundingsOf(namesIn(options, file.ini)));
+  const translated = translate(
+    options,
+    file.ini,
+    await surroundingsOf(namesIn(options, file.ini)),
+    process.env,
+  );
   const withVariables = withEnvironment(translated.value, process.env);
   const decoded = decodeConfig(withVariables.value, host);
   const mistakes = [

@@ -1,9 +1,11 @@
 import { familyOf } from '../addresses.js';
 import { type Mistake, putAt, type Value } from '../value.js';
+import type { Environment } from '../variables.js';
 import type { Given, GivenOptions } from './command-line.js';
 import type { IniFile } from './ini.js';
 import { OPTIONS } from './options.js';
 import { putRecording } from './recording.js';
+import { putRedis } from './redis.js';
 
 /** What translation has to know of the machine. */
 export type Surroundings = {
@@ -22,7 +24,12 @@ export type Translated = {
 };
 
 /** Says in Tandem's configuration what rtpengine's options say. */
-export function translate(options: GivenOptions, file: IniFile, around: Surroundings): Translated {
+export function translate(
+  options: GivenOptions,
+  file: IniFile,
+  around: Surroundings,
+  environment: Environment = {},
+): Translated {
   const mistakes: Mistake[] = [];
   const warnings = [...options].flatMap(([name, given]) => describeFate(name, given));
   const root = new Map<string, Value>();
@@ -80,6 +87,9 @@ export function translate(options: GivenOptions, file: IniFile, around: Surround
   put('log-facility-cdr', 'log.callRecords', () => true);
   put('log-facility-cdr', 'log.callRecordForm', () => 'commas');
   warnings.push(...putRecording(root, options));
+  const redis = putRedis(root, options, environment);
+  warnings.push(...redis.warnings);
+  mistakes.push(...redis.mistakes);
   put('dtls-cert-cipher', 'dtls.key', (value) => certificateKey(value, options));
   for (const name of ['templates', 'signalling-templates']) {
     const section = options.get(name)?.at(-1);

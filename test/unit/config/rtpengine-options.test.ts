@@ -99,6 +99,12 @@ describe('an option means the same in every form', () => {
       'dtmf-log-ng-tcp',
       'b2b-url',
       'xmlrpc-format',
+      // These need Redis: replication.test.ts.
+      ...['redis', 'redis-write', 'redis-subscribe', 'subscribe-keyspace', 'no-redis-required'],
+      ...['expires', 'allowed-errors', 'disable-time', 'cmd-timeout', 'connect-timeout'].map(
+        (name) => `redis-${name}`,
+      ),
+      'active-switchover',
       // These need a directory: recording.test.ts.
       ...['recording-dir', 'recording-method', 'recording-format', 'record-egress', 'record-both'],
     ];
