@@ -19,6 +19,7 @@ import { EventStream } from './http/event-stream.js';
 import { copyMetrics } from './http/copy-metrics.js';
 import { limitMetrics } from './http/limit-metrics.js';
 import { relayMetrics } from './http/relay-metrics.js';
+import { replicationMetrics } from './http/replication-metrics.js';
 import { rtpengineMetrics } from './http/rtpengine-metrics.js';
 import { startHttpServer, type TlsListen } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
@@ -262,6 +263,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
       relayMetrics(counters) +
       copyMetrics(counters) +
       limitMetrics(counters, load.exceeded) +
+      replicationMetrics(counters, replicated?.replica.state) +
       rtpengineMetrics(service.node.totals(status), server.controls()),
   });
   const exporter = openGraphite(config.graphite, {

@@ -47,6 +47,71 @@ describeWithRedis('calls of several nodes', () => {
       async () => (await redis.hexists('tandem:call:plain', 'r')) === 0 || undefined,
     );
   });
+
+  test('a node that starts again has its calls back, and those alone that go on', async () => {
+    const group = await RedundantGroup.start();
+    const node = await group.node('only');
+    const redis = group.redis.client();
+    const call = await LoopbackCall.setUp(node.ng, 'restored');
+    const over = await LoopbackCall.setUp(node.ng, 'over');
+    await over.delete({ 'delete-delay': 1 });
+    const deletedAtMs = Date.now() + 1_000;
+    await until('both to be stored', async () => (await redis.scard('tandem:calls:only')) === 2 || undefined);
+    await redis.hset('tandem:call:broken', { o: 'only', e: 1, n: 1, k: 0, r: 'broken' });
+    await redis.sadd('tandem:calls:only', 'broken');
+    await call.talks();
+    await crash(node);
+    await until('its time to be up', () => (Date.now() > deletedAtMs ? true : undefined));
+    node.startDataPlane();
+    node.startControl();
+    await node.ready();
+    expect(node.control.stderr).toMatch(
+      /calls taken over .*reason=restart taken=1 failed=0 unreadable=1 over=1/,
+    );
+    await call.talks();
+    const { offered } = call;
+    await call.negotiate();
+    expect(mediaAddress(call.offered)).toEqual(mediaAddress(offered));
+    expect((await over.query()).result).toBe('error');
+    expect((await call.delete()).result).toBe('ok');
+  });
+
+  test('without Redis calls go on, and it is told all when it is back, empty', async () => {
+    const group = await RedundantGroup.start();
+    const node = await group.node('only');
+    const before = await LoopbackCall.setUp(node.ng, 'before');
+    const ended = await LoopbackCall.setUp(node.ng, 'ended');
+    await group.redis.process.kill('SIGKILL');
+    await node.control.printed(/Redis lost/);
+    const meanwhile = await LoopbackCall.setUp(node.ng, 'meanwhile');
+    await Promise.all([before.talks(), meanwhile.talks()]);
+    expect((await ended.delete()).result).toBe('ok');
+    await group.redis.start().printed(/Ready to accept connections/);
+    const redis = group.redis.client();
+    await until('both to be stored', async () => {
+      const callIds = await redis.smembers('tandem:calls:only');
+      return callIds.toSorted().join() === 'before,meanwhile' || undefined;
+    });
+  });
+
+  test('a node that has slept while its calls were taken over gives them up', async () => {
+    const group = await RedundantGroup.start();
+    const [sleeper, heir] = await Promise.all([group.node('sleeper'), group.node('heir')]);
+    const call = await LoopbackCall.setUp(sleeper.ng, 'kept');
+    await knows(heir, 1);
+    sleeper.control.signal('SIGSTOP');
+    // Its media ports become free for the other one, as they are on another host.
+    await sleeper.dataPlane.kill('SIGKILL');
+    expect(await cli(heir, 'active')).toContain('Ok');
+    await call.talks();
+    sleeper.startDataPlane();
+    sleeper.control.signal('SIGCONT');
+    await sleeper.control.printed(/call given up: another node has it/);
+    await knows(sleeper, 1);
+    await call.at(heir.ng).talks();
+    expect((await call.delete({ 'delete-delay': 0 })).result).toBe('ok');
+    await knows(sleeper, 0);
+  });
 });
 
 /** A caller with SRTP, keys in its SDP, and a callee with RTP. */
