@@ -122,3 +122,33 @@ export function peerLine(dialogue: Dialogue, leg: number, line: number): number 
   const pair = dialogue.lines.find(([a, b]) => (isA ? a : b) === line);
   return pair && (isA ? pair[1] : pair[0]);
 }
+
+/** A copy to be changed before anybody else has it, of the one hidden class that all legs have (see `streams.ts`). */
+export function copyOfLeg(leg: Leg): { -readonly [Field in keyof Leg]: Leg[Field] } {
+  return {
+    id: leg.id,
+    tag: leg.tag,
+    aliases: leg.aliases,
+    aliasKey: leg.aliasKey,
+    viaBranch: leg.viaBranch,
+    label: leg.label,
+    metadata: leg.metadata,
+    createdMs: leg.createdMs,
+    interface: leg.interface,
+    family: leg.family,
+    asymmetric: leg.asymmetric,
+    natWait: leg.natWait,
+    pierceNat: leg.pierceNat,
+    unidirectional: leg.unidirectional,
+    ptimeOverridden: leg.ptimeOverridden,
+    hears: leg.hears,
+    iceLite: leg.iceLite,
+    forwarding: leg.forwarding,
+    unrecorded: leg.unrecorded,
+    restrictions: leg.restrictions,
+    deleteAtMs: leg.deleteAtMs,
+    told: leg.told,
+    twins: leg.twins,
+    streams: leg.streams,
+  };
+}

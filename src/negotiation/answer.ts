@@ -2,7 +2,7 @@ import type { Leg, Signalled, Stream } from '../call/call.js';
 import { peerLine } from '../call/legs.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
-import { newStream, settle, unprotected } from '../call/streams.js';
+import { copyOf, newStream, settle, unprotected, withLocals, withProtection } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import type { CommandFailure } from '../command/reply.js';
 import type { MediaView } from '../sdp/media-view.js';
@@ -213,7 +213,7 @@ function answerStream(
       (flags.portLatching ?? said.direction !== 'sendrecv'),
   } as const;
   const { locals, local } = lead ? { locals: [], local: lead.local } : chooseLocal(offering, wish, ids);
-  const placed: Stream = { ...unprotected(inForce(offering, asked)), locals: useLocal(locals, local.id) };
+  const placed = withLocals(unprotected(inForce(offering, asked)), useLocal(locals, local.id));
   const isLite = answering.offerer.iceLite;
   const ports = { stream: placed, local, site, hasRtcp: !offererMuxed, isLite };
   const candidates = lead ? NO_CANDIDATES : answerCandidates(protection, exchanged, ports, means);
@@ -221,22 +221,16 @@ function answerStream(
     places.leads.set(places.offerer.group, { local, printed: site.printed });
   }
 
-  const own: Stream = {
-    ...placed,
-    ...protection.offerer,
-    locals: candidates.locals,
-    muxed: offererMuxed,
-    used: true,
-    epoch: epochAfter(offering, asked, isNew),
-  };
-  const answered = withLocals(unprotected(inForce(answerer, said)), answerer, asked, answering);
-  const other: Stream = {
-    ...answered,
-    ...protection.answerer,
-    muxed: answererMuxed,
-    used: true,
-    epoch: epochAfter(answerer, said, isNew),
-  };
+  const own = withProtection(withLocals(placed, candidates.locals), protection.offerer);
+  own.muxed = offererMuxed;
+  own.used = true;
+  own.epoch = epochAfter(offering, asked, isNew);
+  const answered = withOwnLocals(unprotected(inForce(answerer, said)), answerer, asked, answering);
+  const other = withProtection(answered, protection.answerer);
+  other.iceRefused = protection.answerer.iceRefused;
+  other.muxed = answererMuxed;
+  other.used = true;
+  other.epoch = epochAfter(answerer, said, isNew);
   const slot: Slot = {
     kind: 'relayed',
     view,
@@ -267,8 +261,8 @@ function leadOf({ offerer, leads }: Places) {
 }
 
 /** The answerer's own ports: those it was told in the offer. */
-function withLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
-  if (before.nextLocal !== undefined) return { ...stream, locals: useLocal(before.locals, before.nextLocal) };
+function withOwnLocals(stream: Stream, before: Stream, asked: Signalled, answering: Answering): Stream {
+  if (before.nextLocal !== undefined) return withLocals(stream, useLocal(before.locals, before.nextLocal));
   if (before.locals.length > 0) return stream;
   const { answerer, facts, ids } = answering;
   const site = siteTowards(answerer, 'IP4', {}, facts);
@@ -279,7 +273,7 @@ function withLocals(stream: Stream, before: Stream, asked: Signalled, answering:
     span: 'pair',
     latch: false,
   } as const;
-  return { ...stream, locals: chooseLocal(stream, wish, ids).locals };
+  return withLocals(stream, chooseLocal(stream, wish, ids).locals);
 }
 
 /** A line one side does not want. Ports that were never used are given back. */
@@ -302,18 +296,16 @@ function unanswered(offering: Stream, answerer: Stream | undefined): Result {
 }
 
 function released(stream: Stream): Stream {
-  return stream.used ? stream : { ...stream, locals: [] };
+  return stream.used ? stream : withLocals(stream, []);
 }
 
 function inForce(stream: Stream, said: Signalled): Stream {
-  const isThere = sameAddresses(stream.inForce?.addresses, said.addresses);
-  return {
-    ...settle(stream),
-    type: said.type,
-    protocol: said.protocol,
-    inForce: said,
-    learned: isThere ? stream.learned : undefined,
-  };
+  const agreed = copyOf(settle(stream));
+  agreed.type = said.type;
+  agreed.protocol = said.protocol;
+  agreed.inForce = said;
+  if (!sameAddresses(stream.inForce?.addresses, said.addresses)) agreed.learned = undefined;
+  return agreed;
 }
 
 /** A new exchange or another address is a reason to learn again; a repeated answer is none. */

@@ -2,7 +2,7 @@ import { withoutTransport, withTransport } from '../call/bundle.js';
 import type { Leg, Local, Signalled, Stream } from '../call/call.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { kindOf } from '../call/signalled.js';
-import { newStream, settle, unprotected } from '../call/streams.js';
+import { copyOf, newStream, settle, unprotected, withLocals, withProtection } from '../call/streams.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
 import type { NetworkAddress } from '../sdp/address.js';
@@ -104,7 +104,9 @@ export function offerStream(
   if (protection.kind === 'failure') return protection;
   const { protocol, state, isPassed } = protection;
   const bare = withMid(unprotected(settle(base)), mid);
-  const stream: Stream = { ...bare, ...state, type: said.type, protocol };
+  const stream = withProtection(bare, state);
+  stream.type = said.type;
+  stream.protocol = protocol;
   const kind = kindOf(said.type, protocol);
   if (kind === 'untouched') return { kind: 'sent', own, stream, slot: { kind: 'untouched', view } };
 
@@ -119,11 +121,9 @@ export function offerStream(
   const { iceLite: isLite } = receiver;
   const ports = { stream: placed.stream, local: placed.local, site, hasRtcp, isLite };
   const candidates = offerCandidates(protection, view, ports, means);
-  const complete: Stream = {
-    ...placed.stream,
-    locals: candidates.locals,
-    muxOffer: mux?.offer ?? 'none',
-  };
+  const complete = copyOf(placed.stream);
+  complete.locals = candidates.locals;
+  complete.muxOffer = mux?.offer ?? 'none';
   return {
     kind: 'sent',
     own: withMuxAnswer(state.transparent ? own : awaitingAnswer(own, offering.senderSettled, flags), mux),
@@ -232,7 +232,10 @@ function shared(
 /** The stream as it is offered: with the transport of this one, or alone. */
 function offeredWith(stream: Stream, carrier: number | undefined, hasOwnMid: boolean): Stream {
   if (carrier === stream.bundleOffer && hasOwnMid === (stream.hasOwnMid ?? false)) return stream;
-  return { ...stream, bundleOffer: carrier, hasOwnMid: hasOwnMid ? true : undefined };
+  const offered = copyOf(stream);
+  offered.bundleOffer = carrier;
+  offered.hasOwnMid = hasOwnMid ? true : undefined;
+  return offered;
 }
 
 /** The other party has no MID in its packets: what the group's parties add is between them and us. */
@@ -245,7 +248,10 @@ export function isCarrierOf(group: OfferedGroup | undefined): (stream: Stream) =
 }
 
 function withMid(stream: Stream, mid: string | undefined): Stream {
-  return mid === undefined || mid === stream.mid ? stream : { ...stream, mid: detach(mid) };
+  if (mid === undefined || mid === stream.mid) return stream;
+  const named = copyOf(stream);
+  named.mid = detach(mid);
+  return named;
 }
 
 /** How it is protected stays as it is: the stream may be taken up again. */
@@ -261,7 +267,10 @@ function rejectedOffer(
 }
 
 function withMuxAnswer(own: Stream, mux: MuxDecision | undefined): Stream {
-  return mux?.answer === own.muxAnswer ? own : { ...own, muxAnswer: mux?.answer };
+  if (mux?.answer === own.muxAnswer) return own;
+  const answered = copyOf(own);
+  answered.muxAnswer = mux?.answer;
+  return answered;
 }
 
 function rtcpOfOffer(offer: Stream['muxOffer'] | undefined): 'own port' | 'rtp port' | 'none' {
@@ -287,9 +296,12 @@ function place(
   } as const;
   const { locals, local } = chooseLocal(stream, wish, ids);
   const isRunning = stream.inForce !== undefined && !stream.inForce.rejected && stream.locals.length > 0;
-  if (!isRunning) return { stream: { ...stream, locals: useLocal(locals, local.id) }, local };
-  if (locals[0] === local) return { stream: { ...stream, locals }, local };
-  return { stream: { ...stream, locals: keepLocals(locals, local.id), nextLocal: local.id }, local };
+  if (!isRunning) return { stream: withLocals(stream, useLocal(locals, local.id)), local };
+  if (locals[0] === local) return { stream: withLocals(stream, locals), local };
+  const moving = copyOf(stream);
+  moving.locals = keepLocals(locals, local.id);
+  moving.nextLocal = local.id;
+  return { stream: moving, local };
 }
 
 /** The usual rule keeps ports for media that moves by itself (ICE) or does not flow (hold). */

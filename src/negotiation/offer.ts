@@ -1,7 +1,7 @@
 import type { Stream } from '../call/call.js';
 import { isSettled, peerLine } from '../call/legs.js';
 import { kindOf, sameAddresses } from '../call/signalled.js';
-import { beforeOffer, newStream } from '../call/streams.js';
+import { beforeOffer, copyOf, newStream, withLocals } from '../call/streams.js';
 import type { CommandFailure } from '../command/reply.js';
 import { detach } from '../sdp/detach.js';
 import type { MediaView } from '../sdp/media-view.js';
@@ -89,17 +89,16 @@ function ownStream(before: Stream | undefined, view: MediaView, offering: Offeri
   const stream = beforeOffer(before ?? newStream(ids.take(), said));
   const moved = before?.inForce !== undefined && !sameAddresses(before.inForce.addresses, said.addresses);
   const { senderSettled } = offering;
-  return {
-    ...stream,
-    type: said.type,
-    protocol: said.protocol,
-    mid: view.mid === undefined ? undefined : detach(view.mid),
-    inForce: senderSettled ? stream.inForce : said,
-    offered: senderSettled ? said : undefined,
-    ptimeMs: flags.ptimeReverseMs,
-    epoch: moved && !senderSettled ? stream.epoch + 1 : stream.epoch,
-    iceRefused: stream.iceRefused && said.ice === undefined,
-  };
+  const own = copyOf(stream);
+  own.type = said.type;
+  own.protocol = said.protocol;
+  own.mid = view.mid === undefined ? undefined : detach(view.mid);
+  if (!senderSettled) own.inForce = said;
+  own.offered = senderSettled ? said : undefined;
+  own.ptimeMs = flags.ptimeReverseMs;
+  if (moved && !senderSettled) own.epoch += 1;
+  own.iceRefused = stream.iceRefused && said.ice === undefined;
+  return own;
 }
 
 /**
@@ -121,7 +120,7 @@ function withOwnLocal(own: Stream, view: MediaView, offering: Offering): Stream 
     span: isSingle ? 'single' : 'pair',
     latch: false,
   } as const;
-  return { ...own, locals: chooseLocal(own, wish, ids).locals };
+  return withLocals(own, chooseLocal(own, wish, ids).locals);
 }
 
 /** A line that the sender's SDP no longer has counts as rejected by it. */

@@ -1,4 +1,5 @@
 import type { Leg } from '../call/call.js';
+import { copyOfLeg } from '../call/legs.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type NetworkAddress, type Origin, parseOrigin } from '../sdp/address.js';
 import { lineValue } from '../sdp/attributes.js';
@@ -43,7 +44,9 @@ export function renderBody(
     rest: restText,
   });
   const template = `v=0\r\no=${origin.value}\r\n${restText}\r\n`;
-  return { template, receiver: { ...receiver, told: origin.told } };
+  const told = copyOfLeg(receiver);
+  told.told = origin.told;
+  return { template, receiver: told };
 }
 
 /** What follows `s=` in the session part. */

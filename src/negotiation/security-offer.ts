@@ -1,4 +1,5 @@
 import type { Stream } from '../call/call.js';
+import { copyOf } from '../call/streams.js';
 import type { SecurityWish, StreamSecurity, Transparency } from '../call/security.js';
 import type { MediaFlags } from '../command/flags.js';
 import { type CommandFailure, failure } from '../command/reply.js';
@@ -67,9 +68,15 @@ export function awaitingAnswer(stream: Stream, isSettled: boolean, flags: MediaF
   const said = stream.offered ?? stream.inForce;
   const { security } = stream;
   if (said?.security === undefined)
-    return isSettled || security === undefined ? stream : { ...stream, security: undefined };
+    return isSettled || security === undefined ? stream : withSecurity(stream, undefined);
   const before = security ?? (isSettled ? AGREED_ON_NONE : NOTHING_AGREED);
-  return { ...stream, security: { ...before, wishes: wishesOf(flags) } };
+  return withSecurity(stream, { ...before, wishes: wishesOf(flags) });
+}
+
+function withSecurity(stream: Stream, security: StreamSecurity | undefined): Stream {
+  const secured = copyOf(stream);
+  secured.security = security;
+  return secured;
 }
 
 function wishesOf(flags: MediaFlags): readonly SecurityWish[] {

@@ -1,5 +1,7 @@
-import type { Call } from '../call/call.js';
+import type { Call, Local } from '../call/call.js';
+import { copyOfLeg } from '../call/legs.js';
 import { type RelayOutcomes, settled } from '../call/relays.js';
+import { withLocals } from '../call/streams.js';
 import type { RelayOutcome, SessionPlan } from '../dataplane/protocol.gen.js';
 import { decodeCallRecord } from './call-record-decode.js';
 import { callMemo, RECORD_VERSION } from './call-record-encode.js';
@@ -62,17 +64,17 @@ export function withPorts(call: Call, plan: SessionPlan): Call {
 
 /** The call with ports, and what relays have said of them, by local. */
 export function withBound(call: Call, ports: ReadonlyMap<number, number>, relayed?: RelayOutcomes): Call {
-  const legs = call.legs.map((leg) => ({
-    ...leg,
-    streams: leg.streams.map((stream) => ({
-      ...stream,
-      locals: stream.locals.map((local) => {
-        const port = ports.get(local.id);
-        const bound = port === undefined || port === local.port ? local : { ...local, port };
-        return bound.relay && relayed ? settled(bound, relayed.get(local.id)) : bound;
-      }),
-    })),
-  }));
+  const boundLocal = (local: Local): Local => {
+    const { id, peer, interface: name, address, span, relay } = local;
+    const port = ports.get(id) ?? local.port;
+    const bound = port === local.port ? local : { id, peer, interface: name, address, port, span, relay };
+    return bound.relay && relayed ? settled(bound, relayed.get(id)) : bound;
+  };
+  const legs = call.legs.map((leg) => {
+    const bound = copyOfLeg(leg);
+    bound.streams = leg.streams.map((stream) => withLocals(stream, stream.locals.map(boundLocal)));
+    return bound;
+  });
   return { ...call, legs };
 }
 
