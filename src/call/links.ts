@@ -42,8 +42,8 @@ function placeOf(call: Call, id: number): { readonly leg: Leg; readonly stream: 
 /** The call with these links, in place of those that are alike. */
 export function withLinks(call: Call, added: readonly Link[]): Call {
   if (added.length === 0) return call;
-  const isNew = ({ from, to }: Link) => added.some((one) => one.from === from && one.to === to);
-  return { ...call, links: [...(call.links ?? NONE).filter((link) => !isNew(link)), ...added] };
+  const links = new Map([...(call.links ?? NONE), ...added].map((link) => [`${link.from} ${link.to}`, link]));
+  return { ...call, links: [...links.values()] };
 }
 
 /** The call with those links only. */

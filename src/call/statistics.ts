@@ -114,7 +114,8 @@ function describeStream(call: Call, leg: Leg, stream: Stream, position: number):
   const said = stream.inForce;
   const local = carrierOf(leg.streams, stream).locals[0];
   const payloads = unpackPayloads(said?.payloads ?? '').filter(({ encoding }) => encoding !== '');
-  const isSeparate = streamKind(stream) === 'rtp' && !stream.muxed && local?.span === 'pair';
+  const isGone = call.departed?.includes(leg) === true;
+  const isSeparate = streamKind(stream) === 'rtp' && !stream.muxed && (isGone || local?.span === 'pair');
   const rtcp = said?.addresses && (isSeparate ? rtcpAddress(said.addresses) : said.addresses.rtp);
   const media: Writable<MediaStatistics> = {
     index: position + 1,
@@ -125,7 +126,7 @@ function describeStream(call: Call, leg: Leg, stream: Stream, position: number):
   };
   if (payloads.length > 0)
     media.codecs = payloads.map(({ encoding, clockRate }) => `${encoding}/${clockRate}`);
-  if (local !== undefined && said?.rejected !== true) media.stream = stream.id;
+  if ((isGone || local !== undefined) && said?.rejected !== true) media.stream = stream.id;
   if (local?.port !== undefined) media.local = localStatistics(local.address, local.port, isSeparate);
   if (said?.addresses !== undefined) {
     const { rtp } = said.addresses;

@@ -51,6 +51,7 @@ export function negotiateCreation(
   const asked = withOffererFlags(offeredByUs(placed.call, placed.leg, facts.now), flags, facts);
   const offered = exchangeOffer(asked.parties, body, { flags, facts, ids, draws });
   if (offered.kind === 'failure') return offered;
+  if (offered.slots.some(({ kind }) => kind !== 'relayed')) return failure('badRequest', NO_OFFER);
   const rendered = renderBody(body, offered.slots, offered.parties.receiver, flags, facts);
   const after: Call = {
     ...replaceLeg(placed.call, rendered.receiver),

@@ -166,7 +166,8 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
 
   const { sender, receiver } = exchanged.parties;
   const rendered = renderBody(body, exchanged.slots, receiver, flags, facts);
-  const isAnswered = kind === 'answer' && parties.dialogue.offeredBy !== undefined;
+  const { offeredBy, answered } = parties.dialogue;
+  const isAnswered = kind === 'answer' && (offeredBy !== undefined || answered === 0);
   const { call: before, dialogue } = isAnswered
     ? reunited(exchanged.parties.call, exchanged.parties.dialogue)
     : exchanged.parties;

@@ -16,6 +16,18 @@ export const KNOWN_DIFFERENCES: Readonly<Record<string, KnownDifference>> = {
     reason: 'its origin and name are not those of the party that is heard, and tell nothing of its address',
     matches: ({ command, fact }) => command === 'subscribe request' && fact.startsWith('session.'),
   },
+  'the answer to a publication is named by nobody': {
+    reason: 'a name of the software in `s=` tells strangers what to attack',
+    matches: ({ command, fact }) => command === 'publish' && fact.startsWith('session.'),
+  },
+  'what is not converted need not be convertible': {
+    reason: 'packets go to listeners as they are; 10.5 takes such codecs if they are named, or with `any`',
+    matches: refusedByOracle,
+  },
+  'events are published with their codec': {
+    reason: 'newer versions keep formats of the same clock rate that carry no media of their own',
+    matches: ({ command, fact }) => command === 'publish' && /^m1\.(?:formats|codecs|fmtp)$/.test(fact),
+  },
   'labels for listeners are other numbers': {
     reason: 'any label will do that is the only one of its kind',
     matches: ({ command, fact }) => command === 'subscribe request' && /^m\d+\.label$/.test(fact),

@@ -15,6 +15,7 @@ import { CORPUS_CONVERSATIONS } from './conversations/corpus.js';
 import { DIALOGUE_CONVERSATIONS } from './conversations/dialogues.js';
 import { FLAG_CONVERSATIONS } from './conversations/flags.js';
 import { MEDIA_CONVERSATIONS } from './conversations/medias.js';
+import { DEPARTURE_CONVERSATIONS, PUBLICATION_CONVERSATIONS } from './conversations/publications.js';
 import { RTCP_MUX_CONVERSATIONS } from './conversations/rtcp-mux.js';
 import { SUBSCRIPTION_CONVERSATIONS } from './conversations/subscriptions.js';
 import { KNOWN_DIFFERENCES } from './differences.js';
@@ -27,6 +28,8 @@ const GROUPS: Readonly<Record<string, readonly Conversation[]>> = {
   dialogues: DIALOGUE_CONVERSATIONS,
   control: CONTROL_CONVERSATIONS,
   subscriptions: SUBSCRIPTION_CONVERSATIONS,
+  publications: PUBLICATION_CONVERSATIONS,
+  departures: DEPARTURE_CONVERSATIONS,
   'bodies of the field': CORPUS_CONVERSATIONS,
 };
 

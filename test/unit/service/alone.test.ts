@@ -129,6 +129,16 @@ describe('a created party', () => {
     expect(reasonOf(await call.do({ command: 'create answer', ...message }))).toBe(reason);
   });
 
+  test.each([
+    [{ medias: [{ type: 'message', codecs: ['PCMA'] }] }],
+    [{ medias: [{ type: 'video' }] }],
+    [{ medias: [{ type: 'audio', codecs: ['a/8000/1///x\r\na=y'] }] }],
+    [{ codec: { strip: ['all'] }, flags: ['allow-no-codec-media'] }],
+  ])('is offered nothing for %j', async (message) => {
+    expect(reasonOf(await call.do({ command: 'create', ...message }))).toBe('failed to create SDP');
+    expect(call.node.dataPlane.plans.has('call')).toBe(false);
+  });
+
   test('that takes part in a conversation makes no answer of this kind', async () => {
     await call.talk();
     const reply = await call.do({ command: 'create answer', 'from-tag': 'bob', sdp: body(20, AUDIO) });
@@ -237,11 +247,23 @@ describe('parties that are connected', () => {
     expect(call.plan).toEqual(before);
   });
 
-  test('are as many as fit into the record of a call', async () => {
-    expect(await call.do({ command: 'mesh', tags: [{ from: 'alice', to: ['carol'] }] })).toEqual({
-      kind: 'done',
-    });
+  test('are connected once, however often that is said', async () => {
+    const flow = { from: 'alice', to: ['carol', 'carol'] };
+    await call.do({ command: 'mesh', tags: [flow, flow, { from: 'alice', to: ['bob'] }] });
     expect(call.plan.routes).toHaveLength(3);
+  });
+
+  test('are as many as one call may have', async () => {
+    for (let host = 50; host < 59; host += 1) await publish(`p${host}`, host);
+    const tags = Array.from({ length: 9 }, (_, at) => `p${50 + at}`);
+    const all = tags.map((from) => ({ from, to: tags.filter((to) => to !== from) }));
+    expect(reasonOf(await call.do({ command: 'mesh', tags: all }))).toBe('Too many connections in one call');
+    expect(call.plan.routes).toHaveLength(2);
+  });
+
+  test('are left as they are by a mesh without a flow', async () => {
+    expect(await call.do({ command: 'mesh', tags: [] })).toEqual({ kind: 'done' });
+    expect(call.plan.routes).toHaveLength(2);
   });
 });
 

@@ -107,6 +107,19 @@ describe('a recording', () => {
     expect(await offer({})).not.toHaveProperty('recordings');
   });
 
+  test('is of a published party, too, and named in the reply to it', async () => {
+    const names = { callId: 'a b@c', fromTag: 'alice', bidirectional: false };
+    const published = await node.service.handle(
+      { kind: 'publish', ...names, sdp: audio(10, 4000), flags: flags({ recordCall: 'on' }) },
+      CLIENT,
+    );
+    if (published.kind !== 'party') throw new Error(`refused: ${JSON.stringify(published)}`);
+    expect(published.recordings).toEqual([expect.stringContaining('/pcaps/a%20b%40c-')]);
+    const { streams = [], taps = [] } = dataPlane.plans.get('a b@c') ?? {};
+    expect(taps.map((tap) => tap.streams)).toEqual([streams.map(({ id }) => id)]);
+    expect(await textOf('tmp')).toContain(published.sdp);
+  });
+
   test('has a text beside it, as rtpengine writes it', async () => {
     const offered = await offer({ recordCall: 'on', metadata: 'k:v', label: 'A' });
     const answered = await answer();
