@@ -24,7 +24,7 @@ import { Repeat } from '../pattern/repeat.js';
 import { Admission, type AdmissionParts } from './admission.js';
 import { Connections } from './connections.js';
 import { Departures } from './departures.js';
-import { dataPlaneFailure } from './failures.js';
+import { dataPlaneFailure, unsupportedCommand } from './failures.js';
 import { Keeper, type KeeperParts } from './keeper.js';
 import { MediaEvents } from './media-events.js';
 import { type NodeParts, NodeReport } from './node-statistics.js';
@@ -282,7 +282,7 @@ export class CallService {
       case 'statistics':
         return this.node.read();
       case 'unsupported':
-        return failure('unsupported', `${command.name} is not supported`);
+        return unsupportedCommand(command.name);
     }
   }
 

@@ -45,6 +45,18 @@ export function dataPlaneFailure({ detail }: DataPlaneError): CommandFailure {
   }
 }
 
+/** A command that exists, but not here. */
+export function unsupportedCommand(name: string): CommandFailure {
+  return failure('unsupported', UNSUPPORTED.get(name) ?? `${name} is not supported`);
+}
+
+/** What clients know of those whose reason is one. */
+const UNSUPPORTED: ReadonlyMap<string, string> = new Map([
+  ['inject start', 'Failed to start inject: mixing is not supported'],
+  ['inject stop', 'Failed to stop inject: mixing is not supported'],
+  ['transform', 'Failed to set up transform: transcoding is not supported'],
+]);
+
 /** True if the data plane may have carried the request out all the same. */
 export function outcomeUnknown({ detail }: DataPlaneError): boolean {
   return detail.code === 'disconnected' || detail.code === 'timeout';

@@ -173,6 +173,25 @@ describe('parties that are connected', () => {
     ]);
   });
 
+  test('are shown as listening where they hear each other beside their peers', async () => {
+    await call.do({ ...connect, flags: ['directional'] });
+    const reply = await call.do({ command: 'query', 'from-tag': 'carol' });
+    const parties = reply.kind === 'statistics' ? reply.statistics.parties : [];
+    expect(
+      parties.map(({ tag, subscriptions, subscribers }) => ({ tag, subscriptions, subscribers })),
+    ).toEqual([
+      { tag: 'carol', subscriptions: [{ tag: 'alice', type: 'pub/sub' }], subscribers: [] },
+      {
+        tag: 'alice',
+        subscriptions: [{ tag: 'bob', type: 'offer/answer' }],
+        subscribers: [
+          { tag: 'bob', type: 'offer/answer' },
+          { tag: 'carol', type: 'pub/sub' },
+        ],
+      },
+    ]);
+  });
+
   test('stay so over a crash', async () => {
     await call.do(connect);
     await call.do({ command: 'block media', 'from-tag': 'alice', 'to-tag': 'carol', flags: ['directional'] });

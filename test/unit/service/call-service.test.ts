@@ -472,11 +472,12 @@ describe('other commands', () => {
     });
   });
 
-  test('an unsupported one is refused by its name', async () => {
-    expect(await run({ kind: 'unsupported', name: 'play media' })).toMatchObject({
-      kind: 'failure',
-      message: 'play media is not supported',
-    });
+  test.each([
+    ['play media', 'play media is not supported'],
+    ['inject start', 'Failed to start inject: mixing is not supported'],
+    ['transform', 'Failed to set up transform: transcoding is not supported'],
+  ])('an unsupported one is refused by its name: %s', async (name, message) => {
+    expect(await run({ kind: 'unsupported', name })).toMatchObject({ kind: 'failure', message });
   });
 
   test('an operator can end a call', async () => {
