@@ -54,7 +54,12 @@ function parseLines(text: string): ParsedSdp {
     let end = newline < 0 ? text.length : newline;
     const next = newline < 0 ? text.length : newline + 1;
     if (end > start && text.charCodeAt(end - 1) === CARRIAGE_RETURN) end -= 1;
-    if (end === start) break;
+    if (end === start) {
+      // What follows would be lost, and with it all media of the call.
+      if (medias.length === 0 && text.includes('\nm=', start))
+        return failed(number + 1, 'empty line before m=');
+      break;
+    }
 
     number += 1;
     if (number > MAX_LINES) return failed(number, `more than ${MAX_LINES} lines`);

@@ -25,6 +25,24 @@ export const ROWS: readonly Row[] = [
     ...['no-rtcp-attribute', 'full-rtcp-attribute', 'trickle-ICE', 'reject-ICE', 'single-codec'],
     ...['reuse-codecs', 'pad-crypto', 'block-DTMF', 'NAT-wait', 'pierce-NAT', 'no-redis-update', 'debug'],
     ...['record-call', 'generate-RTCP'],
+    ...['symmetric', 'asymmetric-codecs', 'symmetric-codecs', 'reorder-codecs', 'no-jitter-buffer'],
+    ...['inject-DTMF', 'detect-DTMF'],
+  ),
+  ...[
+    'force-transcoding',
+    'early-media',
+    'audio-player',
+    'no-audio-player',
+    'block-egress',
+    'block-short',
+  ].map((word) =>
+    elsewhere(
+      word,
+      'is about sound that is made or decoded: it has no effect here, and 10.5 does not know it',
+    ),
+  ),
+  ...['skip-recording-db', 'recording-vsc', 'recording-announcement'].map((word) =>
+    elsewhere(word, 'is about rtpengine’s recorder: it has no effect here, and 10.5 does not know it'),
   ),
   compared('always-transcode', { flags: ['always-transcode'] }, 'answer'),
   newer('webrtc', 'webrtc-macro'),
@@ -140,6 +158,10 @@ export const ROWS: readonly Row[] = [
   compared('generate-RTCP', { 'generate RTCP': 'off' }),
   compared('received-from', { 'received-from': ['IP4', '192.0.2.1'] }),
   compared('supports', { supports: ['load limit'] }),
+  compared('delay-buffer', { 'delay-buffer': 0 }),
+  ...['moh', 'T.38 version', 'recording-media-slots', 'vsc-start-rec', 'peer'].map((word) =>
+    elsewhere(word, 'has no effect here, and 10.5 does not know it'),
+  ),
   elsewhere('passthru', '10.5 prints other candidates; what Tandem prints are the cases of ICE'),
   elsewhere('flags', 'holds the words above'),
   ...['SIPREC', 'egress', 'inactive', 'mix', 'bidirectional', 'mirror-RTCP', 'allow-transcoding'].map(

@@ -55,6 +55,8 @@ describe('parsing an SDP body', () => {
   it.each([
     ['an empty body', '', 1],
     ['a leading empty line', `\r\n${MINIMAL}`, 1],
+    ['an empty line before all media', 'v=0\r\ns=-\r\n\r\nm=audio 4000 RTP/AVP 0\r\n', 3],
+    ['one with line feeds alone', 'v=0\n\nt=0 0\nm=audio 4000 RTP/AVP 0\n', 2],
     ['text before v=', `Content-Type: x\r\n${MINIMAL}`, 1],
     ['another version', 'v=1\r\n', 1],
     ['a leading space', 'v=0\r\n s=-\r\n', 2],

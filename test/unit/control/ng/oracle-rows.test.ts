@@ -17,6 +17,10 @@ describe('every entry of the flag table is held against rtpengine, or says why n
     expect(names.some((name) => NAMED.has(name))).toBe(true);
   });
 
+  it.each(WITHOUT_EFFECT)('%s, which has no effect here', (...names) => {
+    expect(names.some((name) => NAMED.has(name))).toBe(true);
+  });
+
   it.each(Object.entries(WORDS).flatMap(([key, words]) => words.map((word) => ({ key, word }))))(
     'word $word of $key',
     ({ key, word }) => {
@@ -39,6 +43,22 @@ describe('every entry of the flag table is held against rtpengine, or says why n
     },
   );
 });
+
+/** Flags and keys of the protocol that are known, so that no warning calls them unknown. */
+const WITHOUT_EFFECT: readonly string[][] = [
+  ...['symmetric', 'asymmetric-codecs', 'symmetric-codecs', 'reorder-codecs'].map((word) => [word]),
+  ...['inject-DTMF', 'detect-DTMF', 'no-jitter-buffer', 'force-transcoding', 'early-media'].map((word) => [
+    word,
+  ]),
+  ['audio-player', 'player'],
+  ['no-audio-player'],
+  ['block-egress'],
+  ['block-short', 'block-short-packets'],
+  ...['skip-recording-db', 'recording-vsc', 'recording-announcement'].map((word) => [word]),
+  ...['delay-buffer', 'moh', 'T.38 version', 'recording-media-slots', 'vsc-start-rec', 'peer'].map((word) => [
+    word,
+  ]),
+];
 
 /** A word with suites or a codec behind it may have others in its row, or none. */
 function isAbout({ word }: Row, name: string): boolean {
