@@ -26,7 +26,11 @@ export const ROWS: readonly Row[] = [
     ...['reuse-codecs', 'pad-crypto', 'block-DTMF', 'NAT-wait', 'pierce-NAT', 'no-redis-update', 'debug'],
     ...['record-call', 'generate-RTCP'],
     ...['symmetric', 'asymmetric-codecs', 'symmetric-codecs', 'reorder-codecs', 'no-jitter-buffer'],
-    ...['inject-DTMF', 'detect-DTMF'],
+    'detect-DTMF',
+  ),
+  elsewhere(
+    'inject-DTMF',
+    '10.5 takes out the codecs it could not mix the digits into; nothing is injected here',
   ),
   ...[
     'force-transcoding',

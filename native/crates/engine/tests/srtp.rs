@@ -190,6 +190,19 @@ fn each_source_has_numbers_of_its_own() {
 }
 
 #[test]
+fn both_parties_may_have_the_same_source() {
+    let mut scene = gateway(SUITE);
+    let (alice, bob) = (scene.alice, scene.bob);
+    secure(&mut scene, bob, 2, Suite::AeadAes128Gcm, 7);
+    scene.net.set_ssrc(alice, 9);
+    scene.net.set_ssrc(bob, 9);
+    scene.talk(100);
+    assert_eq!(opened(&mut scene, bob), plain(9, 5));
+    assert_eq!(opened(&mut scene, alice), plain(9, 5));
+    assert_eq!((scene.rtp(1).replays, scene.rtp(2).replays), (0, 0));
+}
+
+#[test]
 fn nothing_in_the_clear_ends_or_moves_a_protected_call() {
     let mut scene = gateway(SUITE);
     let alice = scene.alice;
