@@ -5,7 +5,11 @@ import { version } from './version.js';
 /** What another program's command line asks for, in our words. */
 export type DropIn = {
   readonly config: Config;
-  readonly daemon: { readonly foreground: boolean; readonly pidfile: string | null };
+  readonly daemon: {
+    readonly foreground: boolean;
+    readonly pidfile: string | null;
+    readonly syslog: { readonly tag: string; readonly facility: string };
+  };
   readonly warnings: readonly string[];
 };
 
@@ -22,7 +26,8 @@ export function ownWords(words: readonly string[]): readonly string[] {
 }
 
 /**
- * Prints what `bin/rtpengine` has to know, a line each (whether to stay in the foreground, the pid file, then the
+ * Prints what `bin/rtpengine` has to know, a line each (whether to stay in the foreground, the pid file, tag and facility of
+ * syslog, then the
  * supervisor's arguments), or runs the control plane. Resolves with the exit code.
  */
 export async function launchOrRun(
@@ -32,8 +37,9 @@ export async function launchOrRun(
 ): Promise<number> {
   if (launching) {
     for (const warning of warnings) process.stderr.write(`${program}: ${warning}\n`);
+    const { tag, facility } = daemon.syslog;
     const mode = daemon.foreground ? 'foreground' : 'daemon';
-    process.stdout.write([mode, daemon.pidfile ?? '', ...launchArguments(config)].join('\n'));
+    process.stdout.write([mode, daemon.pidfile ?? '', tag, facility, ...launchArguments(config)].join('\n'));
     return 0;
   }
   const { runNode } = await import('./node.js');

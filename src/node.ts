@@ -32,11 +32,12 @@ import { ngNotification } from './notify/ng-push.js';
 import { KeyDatagrams } from './notify/key-datagrams.js';
 import { keyNotification } from './notify/key-json.js';
 import { NodeNotifier } from './notify/node-notifier.js';
-import { detailRecorder } from './observability/detail-records.js';
+import { detailRecorder, keyRecorder } from './observability/detail-records.js';
 import { newCounters } from './observability/counters.js';
 import { IntervalMeter } from './observability/intervals.js';
 import { createEvents, type Events } from './observability/events.js';
 import { greeting } from './observability/greeting.js';
+import { LogBook } from './observability/log-book.js';
 import { createLogger } from './observability/logger.js';
 import { randomPool } from './random-pool.js';
 import { ReplicatedNode } from './replicated-node.js';
@@ -73,9 +74,10 @@ export type Program = {
 export async function runNode(config: Config, program: Program): Promise<number> {
   const stopped = signalled();
   const unavailable = deferred<string>();
-  const logger = createLogger(config.log);
+  const logs = new LogBook(createLogger(config.log), config.log);
+  const [logger, controlLogger] = [logs.logger('core'), logs.logger('control')];
   const counters = newCounters();
-  const events = createEvents(logger, counters);
+  const events = createEvents(logs.lines(), counters);
   const registry = new CallRegistry();
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const node = hostname();
@@ -130,7 +132,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     listener: attachment,
   });
   attachment.use(dataPlane);
-  const carrier: CarriedSockets = new CarriedSockets((datagram) => dataPlane.send(datagram), logger);
+  const carrier: CarriedSockets = new CarriedSockets((datagram) => dataPlane.send(datagram), controlLogger);
   const snapshots: Snapshots = new Snapshots({
     dataPlane,
     isReady: () => attachment.isReady,
@@ -189,12 +191,12 @@ export async function runNode(config: Config, program: Program): Promise<number>
     failed: events.drainNotRemembered,
   });
   const operated = operatedNode({
-    ...{ config, defaults, load, service, registry, events, logger },
+    ...{ config, defaults, load, service, registry, events, logs },
     controls: () => server.controls(),
     replication: replicated?.operated,
   });
   obeySignals({ drain, operated, meaning: program.signals });
-  const cli = new CommandLine(operated, logger);
+  const cli = new CommandLine(operated, controlLogger);
 
   if (config.replication?.required) {
     const unreached = await replicated?.replica.reached();
@@ -221,7 +223,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
       { ...rules, isFree: ({ kind }) => kind === 'ping' },
     ),
     cache: new ReplyCache(),
-    logger,
+    logger: controlLogger,
     templates: config.templates,
     counted: (command, seconds) => intervals.record(command, seconds),
   });
@@ -231,7 +233,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     cache: new ReplyCache({ generationMs: RTPPROXY_MEMORY_MS }),
     bridged: bridge !== null,
     notify: config.rtpproxy.notify,
-    logger,
+    logger: controlLogger,
   });
   const push = (notification: Dictionary): void => {
     const cutOff = server.broadcast(notification);
@@ -247,15 +249,16 @@ export async function runNode(config: Config, program: Program): Promise<number>
     events.noticesDropped('/events', 'a client does not read', notices),
   );
   notifier.add(eventStream);
+  if (config.notify.dtmf.log) notifier.addForKeys(keyRecorder(logger));
   if (config.notify.dtmf.events) notifier.addForKeys(eventStream);
-  const cliServer = await startCliServer({ listen: config.listen.cli, cli, logger });
+  const cliServer = await startCliServer({ listen: config.listen.cli, cli, logger: controlLogger });
   const http = await startHttpServer({
     listen: config.listen.http,
     tls: tlsListen(config),
     webPages: config.http.webPages,
     ng: server.responder,
     cli,
-    logger,
+    logger: logs.logger('http'),
     drain,
     eventStream,
     status: () => dataPlane.status(),

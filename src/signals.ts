@@ -1,3 +1,4 @@
+import { LOG_SUBSYSTEM_NAMES } from './command/log-subsystems.js';
 import type { CliNode } from './control/cli/node.js';
 import { LOG_LEVELS } from './control/cli/settings.js';
 import type { Drain } from './service/drain.js';
@@ -7,15 +8,18 @@ export type SignalMeaning = 'drain' | 'logLevel';
 
 export type ObeyingParts = {
   readonly drain: Pick<Drain, 'start' | 'stop'>;
-  readonly operated: Pick<CliNode, 'settings'>;
+  readonly operated: Pick<CliNode, 'logLevels'>;
   readonly meaning: SignalMeaning;
 };
 
 /** Obeys the signals that do not end the program. */
-export function obeySignals({ drain, operated: { settings }, meaning }: ObeyingParts): void {
+export function obeySignals({ drain, operated: { logLevels }, meaning }: ObeyingParts): void {
   const talk = (more: 1 | -1): void => {
-    const level = Math.min(LOG_LEVELS.max, Math.max(LOG_LEVELS.min, settings.current.loglevel + more));
-    if (level !== settings.current.loglevel) settings.change('loglevel', level);
+    for (const name of LOG_SUBSYSTEM_NAMES) {
+      const before = logLevels.current[name];
+      const level = Math.min(LOG_LEVELS.max, Math.max(0, before + more));
+      if (before >= 0 && level !== before) logLevels.change(name, level);
+    }
   };
   process.on('SIGHUP', () => drain.start());
   // Without a listener SIGUSR1 would have Node listen for debuggers.

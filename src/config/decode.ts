@@ -24,7 +24,8 @@ import { decodeInterfaces, type Host } from './interfaces.js';
 import { decodeRecording } from './recording.js';
 import { decodeReplication } from './replication.js';
 import { decodeTurn } from './turn.js';
-import type { Config, ListenAddress, TimeoutConfig } from './schema.js';
+import type { Config, ListenAddress, LogLevel, TimeoutConfig } from './schema.js';
+import { LOG_SUBSYSTEM_NAMES } from '../command/log-subsystems.js';
 import { lintTemplates } from '../control/ng/lint-templates.js';
 import type { Mistake, Value } from './value.js';
 
@@ -80,8 +81,10 @@ export function decodeConfig(
     recording: decodeRecording(subsection(top, 'recording')),
     replication: decodeReplication(subsection(top, 'replication')),
     log: {
-      level: choice(log, 'level', ['error', 'warn', 'info', 'debug', 'trace'], 'info'),
+      level: choice(log, 'level', LOG_LEVELS, 'info'),
+      levels: decodeLogLevels(subsection(log, 'levels')),
       format: choice(log, 'format', ['text', 'json'], 'text'),
+      timestamps: boolean(log, 'timestamps', true),
       callRecords: boolean(log, 'callRecords', false),
       callRecordForm: choice(log, 'callRecordForm', ['fields', 'commas'], 'fields'),
     },
@@ -148,6 +151,15 @@ function decodeTemplates(templates: Section): ReadonlyMap<string, string> {
   return decoded;
 }
 
+function decodeLogLevels(levels: Section): Config['log']['levels'] {
+  const given = LOG_SUBSYSTEM_NAMES.filter((name) => levels.entries.has(name));
+  const decoded = new Map(given.map((name) => [name, choice(levels, name, LOG_LEVELS, 'info')]));
+  for (const name of LOG_SUBSYSTEM_NAMES) levels.known.add(name);
+  finish(levels);
+  return decoded;
+}
+
+const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug', 'trace'];
 const CALLS = { min: 0, max: 1_000_000, what: 'a number of calls', none: 'off' } as const;
 const SECONDS = { min: 0, max: 86_400, what: 'a number of seconds' };
 const SHARDS = { min: 1, max: 64, what: 'a number of threads', none: 'auto' } as const;

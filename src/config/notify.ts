@@ -50,6 +50,7 @@ function decodeDtmf(section: Section): NotifyConfig['dtmf'] {
     udp,
     ngTcp: boolean(section, 'ngTcp', false),
     events: boolean(section, 'events', false),
+    log: boolean(section, 'log', false),
   };
   finish(section);
   return decoded;

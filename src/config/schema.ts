@@ -1,5 +1,6 @@
 import type { NoticeEvent } from '../call/notice.js';
 import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+import type { LogSubsystem } from '../command/log-subsystems.js';
 import type { LoadLimits } from '../command/load.js';
 import type { RecordForm } from '../observability/detail-records.js';
 import type { CertificateFiles } from './certificate-files.js';
@@ -89,6 +90,7 @@ export type NotifyConfig = {
     readonly ngTcp: boolean;
     /** Listeners of `GET /events`. */
     readonly events: boolean;
+    readonly log: boolean;
   };
 };
 
@@ -158,7 +160,11 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 export type LogConfig = {
   readonly level: LogLevel;
+  /** Of the subsystems that have another one. */
+  readonly levels: ReadonlyMap<LogSubsystem, LogLevel>;
   readonly format: 'text' | 'json';
+  /** Each line begins with the time. */
+  readonly timestamps: boolean;
   /** A line for each call that has ended. */
   readonly callRecords: boolean;
   readonly callRecordForm: RecordForm;

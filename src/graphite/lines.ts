@@ -54,9 +54,9 @@ function sessionValues(before: NodeTotals | undefined, now: NodeMoment): readonl
     managed_sess: ended,
     managed_sess_min: interval.sessions.min,
     managed_sess_max: interval.sessions.max,
-    current_sessions_total: totals.sessions,
+    current_sessions_total: totals.sessions + totals.foreignSessions,
     current_sessions_own: totals.sessions,
-    current_sessions_foreign: 0,
+    current_sessions_foreign: totals.foreignSessions,
     // Nothing is transcoded here.
     current_transcoded_media: 0,
     current_sessions_ipv4: families.IP4,

@@ -1,7 +1,7 @@
 import type { Tap, TapPurpose } from '../call/taps.js';
 import type { TapStats } from '../dataplane/protocol.gen.js';
 import type { CopyCounts, CopyOutcome, Counters } from './counters.js';
-import type { Logger } from './logger.js';
+import type { Lines } from './log-book.js';
 
 /** How a recording or a fork has ended. */
 export type CopyAccount = {
@@ -20,7 +20,7 @@ export type CopyAccount = {
 };
 
 /** Log lines and counters of recordings and forks. */
-export function copyEvents(log: Logger, counters: Counters) {
+export function copyEvents(log: Lines, counters: Counters) {
   const countsOf = (isFile: boolean): CopyCounts => (isFile ? counters.recordings : counters.forks);
   return {
     copyStarted(callId: string, { purpose, target }: Tap): void {

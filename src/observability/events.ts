@@ -2,6 +2,7 @@ import { addQuality, addQualityAt } from './quality.js';
 import { copyEvents } from './copies.js';
 import type { Call } from '../call/call.js';
 import type { Place } from '../call/places.js';
+import type { LogSubsystem } from '../command/log-subsystems.js';
 import type { Client, Command } from '../command/command.js';
 import type { LoadLimit } from '../command/load.js';
 import type { PairCommand } from '../command/pair.js';
@@ -9,13 +10,15 @@ import type { CommandFailure } from '../command/reply.js';
 import type { CertificatePlan, Event, SessionStats, SuspectCause } from '../dataplane/protocol.gen.js';
 import type { DataPlaneError } from '../service/ports.js';
 import type { Counters, EndReason } from './counters.js';
-import type { Logger } from './logger.js';
+import type { Lines } from './log-book.js';
 import { replicationEvents } from './replication.js';
 
 export type Events = ReturnType<typeof createEvents>;
 
 /** What happens in this process and is worth a log line and a counter: one function for both, one per event. */
-export function createEvents(log: Logger, counters: Counters) {
+export function createEvents(log: Lines, counters: Counters) {
+  const part = (name: LogSubsystem): Lines => log.of?.(name) ?? log;
+  const [control, crypto, ice, srtp] = [part('control'), part('crypto'), part('ice'), part('srtp')];
   return {
     ...copyEvents(log, counters),
     ...replicationEvents(log, counters),
@@ -24,11 +27,11 @@ export function createEvents(log: Logger, counters: Counters) {
       counters.commandsRefused += 1;
       const callId = 'callId' in command ? command.callId : undefined;
       const name = command.kind === 'unsupported' ? command.name : command.kind;
-      log.warn({ callId, command: name, code, message }, 'command refused');
+      control.warn({ callId, command: name, code, message }, 'command refused');
     },
 
     commandWarning(callId: string, warning: string): void {
-      log.warn({ callId, warning }, 'part of a command has no effect');
+      control.warn({ callId, warning }, 'part of a command has no effect');
     },
 
     callCreated(callId: string, { address, port }: Client): void {
@@ -38,7 +41,7 @@ export function createEvents(log: Logger, counters: Counters) {
     },
 
     patternRefused({ detail }: DataPlaneError): void {
-      log.debug(detail, 'the data plane does not take a pattern');
+      control.debug(detail, 'the data plane does not take a pattern');
     },
 
     callRejected(callId: string, reason: string): void {
@@ -79,6 +82,7 @@ export function createEvents(log: Logger, counters: Counters) {
       if (silent > 0 && silent === received.length) counters.callsEndedWithoutMedia += 1;
       else if (silent > 0) counters.callsEndedOneWay += 1;
       log.info({ callId, reason, seconds: Math.round(seconds), packets: sum(received) }, 'call ended');
+      log.over?.(callId);
     },
 
     /** Of a call that has ended. */
@@ -106,8 +110,9 @@ export function createEvents(log: Logger, counters: Counters) {
       const { session: callId, stream, component, cause, source, packets } = event;
       counters.suspectPackets += packets;
       const level = EXPECTED.has(cause) ? 'debug' : 'warn';
-      log[level]({ callId, stream, component, cause, packets }, SUSPICIONS[cause]);
-      log.debug({ callId, stream, component, cause, source }, 'the stranger');
+      const to = SECURED.has(cause) ? srtp : log;
+      to[level]({ callId, stream, component, cause, packets }, SUSPICIONS[cause]);
+      to.debug({ callId, stream, component, cause, source }, 'the stranger');
     },
 
     noFirstPacket({ session: callId, stream }: Extract<Event, { kind: 'noFirstPacket' }>): void {
@@ -120,17 +125,17 @@ export function createEvents(log: Logger, counters: Counters) {
       switch (state.kind) {
         case 'handshaking':
         case 'connected':
-          log.debug({ callId, stream, component, ...state }, 'DTLS');
+          crypto.debug({ callId, stream, component, ...state }, 'DTLS');
           return;
         case 'fingerprintMismatch':
           counters.fingerprintMismatches += 1;
-          log.warn({ callId, stream, component }, 'certificate of a party is not the one it announced');
-          log.debug({ callId, stream, component, source: state.source }, 'the stranger');
+          crypto.warn({ callId, stream, component }, 'certificate of a party is not the one it announced');
+          crypto.debug({ callId, stream, component, source: state.source }, 'the stranger');
           return;
         case 'failed':
           counters.dtlsFailures += 1;
-          log.warn({ callId, stream, component, reason: state.reason }, 'DTLS handshake failed');
-          log.debug({ callId, stream, component, source: state.source }, 'who it was with');
+          crypto.warn({ callId, stream, component, reason: state.reason }, 'DTLS handshake failed');
+          crypto.debug({ callId, stream, component, source: state.source }, 'who it was with');
           return;
       }
     },
@@ -141,15 +146,15 @@ export function createEvents(log: Logger, counters: Counters) {
         case 'checking':
         case 'connected':
         case 'completed':
-          log.debug({ callId, stream, state }, 'ICE');
+          ice.debug({ callId, stream, state }, 'ICE');
           return;
         case 'failed':
           counters.iceFailures += 1;
-          log.warn({ callId, stream }, 'ICE failed: no candidate pair of a party works');
+          ice.warn({ callId, stream }, 'ICE failed: no candidate pair of a party works');
           return;
         case 'disconnected':
           counters.iceDisconnections += 1;
-          log.warn({ callId, stream }, 'a party has stopped consenting to media');
+          ice.warn({ callId, stream }, 'a party has stopped consenting to media');
           return;
       }
     },
@@ -162,15 +167,15 @@ export function createEvents(log: Logger, counters: Counters) {
       switch (outcome.kind) {
         case 'granted':
           counters.relaysGranted += 1;
-          log.debug({ callId, stream, rtp: outcome.rtp, rtcp: outcome.rtcp }, 'relayed candidate');
+          ice.debug({ callId, stream, rtp: outcome.rtp, rtcp: outcome.rtcp }, 'relayed candidate');
           return;
         case 'failed':
           counters.relaysFailed += 1;
-          log.warn({ callId, stream, reason: outcome.reason }, 'no relayed candidate');
+          ice.warn({ callId, stream, reason: outcome.reason }, 'no relayed candidate');
           return;
         case 'lost':
           counters.relaysLost += 1;
-          log.warn({ callId, stream, reason: outcome.reason }, 'relayed candidate lost');
+          ice.warn({ callId, stream, reason: outcome.reason }, 'relayed candidate lost');
           return;
       }
     },
@@ -201,19 +206,19 @@ export function createEvents(log: Logger, counters: Counters) {
     certificateChanged({ fingerprints, key, validUntilMs }: CertificatePlan): void {
       const [fingerprint] = fingerprints;
       const until = new Date(validUntilMs).toISOString();
-      log.info({ fingerprint: fingerprint?.value, key: key.kind, until }, 'DTLS certificate of new calls');
+      crypto.info({ fingerprint: fingerprint?.value, key: key.kind, until }, 'DTLS certificate of new calls');
     },
 
     certificateUnusable(reason: string): void {
-      log.error({ reason }, 'DTLS certificate not taken from its files; the one before stays in use');
+      crypto.error({ reason }, 'DTLS certificate not taken from its files; the one before stays in use');
     },
 
     certificateExpires({ validUntilMs }: CertificatePlan): void {
-      log.warn({ until: new Date(validUntilMs).toISOString() }, 'DTLS certificate expires soon');
+      crypto.warn({ until: new Date(validUntilMs).toISOString() }, 'DTLS certificate expires soon');
     },
 
     certificateNotTended(error: unknown): void {
-      log.warn({ error: textOf(error) }, 'DTLS certificate not renewed; trying again');
+      crypto.warn({ error: textOf(error) }, 'DTLS certificate not renewed; trying again');
     },
 
     dataPlaneConnected(boot: string, sessions: number): void {
@@ -315,6 +320,10 @@ export function createEvents(log: Logger, counters: Counters) {
       log.warn({ server, reason }, 'no connection to Graphite; trying again');
     },
 
+    callWatched(callId: string, on: boolean): void {
+      log.warn({ callId, on }, 'everything is told of a call, as the operator wishes');
+    },
+
     draining(on: boolean): void {
       log.info({ draining: on }, 'draining');
     },
@@ -333,6 +342,8 @@ const SUSPICIONS: Readonly<Record<SuspectCause, string>> = {
   malformed: 'packets that are no media dropped',
   early: 'packets dropped that came before their sender was signalled',
 };
+
+const SECURED: ReadonlySet<SuspectCause> = new Set<SuspectCause>(['notAuthentic', 'replay', 'unkeyed']);
 
 /** They are seen without an attack, too. */
 const EXPECTED: ReadonlySet<SuspectCause> = new Set<SuspectCause>(['early', 'unkeyed']);

@@ -5,10 +5,10 @@ export type { Logger } from 'pino';
 
 /** Logs to standard error: one JSON document or one readable line each. */
 export function createLogger(
-  { level, format }: Pick<LogConfig, 'level' | 'format'>,
+  { level, format, timestamps = true }: Pick<LogConfig, 'level' | 'format'> & Partial<LogConfig>,
   output = stderr(),
 ): Logger {
-  const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
+  const options = { level, base: null, timestamp: timestamps ? stdTimeFunctions.isoTime : false };
   return pino(options, format === 'json' ? output : readable(output));
 }
 
@@ -29,7 +29,8 @@ export function readableLine(line: string): string {
   const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const name = LEVELS.get(Number(level)) ?? String(level);
   const shown = Object.entries(fields).map(([key, value]) => `${key}=${fieldText(value)}`);
-  return [String(time), name, printable(String(msg ?? '')), ...shown].join(' ');
+  const when = time === undefined ? [] : [String(time)];
+  return [...when, name, printable(String(msg ?? '')), ...shown].join(' ');
 }
 
 function fieldText(value: unknown): string {

@@ -1,4 +1,4 @@
-import type { Logger } from './logger.js';
+import type { Lines } from './log-book.js';
 
 /** What this process has counted of replication since its start. */
 export type ReplicationCounts = {
@@ -42,7 +42,7 @@ export function newReplicationCounts(): ReplicationCounts {
   };
 }
 
-export function replicationEvents(log: Logger, { replication }: { replication: ReplicationCounts }) {
+export function replicationEvents(log: Lines, { replication }: { replication: ReplicationCounts }) {
   let isTroubled = false;
   return {
     replicaConnected(own: number): void {

@@ -1,13 +1,15 @@
+import { readFileSync } from 'node:fs';
 import type { Call } from '../call/call.js';
 import { describeCall } from '../call/statistics.js';
 import { liveRecording } from '../call/taps.js';
 import type { Client } from '../command/command.js';
 import type { LoadLimits } from '../command/load.js';
 import type { ControlStatistics } from '../command/reply.js';
-import type { Config, LogLevel } from '../config/schema.js';
+import type { Config } from '../config/schema.js';
 import type { CliNode, CliSession } from '../control/cli/node.js';
 import type { SettingName, Settings } from '../control/cli/settings.js';
 import type { CallDefaults } from '../negotiation/facts.js';
+import type { LogBook } from '../observability/log-book.js';
 import type { Events } from '../observability/events.js';
 import type { CallRules, CallService } from './call-service.js';
 import { isOfReplication, type OperatedReplication, replicationSettings } from './operated-replication.js';
@@ -21,15 +23,15 @@ export type OperatorParts = {
   readonly registry: Pick<CallRegistry, 'callIds' | 'families' | 'find'>;
   readonly load: Pick<LoadWatch, 'adjust'>;
   readonly controls: () => readonly ControlStatistics[];
-  readonly logger: { level: string };
-  readonly events: Pick<Events, 'settingChanged'>;
+  readonly logs: Pick<LogBook, 'start' | 'current' | 'change' | 'watch'>;
+  readonly events: Pick<Events, 'settingChanged' | 'callWatched'>;
   /** Absent: there are no other nodes. */
   readonly replication?: OperatedReplication | undefined;
 };
 
 /** What an operator sees of this node by the command line, and can change. */
 export function operatedNode(parts: OperatorParts): CliNode {
-  const { config, controls, defaults, events, load, logger, registry, replication, service } = parts;
+  const { config, controls, defaults, events, load, logs, registry, replication, service } = parts;
   const start = settingsOf(config);
   let current = start;
   return {
@@ -64,12 +66,26 @@ export function operatedNode(parts: OperatorParts): CliNode {
       change(name, value) {
         current = { ...current, [name]: value };
         events.settingChanged(name, value);
-        if (name === 'loglevel') logger.level = levelOf(value);
-        else if (LOADS.has(name)) load.adjust(loadLimitsOf(current));
+        if (LOADS.has(name)) load.adjust(loadLimitsOf(current));
         else if (isOfReplication(name)) replication?.adjust(current);
         else service.adjust(rulesOf(current, defaults));
       },
     },
+    logLevels: {
+      start: logs.start,
+      get current() {
+        return logs.current;
+      },
+      change(subsystem, level) {
+        logs.change(subsystem, level);
+        events.settingChanged(`log-level-${subsystem}`, level);
+      },
+    },
+    watch(callId, on) {
+      logs.watch(callId, on);
+      events.callWatched(callId, on);
+    },
+    openFiles: () => ({ limit: openFilesLimit(), pid: process.pid }),
   };
 }
 
@@ -82,7 +98,6 @@ function settingsOf({
   controlTos,
   deleteDelaySeconds,
   limits,
-  log,
   maxSessions,
   replication,
   timeouts,
@@ -98,9 +113,14 @@ function settingsOf({
     maxcpu: limits.cpuPercent ?? 0,
     maxload: limits.loadAverage ?? 0,
     maxbw: limits.bytesPerSecond ?? 0,
-    loglevel: SYSLOG_LEVELS[log.level],
     controltos: controlTos,
   };
+}
+
+/** Both halves are started with the same. */
+function openFilesLimit(): string {
+  const limits = readFileSync('/proc/self/limits', 'latin1');
+  return /^Max open files\s+(\S+)/m.exec(limits)?.[1] ?? 'unknown';
 }
 
 /** As with rtpengine, 0 is none. */
@@ -126,15 +146,5 @@ function rulesOf(settings: Settings, defaults: CallDefaults): CallRules {
   };
 }
 
-/** The most talkative of ours that is not more talkative than asked. */
-function levelOf(syslog: number): LogLevel {
-  if (syslog <= SYSLOG_LEVELS.error) return 'error';
-  if (syslog < SYSLOG_LEVELS.info) return 'warn';
-  if (syslog < SYSLOG_LEVELS.debug) return 'info';
-  return syslog < SYSLOG_LEVELS.trace ? 'debug' : 'trace';
-}
-
-/** Syslog has no number for the last one. */
-const SYSLOG_LEVELS: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 8 };
 const LOADS: ReadonlySet<SettingName> = new Set<SettingName>(['maxcpu', 'maxload', 'maxbw']);
 const OPERATOR: Client = { address: '', port: 0, protocol: 'http' };

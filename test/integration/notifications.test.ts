@@ -70,7 +70,7 @@ test('5,000 calls that end at once reach a healthy target while a slow one has a
       jsonrpc: { url: slow.url },
       webhook: { url: `http://127.0.0.1:${dead}/`, secret: 's', events: NOTICE_EVENTS, deadLetterFile: null },
       ngTcp: false,
-      dtmf: { udp: null, ngTcp: false, events: false },
+      dtmf: { udp: null, ngTcp: false, events: false, log: false },
     },
     {
       events: {

@@ -63,6 +63,7 @@ async function answerOf(host: string, line: string): Promise<string> {
     answer += text;
   });
   socket.write(`${line}\n`);
+  socket.setTimeout(UNANSWERED_MS, () => socket.destroy(new Error(`no whole answer to ${line}: ${answer}`)));
   await once(socket, 'close');
   return answer;
 }
@@ -84,5 +85,6 @@ async function graphiteListener(
   return { server, port: bound.port, received: () => received };
 }
 
+const UNANSWERED_MS = 10_000;
 const NG = 2223;
 const CLI = 9900;

@@ -12,7 +12,12 @@ import { OPTIONS } from './options.js';
 import { ADVERTISED, type Surroundings, splitList, translate } from './translate.js';
 
 /** How the program is to run, besides what is configured. */
-export type Daemon = { readonly foreground: boolean; readonly pidfile: string | null };
+export type Daemon = {
+  readonly foreground: boolean;
+  readonly pidfile: string | null;
+  /** How a daemon's log is named. */
+  readonly syslog: { readonly tag: string; readonly facility: string };
+};
 
 export type RtpengineLoaded =
   | { readonly kind: 'version' | 'help' }
@@ -47,6 +52,7 @@ export async function loadRtpengine(words: readonly string[], host: Host): Promi
     ...given.mistakes,
     ...file.mistakes,
     ...missingParts(options),
+    ...syslogMistakes(options),
     ...translated.mistakes,
     ...withVariables.mistakes,
   ];
@@ -59,6 +65,10 @@ export async function loadRtpengine(words: readonly string[], host: Host): Promi
     daemon: {
       foreground: options.get('foreground')?.at(-1)?.value === 'true',
       pidfile: options.get('pidfile')?.at(-1)?.value ?? null,
+      syslog: {
+        tag: options.get('log-name')?.at(-1)?.value ?? 'rtpengine',
+        facility: options.get('log-facility')?.at(-1)?.value ?? 'daemon',
+      },
     },
     warnings: [...fromFile.warnings, ...translated.warnings],
   };
@@ -70,6 +80,18 @@ function missingParts(options: GivenOptions): Mistake[] {
   if (!options.has('interface') && !options.has('interfaces-config')) refuse('--interface is missing');
   const listeners = ['listen-ng', 'listen-tcp-ng', 'listen-udp', 'listen-tcp', 'listen-http', 'listen-https'];
   if (!listeners.some((name) => options.has(name))) refuse('none of --listen-ng, --listen-tcp-ng is given');
+  return mistakes;
+}
+
+/** They become words of a shell. */
+function syslogMistakes(options: GivenOptions): Mistake[] {
+  const facility = options.get('log-facility')?.at(-1);
+  const tag = options.get('log-name')?.at(-1);
+  const mistakes: Mistake[] = [];
+  if (facility !== undefined && !FACILITY.test(facility.value))
+    mistakes.push({ where: facility.where, path: '', text: `${facility.value} is no facility of syslog` });
+  if (tag !== undefined && !/^[\w.-]{1,48}$/.test(tag.value))
+    mistakes.push({ where: tag.where, path: '', text: `${tag.value} is no name of letters, digits, . - _` });
   return mistakes;
 }
 
@@ -160,3 +182,5 @@ async function resolveAll(names: readonly string[]): Promise<ReadonlyMap<string,
   );
   return new Map(resolved);
 }
+
+const FACILITY = /^(?:auth|authpriv|cron|daemon|ftp|kern|lpr|mail|news|syslog|user|uucp|local[0-7])$/;

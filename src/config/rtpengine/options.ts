@@ -1,3 +1,5 @@
+import { LOG_SUBSYSTEM_NAMES } from '../../command/log-subsystems.js';
+
 /** An option of rtpengine's command line and configuration file. */
 export type OptionRule = {
   readonly short?: string;
@@ -32,7 +34,8 @@ function all(rule: OptionRule, ...names: readonly string[]): [string, OptionRule
 
 const KERNEL = 'there is no kernel module';
 const THREADS = 'the data plane chooses its threads itself';
-const SYSLOG = 'logs go to standard error, or through logger(1) as a daemon';
+const WHOLE_LINES = 'a message is one line, however long';
+const KEYS = 'keys are never written to the log';
 
 /** Options of 10.5 and of the 2026 line by their long names. */
 export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
@@ -73,27 +76,17 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['table', used('value', 't')],
   ['no-fallback', used('flag', 'F')],
 
+  ...all(used('value'), ...LOG_SUBSYSTEM_NAMES.map((subsystem) => `log-level-${subsystem}`)),
+  ...all(used('value'), 'log-facility', 'log-name'),
+  ['no-log-timestamps', used('flag')],
+  ['log-format', noted('value', 'each line names its call as callId=…; log.format: json is easier to parse')],
+  ...all(noted('value', WHOLE_LINES), 'max-log-line-length'),
+  ...all(noted('flag', WHOLE_LINES), 'split-logs'),
   ...all(
-    noted('value', 'one log level counts for everything'),
-    ...[
-      'core',
-      'spandsp',
-      'ffmpeg',
-      'transcoding',
-      'codec',
-      'rtcp',
-      'ice',
-      'crypto',
-      'srtp',
-      'internals',
-    ].map((subsystem) => `log-level-${subsystem}`),
-    'log-level-http',
-    'log-level-control',
-    'log-level-dtx',
+    noted('value', 'addresses are in the log from debug on only, and are not marked'),
+    'log-mark-prefix',
+    'log-mark-suffix',
   ),
-  ...all(noted('value', SYSLOG), 'log-facility', 'log-name', 'log-format', 'max-log-line-length'),
-  ...all(noted('value', SYSLOG), 'log-mark-prefix', 'log-mark-suffix'),
-  ...all(noted('flag', SYSLOG), 'no-log-timestamps', 'split-logs'),
   ...all(noted('value', THREADS), 'media-num-threads', 'codec-num-threads', 'thread-stack', 'poller-size'),
   ...all(noted('value', THREADS), 'scheduling', 'priority', 'idle-scheduling', 'idle-priority'),
   ...all(
@@ -171,9 +164,9 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['dtls-signature', noted('value', 'certificates are signed with SHA-256')],
   ['dtls-mtu', noted('value', 'datagrams of a handshake hold at most 1200 bytes')],
   ['dtls-ciphers', noted('value', 'the ciphers of the TLS library are offered')],
-  ...all(missing('flag', 'SRTP debugging'), 'debug-srtp', 'log-srtp-keys'),
+  ...all(noted('flag', KEYS), 'debug-srtp', 'log-srtp-keys'),
   ['dtmf-digit-delay', missing('value', 'transcoding and injection of DTMF')],
-  ['log-facility-dtmf', noted('value', 'keys are told to dtmf-log-dest and over TCP of ng, not to the log')],
+  ['log-facility-dtmf', used('value')],
   ...all(missing('flag', 'transcoding and injection of DTMF'), 'dtmf-no-suppress', 'dtmf-no-log-injects'),
   ['log-facility-cdr', used('value')],
   ['log-facility-rtcp', missing('value', 'a log of RTCP reports')],

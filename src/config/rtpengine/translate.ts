@@ -1,3 +1,4 @@
+import { LOG_SUBSYSTEM_NAMES } from '../../command/log-subsystems.js';
 import { familyOf } from '../addresses.js';
 import { type Mistake, putAt, type Value } from '../value.js';
 import type { Environment } from '../variables.js';
@@ -84,6 +85,9 @@ export function translate(
   put('graphite-prefix', 'graphite.prefix', (value) => value);
   put('graphite-timeout', 'graphite.timeoutSeconds', aboveZero);
   put('log-level', 'log.level', logLevel);
+  for (const name of LOG_SUBSYSTEM_NAMES) put(`log-level-${name}`, `log.levels.${name}`, logLevel);
+  put('no-log-timestamps', 'log.timestamps', (value) => value !== 'true');
+  put('log-facility-dtmf', 'notify.dtmf.log', () => true);
   put('log-facility-cdr', 'log.callRecords', () => true);
   put('log-facility-cdr', 'log.callRecordForm', () => 'commas');
   warnings.push(...putRecording(root, options));

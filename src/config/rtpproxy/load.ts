@@ -28,6 +28,7 @@ export async function loadRtpproxy(words: readonly string[], host: Host): Promis
     kind: 'config',
     config: decoded.config,
     daemon: {
+      syslog: { tag: 'rtpproxy', facility: 'daemon' },
       foreground: given.options.has('f') || given.options.has('nodaemon'),
       pidfile: given.options.get('p')?.at(-1)?.value ?? '/var/run/rtpproxy.pid',
     },

@@ -1,9 +1,30 @@
 import { encodeNode } from '../ng/encode-node.js';
 import { encodeJson } from '../ng/json.js';
+import {
+  describeLogs,
+  levelDifferences,
+  levelParameters,
+  listLevel,
+  listLevels,
+  revertLevels,
+  setAllLevels,
+  setLevel,
+} from './log-levels.js';
 import type { CliNode } from './node.js';
 import { countersText, interfacesText, sessionsText, totalsText } from './node-text.js';
 import { activate, followKeyspace, listKeyspaces, standBy } from './redundancy.js';
-import { partyText, sessionLine, sessionText } from './session-text.js';
+import {
+  debug,
+  debugCall,
+  delay,
+  detectTones,
+  showCall,
+  showParty,
+  showSession,
+  terminateCall,
+  terminateOne,
+} from './one-call.js';
+import { sessionLine } from './session-text.js';
 import { ruleOf, SETTINGS, settingText, settingValue } from './settings.js';
 
 export type CliCommand = {
@@ -25,18 +46,27 @@ export const COMMANDS: readonly CliCommand[] = [
   shows('list counters', async (node) => countersText(await node.statistics())),
   shows('list interfaces', async (node) => interfacesText(await node.statistics())),
   shows('list jsonstats', async (node) => `${encodeJson(encodeNode(await node.statistics()))}\n`),
-  shows('list loglevels', () => 'core - Everything: one level counts for all\n'),
+  shows('list loglevels', describeLogs),
+  shows('list loglevel', listLevels),
+  shows('list loglevel *', listLevel),
+  shows('list maxopenfiles', (node) => openFilesText(node)),
   shows('list transcoders', () => 'No stats entries\n'),
-  shows('list loglevel core', ({ settings }) => `${settings.current.loglevel}\n`),
   ...SETTINGS.map(({ name, shown }) =>
     shows(`list ${name}`, ({ settings }) => `${shown(settings.current[name])}\n`),
   ),
-  shows('params start', ({ settings }) => parameters(settings.start)),
-  shows('params current', ({ settings }) => parameters(settings.current)),
+  shows('params start', (node) => levelParameters(node.logLevels.start) + parameters(node.settings.start)),
+  shows(
+    'params current',
+    (node) => levelParameters(node.logLevels.current) + parameters(node.settings.current),
+  ),
   shows('params diff', difference),
   changes('params revert', revert),
-  changes('set loglevel core *', setLogLevel),
-  changes('set loglevel all *', setLogLevel),
+  changes('set loglevel *', setAllLevels),
+  changes('set loglevel * *', setLevel),
+  changes(
+    'set maxopenfiles *',
+    (_, [written = '']) => `Fail setting open_files to ${written}; ${AT_START}\n`,
+  ),
   changes('set * *', set),
   changes('terminate all', (node) =>
     terminate(node, 'All calls', [...node.callIds(), ...node.foreignCallIds()]),
@@ -44,9 +74,16 @@ export const COMMANDS: readonly CliCommand[] = [
   changes('terminate own', (node) => terminate(node, 'All own calls', node.callIds())),
   changes('terminate foreign', (node) => terminate(node, 'All foreign calls', node.foreignCallIds())),
   changes('terminate *', terminateOne),
-  shows('call * info', showSession),
+  shows('call * info', showCall),
   shows('call * tag * info', showParty),
-  changes('call * terminate', terminateOne),
+  changes('call * tag * delay *', delay),
+  changes('call * tag * detect-dtmf *', detectTones),
+  changes('call * terminate', terminateCall),
+  changes('call * debug', debugCall),
+  changes('call * debug *', debugCall),
+  shows('debug', () => 'No call ID specified\n'),
+  changes('debug *', debug),
+  changes('debug * *', debug),
   changes('active', activate),
   changes('standby', standBy),
   changes('ksadd *', followKeyspace(true)),
@@ -70,18 +107,6 @@ function listSessions(node: CliNode, callIds: readonly string[]): string {
     : sessions.map((session) => `${sessionLine(session)}\n`).join('');
 }
 
-async function showSession(node: CliNode, [callId = '']: readonly string[]): Promise<string> {
-  const call = await node.call(callId);
-  const session = node.session(callId);
-  return call === undefined || session === undefined ? notFound(callId) : sessionText(session, call);
-}
-
-async function showParty(node: CliNode, [callId = '', tag = '']: readonly string[]): Promise<string> {
-  const call = await node.call(callId);
-  if (call === undefined) return notFound(callId);
-  return partyText(call, tag) ?? `No such tag '${tag}'\n`;
-}
-
 function usage(): string {
   return COMMANDS.map(({ words }) => `${words.join(' ')}\n`).join('');
 }
@@ -91,30 +116,23 @@ async function terminate(node: CliNode, which: string, callIds: readonly string[
   return `${which} terminated by operator.\n`;
 }
 
-async function terminateOne(node: CliNode, [callId = '']: readonly string[]): Promise<string> {
-  if (!(await node.end(callId))) return notFound(callId);
-  return `\nCall Id (${callId}) successfully terminated by operator.\n\n`;
-}
-
 function set({ settings }: CliNode, [name = '', written = '']: readonly string[]): string {
   const rule = ruleOf(name);
   if (rule === undefined) return unknown(`set ${name} ${written}`);
   const value = settingValue(rule, written);
   if (value === undefined) {
     const { range } = rule;
-    const why =
-      range === undefined ? 'it cannot be changed' : `not a number from ${range.min} to ${range.max}`;
+    const why = range === undefined ? AT_START : `not a number from ${range.min} to ${range.max}`;
     return `Fail setting ${name} to ${written}; ${why}\n`;
   }
   settings.change(rule.name, value);
-  return `Success setting ${name} to ${settingText(rule, value)}\n`;
+  const off = rule.name === 'maxsessions' && value < 0 ? '; disable feature' : '';
+  return `Success setting ${rule.told ?? name} to ${settingText(rule, value)}${off}\n`;
 }
 
-function setLogLevel(node: CliNode, [level = '']: readonly string[]): string {
-  return set(node, ['loglevel', level]);
-}
-
-function revert({ settings }: CliNode): string {
+function revert(node: CliNode): string {
+  const { settings } = node;
+  revertLevels(node);
   for (const { name } of SETTINGS) {
     if (settings.current[name] !== settings.start[name]) settings.change(name, settings.start[name]);
   }
@@ -125,17 +143,20 @@ function parameters(values: CliNode['settings']['start']): string {
   return SETTINGS.map((rule) => `${rule.parameter} = ${settingText(rule, values[rule.name])}\n`).join('');
 }
 
-function difference({ settings: { start, current } }: CliNode): string {
-  return SETTINGS.filter(({ name }) => start[name] !== current[name])
+function difference(node: CliNode): string {
+  const { start, current } = node.settings;
+  const others = SETTINGS.filter(({ name }) => start[name] !== current[name])
     .map((rule) => {
       const [before, after] = [start, current].map((values) => settingText(rule, values[rule.name]));
       return `${rule.parameter}: ${before} => ${after}\n`;
     })
     .join('');
+  return levelDifferences(node) + others;
 }
 
-function notFound(callId: string): string {
-  return `\nCall ID not found (${callId}).\n\n`;
+function openFilesText(node: CliNode): string {
+  const { limit, pid } = node.openFiles();
+  return `Maximum open-files configured on rtpengine: ${limit}; cat /proc/${pid}/limits\n`;
 }
 
 export function unknown(line: string): string {
@@ -143,3 +164,4 @@ export function unknown(line: string): string {
 }
 
 const NO_SESSIONS = 'No sessions on this media relay.\n';
+const AT_START = 'it is decided when the program starts';

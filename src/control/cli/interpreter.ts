@@ -1,6 +1,7 @@
 import type { ControlLogger } from '../udp.js';
 import { type CliCommand, COMMANDS, unknown } from './grammar.js';
 import type { CliNode } from './node.js';
+import { LACKING } from './settings.js';
 
 /** Reads lines of the command line and carries them out. Text is bytes, one a character. Never rejects. */
 export class CommandLine {
@@ -46,5 +47,3 @@ function isBeginning(words: readonly string[]): boolean {
 function fits({ words }: CliCommand, asked: readonly string[]): boolean {
   return asked.every((word, at) => words[at] === '*' || words[at] === word);
 }
-
-const LACKING = 'More parameters required.\n';

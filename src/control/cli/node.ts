@@ -1,4 +1,5 @@
 import type { CallStatistics, NodeStatistics } from '../../command/reply.js';
+import type { LogLevels, LogSubsystem } from '../../command/log-subsystems.js';
 import type { SettingName, Settings } from './settings.js';
 
 /** A node as the command line sees it. */
@@ -21,6 +22,15 @@ export type CliNode = {
     readonly current: Settings;
     change(name: SettingName, value: number): void;
   };
+  readonly logLevels: {
+    readonly start: LogLevels;
+    readonly current: LogLevels;
+    change(subsystem: LogSubsystem, level: number): void;
+  };
+  /** Has everything told of a call that exists, or no longer. */
+  watch(callId: string, on: boolean): void;
+  /** How many files and sockets a process may have open, and which process that was looked up for. */
+  openFiles(): { readonly limit: string; readonly pid: number };
 };
 
 export type CliRedundancy = {

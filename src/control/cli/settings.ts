@@ -9,7 +9,6 @@ export type SettingName =
   | 'maxload'
   | 'maxcpu'
   | 'maxbw'
-  | 'loglevel'
   | 'controltos'
   | 'redisallowederrors'
   | 'redisdisabletime'
@@ -24,23 +23,19 @@ export type SettingRule = {
   /** In `params`. */
   readonly parameter: string;
   readonly shown: (value: number) => string;
+  /** What is told as set, if that is not its name. */
+  readonly told?: string;
   /** Undefined: it cannot be changed. */
   readonly range?: { readonly min: number; readonly max: number };
   /** How many digits behind the point a value may have, and is told with; none if absent. */
   readonly digits?: number;
 };
 
-/** Those of syslog, and one beyond. */
-export const LOG_LEVELS = { min: 0, max: 8 } as const;
+/** Those of syslog, one beyond, and none. */
+export const LOG_LEVELS = { min: -1, max: 8 } as const;
 
 /** In the order of `params`. */
 export const SETTINGS: readonly SettingRule[] = [
-  {
-    name: 'loglevel',
-    parameter: 'log-level-core',
-    shown: (level) => `core = ${level}`,
-    range: LOG_LEVELS,
-  },
   {
     name: 'maxsessions',
     parameter: 'max-sessions',
@@ -66,7 +61,13 @@ export const SETTINGS: readonly SettingRule[] = [
     shown: (seconds) => `OFFER_TIMEOUT=${seconds}`,
     range: timeout(1),
   },
-  { name: 'deletedelay', parameter: 'delete-delay', shown: String, range: { min: 0, max: 86_400 } },
+  {
+    name: 'deletedelay',
+    parameter: 'delete-delay',
+    told: 'delete-delay',
+    shown: String,
+    range: { min: 0, max: 86_400 },
+  },
   {
     name: 'maxcpu',
     parameter: 'max-cpu',
@@ -130,3 +131,5 @@ export function settingText({ digits = 0 }: SettingRule, value: number): string 
 function timeout(min: number): { readonly min: number; readonly max: number } {
   return { min, max: 30 * 86_400 };
 }
+
+export const LACKING = 'More parameters required.\n';

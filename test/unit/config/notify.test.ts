@@ -16,7 +16,7 @@ test('nobody is told unless a URL is set', () => {
       jsonrpc: null,
       webhook: null,
       ngTcp: false,
-      dtmf: { udp: null, ngTcp: false, events: false },
+      dtmf: { udp: null, ngTcp: false, events: false, log: false },
     },
     mistakes: [],
   });

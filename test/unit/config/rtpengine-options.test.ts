@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadRtpengine, type RtpengineLoaded } from '../../../src/config/rtpengine/load.js';
 import { OPTIONS } from '../../../src/config/rtpengine/options.js';
+import { LOG_SUBSYSTEM_NAMES } from '../../../src/command/log-subsystems.js';
 import { describeMistake } from '../../../src/config/value.js';
 
 type Loaded = Extract<RtpengineLoaded, { kind: 'config' }>;
@@ -12,7 +13,7 @@ const HOST = { isLocal: () => true };
 const NEEDED = { interface: '127.0.0.1', 'listen-ng': '127.0.0.1:2223' };
 const TEMPLATES = '[words]\ndefault = replace-origin\n';
 
-const RECORDS = { level: 'info', format: 'text', callRecords: true };
+const RECORDS = { level: 'info', levels: new Map(), format: 'text', timestamps: true, callRecords: true };
 
 /** Every option with an effect that has a value: its letter, a value, and what the configuration says then. */
 const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) => unknown, unknown])[] = [
@@ -43,6 +44,19 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['graphite-timeout', '', '9', ({ config }) => config.graphite.timeoutSeconds, 9],
   ['log-facility-cdr', '', 'local5', ({ config }) => config.log, { ...RECORDS, callRecordForm: 'commas' }],
   ['log-level', 'L', '7', ({ config }) => config.log.level, 'debug'],
+  ...LOG_SUBSYSTEM_NAMES.map(
+    (name) =>
+      [
+        `log-level-${name}`,
+        '',
+        '4',
+        ({ config }: Loaded) => config.log.levels,
+        new Map([[name, 'warn']]),
+      ] as const,
+  ),
+  ['log-facility', '', 'local3', ({ daemon }) => daemon.syslog.facility, 'local3'],
+  ['log-name', '', 'media-1', ({ daemon }) => daemon.syslog.tag, 'media-1'],
+  ['log-facility-dtmf', '', 'local4', ({ config }) => config.notify.dtmf.log, true],
   ['table', 't', '-1', ({ config }) => config.fastPath.mode, 'off'],
   ['pidfile', 'p', '/run/some.pid', ({ daemon }) => daemon.pidfile, '/run/some.pid'],
   ['dtls-cert-cipher', '', 'RSA', ({ config }) => config.dtls.key, 'rsa-2048'],
@@ -54,6 +68,7 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
 const FLAGS: readonly (readonly [string, string, (loaded: Loaded) => unknown, unknown])[] = [
   ['foreground', 'f', ({ daemon }) => daemon.foreground, true],
   ['log-stderr', 'E', ({ warnings }) => warnings, []],
+  ['no-log-timestamps', '', ({ config }) => config.log.timestamps, false],
   ['no-fallback', 'F', ({ config }) => config.fastPath.mode, 'require'],
   ['sip-source', '', ({ config }) => config.sipSource, true],
   ['dtls-passive', '', templates, { 'dtls-passive': 'DTLS=passive', default: 'template=dtls-passive' }],
@@ -79,7 +94,10 @@ describe('an option means the same in every form', () => {
     expect(config.listen.ng).toEqual([at('127.0.0.1', 2223)]);
     expect(config.listen.rtpproxy).toEqual([{ kind: 'udp', ...at('127.0.0.1', 2222) }]);
     expect(config.fastPath.mode).toBe('off');
-    expect(daemon).toEqual({ foreground: true, pidfile: null });
+    expect(daemon).toEqual({
+      ...{ foreground: true, pidfile: null },
+      syslog: { tag: 'rtpengine', facility: 'daemon' },
+    });
     expect(warnings).toEqual([]);
   });
 
@@ -112,6 +130,20 @@ describe('an option means the same in every form', () => {
     const effective = [...OPTIONS].filter(([, { fate }]) => fate === 'used').map(([name]) => name);
     expect([...here, ...elsewhere, ...others].toSorted()).toEqual(effective.toSorted());
   });
+});
+
+test('names for syslog that a shell could misread are refused, both at once', async () => {
+  const words = [
+    '--interface=127.0.0.1',
+    '--listen-ng=2223',
+    '--log-name=a; reboot',
+    '--log-facility=local8',
+  ];
+  const loaded = await loadRtpengine(['--config-file=none', ...words], HOST);
+  expect(loaded.kind === 'mistakes' && loaded.mistakes.map(describeMistake)).toEqual([
+    '--log-facility: local8 is no facility of syslog',
+    '--log-name: a; reboot is no name of letters, digits, . - _',
+  ]);
 });
 
 describe('options without an effect', () => {

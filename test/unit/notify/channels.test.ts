@@ -13,7 +13,7 @@ const NOTHING: NotifyConfig = {
   jsonrpc: null,
   webhook: null,
   ngTcp: false,
-  dtmf: { udp: null, ngTcp: false, events: false },
+  dtmf: { udp: null, ngTcp: false, events: false, log: false },
 };
 
 function open(config: Partial<NotifyConfig>): {

@@ -5,6 +5,8 @@ import { callDefaults } from '../../../src/config/derive.js';
 import { parseValue } from '../../../src/config/value.js';
 import { CommandLine } from '../../../src/control/cli/interpreter.js';
 import type { CallRules } from '../../../src/service/call-service.js';
+import { LogBook } from '../../../src/observability/log-book.js';
+import { createLogger } from '../../../src/observability/logger.js';
 import { operatedNode } from '../../../src/service/operator.js';
 
 /** What an operator changes by the command line, with what was configured. */
@@ -22,8 +24,11 @@ function operated(text: string) {
     load: { adjust: (to) => void limits.push(to) },
     registry: { callIds: [], families: () => ({ IP4: 0, IP6: 0, mixed: 0 }), find: () => undefined },
     controls: () => [],
-    logger: { level: 'info' },
-    events: { settingChanged: (name, value) => void settings.push(`${name} ${value}`) },
+    logs: new LogBook(createLogger({ level: 'info', format: 'text' }, { write() {} }), config.log),
+    events: {
+      settingChanged: (name, value) => void settings.push(`${name} ${value}`),
+      callWatched: (callId, on) => void settings.push(`watched ${callId} ${on}`),
+    },
   });
   const line = new CommandLine(node, { debug() {}, warn() {}, error() {} });
   return { limits, rules, settings, say: (words: string) => line.answer(words) };

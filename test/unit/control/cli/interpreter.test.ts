@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CallStatistics } from '../../../../src/command/reply.js';
 import { CommandLine } from '../../../../src/control/cli/interpreter.js';
+import type { LogLevels } from '../../../../src/command/log-subsystems.js';
 import type { CliNode } from '../../../../src/control/cli/node.js';
 import { COMMANDS } from '../../../../src/control/cli/grammar.js';
 import { SETTINGS } from '../../../../src/control/cli/settings.js';
@@ -9,10 +10,15 @@ import { NODE } from '../ng/node.js';
 
 const START = {
   ...{ timeout: 60, silenttimeout: 3600, offertimeout: 3600, finaltimeout: 0 },
-  ...{ deletedelay: 30, maxsessions: -1, loglevel: 6, controltos: 0 },
+  ...{ deletedelay: 30, maxsessions: -1, controltos: 0 },
   ...{ maxcpu: 0, maxload: 2.5, maxbw: 100_000 },
   ...{ redisallowederrors: -1, redisdisabletime: 10, redisdisable: 0 },
   ...{ redisconnecttimeout: 1_000, rediscmdtimeout: 1_000 },
+};
+
+const LEVELS: LogLevels = {
+  ...{ core: 6, spandsp: 6, ffmpeg: 6, transcoding: 6, codec: 6, rtcp: 6, ice: 6, crypto: 6, srtp: 6 },
+  ...{ internals: -1, http: 6, control: 6, dtx: 6 },
 };
 
 let calls: string[];
@@ -20,6 +26,8 @@ let foreign: string[];
 let keyspaces: number[];
 let redundancy: CliNode['redundancy'];
 let current: CliNode['settings']['current'];
+let levels: LogLevels;
+let watched: string[];
 let line: CommandLine;
 const errors: unknown[] = [];
 
@@ -42,6 +50,8 @@ beforeEach(() => {
     },
   };
   current = START;
+  levels = LEVELS;
+  watched = [];
   errors.length = 0;
   const node: CliNode = {
     statistics: async () => NODE,
@@ -80,6 +90,17 @@ beforeEach(() => {
         current = { ...current, [name]: value };
       },
     },
+    logLevels: {
+      start: LEVELS,
+      get current() {
+        return levels;
+      },
+      change(name, level) {
+        levels = { ...levels, [name]: level };
+      },
+    },
+    watch: (callId, on) => void watched.push(`${callId} ${on}`),
+    openFiles: () => ({ limit: '65536', pid: 4711 }),
   };
   const logger = { debug() {}, warn() {}, error: (fields: object) => void errors.push(fields) };
   line = new CommandLine(node, logger);
@@ -159,7 +180,7 @@ describe('the command line lists', () => {
     expect(text).toMatch(/^--- Tag 'a', .*\n--- {5}subscribed to 'b'\n------ Media #1 /);
     expect(text).toMatch(/ \(RTCP\), 0 p, 0 b, 0 e\n$/);
     expect(await line.answer('call one@h tag x info')).toBe("No such tag 'x'\n");
-    expect(await line.answer('call x tag a info')).toBe('\nCall ID not found (x).\n\n');
+    expect(await line.answer('call x tag a info')).toBe("No such call 'x'\n");
   });
 
   test('what it knows', async () => {
@@ -219,22 +240,90 @@ describe('the command line lists', () => {
     expect(await line.answer('list offertimeout')).toBe('OFFER_TIMEOUT=3600\n');
     expect(await line.answer('list maxsessions')).toBe('Maximum sessions configured on rtpengine: -1\n');
     expect(await line.answer('list deletedelay')).toBe('30\n');
-    expect(await line.answer('list loglevel')).toBe('core = 6\n');
-    expect(await line.answer('list loglevel core')).toBe('6\n');
+    expect(await line.answer('list maxopenfiles')).toBe(
+      'Maximum open-files configured on rtpengine: 65536; cat /proc/4711/limits\n',
+    );
     expect(await line.answer('list maxcpu')).toBe('Maximum CPU usage configured on rtpengine: 0.0\n');
     expect(await line.answer('list maxload')).toBe('Maximum load average configured on rtpengine: 2.50\n');
     expect(await line.answer('list maxbw')).toBe('Maximum bandwidth configured on rtpengine: 100000\n');
   });
 });
 
-test.each(['set loglevel 7', 'set loglevel core 7', 'set loglevel all 7'])('%s', async (asked) => {
-  expect(await line.answer(asked)).toBe('Success setting loglevel to 7\n');
-  expect(current.loglevel).toBe(7);
+describe('each part of the log has a level', () => {
+  test('that is listed, alone or with all others', async () => {
+    expect(await line.answer('list loglevel')).toMatch(/^core = 6\nspandsp = 6\n(?:.+\n)+dtx = 6\n$/);
+    expect(await line.answer('list loglevel ice')).toBe('6\n');
+    expect(await line.answer('list loglevel internals')).toBe('-1\n');
+    expect(await line.answer('list loglevel foo')).toBe("No such subsystem of the log 'foo'\n");
+    expect(await line.answer('list loglevels')).toMatch(/^core - Everything that isn't part of another/);
+  });
+
+  test.each(['set loglevel 7', 'set loglevel all 7'])('%s is for all', async (asked) => {
+    expect(await line.answer(asked)).toBe('Success setting loglevel to 7\n');
+    expect(new Set(Object.values(levels))).toEqual(new Set([7]));
+  });
+
+  test('set alone it leaves the others, shows what differs, and is taken back', async () => {
+    expect(await line.answer('set loglevel ice 8')).toBe('Success setting loglevel to 8\n');
+    expect(levels).toEqual({ ...LEVELS, ice: 8 });
+    await line.answer('set timeout 61');
+    expect(await line.answer('params diff')).toBe('log-level-ice: 6 => 8\ntimeout: 60 => 61\n');
+    expect(await line.answer('params current')).toMatch(/^log-level-core = 6\n(?:.*\n)*log-level-ice = 8\n/);
+    await line.answer('params revert');
+    expect(levels).toEqual(LEVELS);
+  });
+
+  test.each([
+    ['set loglevel 9', 'Fail setting loglevel to 9; not a number from -1 to 8\n'],
+    ['set loglevel ice 7.5', 'Fail setting loglevel to 7.5; not a number from -1 to 8\n'],
+    ['set loglevel ice', 'More parameters required.\n'],
+    ['set loglevel foo 7', "No such subsystem of the log 'foo'\n"],
+  ])('%s is refused', async (asked, answer) => {
+    expect(await line.answer(asked)).toBe(answer);
+    expect(levels).toEqual(LEVELS);
+  });
+});
+
+describe('everything is told of a call', () => {
+  test.each([
+    ['debug one@h', 'Enabled', true],
+    ['debug one@h on', 'Enabled', true],
+    ['debug one@h off', 'Disabled', false],
+    ['call one@h debug', 'Enabled', true],
+    ['call one@h debug on', 'Enabled', true],
+    ['call one@h debug off', 'Disabled', false],
+  ])('%s', async (asked, done, on) => {
+    expect(await line.answer(asked)).toBe(`${done} debugging for call 'one@h'\n`);
+    expect(watched).toEqual([`one@h ${on}`]);
+  });
+
+  test.each([
+    ['debug', 'No call ID specified\n'],
+    ['debug x', "Call ID 'x' not found\n"],
+    ['debug one@h maybe', "Invalid on/off flag ('maybe') specified\n"],
+    ['call x debug', "No such call 'x'\n"],
+  ])('unless it makes no sense: %s', async (asked, answer) => {
+    expect(await line.answer(asked)).toBe(answer);
+    expect(watched).toEqual([]);
+  });
+});
+
+test.each([
+  ['call one@h tag a delay 10', 'Fail setting delay: media is relayed as it comes here\n'],
+  ['call one@h tag a detect-dtmf 1', 'Fail changing audio DTMF detection: no tones are heard here; '],
+  ['call one@h tag x delay 10', "No such tag 'x'\n"],
+  ['call x tag a detect-dtmf 1', "No such call 'x'\n"],
+  ['set maxopenfiles 100000', 'Fail setting open_files to 100000; it is decided when the program starts\n'],
+])('what cannot be done here is refused: %s', async (asked, answer) => {
+  expect((await line.answer(asked)).slice(0, answer.length)).toBe(answer);
 });
 
 describe('the command line ends', () => {
-  test.each(['terminate one@h', 'call one@h terminate'])('one call: %s', async (asked) => {
-    expect(await line.answer(asked)).toBe('\nCall Id (one@h) successfully terminated by operator.\n\n');
+  test.each([
+    ['terminate one@h', '\nCall Id (one@h) successfully terminated by operator.\n\n'],
+    ['call one@h terminate', "\nCall 'one@h' terminated.\n\n"],
+  ])('one call: %s', async (asked, answer) => {
+    expect(await line.answer(asked)).toBe(answer);
     expect(calls).toEqual(['two@h']);
   });
 
@@ -246,15 +335,21 @@ describe('the command line ends', () => {
   });
 
   test('none that is not there', async () => {
-    for (const asked of ['terminate x', 'call x terminate', 'call x info', 'list sessions x']) {
+    for (const asked of ['terminate x', 'list sessions x'])
       expect(await line.answer(asked)).toBe('\nCall ID not found (x).\n\n');
-    }
+    for (const asked of ['call x terminate', 'call x info'])
+      expect(await line.answer(asked)).toBe("No such call 'x'\n");
   });
 });
 
 describe('the command line sets', () => {
   test('a value, shows what differs, and takes it back', async () => {
     expect(await line.answer('set timeout 61')).toBe('Success setting timeout to 61\n');
+    expect(await line.answer('set deletedelay 20')).toBe('Success setting delete-delay to 20\n');
+    expect(await line.answer('set deletedelay 30')).toBe('Success setting delete-delay to 30\n');
+    expect(await line.answer('set maxsessions -1')).toBe(
+      'Success setting maxsessions to -1; disable feature\n',
+    );
     expect(await line.answer('set maxsessions 5')).toBe('Success setting maxsessions to 5\n');
     expect(current).toEqual({ ...START, timeout: 61, maxsessions: 5 });
     expect(await line.answer('params diff')).toBe('max-sessions: -1 => 5\ntimeout: 60 => 61\n');
@@ -289,7 +384,7 @@ describe('the command line sets', () => {
     ['set timeout abc', 'not a number from 1 to 2592000'],
     ['set timeout 99999999999999999999', 'not a number from 1 to 2592000'],
     ['set maxsessions -2', 'not a number from -1 to 1000000'],
-    ['set controltos 184', 'it cannot be changed'],
+    ['set controltos 184', 'it is decided when the program starts'],
   ])('not what makes no sense: %s', async (asked, why) => {
     const [, name, value] = asked.split(' ');
     expect(await line.answer(asked)).toBe(`Fail setting ${name} to ${value}; ${why}\n`);
