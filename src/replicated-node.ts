@@ -1,10 +1,12 @@
-import { networkInterfaces } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
 import { canonical } from './config/addresses.js';
 import type { ReplicationConfig } from './config/schema.js';
 import type { Events } from './observability/events.js';
 import { AddressWatch } from './replication/address-watch.js';
 import { RedisStore } from './replication/redis-store.js';
 import { Replica } from './replication/replica.js';
+import type { CallStore, StoreListener } from './replication/store.js';
 import { Seal } from './replication/seal.js';
 import type { Attachment } from './service/attachment.js';
 import type { CallService } from './service/call-service.js';
@@ -21,6 +23,10 @@ export type ReplicatedNodeParts = {
   readonly attachment: Pick<Attachment, 'boot'>;
   readonly snapshots: Pick<Snapshots, 'find' | 'take' | 'inherit' | 'resumed'>;
   readonly service: () => CallService;
+  /** Instead of Redis. */
+  readonly openStore?: (listener: StoreListener) => CallStore;
+  /** Addresses this host has. */
+  readonly addresses?: () => ReadonlySet<string>;
 };
 
 /** What makes a node one of several. */
@@ -30,13 +36,15 @@ export class ReplicatedNode {
   readonly inherits: Pick<TakeoverParts, 'inheritance' | 'snapshots'>;
   readonly operated: OperatedReplication;
 
-  constructor({ config, registry, events, attachment, snapshots, service }: ReplicatedNodeParts) {
+  constructor(parts: ReplicatedNodeParts) {
+    const { config, registry, events, attachment, snapshots, service } = parts;
     const now = (): number => Date.now();
-    let store: RedisStore | undefined;
+    let redis: RedisStore | undefined;
     const replica: Replica = new Replica({
       openStore: (listener) => {
-        store = new RedisStore({ ...config, read: config.redis, listener });
-        return store;
+        if (parts.openStore !== undefined) return parts.openStore(listener);
+        redis = new RedisStore({ ...config, read: config.redis, listener });
+        return redis;
       },
       node: config.node,
       keyspace: config.keyspace,
@@ -50,6 +58,7 @@ export class ReplicatedNode {
       clock: { now },
       events,
       boot: () => attachment.boot,
+      host: startOfHost(),
       calls: registry,
       snapshotOf: (callId) => snapshots.find(callId),
       surrender: async (callId) => {
@@ -60,8 +69,6 @@ export class ReplicatedNode {
       foreignChanged: (size) => service().foreignChanged(size > 0),
       beaten: () => void this.redundancy.lookAtNodes(),
     });
-    if (store === undefined) throw new Error('a replica opens its store');
-    const adjusted = store;
     this.replica = replica;
     registry.watch(replica);
     this.inherits = {
@@ -86,14 +93,14 @@ export class ReplicatedNode {
       snapshots,
       node: config.node,
       takeOverAfterMs: config.takeOverAfterSeconds === null ? null : config.takeOverAfterSeconds * 1_000,
-      addresses: config.takeOverWithAddress ? new AddressWatch(hostAddresses) : null,
+      addresses: config.takeOverWithAddress ? new AddressWatch(parts.addresses ?? hostAddresses) : null,
       events,
     });
     this.operated = new OperatedReplication({
       replica,
       redundancy: this.redundancy,
       keyspace: config.keyspace,
-      adjustTimeouts: (timeouts) => adjusted.adjust(timeouts),
+      adjustTimeouts: (timeouts) => redis?.adjust(timeouts),
     });
   }
 
@@ -105,6 +112,15 @@ export class ReplicatedNode {
   async close(): Promise<void> {
     this.redundancy.close();
     await this.replica.close();
+  }
+}
+
+/** Two hosts with one name are told apart by it, and a node that starts again is not. */
+function startOfHost(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return hostname();
   }
 }
 

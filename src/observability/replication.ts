@@ -44,10 +44,12 @@ export function newReplicationCounts(): ReplicationCounts {
 
 export function replicationEvents(log: Lines, { replication }: { replication: ReplicationCounts }) {
   let isTroubled = false;
+  let lastUnsettled = '';
   return {
     replicaConnected(own: number): void {
       replication.connections += 1;
       isTroubled = false;
+      lastUnsettled = '';
       log.info({ own }, 'Redis connected: calls are written');
     },
 
@@ -81,7 +83,10 @@ export function replicationEvents(log: Lines, { replication }: { replication: Re
 
     replicaUnsettled(error: unknown): void {
       replication.errors += 1;
-      log.warn({ error: textOf(error) }, 'what is in Redis could not be read; trying again');
+      // It is tried again many times a second.
+      if (textOf(error) !== lastUnsettled)
+        log.warn({ error: textOf(error) }, 'what is in Redis could not be read; trying again');
+      lastUnsettled = textOf(error);
     },
 
     foreignKnown(calls: number): void {

@@ -27,6 +27,7 @@ if snapshot ~= '' then redis.call('HSET', KEYS[1], 's', snapshot) end
 redis.call('HDEL', KEYS[1], 'x')
 redis.call('EXPIRE', KEYS[1], ttl)
 redis.call('SADD', KEYS[2], callId)
+redis.call('EXPIRE', KEYS[2], ttl)
 if owner and owner ~= node then redis.call('SREM', ownerKeys .. owner, callId) end
 local what = record ~= '' and 'r' or 's'
 local number = redis.call('INCR', KEYS[4])
@@ -35,12 +36,14 @@ return {1, epoch}
 `;
 
 export const END_SCRIPT = `
-local node, epoch, ttl, keyspace, callId, most = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local node, epoch, ttl, keyspace, callId = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], ARGV[5]
+local ownerKeys, most = ARGV[6], ARGV[7]
 local had = redis.call('HMGET', KEYS[1], 'o', 'e', 'x')
 local owner, known = had[1], tonumber(had[2] or '0')
 redis.call('SREM', KEYS[2], callId)
 if not owner then return {1, epoch} end
 if epoch < known or had[3] or (epoch == known and owner ~= node) then return {0, known, owner} end
+if owner ~= node then redis.call('SREM', ownerKeys .. owner, callId) end
 if epoch == 1 then
   redis.call('DEL', KEYS[1])
 else

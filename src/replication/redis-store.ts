@@ -6,6 +6,7 @@ import type {
   Change,
   Holder,
   KnownNode,
+  Noted,
   NodeNote,
   Outcome,
   Stored,
@@ -67,21 +68,24 @@ export class RedisStore implements CallStore {
     return this.#run(writes);
   }
 
-  async announce({ keyspace, boot }: NodeNote, forMs: number): Promise<void> {
+  async announce({ keyspace, boot, host }: NodeNote, forMs: number): Promise<void> {
     const { node } = this.#options;
     const pipeline = this.#writer.pipeline();
     pipeline.sadd(this.#key('nodes'), node);
     pipeline.hset(this.#key('node', node), 'keyspace', keyspace, 'boot', boot);
-    pipeline.set(this.#key('lease', node), '1', 'PX', forMs);
+    pipeline.set(this.#key('lease', node), host, 'PX', forMs);
     await this.#results(pipeline, this.#writer);
   }
 
-  async noted(): Promise<NodeNote | undefined> {
-    const { boot, keyspace } = await this.#watched(
-      this.#writer,
-      this.#writer.hgetall(this.#key('node', this.#options.node)),
-    );
-    return boot === undefined ? undefined : { boot, keyspace: Number(keyspace) };
+  async noted(): Promise<Noted | undefined> {
+    const { node } = this.#options;
+    const pipeline = this.#writer.pipeline();
+    pipeline.hmget(this.#key('node', node), 'boot', 'keyspace');
+    pipeline.get(this.#key('lease', node));
+    const [fields, host] = await this.#results(pipeline, this.#writer);
+    const [boot, keyspace] = textsOf(fields);
+    if (boot === undefined) return undefined;
+    return { boot, keyspace: Number(keyspace), host: typeof host === 'string' ? host : undefined };
   }
 
   async nodes(): Promise<readonly KnownNode[]> {
@@ -236,7 +240,7 @@ export class RedisStore implements CallStore {
 
   #endArguments({ callId, epoch }: Write): readonly (string | number)[] {
     const { node, expireSeconds, keyspace } = this.#options;
-    return [node, epoch, expireSeconds, keyspace, callId, MOST_CHANGES];
+    return [node, epoch, expireSeconds, keyspace, callId, this.#key('calls', ''), MOST_CHANGES];
   }
 
   #key(kind: 'call' | 'calls' | 'changes' | 'count' | 'lease' | 'node' | 'nodes', name?: string): string {
@@ -299,8 +303,9 @@ function storedOf(callId: string, fields: unknown): Stored | undefined {
     owner: String(owner),
     epoch: Number(String(epoch)),
     keyspace: Number(String(keyspace)),
-    record,
-    snapshot,
+    // A piece of what was received would keep all of it in memory.
+    record: Buffer.from(record),
+    snapshot: snapshot && Buffer.from(snapshot),
   };
 }
 

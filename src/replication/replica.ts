@@ -27,6 +27,8 @@ export type ReplicaParts = PauseRules & {
   readonly events: Events;
   /** The start of the data plane. */
   readonly boot: () => string;
+  /** The start of this host. */
+  readonly host: string;
   readonly calls: { readonly callIds: Iterable<string>; find(callId: string): Call | undefined };
   readonly snapshotOf: (callId: string) => readonly StreamSnapshot[] | undefined;
   /** Forgets a call that is another node's. */
@@ -217,8 +219,9 @@ export class Replica {
     this.foreign.set(stored, clock.now());
   }
 
-  /** Until all that is to be written is, or cannot be. */
+  /** Until all calls are written as they are now, or cannot be. */
   written(): Promise<void> {
+    for (const callId of this.#parts.calls.callIds) this.#writer.advanced(callId);
     return Promise.race([this.#writer.settled(), elapsed(LAST_WRITES_MS)]);
   }
 
@@ -259,7 +262,8 @@ export class Replica {
   }
 
   get #note() {
-    return { keyspace: this.#parts.keyspace, boot: this.#parts.boot() };
+    const { keyspace, boot, host } = this.#parts;
+    return { keyspace, boot: boot(), host };
   }
 
   #connected(): void {

@@ -23,7 +23,9 @@ export type SettlementParts = {
  */
 export async function settle(parts: SettlementParts, isFirst: boolean): Promise<readonly string[]> {
   const { store, node, note, leaseMs, ownCalls, writer, surrender } = parts;
-  const noted = isFirst ? await store.noted() : undefined;
+  const noted = await store.noted();
+  if (noted?.host !== undefined && noted.host !== note().host)
+    throw new Error(`another host has a node named ${node}, too: replication.node has to differ`);
   const restores = isFirst && noted !== undefined && noted.boot !== note().boot;
   for (const page of pagesOf([...ownCalls()])) {
     const holders = await store.holders(page);

@@ -5,7 +5,7 @@ export type CallStore = {
   /** Says that this node lives, for so long. */
   announce(note: NodeNote, forMs: number): Promise<void>;
   /** What this node said of itself before; `undefined`: nothing. */
-  noted(): Promise<NodeNote | undefined>;
+  noted(): Promise<Noted | undefined>;
   /** All nodes there ever were, this one included. */
   nodes(): Promise<readonly KnownNode[]>;
   /** Calls a node has, some at a time. */
@@ -71,6 +71,11 @@ export type NodeNote = {
   readonly keyspace: number;
   /** The start of its data plane. */
   readonly boot: string;
+  /** The start of its host. */
+  readonly host: string;
 };
+
+/** `host`: as long as it lives. */
+export type Noted = Omit<NodeNote, 'host'> & { readonly host: string | undefined };
 
 export type KnownNode = { readonly node: string; readonly isAlive: boolean };

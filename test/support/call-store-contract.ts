@@ -72,6 +72,14 @@ export function promisesOfStore(open: (node: string, group: string) => Promise<C
     expect(await one?.holders(['b'])).toEqual([undefined]);
   });
 
+  test('a node may end a call of another one', async () => {
+    const [one, other] = await nodes('one', 'other');
+    await one?.write([put('a', 1, { record: 'first', isNew: true })]);
+    expect(await other?.write([end('a', 2)])).toEqual([written(2)]);
+    expect(await listed(other, 'one')).toEqual([]);
+    expect(await one?.write([put('a', 1, { record: 'late', order: 9 })])).toEqual([refused('other', 2)]);
+  });
+
   test('protection of a call that is gone is not kept', async () => {
     const [one] = await nodes('one');
     await one?.write([put('a', 1, { snapshot: 'keys' })]);
@@ -98,8 +106,8 @@ export function promisesOfStore(open: (node: string, group: string) => Promise<C
   test('a node is known, and what it said of itself', async () => {
     const [one, other] = await nodes('one', 'other');
     expect(await one?.noted()).toBeUndefined();
-    await one?.announce({ keyspace: 4, boot: 'b1' }, 60_000);
-    expect(await one?.noted()).toEqual({ keyspace: 4, boot: 'b1' });
+    await one?.announce({ keyspace: 4, boot: 'b1', host: 'h' }, 60_000);
+    expect(await one?.noted()).toEqual({ keyspace: 4, boot: 'b1', host: 'h' });
     expect(await other?.nodes()).toEqual([{ node: 'one', isAlive: true }]);
   });
 }

@@ -4,6 +4,7 @@ import type {
   Holder,
   KnownNode,
   NodeNote,
+  Noted,
   Outcome,
   Stored,
   StoreListener,
@@ -73,9 +74,11 @@ export class FakeCallStore implements CallStore {
     this.#shared.leases.set(this.#node, { note, untilMs: this.#shared.now() + forMs });
   }
 
-  async noted(): Promise<NodeNote | undefined> {
+  async noted(): Promise<Noted | undefined> {
     await this.#turn();
-    return this.#shared.leases.get(this.#node)?.note;
+    const lease = this.#shared.leases.get(this.#node);
+    if (lease === undefined) return undefined;
+    return { ...lease.note, host: lease.untilMs > this.#shared.now() ? lease.note.host : undefined };
   }
 
   async nodes(): Promise<readonly KnownNode[]> {

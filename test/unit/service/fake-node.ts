@@ -22,6 +22,7 @@ export type FakeNode = {
 
 export type FakeNodeOptions = {
   readonly onto?: FakeDataPlane;
+  readonly registry?: CallRegistry;
   /** Of what is written to `log`; everything unless it says something else. */
   readonly logLevel?: LogConfig['level'];
   readonly log?: (line: string) => void;
@@ -32,11 +33,11 @@ export type FakeNodeOptions = {
 /** Attached to its data plane, and ready. */
 export async function startFakeNode({
   onto = new FakeDataPlane(),
+  registry = new CallRegistry(),
   logLevel = 'debug',
   log,
   parts,
 }: FakeNodeOptions = {}): Promise<FakeNode> {
-  const registry = new CallRegistry();
   const counters = newCounters();
   const level = log === undefined ? 'error' : logLevel;
   const logger = createLogger({ level, format: 'text' }, { write: log ?? (() => {}) });

@@ -1,0 +1,303 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Reply } from '../../../src/command/reply.js';
+import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
+import { SharedStore } from '../../support/fake-call-store.js';
+import { audio, CLIENT } from '../negotiation/sample.js';
+import { type GroupNode, kill, startGroupNode } from './group.js';
+
+let shared: SharedStore;
+const started: GroupNode[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_700_000_000_000 });
+  shared = new SharedStore(Date.now);
+});
+
+afterEach(() => {
+  for (const node of started.splice(0)) kill(node);
+  vi.useRealTimers();
+});
+
+async function node(name: string, options: Parameters<typeof startGroupNode>[2] = {}): Promise<GroupNode> {
+  const one = await startGroupNode(shared, name, options);
+  started.push(one);
+  return one;
+}
+
+async function later(ms = 1_000): Promise<void> {
+  await vi.advanceTimersByTimeAsync(ms);
+}
+
+function offer({ service }: GroupNode, callId: string): Promise<Reply> {
+  const sdp = audio(7, 4000);
+  return service.handle(
+    { kind: 'offer', callId, fromTag: 'a', sdp, flags: DEFAULT_FLAGS, supportsLoadLimit: false },
+    CLIENT,
+  );
+}
+
+function answer({ service }: GroupNode, callId: string): Promise<Reply> {
+  const sdp = audio(8, 5000);
+  return service.handle(
+    { kind: 'answer', callId, fromTag: 'a', toTag: 'b', sdp, flags: DEFAULT_FLAGS },
+    CLIENT,
+  );
+}
+
+async function made(at: GroupNode, callId: string): Promise<void> {
+  await offer(at, callId);
+  await answer(at, callId);
+  await later();
+}
+
+function end({ service }: GroupNode, callId: string): Promise<Reply> {
+  return service.handle({ kind: 'delete', callId, delaySeconds: 0, fatal: true, fast: true }, CLIENT);
+}
+
+function query({ service }: GroupNode, callId: string): Promise<Reply> {
+  return service.handle({ kind: 'query', callId }, CLIENT);
+}
+
+function portsOf({ dataPlane }: GroupNode, callId: string): readonly (number | null)[] {
+  const streams = dataPlane.plans.get(callId)?.streams ?? [];
+  return streams.flatMap(({ locals }) => locals.map(({ port }) => port));
+}
+
+function foreignAt({ replicated }: GroupNode): readonly string[] {
+  return [...replicated.replica.foreign.callIds];
+}
+
+test('a call is known to the others, and not counted among their own', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  expect(foreignAt(other)).toEqual(['a']);
+  expect([other.registry.size, other.dataPlane.plans.size]).toEqual([0, 0]);
+  await end(one, 'a');
+  await later();
+  expect(foreignAt(other)).toEqual([]);
+  expect(shared.calls.size).toBe(0);
+});
+
+test('a call is known from its offer on', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await offer(one, 'early');
+  await later();
+  expect((await answer(other, 'early')).kind).toBe('sdp');
+  expect(portsOf(other, 'early')).toEqual(portsOf(one, 'early'));
+});
+
+test('signalling that comes to another node brings the call there, with its ports, and the first one gives it up', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  const ports = portsOf(one, 'a');
+  expect((await offer(other, 'a')).kind).toBe('sdp');
+  expect(portsOf(other, 'a')).toEqual(ports);
+  await later();
+  expect(one.registry.size).toBe(0);
+  expect(one.dataPlane.released).toEqual(['a']);
+  expect(foreignAt(one)).toEqual(['a']);
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other', epoch: 2 });
+  expect(one.counters.callsEnded.deleted).toBe(0);
+});
+
+test('to look at a call is no reason to take it from a node that lives', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  expect((await query(other, 'a')).kind).toBe('statistics');
+  expect(other.registry.size).toBe(0);
+  kill(one);
+  await later(20_000);
+  expect((await query(other, 'a')).kind).toBe('statistics');
+  expect(other.registry.size).toBe(1);
+});
+
+test('a call deleted at another node is over for all', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  expect((await end(other, 'a')).kind).toBe('deleted');
+  await later();
+  expect([one.registry.size, other.registry.size, foreignAt(one), foreignAt(other)]).toEqual([0, 0, [], []]);
+  expect(shared.calls.get('a')).toMatchObject({ hasEnded: true });
+});
+
+test('calls of a node that falls silent are taken over when that is wanted, and no sooner', async () => {
+  const one = await node('one');
+  const eager = await node('eager', { takeOverAfterSeconds: 3 });
+  const patient = await node('patient');
+  await made(one, 'a');
+  kill(one);
+  await later(8_000);
+  expect(eager.registry.size).toBe(0);
+  await later(12_000);
+  expect([eager.registry.size, patient.registry.size]).toEqual([1, 0]);
+});
+
+test('a node that was cut off itself takes nobody for dead before they had time to speak', async () => {
+  const one = await node('one');
+  const eager = await node('eager', { takeOverAfterSeconds: 0 });
+  await made(one, 'a');
+  for (const { store } of [one, eager]) store.down();
+  await later(60_000);
+  eager.store.up();
+  await later(3_000);
+  one.store.up();
+  await later(20_000);
+  expect([one.registry.size, eager.registry.size]).toEqual([1, 0]);
+});
+
+test('calls come along with their media address', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  await later();
+  expect(other.registry.size).toBe(0);
+  const address = one.dataPlane.plans.get('a')?.streams[0]?.locals[0]?.address ?? '';
+  other.addresses.add(address);
+  await later();
+  expect(other.registry.size).toBe(1);
+  expect(one.registry.size).toBe(0);
+});
+
+test('a node that has lost both halves has its calls back', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  const ports = portsOf(first, 'a');
+  kill(first);
+  const again = await node('one', { boot: 'another' });
+  await later();
+  expect(portsOf(again, 'a')).toEqual(ports);
+  expect(again.registry.size).toBe(1);
+  expect(again.counters.callsCreated).toBe(0);
+});
+
+test('a call that ended while the control plane was away does not come back', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  kill(first);
+  const again = await node('one');
+  await later();
+  expect(again.registry.size).toBe(0);
+  expect(shared.calls.size).toBe(0);
+});
+
+test('records under another key are left alone and counted', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  await made(first, 'b');
+  kill(first);
+  const again = await node('one', { boot: 'another', keys: [Buffer.alloc(32, 2)] });
+  await later();
+  expect(again.registry.size).toBe(0);
+  expect(again.log.filter((line) => line.includes('calls taken over'))).toEqual([
+    expect.stringContaining('unreadable=2'),
+  ]);
+});
+
+test('a new key is taken up node by node', async () => {
+  const [old, fresh] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)];
+  const one = await node('one', { keys: [fresh, old] });
+  const other = await node('other', { keys: [old, fresh] });
+  await made(one, 'a');
+  expect((await answer(other, 'a')).kind).toBe('sdp');
+});
+
+test('what is stored does not show the keys of media', async () => {
+  const one = await node('one');
+  const plain = await node('plain', { keys: [], plaintext: true });
+  await made(one, 'a');
+  await made(plain, 'b');
+  const [sealed, readable] = ['a', 'b'].map((callId) => shared.calls.get(callId)?.record?.toString('latin1'));
+  expect(sealed).not.toContain('198.51.100');
+  expect(readable).toContain('"v":"1');
+  // A record that is not sealed proves nothing to those who have a key.
+  expect((await answer(one, 'b')).kind).toBe('failure');
+});
+
+test('an operator moves all calls away, and others take them', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  await one.replicated.redundancy.standBy();
+  expect([one.registry.size, foreignAt(one)]).toEqual([0, ['a']]);
+  await later();
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'one', hasEnded: false });
+  await other.replicated.redundancy.activate();
+  await later();
+  expect(other.registry.size).toBe(1);
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other' });
+  await one.replicated.redundancy.activate();
+  await later();
+  expect([one.registry.size, other.registry.size]).toEqual([1, 0]);
+});
+
+test('only keyspaces that are followed are known, and that can be changed', async () => {
+  const one = await node('one', { keyspace: 1 });
+  const other = await node('other', { keyspace: 2, follow: [7] });
+  await made(one, 'a');
+  expect(foreignAt(other)).toEqual([]);
+  expect(other.replicated.replica.followKeyspace(1, true)).toBe(true);
+  expect(other.replicated.replica.followKeyspace(1, true)).toBe(false);
+  await later();
+  expect(foreignAt(other)).toEqual(['a']);
+  other.replicated.replica.followKeyspace(1, false);
+  await later();
+  expect(foreignAt(other)).toEqual([]);
+});
+
+test('who is too far behind begins anew', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  other.store.down();
+  await end(one, 'a');
+  await made(one, 'b');
+  shared.trimmed = shared.changes.length;
+  other.store.up();
+  await later();
+  expect(foreignAt(other)).toEqual(['b']);
+});
+
+test('calls nobody has told of for as long as they are kept are forgotten', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  kill(one);
+  await later(3_700_000);
+  expect(foreignAt(other)).toEqual([]);
+});
+
+test('a store that stands still holds no command up', async () => {
+  const one = await node('one');
+  one.store.hold = new Promise(() => {});
+  expect((await offer(one, 'a')).kind).toBe('sdp');
+  expect((await answer(one, 'a')).kind).toBe('sdp');
+  expect((await end(one, 'a')).kind).toBe('deleted');
+});
+
+test('a port that is taken loses no other call, and leaves this one where it is', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  await made(one, 'b');
+  kill(one);
+  other.dataPlane.refusals.apply.push({
+    code: 'portBusy',
+    interface: 'default',
+    address: '192.0.2.1',
+    port: 1,
+  });
+  await other.replicated.redundancy.activate();
+  expect([other.registry.size, foreignAt(other).length]).toEqual([1, 1]);
+  await other.replicated.redundancy.activate();
+  expect([other.registry.size, foreignAt(other).length]).toEqual([2, 0]);
+});
+
+test('two hosts with one name do not take each other for themselves', async () => {
+  shared.leases.set('one', {
+    note: { keyspace: 0, boot: 'b', host: 'another' },
+    untilMs: Date.now() + 60_000,
+  });
+  const store = startGroupNode(shared, 'one');
+  await later(30_000);
+  const one = await store;
+  started.push(one);
+  expect(one.replicated.replica.state.isConnected).toBe(false);
+  expect(one.log.join('')).toContain('replication.node has to differ');
+  await later(60_000);
+  expect(one.replicated.replica.state.isConnected).toBe(true);
+});
