@@ -70,7 +70,7 @@ export function isHeardIn({ a, parted }: Dialogue, talker: number): boolean {
   return parted !== 'both' && parted !== (talker === a ? 'a' : 'b');
 }
 
-/** The call in which nobody hears the party in a conversation it has negotiated, nor the party others, if it is `both`. */
+/** The party is not heard any more in what it has negotiated; with `both` it does not hear the others either. */
 export function partedFrom(call: Call, leg: number, which: 'said' | 'both'): Call {
   const dialogues = call.dialogues.map((dialogue): Dialogue => {
     if (dialogue.a !== leg && dialogue.b !== leg) return dialogue;
@@ -86,8 +86,7 @@ export function reunited(
   call: Call,
   dialogue: Dialogue,
 ): { readonly call: Call; readonly dialogue: Dialogue } {
-  const { parted, ...rest } = dialogue;
-  const joined: Dialogue = parted === undefined ? dialogue : { ...rest, parted: undefined };
+  const joined = dialogue.parted === undefined ? dialogue : { ...dialogue, parted: undefined };
   if (call.links === undefined) return { call, dialogue: joined };
   const legs = call.legs.filter(({ id }) => id === dialogue.a || id === dialogue.b);
   const own = new Set(legs.flatMap(({ streams }) => streams.map(({ id }) => id)));

@@ -1,5 +1,5 @@
 import type { Call, Leg, Stream } from '../call/call.js';
-import { dialoguesOf, legWithTag } from '../call/legs.js';
+import { legWithTag } from '../call/legs.js';
 import { keepingLinks, type Link, partedFrom, withLinks } from '../call/links.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { isListener } from '../call/subscriptions.js';
@@ -9,7 +9,7 @@ import { isSameCodec, isSupplemental } from './codec-match.js';
 import type { Facts } from './facts.js';
 import { isReadable } from './listening.js';
 import { type Step, stepTo } from './negotiate.js';
-import { selectParty } from './selection.js';
+import { selectParties } from './selection.js';
 import { spokenBy } from './subscription-source.js';
 
 /** Connects parties of a call with one of them, as if they had negotiated with each other, or beside that. */
@@ -21,8 +21,10 @@ export function connectParties(
   if (call === undefined) return failure('unknownCall', 'Unknown call-ID');
   if (command.toCallId !== undefined)
     return failure('unsupported', `Failed to merge two calls into one: ${ONE_CALL}`);
-  const talkers = talkersOf(call, command);
-  if ('kind' in talkers) return talkers;
+  const selected = selectParties(call, command);
+  if (selected.kind === 'failure') return selected;
+  const { legs: talkers } = selected;
+  if (talkers.length === 0) return failure('unknownParty', 'From-tag not found');
   const listener = legWithTag(call, command.toTag);
   if (listener === undefined) return failure('unknownParty', 'To-tag not found');
   const others = talkers.filter(({ id }) => id !== listener.id);
@@ -63,18 +65,6 @@ export function meshParties(
     }
   }
   return stepWith(present, links, facts);
-}
-
-function talkersOf(call: Call, { from, fromTags }: ConnectCommand): readonly Leg[] | CommandFailure {
-  const isNamed = [from.label, from.address, from.tag].some((name) => name !== undefined);
-  if (from.all === undefined && !isNamed) {
-    const known = [...new Set(fromTags.flatMap((tag) => legWithTag(call, tag) ?? []))];
-    return known.length > 0 ? known : failure('unknownParty', 'From-tag not found');
-  }
-  const selected = selectParty(call, from.all === undefined ? from : { all: 'all' });
-  if (selected.kind === 'failure') return selected;
-  if (selected.kind === 'party') return [selected.leg];
-  return call.legs.filter(({ id, tag }) => tag !== undefined && dialoguesOf(call, id).length > 0);
 }
 
 type Wish = {

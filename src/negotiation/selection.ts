@@ -1,5 +1,5 @@
 import type { Call, Leg } from '../call/call.js';
-import { legWithTag } from '../call/legs.js';
+import { dialoguesOf, legWithTag } from '../call/legs.js';
 import { hostOf } from '../call/signalled.js';
 import { isListener } from '../call/subscriptions.js';
 import type { PartySelection } from '../command/command.js';
@@ -19,6 +19,26 @@ export function selectParty(call: Call, selection: PartySelection): Selected {
   if (selection.tag === undefined) return { kind: 'call' };
   const leg = legWithTag(call, selection.tag);
   return leg ? { kind: 'party', leg } : failure('unknownParty', 'From-tag given, but no such tag exists');
+}
+
+/**
+ * The parties a command speaks of that may name several: `all` those of a conversation, since who stands alone has to be
+ * named. Tags nobody has are left out.
+ */
+export function selectParties(
+  call: Call,
+  { from, fromTags }: { readonly from: PartySelection; readonly fromTags: readonly string[] },
+): { readonly kind: 'parties'; readonly legs: readonly Leg[] } | CommandFailure {
+  const isAll = from.all !== undefined;
+  const isNamed = [from.label, from.address, from.tag].some((name) => name !== undefined);
+  if (!isAll && !isNamed) {
+    const legs = fromTags.flatMap((tag) => legWithTag(call, tag) ?? []);
+    return { kind: 'parties', legs: [...new Set(legs)] };
+  }
+  const selected = selectParty(call, isAll ? { all: 'all' } : from);
+  if (selected.kind === 'failure') return selected;
+  if (selected.kind === 'party') return { kind: 'parties', legs: [selected.leg] };
+  return { kind: 'parties', legs: call.legs.filter(({ id }) => dialoguesOf(call, id).length > 0) };
 }
 
 /** Listeners come last, here and with addresses: a party is meant, if there is one. */

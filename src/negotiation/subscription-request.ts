@@ -1,5 +1,5 @@
 import type { Call, Leg, Stream } from '../call/call.js';
-import { addLeg, dialoguesOf, legWithTag, newDialogue, newLeg, replaceLeg } from '../call/legs.js';
+import { addLeg, legWithTag, newDialogue, newLeg, replaceLeg } from '../call/legs.js';
 import { packPayloads } from '../call/payloads.js';
 import {
   type Feed,
@@ -28,7 +28,7 @@ import { exchangeOffer } from './offer.js';
 import type { Parties } from './parties.js';
 import { withOffererFlags, withReceiverFlags } from './party-flags.js';
 import { renderBody } from './render.js';
-import { selectParty } from './selection.js';
+import { selectParties } from './selection.js';
 import { hasUnreadableKeys } from './security-plan.js';
 import { readBody } from './signal.js';
 import type { Slot } from './slots.js';
@@ -78,21 +78,12 @@ export function requestSubscription(
 
 type Heard = { readonly kind: 'parties'; readonly legs: readonly Leg[] };
 
-function heardParties(call: Call, { from, fromTags }: SubscribeCommand): Heard | CommandFailure {
-  const isNamed = [from.label, from.address, from.tag].some((name) => name !== undefined);
-  if (from.all === undefined && !isNamed) {
-    const legs = fromTags.flatMap((tag) => legWithTag(call, tag) ?? []);
-    return someOf(call, [...new Set(legs)]);
-  }
-  const selected = selectParty(call, from.all === undefined ? from : { all: 'all' });
+function heardParties(call: Call, command: SubscribeCommand): Heard | CommandFailure {
+  const selected = selectParties(call, command);
   if (selected.kind === 'failure') return selected;
-  // Who was published is named, or it is not meant.
-  const negotiating = () => call.legs.filter(({ id }) => dialoguesOf(call, id).length > 0);
-  return someOf(call, selected.kind === 'call' ? negotiating() : [selected.leg]);
-}
-
-function someOf(call: Call, legs: readonly Leg[]): Heard | CommandFailure {
-  const heard = legs.filter((leg) => !isListener(call, leg) && leg.streams.length > 0 && hasSpoken(leg));
+  const heard = selected.legs.filter(
+    (leg) => !isListener(call, leg) && leg.streams.length > 0 && hasSpoken(leg),
+  );
   return heard.length > 0 ? { kind: 'parties', legs: heard } : failure('unknownParty', NO_MEDIA);
 }
 
