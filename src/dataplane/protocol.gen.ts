@@ -1,7 +1,7 @@
 // Generated from native/crates/protocol by `npm run gen`. Do not edit.
 
 /** Hash of this schema; the data plane refuses another one. */
-export const FINGERPRINT = 'd374e21947dbdfc1';
+export const FINGERPRINT = '630444a8d2d5e195';
 
 /**
  * Names a session. The control plane uses the Call-ID.
@@ -476,9 +476,26 @@ media: MediaAction,
 /**
  * What happens to telephone events (RFC 4733).
  */
-telephoneEvents: MediaAction, };
+telephoneEvents: EventAction, };
 
 export type MediaAction = "forward" | "drop" | "silence";
+
+/**
+ * What the listener gets for a key that is pressed. An event that has begun ends as it began, whatever a later plan says.
+ */
+export type EventAction = "forward" | "drop" | "silence" | { "replace": { 
+/**
+ * 0 to 15, as in RFC 4733.
+ */
+event: number, } } | { "random": { seed: [number, number], } } | { "tone": { 
+/**
+ * In Hz, the next one for each press. 1 to 8 of them.
+ */
+frequencies: Array<number>, 
+/**
+ * Decibels below full scale, 0 to 63.
+ */
+volume: number, } };
 
 /**
  * One frame from the control plane.

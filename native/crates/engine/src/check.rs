@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use protocol::{ErrorCode, LocalPlan, PortSpan, RtcpMode, SecurityPlan, SessionPlan, StreamKind, StreamPlan};
+use protocol::{
+    ErrorCode, EventAction, LocalPlan, PortSpan, RtcpMode, SecurityPlan, SessionPlan, StreamKind, StreamPlan,
+};
 
 use crate::{bundle, ice, io::BoundSockets, secure, session::Session, stream::Local, tap};
 
@@ -80,8 +82,21 @@ fn check_routes(plan: &SessionPlan) -> Result<(), ErrorCode> {
         if !seen.insert((route.from, route.to)) {
             return bad(format!("routes[{at}]"), "is there already");
         }
+        if !is_possible(&route.telephone_events) {
+            return bad(format!("routes[{at}].telephoneEvents"), "is no key or tone");
+        }
     }
     Ok(())
+}
+
+fn is_possible(action: &EventAction) -> bool {
+    match action {
+        EventAction::Replace { event } => *event < 16,
+        EventAction::Tone { frequencies, volume } => {
+            (1..=MOST_FREQUENCIES).contains(&frequencies.len()) && *volume < 64
+        }
+        EventAction::Forward | EventAction::Drop | EventAction::Silence | EventAction::Random { .. } => true,
+    }
 }
 
 fn check_stream(at: usize, stream: &StreamPlan) -> Result<(), ErrorCode> {
@@ -182,6 +197,7 @@ fn bad<T>(path: impl Into<String>, reason: impl Into<String>) -> Result<T, Error
 }
 
 const MOST_MEMO: usize = 16 * 1024;
+const MOST_FREQUENCIES: usize = 8;
 const MOST_HIDDEN: usize = 16;
 const MOST_PAYLOADS: usize = 64;
 /// Of feedback.

@@ -4,17 +4,28 @@
 //! next event or silence ends it. An event too long for its duration field goes on under a new timestamp, without
 //! marker (§2.5.1.3).
 
-use std::{collections::VecDeque, net::SocketAddr};
+use std::{collections::VecDeque, net::SocketAddr, ops::Range};
 
 use protocol::{Event, SessionId};
-use wire::{rtp::Header, telephone_event::TelephoneEvent};
+use wire::{red, rtp::Header, telephone_event::TelephoneEvent};
 
-use crate::{moment::Moment, session::Session};
+use crate::{
+    masking::{Lengthened, PressId},
+    moment::Moment,
+    payloads::{Class, PayloadTable},
+    session::Session,
+};
 
 /// The event of one stream that was heard last.
 #[derive(Debug, Default)]
 pub struct Keypad {
+    /// Somebody wants to hear of keys; otherwise they are only followed.
+    pub is_reported: bool,
     last: Option<Press>,
+    /// Presses so far.
+    presses: u32,
+    /// What the packet heard last has added to the press, in ticks.
+    added: Range<u32>,
 }
 
 /// A packet with a telephone event.
@@ -28,6 +39,9 @@ pub struct Heard {
 #[derive(Debug, Clone, Copy)]
 struct Press {
     heard: Heard,
+    /// Timestamp of its beginning.
+    origin: u32,
+    number: u32,
     event: TelephoneEvent,
     /// Of the parts that the duration field could not hold.
     duration_before: u32,
@@ -43,18 +57,19 @@ pub fn observe(
     (heard, datagram): (Heard, &[u8]),
     events: &mut VecDeque<Event>,
 ) {
-    let event = TelephoneEvent::parse(&datagram[heard.header.payload(datagram.len())]);
-    let (Some(event), Some(keypad)) =
-        (event.filter(|event| event.digit().is_some()), &mut session.streams[stream].keypad)
+    let stream_at = stream;
+    let stream = &mut session.streams[stream];
+    let event = newest_event(&stream.payloads, heard.header, datagram);
+    let (Some(event), Some(keypad)) = (event.filter(|event| event.digit().is_some()), &mut stream.keypad)
     else {
         return;
     };
-    let presses = keypad.hear(now, heard, event);
+    let presses = keypad.follow(now, heard, event);
     if keypad.last.is_some_and(|press| !press.is_over) {
         session.next_check = session.next_check.min(now.plus_ms(ABANDONED_MS));
     }
     for press in presses.into_iter().flatten() {
-        report(session, stream, &press, events);
+        report(session, stream_at, &press, events);
     }
 }
 
@@ -81,6 +96,40 @@ pub fn report_abandoned(session: &mut Session, now: Moment, events: &mut VecDequ
 }
 
 impl Keypad {
+    /// The press that was heard of last, if it may not be over yet: its end may be repeated.
+    pub fn pressed(&self, now: Moment) -> Option<PressId> {
+        let last = self.last.as_ref().filter(|last| now.ms_since(last.at) < ABANDONED_MS)?;
+        Some(last.id())
+    }
+
+    /// The press a packet is of that says of itself to be of this one.
+    pub fn press_of(&self, said: PressId) -> PressId {
+        let is_of =
+            |last: &&Press| last.heard.header.ssrc == said.ssrc && last.heard.header.timestamp == said.origin;
+        self.last.as_ref().filter(is_of).map_or(said, Press::id)
+    }
+
+    /// What the packet with this header, the one heard last, has added to its press; `None` if nothing. And its clock.
+    pub fn lengthened(&self, header: &Header) -> Option<(Lengthened, u32)> {
+        let last = self.last.as_ref()?;
+        let is_last =
+            last.heard.header.ssrc == header.ssrc && last.heard.header.timestamp == header.timestamp;
+        if !is_last || self.added.is_empty() {
+            return None;
+        }
+        Some((Lengthened { id: last.id(), ticks: self.added.clone() }, last.heard.clock_rate))
+    }
+
+    fn follow(&mut self, now: Moment, heard: Heard, event: TelephoneEvent) -> [Option<Press>; 2] {
+        let length =
+            |keypad: &Keypad| keypad.last.as_ref().map_or((None, 0), |last| (Some(last.id()), last.length()));
+        let before = length(self);
+        let over = self.hear(now, heard, event);
+        let after = length(self);
+        self.added = if before.0 == after.0 { before.1 } else { 0 }..after.1;
+        over
+    }
+
     /// The presses that are over now: an earlier one without an end, and this one.
     fn hear(&mut self, now: Moment, heard: Heard, event: TelephoneEvent) -> [Option<Press>; 2] {
         let Some(last) = self.last.as_mut().filter(|last| now.ms_since(last.at) < FORGOTTEN_MS) else {
@@ -106,13 +155,24 @@ impl Keypad {
     }
 
     fn begin(&mut self, now: Moment, heard: Heard, event: TelephoneEvent) -> [Option<Press>; 2] {
-        let press = Press { heard, event, duration_before: 0, at: now, is_over: event.end };
+        self.presses = self.presses.wrapping_add(1).max(1);
+        let (origin, number) = (heard.header.timestamp, self.presses);
+        let press = Press { heard, origin, number, event, duration_before: 0, at: now, is_over: event.end };
         let unfinished = self.last.replace(press).filter(|last| !last.is_over);
         [unfinished, press.is_over.then_some(press)]
     }
 }
 
 impl Press {
+    fn id(&self) -> PressId {
+        PressId { ssrc: self.heard.header.ssrc, origin: self.origin, number: self.number }
+    }
+
+    /// In ticks.
+    fn length(&self) -> u32 {
+        self.duration_before.saturating_add(u32::from(self.event.duration))
+    }
+
     /// The press, if this packet ends it.
     fn goes_on(&mut self, now: Moment, heard: Heard, event: TelephoneEvent) -> Option<Press> {
         self.at = now;
@@ -134,13 +194,27 @@ impl Press {
     }
 }
 
+/// The event of a packet, whether by itself or as the newest of a redundant one.
+fn newest_event(payloads: &PayloadTable, header: Header, datagram: &[u8]) -> Option<TelephoneEvent> {
+    let payload = &datagram[header.payload(datagram.len())];
+    if payloads.facts(header.payload_type).0 != Class::Redundancy {
+        return TelephoneEvent::parse(payload);
+    }
+    let newest = red::newest(payload)?;
+    let is_event = payloads.facts(newest.payload_type).0 == Class::TelephoneEvent;
+    TelephoneEvent::parse(&payload[newest.range]).filter(|_| is_event)
+}
+
 fn report(session: &Session, stream: usize, press: &Press, events: &mut VecDeque<Event>) {
+    if session.streams[stream].keypad.as_ref().is_none_or(|keypad| !keypad.is_reported) {
+        return;
+    }
     events.push_back(Event::TelephoneEvent {
         session: SessionId(session.id.to_string()),
         revision: session.revision,
         stream: session.streams[stream].id,
         event: press.event.event,
-        duration: press.duration_before.saturating_add(u32::from(press.event.duration)),
+        duration: press.length(),
         clock_rate: press.heard.clock_rate,
         volume: press.event.volume,
         payload_type: press.heard.header.payload_type,

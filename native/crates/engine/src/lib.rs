@@ -22,6 +22,7 @@ mod keypad;
 mod keys;
 mod latch;
 mod ledger;
+mod masking;
 mod measurement;
 mod moment;
 pub mod offload;
@@ -47,6 +48,7 @@ mod stream;
 mod suspects;
 mod tap;
 mod timers;
+mod tone;
 mod validated;
 
 use std::{

@@ -23,17 +23,20 @@ pub enum Class {
     G722,
     TelephoneEvent,
     ComfortNoise,
+    /// Several payloads in one (RFC 2198).
+    Redundancy,
     Other,
 }
 
 impl Class {
     fn of(codec: &str) -> Class {
-        const NAMES: [(&str, Class); 5] = [
+        const NAMES: [(&str, Class); 6] = [
             ("PCMU", Class::Pcmu),
             ("PCMA", Class::Pcma),
             ("G722", Class::G722),
             ("telephone-event", Class::TelephoneEvent),
             ("CN", Class::ComfortNoise),
+            ("red", Class::Redundancy),
         ];
         let known = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(codec));
         known.map_or(Class::Other, |(_, class)| *class)
@@ -101,11 +104,22 @@ impl PayloadTable {
             let (class, clock_rate) = self.facts(payload_type);
             RelayPayload { payload_type, clock_rate, times: class.is_media() }
         };
-        let may_pass = |entry: &&Payload| events || entry.class != Class::TelephoneEvent;
+        let may_pass = |entry: &&Payload| events || !self.may_be_event(entry.class);
         if self.is_empty() {
             return (0..WELL_KNOWN_UNTIL).filter(|pt| well_known(*pt).is_some()).map(payload).collect();
         }
         self.entries.iter().filter(may_pass).map(|entry| payload(entry.payload_type)).collect()
+    }
+
+    /// Packets of this class are events of keys, or may contain some.
+    pub fn may_be_event(&self, class: Class) -> bool {
+        let has_events = || self.entries.iter().any(|entry| entry.class == Class::TelephoneEvent);
+        class == Class::TelephoneEvent || (class == Class::Redundancy && has_events())
+    }
+
+    /// The payload type of the first codec for sound.
+    pub fn first_media(&self) -> Option<u8> {
+        self.entries.iter().find(|entry| entry.class.is_media()).map(|entry| entry.payload_type)
     }
 
     pub fn plans(&self) -> Vec<PayloadPlan> {

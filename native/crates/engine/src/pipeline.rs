@@ -13,13 +13,14 @@ use crate::{
     keypad::{self, Heard},
     keys::Protocol,
     latch::Verdict,
+    masking::Masked,
     moment::Moment,
     payloads::Class,
     rtcp::{self, Converted},
     session::Session,
     silence,
     source::{Egress, Ingress},
-    stream::Stream,
+    stream::{Stream, Target},
     suspects::Watch,
     tap::{Copies, Leg},
     timers,
@@ -137,7 +138,7 @@ impl Passage<'_> {
     fn copy_arriving(&mut self, content: &Content, datagram: &[u8]) {
         let component = component(content, self.socket);
         let bits = self.session.streams[self.stream].tapped.arriving.of(component);
-        if bits != 0 {
+        if bits != 0 && !self.is_hidden_key(content, datagram) {
             let carrier = self.session.carrier(self.stream);
             let leg = Leg { carrier, socket: self.arrived_on, peer: self.from, component };
             self.copies.arriving(self.session, bits, leg, self.now, datagram);
@@ -258,7 +259,7 @@ impl Passage<'_> {
                 }
                 let source = stream.ingress.entry(header.ssrc, || Ingress::new(now, header));
                 source.count(now, header, arrived, *clock_rate, class.is_media());
-                if *class == Class::TelephoneEvent && stream.keypad.is_some() {
+                if stream.keypad.is_some() && stream.payloads.may_be_event(*class) {
                     let heard = Heard { header: *header, clock_rate: *clock_rate, source: self.from };
                     keypad::observe(self.session, self.stream, now, (heard, datagram), self.events);
                 }
@@ -283,25 +284,13 @@ impl Passage<'_> {
         while let Some(target) = self.session.streams[self.stream].targets.get(at) {
             at += 1;
             let sink = usize::from(target.to);
-            let action = match content {
-                Content::Rtp { class: Class::TelephoneEvent, .. } => target.telephone_events,
-                Content::Rtp { .. } | Content::Opaque | Content::Handshake => target.media,
-                Content::Rtcp if target.media == MediaAction::Drop => MediaAction::Drop,
-                Content::Rtcp => MediaAction::Forward,
+            let Some((mut sent, mut altered)) = self.treat(content, target, &packet.buffer[..packet.len])
+            else {
+                blocked = true;
+                continue;
             };
-            let altered = match action {
-                MediaAction::Forward if self.is_part => self.copy(&packet.buffer[..packet.len]),
-                MediaAction::Forward => false,
-                MediaAction::Silence if self.silence(content, &packet.buffer[..packet.len]) => true,
-                MediaAction::Silence | MediaAction::Drop => {
-                    blocked = true;
-                    continue;
-                }
-            };
-            let mut sent = *content;
-            let mut altered = altered;
             if sink == self.stream {
-                let Some(echoed) = self.echo(content, &packet.buffer[..packet.len]) else {
+                let Some(echoed) = self.echo(&sent, altered, &packet.buffer[..packet.len]) else {
                     consumed = true;
                     continue;
                 };
@@ -347,6 +336,32 @@ impl Passage<'_> {
             fate.dropped = true;
         }
         fate
+    }
+
+    /// What goes to a target, and whether it is what is in `scratch`; `None`: nothing.
+    #[inline]
+    fn treat(&mut self, content: &Content, target: Target, datagram: &[u8]) -> Option<(Content, bool)> {
+        let action = match content {
+            Content::Rtp { class: Class::TelephoneEvent | Class::Redundancy, .. }
+                if self.session.streams[self.stream].masking.is_some() =>
+            {
+                match self.mask(content, target, datagram) {
+                    Masked::Unchanged => MediaAction::Forward,
+                    Masked::Changed(masked) => return Some((masked, true)),
+                    Masked::Nothing => return None,
+                    Masked::Media => target.media,
+                }
+            }
+            Content::Rtp { class: Class::TelephoneEvent, .. } => target.telephone_events,
+            Content::Rtp { .. } | Content::Opaque | Content::Handshake => target.media,
+            Content::Rtcp if target.media == MediaAction::Drop => MediaAction::Drop,
+            Content::Rtcp => MediaAction::Forward,
+        };
+        match action {
+            MediaAction::Forward => Some((*content, self.is_part && self.copy(datagram))),
+            MediaAction::Silence => self.silence(content, datagram).then_some((*content, true)),
+            MediaAction::Drop => None,
+        }
     }
 
     /// Puts a copy with a silent payload into `scratch`; false if the codec's silence is not known.

@@ -6,14 +6,15 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use protocol::{
-    BoundLocal, Component, LocalId, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
-    SessionSnapshot, StreamId, StreamKind, StreamPlan, TimeoutPlan,
+    BoundLocal, Component, EventAction, LocalId, MediaAction, RoutePlan, RtcpMode, SecurityPlan, SessionId,
+    SessionPlan, SessionSnapshot, StreamId, StreamKind, StreamPlan, TimeoutPlan,
 };
 
 use crate::{
     bundle::{Bundled, Group},
     io::{Applied, BoundSockets, SocketId},
     latch::{Candidate, Verdict},
+    masking::Masking,
     moment::Moment,
     payloads::Pool,
     secure::Passed,
@@ -106,13 +107,13 @@ impl Session {
         for (at, plan) in plan.streams.iter().enumerate() {
             let passed = self.passed(at, plan);
             self.streams[at].follow(now, plan, &own, passed);
-            self.streams[at].watch_keys(self.report_telephone_events);
             if let Some(reporting) = &mut self.streams[at].reporting {
                 reporting.name_after(&self.id);
             }
         }
-        self.routes = plan.routes.into_boxed_slice();
+        let before = std::mem::replace(&mut self.routes, plan.routes.into_boxed_slice());
         self.compile_routes();
+        self.mask_keys(now, &before);
         Applied {
             bound: self.bound(),
             released: locals.iter().flat_map(Local::sockets).collect(),
@@ -339,11 +340,28 @@ impl Session {
             let targets = self.routes.iter().filter(|route| route.from == from).filter_map(|route| {
                 let to = self.streams.iter().position(|stream| stream.id == route.to)?;
                 let to = u16::try_from(to).ok()?;
-                Some(Target { to, media: route.media, telephone_events: route.telephone_events })
+                Some(Target { to, media: route.media, telephone_events: passes(&route.telephone_events) })
             });
             self.streams[at].targets = Targets::new(targets);
         }
     }
+
+    fn mask_keys(&mut self, now: Moment, before: &[RoutePlan]) {
+        for stream in &mut self.streams {
+            let ways = |routes: &[RoutePlan]| {
+                let own = routes.iter().filter(|route| route.from == stream.id);
+                own.map(|route| (route.to, route.telephone_events.clone())).collect()
+            };
+            let pressed = stream.keypad.as_ref().and_then(|keypad| keypad.pressed(now));
+            let ways = (ways(before), ways(&self.routes));
+            stream.masking = Masking::follow(stream.masking.take(), ways, pressed, &stream.payloads);
+            stream.watch_keys(self.report_telephone_events);
+        }
+    }
+}
+
+fn passes(action: &EventAction) -> MediaAction {
+    if *action == EventAction::Forward { MediaAction::Forward } else { MediaAction::Drop }
 }
 
 fn take_locals(

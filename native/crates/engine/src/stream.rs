@@ -20,6 +20,7 @@ use crate::{
     keypad::Keypad,
     keys::Change,
     latch::Signal,
+    masking::Masking,
     moment::Moment,
     offload::{LeftBehind, Path},
     payloads::{PayloadTable, Pool},
@@ -71,8 +72,10 @@ pub struct Stream {
     /// Signalling that counts as activity: creation, answer, hold and its end.
     pub active_since: Moment,
     pub no_first_packet_reported: bool,
-    /// `None`: keys are not reported.
+    /// `None`: keys are neither reported nor masked.
     pub keypad: Option<Box<Keypad>>,
+    /// `None`: keys pass or do not, as the targets say.
+    pub masking: Option<Box<Masking>>,
     remote: Option<RemotePlan>,
     resume: Option<Box<RemotePlan>>,
     /// Header extensions of the peer that are not passed on.
@@ -100,6 +103,7 @@ pub struct Local {
 pub struct Target {
     pub to: u16,
     pub media: MediaAction,
+    /// Anything but to forward them is for the stream's masking, or to drop them if it has none.
     pub telephone_events: MediaAction,
 }
 
@@ -218,6 +222,7 @@ impl Stream {
             active_since: now,
             no_first_packet_reported: false,
             keypad: None,
+            masking: None,
             remote: None,
             pending: None,
             resume: None,
@@ -273,12 +278,12 @@ impl Stream {
         }
     }
 
-    /// Whether keys that the peer presses are reported. One that is being pressed is not forgotten.
-    pub fn watch_keys(&mut self, wanted: bool) {
-        if !wanted {
+    /// Follows keys that the peer presses if they are reported or masked. One that is being pressed is not forgotten.
+    pub fn watch_keys(&mut self, is_reported: bool) {
+        if is_reported || self.masking.is_some() {
+            self.keypad.get_or_insert_default().is_reported = is_reported;
+        } else {
             self.keypad = None;
-        } else if self.keypad.is_none() {
-            self.keypad = Some(Box::default());
         }
     }
 

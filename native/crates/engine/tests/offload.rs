@@ -99,7 +99,8 @@ fn streams_that_need_the_engine_say_why() {
 #[test]
 fn telephone_events_that_mean_something_here_come_up_while_the_voice_stays_in_the_kernel() {
     let run = |kernel: Option<Kernel>| {
-        let mut scene = Scene::audio_with(|plan| plan.routes[0].telephone_events = MediaAction::Drop);
+        let mut scene =
+            Scene::audio_with(|plan| plan.routes[0].telephone_events = protocol::EventAction::Drop);
         if let Some(kernel) = kernel {
             scene.net.use_kernel(kernel);
         }

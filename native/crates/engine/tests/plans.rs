@@ -1,7 +1,7 @@
 //! What a plan may say, and what is said back.
 
 use engine::{BoundSockets, Engine, SocketId};
-use protocol::{ErrorCode, LocalId, PortSpan, SessionId, SessionPlan};
+use protocol::{ErrorCode, EventAction, LocalId, PortSpan, SessionId, SessionPlan};
 use sim::{PROXY_IPV4, Scene, plans};
 
 fn refused(change: impl FnOnce(&mut SessionPlan)) -> String {
@@ -20,7 +20,16 @@ fn refused(change: impl FnOnce(&mut SessionPlan)) -> String {
 fn a_contradictory_plan_is_refused_with_the_place() {
     assert_eq!(refused(|plan| plan.routes[1].to.0 = 9), "routes[1].to");
     assert_eq!(refused(|plan| plan.routes[0].from.0 = 9), "routes[0].from");
-    assert_eq!(refused(|plan| plan.routes[1] = plan.routes[0]), "routes[1]");
+    assert_eq!(refused(|plan| plan.routes[1] = plan.routes[0].clone()), "routes[1]");
+    for impossible in [
+        EventAction::Replace { event: 16 },
+        EventAction::Tone { frequencies: vec![], volume: 10 },
+        EventAction::Tone { frequencies: vec![400; 9], volume: 10 },
+        EventAction::Tone { frequencies: vec![400], volume: 64 },
+    ] {
+        let path = refused(|plan| plan.routes[1].telephone_events = impossible);
+        assert_eq!(path, "routes[1].telephoneEvents");
+    }
     assert_eq!(refused(|plan| plan.streams[1].id = plan.streams[0].id), "routes[0].to");
     assert_eq!(refused(|plan| plan.streams.push(plans::audio_stream(1, None))), "streams[2].id");
     assert_eq!(refused(|plan| plan.streams[0].locals.clear()), "streams[0].locals");

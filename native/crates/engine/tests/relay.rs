@@ -230,7 +230,7 @@ fn silence_for_one_listener_is_sound_for_the_other() {
 
 #[test]
 fn telephone_events_have_their_own_rule() {
-    let mut scene = Scene::audio_with(|plan| plan.routes[0].telephone_events = MediaAction::Drop);
+    let mut scene = Scene::audio_with(|plan| plan.routes[0].telephone_events = protocol::EventAction::Drop);
     scene.alice_talks(20);
     scene.net.send(scene.alice, scene.local(1), packets::rtp(101, 2, 160, 99));
     scene.net.settle();

@@ -1,6 +1,6 @@
 //! Which keys are reported, and when.
 
-use protocol::{Event, MediaAction};
+use protocol::Event;
 use sim::{Scene, crypto, packets};
 use srtp::Suite;
 use wire::telephone_event::TelephoneEvent;
@@ -164,7 +164,7 @@ fn signals_that_are_no_keys_are_not_reported() {
 fn keys_that_are_not_relayed_are_reported() {
     let mut scene = Scene::audio_with(|plan| {
         plan.report_telephone_events = true;
-        plan.routes[0].telephone_events = MediaAction::Drop;
+        plan.routes[0].telephone_events = protocol::EventAction::Drop;
     });
     press(&mut scene, &[key(5, 1000, 160).first(), key(5, 1000, 320).end()]);
     assert_eq!(reported(&mut scene), [(5, 320)]);

@@ -63,6 +63,7 @@ fn typescript_matches_the_schema() {
         PayloadPlan,
         RoutePlan,
         MediaAction,
+        EventAction,
         ToDataPlane,
         FromDataPlane,
         Request,

@@ -234,7 +234,7 @@ pub struct PayloadPlan {
 
 /// Packets received on stream `from` leave on stream `to`; RTCP follows its RTP. A route from a stream to itself is
 /// an echo: RTP comes back as if from another source, RTCP stays here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct RoutePlan {
@@ -243,7 +243,7 @@ pub struct RoutePlan {
     /// What happens to media; RTCP is relayed unless it is `drop`.
     pub media: MediaAction,
     /// What happens to telephone events (RFC 4733).
-    pub telephone_events: MediaAction,
+    pub telephone_events: EventAction,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,4 +255,32 @@ pub enum MediaAction {
     Drop,
     /// The payload is replaced by the codec's silence (G.711, G.722); other codecs are dropped.
     Silence,
+}
+
+/// What the listener gets for a key that is pressed. An event that has begun ends as it began, whatever a later plan says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub enum EventAction {
+    Forward,
+    /// Nothing goes out.
+    Drop,
+    /// Silence of the codec in use (G.711, G.722), as long as the key is held; with other codecs nothing goes out.
+    Silence,
+    /// Another key: always the same.
+    Replace {
+        /// 0 to 15, as in RFC 4733.
+        event: u8,
+    },
+    /// Another key: one of the ten digits for each press, which without the seed tells nothing of the key.
+    Random {
+        seed: [u32; 2],
+    },
+    /// A sine in the codec in use (G.711), as long as the key is held; with other codecs nothing goes out.
+    Tone {
+        /// In Hz, the next one for each press. 1 to 8 of them.
+        frequencies: Vec<u16>,
+        /// Decibels below full scale, 0 to 63.
+        volume: u8,
+    },
 }

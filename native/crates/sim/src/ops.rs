@@ -11,8 +11,8 @@ use std::{
 use dtls::{Certificate, Role};
 use engine::{Arrival, BoundSockets, Engine, Outbox, Packet, SocketId};
 use protocol::{
-    Component, DtlsRole, ErrorCode, FingerprintPlan, LearningMode, LearningPlan, MediaAction, RemotePlan,
-    RtcpMode, SecurityPlan, SessionPlan, StreamId, StreamKind, StreamPlan,
+    Component, DtlsRole, ErrorCode, EventAction, FingerprintPlan, LearningMode, LearningPlan, MediaAction,
+    RemotePlan, RtcpMode, SecurityPlan, SessionPlan, StreamId, StreamKind, StreamPlan,
 };
 
 use crate::{
@@ -219,7 +219,7 @@ impl World {
         let route =
             call.plan.routes.iter().find(|route| route.from == from.stream && route.to == exit.stream);
         let route = route.expect("packets follow routes only");
-        assert!(route.media != MediaAction::Drop || route.telephone_events != MediaAction::Drop);
+        assert!(route.media != MediaAction::Drop || route.telephone_events != EventAction::Drop);
         let stream = call.plan.streams.iter().find(|stream| stream.id == exit.stream).expect("checked above");
         let model = call.streams.get_mut(&exit.stream).expect("checked above");
         model.sent += 1;
@@ -306,7 +306,7 @@ fn random_plan(number: u8, before: Option<&SessionPlan>, input: &mut Input<'_>) 
             let bits = input.next_byte().unwrap_or(0);
             if bits & 1 == 1 {
                 let mut route = plans::route(from, to);
-                (route.media, route.telephone_events) = (action(bits >> 1), action(bits >> 4));
+                (route.media, route.telephone_events) = (action(bits >> 1), event_action(bits >> 4));
                 plan.routes.push(route);
             }
         }
@@ -379,6 +379,17 @@ fn action(bits: u8) -> MediaAction {
         0 => MediaAction::Drop,
         1 => MediaAction::Silence,
         _ => MediaAction::Forward,
+    }
+}
+
+fn event_action(bits: u8) -> EventAction {
+    match bits & 15 {
+        0 | 4 | 8 => EventAction::Drop,
+        1 => EventAction::Silence,
+        5 => EventAction::Replace { event: bits >> 4 },
+        9 => EventAction::Random { seed: [7, 7] },
+        13 => EventAction::Tone { frequencies: vec![400, 800], volume: bits >> 2 },
+        _ => EventAction::Forward,
     }
 }
 

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 
 use protocol::{
-    LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PayloadPlan, PortSpan, RemotePlan,
-    RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan, StreamId, StreamKind, StreamPlan, TimeoutPlan,
+    EventAction, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction, PayloadPlan, PortSpan,
+    RemotePlan, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan, StreamId, StreamKind, StreamPlan,
+    TimeoutPlan,
 };
 
 use crate::proxy::PROXY_IPV4;
@@ -83,6 +84,6 @@ pub fn route(from: u32, to: u32) -> RoutePlan {
         from: StreamId(from),
         to: StreamId(to),
         media: MediaAction::Forward,
-        telephone_events: MediaAction::Forward,
+        telephone_events: EventAction::Forward,
     }
 }

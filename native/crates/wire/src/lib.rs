@@ -5,6 +5,7 @@
 pub mod demux;
 pub mod dtls;
 pub mod extension;
+pub mod red;
 pub mod rtcp;
 pub mod rtp;
 pub mod stun;

@@ -157,6 +157,13 @@ pub fn set_marker(packet: &mut [u8], marker: bool) {
     }
 }
 
+/// Says that the packet does not end with padding.
+pub fn clear_padding(packet: &mut [u8]) {
+    if let Some(byte) = packet.first_mut() {
+        *byte &= !0x20;
+    }
+}
+
 pub fn set_sequence(packet: &mut [u8], sequence: u16) {
     put(packet, 2, sequence.to_be_bytes());
 }

@@ -17,10 +17,10 @@ use std::{
 };
 
 use protocol::{
-    CertificateKey, CertificatePlan, Configuration, ErrorCode, FINGERPRINT, FastPathHook, FastPathMode,
-    FastPathPlan, FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan, MediaAction,
-    PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId, SessionPlan,
-    SessionSnapshot, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
+    CertificateKey, CertificatePlan, Configuration, ErrorCode, EventAction, FINGERPRINT, FastPathHook,
+    FastPathMode, FastPathPlan, FromDataPlane, InterfacePlan, LearningMode, LearningPlan, LocalId, LocalPlan,
+    MediaAction, PortSpan, RemotePlan, Request, Response, RoutePlan, RtcpMode, SecurityPlan, SessionId,
+    SessionPlan, SessionSnapshot, Status, StreamId, StreamKind, StreamPlan, TimeoutPlan, ToDataPlane,
     framing::{self, Decoder},
 };
 
@@ -385,7 +385,7 @@ pub fn plan(session: &str, revision: u64, remotes: [Option<RemotePlan>; 2]) -> S
         from: StreamId(from),
         to: StreamId(to),
         media: MediaAction::Forward,
-        telephone_events: MediaAction::Forward,
+        telephone_events: EventAction::Forward,
     };
     SessionPlan {
         session: SessionId(session.to_owned()),

@@ -12,7 +12,9 @@ use proptest::{
     prelude::*,
     test_runner::{Config, TestCaseError, TestRunner},
 };
-use protocol::{Event, MeasuredQuality, MediaAction, SessionPlan, SessionStats, StreamPath, StreamStats};
+use protocol::{
+    Event, EventAction, MeasuredQuality, MediaAction, SessionPlan, SessionStats, StreamPath, StreamStats,
+};
 use sim::{PROXY_IPV4, PROXY_IPV6, Proxy, Sent, packets, plans};
 use wire::{Kind, rtp::Header};
 
@@ -87,11 +89,11 @@ enum Wrapping {
     ForAnotherMachine,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Change {
     Hold { bob: bool, held: bool },
     Tos(u8),
-    TelephoneEvents(MediaAction),
+    TelephoneEvents(EventAction),
     Media(MediaAction),
     BobMoves,
 }
@@ -146,10 +148,15 @@ fn wrapping() -> impl Strategy<Value = Wrapping> {
 
 fn change() -> impl Strategy<Value = Change> {
     let action = || prop_oneof![2 => Just(MediaAction::Forward), 1 => Just(MediaAction::Drop)];
+    let keys = prop_oneof![
+        2 => Just(EventAction::Forward),
+        1 => Just(EventAction::Drop),
+        1 => Just(EventAction::Replace { event: 9 }),
+    ];
     prop_oneof![
         (any::<bool>(), any::<bool>()).prop_map(|(bob, held)| Change::Hold { bob, held }),
         prop_oneof![Just(0u8), Just(0xb8)].prop_map(Change::Tos),
-        action().prop_map(Change::TelephoneEvents),
+        keys.prop_map(Change::TelephoneEvents),
         action().prop_map(Change::Media),
         Just(Change::BobMoves),
     ]
@@ -203,7 +210,7 @@ impl Twins {
                 self.send(&framed(from, to, &payload, *wrapping))
             }
             Act::Plan(change) => {
-                self.change(*change);
+                self.change(change.clone());
                 let now = Instant::now();
                 for proxy in [&mut self.alone, &mut self.helped] {
                     proxy.apply(now, self.plan.clone()).unwrap();
