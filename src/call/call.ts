@@ -2,6 +2,8 @@ import type { AddressFamily, EndpointLearning } from '../command/flags.js';
 import type { Direction } from '../sdp/direction.js';
 import type { SignalledBundle } from './bundle.js';
 import type { SignalledIce, StreamIce } from './ice.js';
+import type { KeyRule } from './key-rules.js';
+import type { KeySequence } from './key-sequences.js';
 import type { Link } from './links.js';
 import type { SignalledSecurity, StreamSecurity, Transparency } from './security.js';
 import type { Subscription } from './subscriptions.js';
@@ -42,6 +44,8 @@ export type Call = {
   readonly dialogues: readonly Dialogue[];
   /** What clients that know no SDP have made of the call's streams. */
   readonly pairs: readonly StreamPair[] | undefined;
+  /** Keys that bring something about. */
+  readonly keySequences: readonly KeySequence[] | undefined;
   /** At most one for each stream. */
   readonly keyWatches: readonly KeyWatch[] | undefined;
   /** A client's own media timeout, instead of the configured ones. */
@@ -106,7 +110,7 @@ export type Learning = {
 };
 
 /** What a client asked not to be relayed. */
-export type Restriction = 'block media' | 'silence media' | 'block DTMF';
+export type Restriction = 'block media' | 'silence media' | KeyRule;
 
 /** One party's side of a call. */
 export type Leg = {

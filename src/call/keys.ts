@@ -1,9 +1,11 @@
 import type { Call, KeyWatch } from './call.js';
+import { KEYPAD } from '../command/flags.js';
 import { pairsOf, partyOf } from './pairs.js';
 import { partiesOf } from './subscriptions.js';
 
 /** Whether somebody wants to hear of keys that are pressed in this call. */
 export function reportsKeys(call: Call): boolean {
+  if (call.keySequences !== undefined) return true;
   return call.tellsKeys || call.dtmfLogDestination !== undefined || watches(call).length > 0;
 }
 
@@ -25,7 +27,7 @@ export function keyLines(call: Call, press: KeyPress): readonly { target: string
   const side = pair.creator === stream ? 0 : 1;
   return watches(call)
     .filter((watch) => watch.stream === stream && watch.payloadType === payloadType)
-    .map(({ tag }) => ({ target, text: `${tag} ${KEYS.charAt(event)} ${volume} ${units} ${side}` }));
+    .map(({ tag }) => ({ target, text: `${tag} ${KEYPAD.charAt(event)} ${volume} ${units} ${side}` }));
 }
 
 /** `undefined` if the stream is gone. */
@@ -83,5 +85,3 @@ function watches(call: Call): readonly KeyWatch[] {
   const { keyWatches = [] } = call;
   return keyWatches.filter(({ stream }) => partyOf(call, stream) !== undefined);
 }
-
-const KEYS = '0123456789*#ABCD';

@@ -1,5 +1,6 @@
 import type { DeleteCommand } from '../command/command.js';
 import type { Call, Leg } from './call.js';
+import { nextGuardEnd, withoutGuardsDue } from './key-sequences.js';
 import { dialoguesOf, legById, legWithTag, peerIn } from './legs.js';
 import { withDeparted } from './departed.js';
 import { standsAlone, withoutLooseLinks } from './links.js';
@@ -34,10 +35,10 @@ export function deleteParty(call: Call, command: DeleteCommand, now: number): De
   return { kind: 'scheduled', call: changed({ ...call, legs }) };
 }
 
-/** When `expire` has something to do, in milliseconds since the epoch: a scheduled deletion or the final timeout. */
+/** When `expire` has something to do, in milliseconds since the epoch: a scheduled deletion, the final timeout or that keys pass again. */
 export function nextDeadline(call: Call): number | undefined {
   const deadlines = call.legs.map(({ deleteAtMs }) => deleteAtMs);
-  deadlines.push(call.deleteAtMs, finalDeadline(call));
+  deadlines.push(call.deleteAtMs, finalDeadline(call), nextGuardEnd(call));
   const known = deadlines.filter((deadline) => deadline !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }
@@ -45,6 +46,8 @@ export function nextDeadline(call: Call): number | undefined {
 export type Expiry =
   | { readonly kind: 'call'; readonly reason: 'deleted' | 'finalTimeout' }
   | { readonly kind: 'party'; readonly call: Call }
+  /** Other rules for keys hold. */
+  | { readonly kind: 'keys'; readonly call: Call }
   | { readonly kind: 'nothing' };
 
 /** Carries out what is due. */
@@ -53,7 +56,10 @@ export function expire(call: Call, now: number): Expiry {
   if (isDue(finalDeadline(call))) return { kind: 'call', reason: 'finalTimeout' };
   if (isDue(call.deleteAtMs)) return { kind: 'call', reason: 'deleted' };
   const gone = new Set(call.legs.filter((leg) => isDue(leg.deleteAtMs)).map(({ id }) => id));
-  if (gone.size === 0) return { kind: 'nothing' };
+  if (gone.size === 0) {
+    const after = withoutGuardsDue(call, now);
+    return after === call ? { kind: 'nothing' } : { kind: 'keys', call: after };
+  }
   if (!goesOnWithout(call, gone)) return { kind: 'call', reason: 'deleted' };
   return { kind: 'party', call: changed(withoutLegs(call, gone)) };
 }

@@ -1,3 +1,4 @@
+import type { RecordingCode } from '../command/flags.js';
 import type { Call, Leg } from './call.js';
 import { isListener } from './subscriptions.js';
 
@@ -42,6 +43,23 @@ export function tapsOf(call: Call): readonly Tap[] {
 /** The call's recording, unless it has ended. */
 export function liveRecording(call: Call): Tap | undefined {
   return tapsOf(call).find((tap) => tap.purpose === 'recording' && isLive(tap));
+}
+
+/** What keys do to the recording, as it is now; `undefined`: nothing. */
+export function recordingChange(call: Call, code: RecordingCode): 'start' | 'pause' | 'stop' | undefined {
+  const state = liveRecording(call)?.state;
+  switch (code) {
+    case 'start':
+    case 'stop':
+    case 'pause':
+      return code;
+    case 'start-stop':
+      return state === undefined ? 'start' : 'stop';
+    case 'pause-resume':
+      return state === undefined ? undefined : state === 'paused' ? 'start' : 'pause';
+    case 'start-pause-resume':
+      return state === 'on' ? 'pause' : 'start';
+  }
 }
 
 export function isLive({ state }: Tap): boolean {

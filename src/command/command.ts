@@ -1,4 +1,4 @@
-import type { CodecSpec, MediaFlags, RecordingDestination } from './flags.js';
+import type { CodecSpec, KeyWish, MediaFlags, RecordingDestination } from './flags.js';
 
 /**
  * What any control protocol can ask. Text that comes from SIP (Call-ID, tags, SDP) is bytes: it is held as a
@@ -127,6 +127,8 @@ export type MediaControlCommand = {
   /** Limits the action to what flows to this party. */
   readonly to?: { readonly tag: string } | { readonly label: string };
   readonly setLabel?: string;
+  /** How keys are to be blocked. */
+  readonly keys?: KeyWish;
 };
 
 /** A line of the operator's command line. */

@@ -171,6 +171,12 @@ export type MediaFlags = {
   readonly xmlrpcCallback?: string;
   readonly dtmfLogDestination?: string;
   readonly blockDtmf: boolean;
+  /** How keys are blocked, if they are. */
+  readonly keys: KeyWish;
+  /** Keys that the sender presses may start and stop the recording (`recording-vsc`). */
+  readonly recordingCodesCount: boolean;
+  /** Which ones, if not those of the configuration. */
+  readonly recordingCodes: RecordingCodes;
   readonly recordCall?: 'on' | 'off' | 'discard';
   readonly recordingDestination?: RecordingDestination;
   /** What the sender says is left out of recordings. */
@@ -178,6 +184,43 @@ export type MediaFlags = {
   readonly noRedisUpdate: boolean;
   readonly debug: boolean;
 };
+
+/** What the others get instead of a key. */
+export type KeyMode = 'off' | 'drop' | 'silence' | 'tone' | 'random' | 'zero' | 'DTMF';
+
+/** How a client wants keys to be blocked. Absent: as usual. */
+export type KeyWish = {
+  readonly mode?: KeyMode;
+  /** The key of the mode `DTMF`, 0 to 15. */
+  readonly replacement?: number;
+  /** Of the mode `tone`, in Hz, and decibels below full scale. */
+  readonly frequencies?: readonly number[];
+  readonly volume?: number;
+  /** Keys that set the mode `triggered`, and what ends it: other keys, a number of keys, a time. */
+  readonly trigger?: string;
+  readonly triggered?: KeyMode;
+  readonly endTrigger?: string;
+  readonly endAfterKeys?: number;
+  readonly endAfterMs?: number;
+  readonly ended?: KeyMode;
+};
+
+export type RecordingCodes = Partial<Readonly<Record<RecordingCode, string>>>;
+
+/** What keys may do to the recording of a call. */
+export type RecordingCode = (typeof RECORDING_CODES)[number];
+
+export const RECORDING_CODES = [
+  'start',
+  'stop',
+  'start-stop',
+  'pause',
+  'pause-resume',
+  'start-pause-resume',
+] as const;
+
+/** By the numbers of RFC 4733. */
+export const KEYPAD = '0123456789*#ABCD';
 
 const NO_CODECS: CodecFlags = {
   strip: [],
@@ -244,6 +287,9 @@ export const DEFAULT_FLAGS: MediaFlags = {
   provisional: false,
   reset: false,
   blockDtmf: false,
+  keys: {},
+  recordingCodesCount: false,
+  recordingCodes: {},
   excludeRecording: false,
   noRedisUpdate: false,
   debug: false,

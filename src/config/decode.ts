@@ -63,6 +63,7 @@ export function decodeConfig(
     timeouts: decodeTimeouts(subsection(top, 'timeouts')),
     deleteDelaySeconds: integer(top, 'deleteDelaySeconds', SECONDS, 30),
     rtcpIntervalMs: integer(top, 'rtcpIntervalMs', RTCP_INTERVAL_MS, 5000),
+    keyGapMs: integer(top, 'keyGapMs', KEY_GAP_MS, 2500),
     endpointLearning: choice(
       top,
       'endpointLearning',
@@ -163,6 +164,7 @@ const LOG_LEVELS: readonly LogLevel[] = ['error', 'warn', 'info', 'debug', 'trac
 const CALLS = { min: 0, max: 1_000_000, what: 'a number of calls', none: 'off' } as const;
 const SECONDS = { min: 0, max: 86_400, what: 'a number of seconds' };
 const SHARDS = { min: 1, max: 64, what: 'a number of threads', none: 'auto' } as const;
+const KEY_GAP_MS = { min: 100, max: 60_000, what: 'a number of milliseconds' };
 const RTCP_INTERVAL_MS = { min: 100, max: 120_000, what: 'a number of milliseconds' };
 const TOS = { min: 0, max: 255, what: 'a type-of-service byte' };
 
@@ -184,6 +186,7 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['max-cpu', 'limits.cpuPercent'],
   ['max-bandwidth', 'limits.bytesPerSecond'],
   ['rtcp-interval', 'rtcpIntervalMs'],
+  ['dtmf-digit-delay', 'keyGapMs'],
   ['b2b-url', 'notify.xmlrpc.url'],
   ['xmlrpc-format', 'notify.xmlrpc.format'],
   ['dtmf-log-dest', 'notify.dtmf.udp'],
@@ -206,6 +209,12 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['redis-write', 'replication.write'],
   ['redis-expires', 'replication.expireSeconds'],
   ['subscribe-keyspace', 'replication.follow'],
+  ['vsc-start-rec', 'recording.codes.start'],
+  ['vsc-stop-rec', 'recording.codes.stop'],
+  ['vsc-start-stop-rec', 'recording.codes.startStop'],
+  ['vsc-pause-rec', 'recording.codes.pause'],
+  ['vsc-pause-resume-rec', 'recording.codes.pauseResume'],
+  ['vsc-start-pause-resume-rec', 'recording.codes.startPauseResume'],
   ['table', 'fastPath'],
   ['no-fallback', 'fastPath'],
 ]);

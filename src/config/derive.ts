@@ -68,6 +68,8 @@ export function callDefaults(config: Config, hostname: string): CallDefaults {
     finalTimeoutMs: inMs(timeouts.finalSeconds),
     deleteDelaySeconds: config.deleteDelaySeconds,
     rtcpIntervalMs: config.rtcpIntervalMs,
+    recordingCodes: config.recording.codes,
+    longestKeyGapMs: config.keyGapMs,
     tos: config.tos,
     endpointLearning: config.endpointLearning,
     strictSource: config.strictSource,

@@ -1,7 +1,8 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, normalize } from 'node:path';
+import { RECORDING_CODES } from '../command/flags.js';
 import { parseListenAddress } from './addresses.js';
-import { boolean, choice, finish, mistake, type Section, text } from './fields.js';
+import { boolean, choice, finish, mistake, type Section, subsection, text } from './fields.js';
 import type { RecordingConfig } from './schema.js';
 
 export function decodeRecording(recording: Section): RecordingConfig {
@@ -13,12 +14,31 @@ export function decodeRecording(recording: Section): RecordingConfig {
     side: choice(recording, 'side', ['arriving', 'leaving', 'both'], 'arriving'),
     rtcp: boolean(recording, 'rtcp', true),
     everyCall: boolean(recording, 'everyCall', false),
+    codes: codesOf(subsection(recording, 'codes')),
     forwardTo: forwardTo(recording),
   };
   if (decoded.everyCall && directory === null && !recording.entries.has('dir'))
     mistake(recording, 'everyCall', 'needs recording.dir');
   finish(recording);
   return decoded;
+}
+
+function codesOf(codes: Section): RecordingConfig['codes'] {
+  const found = RECORDING_CODES.flatMap((action) => {
+    const key = camelCase(action);
+    const keys = text(codes, key)?.toUpperCase();
+    if (keys === undefined) return [];
+    if (!/^[0-9*#A-D]{1,32}$/.test(keys))
+      mistake(codes, key, `${keys} is not a sequence of keys, such as *98`);
+    return [[action, keys] as const];
+  });
+  finish(codes);
+  return Object.fromEntries(found);
+}
+
+/** `startStop` for `start-stop`. */
+export function camelCase(words: string): string {
+  return words.replaceAll(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function directoryOf(recording: Section): string | null {

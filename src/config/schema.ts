@@ -1,5 +1,5 @@
 import type { NoticeEvent } from '../call/notice.js';
-import type { AddressFamily, EndpointLearning } from '../command/flags.js';
+import type { AddressFamily, EndpointLearning, RecordingCodes } from '../command/flags.js';
 import type { LogSubsystem } from '../command/log-subsystems.js';
 import type { LoadLimits } from '../command/load.js';
 import type { RecordForm } from '../observability/detail-records.js';
@@ -28,6 +28,7 @@ export type Config = {
   readonly deleteDelaySeconds: number;
   /** Between RTCP reports of our own. */
   readonly rtcpIntervalMs: number;
+  readonly keyGapMs: number;
   readonly endpointLearning: EndpointLearning;
   readonly strictSource: boolean;
   readonly sipSource: boolean;
@@ -200,6 +201,8 @@ export type RecordingConfig = {
   readonly side: 'arriving' | 'leaving' | 'both';
   readonly rtcp: boolean;
   readonly everyCall: boolean;
+  /** Keys that start and stop recordings, for parties that may. */
+  readonly codes: RecordingCodes;
   /** Who gets what clients want forwarded. */
   readonly forwardTo: ListenAddress | null;
 };

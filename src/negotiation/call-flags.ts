@@ -4,6 +4,7 @@ import type { Client, OfferCommand } from '../command/command.js';
 import type { MediaFlags } from '../command/flags.js';
 import { detach } from '../sdp/detach.js';
 import type { CallDefaults, Facts } from './facts.js';
+import { readsKeys } from './key-blocks.js';
 
 export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, facts: Facts): Call {
   const { defaults, now } = facts;
@@ -31,6 +32,7 @@ export function newCall(command: Pick<OfferCommand, 'callId'>, client: Client, f
     legs: [],
     dialogues: [],
     pairs: undefined,
+    keySequences: undefined,
     keyWatches: undefined,
     ownTimeoutMs: undefined,
     earlyFragments: undefined,
@@ -62,6 +64,7 @@ export function withCallFlags(call: Call, flags: MediaFlags, facts: Facts): Call
     generateRtcp: flags.generateRtcp ?? call.generateRtcp,
     rtcpIntervalMs: defaults.rtcpIntervalMs,
     dropTraffic: flags.dropTraffic === undefined ? call.dropTraffic : flags.dropTraffic === 'start',
+    readsKeys: call.readsKeys ?? (readsKeys(flags) ? true : undefined),
   };
 }
 

@@ -11,20 +11,28 @@ import {
 } from '../call/subscriptions.js';
 import type { MediaControlCommand } from '../command/command.js';
 import { type CommandFailure, failure } from '../command/reply.js';
+import { altersKeys, withKeyRule } from '../call/key-rules.js';
+import { withKeySequences } from '../call/key-sequences.js';
 import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import { withForwarding } from './forwarding.js';
+import { type KeyBlock, keyBlock, refusedBlock, withKeyBlock } from './key-blocks.js';
 import { legWithLabel, selectParty } from './selection.js';
 
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
 
 /** Blocks or silences the media or digits of a call, of a party, or of what one party hears of another. */
 export function controlMedia(known: Call, command: MediaControlCommand, facts: ControlFacts): Controlled {
-  const call: Call = command.action === 'silence media' ? { ...known, readsKeys: true } : known;
+  const change = changeOf(command, facts);
+  const call: Call = hasToRead(change) ? { ...known, readsKeys: true } : known;
   const selected = selectParty(call, command.from);
   if (selected.kind === 'failure') return selected;
-  const change = changeOf(command);
   const everywhere = command.from.all === 'all';
+  if (change.kind === 'keys' && change.isOn) {
+    const party = selected.kind === 'party' ? selected.leg : undefined;
+    const refused = refusedBlock(call, party, command.keys ?? {});
+    if (refused !== undefined) return refused;
+  }
   if (change.kind === 'forwarding') {
     const { defaults, now } = facts;
     const wish = { isOn: change.isOn, everywhere, to: defaults.forwardTo, now };
@@ -37,29 +45,40 @@ export function controlMedia(known: Call, command: MediaControlCommand, facts: C
   }
   const labelled = command.setLabel === undefined ? selected.leg : withLabel(selected.leg, command.setLabel);
   const before = replaceLeg(call, labelled);
+  const isOfFlows = command.to !== undefined || command.from.all !== undefined;
+  if (isOfFlows && change.kind === 'keys' && change.block.guard !== undefined)
+    return failure('unsupported', 'a trigger is for a party or the call, not for a single flow');
   if (command.to) return onFlow(before, labelled, command.to, change);
   if (command.from.all !== undefined) return onFlows(before, labelled, command.from.all, change);
-  const leg = { ...labelled, restrictions: applied(labelled.restrictions, change) };
-  return { kind: 'changed', call: changed(replaceLeg(before, leg)) };
+  return { kind: 'changed', call: changed(onParty(before, labelled, change)) };
 }
 
-export type ControlFacts = Pick<Facts, 'now'> & { readonly defaults: Pick<Facts['defaults'], 'forwardTo'> };
+export type ControlFacts = Pick<Facts, 'now' | 'random'> & {
+  readonly defaults: Pick<Facts['defaults'], 'forwardTo'>;
+};
 
-type Change = { readonly kind: 'change'; readonly restriction: Restriction; readonly isOn: boolean };
+type Change = MediaChange | KeyChange;
+type MediaChange = {
+  readonly kind: 'media';
+  readonly restriction: 'block media' | 'silence media';
+  readonly isOn: boolean;
+};
+type KeyChange = { readonly kind: 'keys'; readonly block: KeyBlock; readonly isOn: boolean };
 type Forwarding = { readonly kind: 'forwarding'; readonly isOn: boolean };
 
-function changeOf({ action }: MediaControlCommand): Change | Forwarding {
+function changeOf({ action, keys = {} }: MediaControlCommand, { random }: ControlFacts): Change | Forwarding {
   switch (action) {
     case 'block media':
     case 'silence media':
-    case 'block DTMF':
-      return { kind: 'change', restriction: action, isOn: true };
+      return { kind: 'media', restriction: action, isOn: true };
     case 'unblock media':
-      return { kind: 'change', restriction: 'block media', isOn: false };
+      return { kind: 'media', restriction: 'block media', isOn: false };
     case 'unsilence media':
-      return { kind: 'change', restriction: 'silence media', isOn: false };
+      return { kind: 'media', restriction: 'silence media', isOn: false };
+    case 'block DTMF':
+      return { kind: 'keys', block: keyBlock(keys, random), isOn: true };
     case 'unblock DTMF':
-      return { kind: 'change', restriction: 'block DTMF', isOn: false };
+      return { kind: 'keys', block: UNBLOCKED, isOn: false };
     case 'start forwarding':
       return { kind: 'forwarding', isOn: true };
     case 'stop forwarding':
@@ -67,12 +86,36 @@ function changeOf({ action }: MediaControlCommand): Change | Forwarding {
   }
 }
 
+/** Packets are not passed on as they are, or somebody has to hear of keys. */
+function hasToRead(change: Change | Forwarding): boolean {
+  switch (change.kind) {
+    case 'media':
+      return change.isOn && change.restriction === 'silence media';
+    case 'keys':
+      return altersKeys(change.block.rule) || change.block.guard !== undefined;
+    case 'forwarding':
+      return false;
+  }
+}
+
+function onParty(call: Call, leg: Leg, change: Change): Call {
+  if (change.kind === 'keys') return withKeyBlock(call, leg.id, change.block);
+  return replaceLeg(call, { ...leg, restrictions: applied(leg.restrictions, change) });
+}
+
 /** What holds for the whole call; the restrictions of parties and flows survive unless all are meant. */
 function onCall(call: Call, change: Change, everywhere: boolean): Call {
-  const restricted = { ...call, restrictions: applied(call.restrictions, change) };
+  const restricted =
+    change.kind === 'keys'
+      ? withKeyBlock(call, undefined, change.block)
+      : { ...call, restrictions: applied(call.restrictions, change) };
   if (change.isOn || !everywhere) return restricted;
+  const unguarded =
+    change.kind === 'media'
+      ? restricted
+      : call.legs.reduce((rest, { id }) => withKeySequences(rest, id, 'guard', []), restricted);
   return {
-    ...restricted,
+    ...unguarded,
     legs: call.legs.map((leg) => ({ ...leg, restrictions: applied(leg.restrictions, change) })),
     dialogues: call.dialogues.map((dialogue) => ({
       ...dialogue,
@@ -176,10 +219,9 @@ function restrictedFlow(dialogue: Dialogue, from: number, change: Change): Dialo
   return { ...dialogue, restrictionsToA: applied(dialogue.restrictionsToA, change) };
 }
 
-function applied(
-  restrictions: readonly Restriction[],
-  { restriction, isOn }: Change,
-): readonly Restriction[] {
+function applied(restrictions: readonly Restriction[], change: Change): readonly Restriction[] {
+  if (change.kind === 'keys') return withKeyRule(restrictions, change.block.rule);
+  const { restriction, isOn } = change;
   const others = restrictions.filter((present) => present !== restriction);
   return isOn ? [...others, restriction] : others;
 }
@@ -191,3 +233,5 @@ function withLabel(leg: Leg, label: string): Leg {
 function changed(call: Call): Call {
   return { ...call, revision: call.revision + 1 };
 }
+
+const UNBLOCKED: KeyBlock = { rule: undefined, guard: undefined };

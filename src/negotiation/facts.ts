@@ -1,5 +1,5 @@
 import type { TapSide, TapTarget } from '../call/taps.js';
-import type { EndpointLearning } from '../command/flags.js';
+import type { EndpointLearning, RecordingCodes } from '../command/flags.js';
 import type { Random } from '../service/ports.js';
 import type { Draws } from './draws.js';
 
@@ -72,6 +72,10 @@ export type CallDefaults = {
   /** Twelve hexadecimal digits that mark SDP this node has written (`loop-protect`). */
   readonly instanceId: string;
   /** `null`: nothing can be recorded. */
+  /** What keys do to recordings, unless a message says otherwise. */
+  readonly recordingCodes: RecordingCodes;
+  /** Between two keys of a sequence. */
+  readonly longestKeyGapMs: number;
   readonly recording: RecordingRules | null;
   /** Where `start forwarding` sends copies; `null`: nowhere. */
   readonly forwardTo: Extract<TapTarget, { kind: 'datagrams' }> | null;

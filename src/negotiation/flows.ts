@@ -1,5 +1,6 @@
 import { isCarried } from '../call/bundle.js';
 import type { Call, Dialogue, Leg, Restriction, Stream } from '../call/call.js';
+import { keyAction } from '../call/key-rules.js';
 import { hidesKeys } from '../call/keys.js';
 import { isHeardIn, linksOf } from '../call/links.js';
 import { currentDialogue, isOverruled, legById, peerIn, peerLine } from '../call/legs.js';
@@ -86,12 +87,12 @@ export function routePlan(
   to: Stream,
   restrictions: readonly Restriction[],
 ): RoutePlan {
-  const isSilent = call.dropTraffic || restrictions.includes('block DTMF') || hidesKeys(call, from.id);
+  const areHidden = call.dropTraffic || hidesKeys(call, from.id);
   return {
     from: from.id,
     to: to.id,
     media: call.dropTraffic ? 'drop' : mediaAction(restrictions),
-    telephoneEvents: isSilent ? 'drop' : 'forward',
+    telephoneEvents: areHidden ? 'drop' : keyAction(restrictions),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Call, Leg, Restriction, Stream } from '../call/call.js';
+import { ruleOf } from '../call/key-rules.js';
 import { receives, streamKind } from '../call/signalled.js';
 import { type Feed, type Subscription, subscriptionsOf } from '../call/subscriptions.js';
 import { type Flow, isRouted, routePlan, talksOf } from './flows.js';
@@ -76,8 +77,8 @@ function restrictionsOn({ plan }: Flow): readonly Restriction[] {
   const restrictions: Restriction[] = [];
   if (plan.media === 'drop') restrictions.push('block media');
   if (plan.media === 'silence') restrictions.push('silence media');
-  if (plan.telephoneEvents === 'drop') restrictions.push('block DTMF');
-  return restrictions;
+  const rule = ruleOf(plan.telephoneEvents);
+  return rule === undefined ? restrictions : [...restrictions, rule];
 }
 
 /** Both are RTP that can be read here. */

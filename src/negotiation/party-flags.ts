@@ -55,10 +55,6 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
   );
   const family = (spoken && familyInUse(spoken, flags, facts)) ?? leg.family;
   const label = flags.setLabel ?? flags.label;
-  const restrictions =
-    flags.blockDtmf && !leg.restrictions.includes('block DTMF')
-      ? [...leg.restrictions, 'block DTMF' as const]
-      : leg.restrictions;
   return {
     ...withReceiverFlags(leg),
     family,
@@ -69,7 +65,6 @@ export function withSenderFlags(leg: Leg, body: Body, flags: MediaFlags, facts: 
     pierceNat: leg.pierceNat || flags.pierceNat,
     unidirectional: leg.unidirectional || flags.unidirectional,
     unrecorded: leg.unrecorded || flags.excludeRecording,
-    restrictions,
   };
 }
 

@@ -19,6 +19,7 @@ import { isSameCodec, isSupplemental } from './codec-match.js';
 import { Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { idsOf } from './ids.js';
+import { withSenderKeys } from './key-blocks.js';
 import { type Step, stepTo } from './negotiate.js';
 import { withoutTwins } from './osrtp-legacy.js';
 import { NOTHING_SAID } from './pair-creation.js';
@@ -57,7 +58,7 @@ export function answerSubscription(
   });
   const { revision } = found.call;
   // From here on packets are read, whose keys may have passed between the parties.
-  const heard: Call = { ...answered, readsKeys: true };
+  const heard: Call = { ...withSenderKeys(answered, listener.id, flags, facts), readsKeys: true };
   const after = { ...heard, revision: revision + 1, nextId: ids.next(), lastSignalMs: facts.now };
   return stepTo(after, { template: '', drawn: draws.drawn, warnings: [] }, facts);
 }

@@ -97,7 +97,14 @@ export class CallService {
       (callId) => this.#inBackground(callId, () => this.#departures.due(callId)),
       (call, reason, media) => this.#ended(call, reason, media),
     );
-    this.#media = new MediaEvents(parts, this.#keeper);
+    this.#media = new MediaEvents(
+      {
+        ...parts,
+        longestKeyGapMs: () => this.#defaults.longestKeyGapMs,
+        record: (command) => this.recordings.command(command),
+      },
+      this.#keeper,
+    );
     this.repetitions = new Repetitions({
       ...(parts.repetitions ?? NO_REPETITIONS),
       dataPlane: parts.dataPlane,

@@ -65,7 +65,7 @@ export class Departures {
     if (call === undefined) return;
     const expiry = expire(call, this.#parts.clock.now());
     if (expiry.kind === 'call') await this.#keeper.end(call, expiry.reason);
-    if (expiry.kind === 'party') await this.#keeper.insist(expiry.call, call);
+    if (expiry.kind === 'party' || expiry.kind === 'keys') await this.#keeper.insist(expiry.call, call);
   }
 
   #deleted(call: Call, { fast }: DeleteCommand, media: SessionStats | null): Reply {

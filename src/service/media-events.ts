@@ -1,8 +1,12 @@
 import { keyLines, keyPress } from '../call/keys.js';
 import type { Call } from '../call/call.js';
+import { afterKey } from '../call/key-sequences.js';
 import { withLearned } from '../call/learned.js';
 import { silenceNotice } from '../call/notice.js';
 import { withRelayOutcome } from '../call/relays.js';
+import { recordingChange } from '../call/taps.js';
+import type { RecordingCommand } from '../command/command.js';
+import type { Reply } from '../command/reply.js';
 import type { Event, TimeoutReason } from '../dataplane/protocol.gen.js';
 import type { EndReason } from '../observability/counters.js';
 import type { Keeper, KeeperParts } from './keeper.js';
@@ -11,6 +15,9 @@ import { pressed } from './pressed.js';
 
 export type MediaEventsParts = Pick<KeeperParts, 'registry' | 'events' | 'clock'> & {
   readonly notifier: Notifier;
+  readonly longestKeyGapMs: () => number;
+  /** Carries out what keys say of a recording. */
+  readonly record: (command: RecordingCommand) => Promise<Reply>;
 };
 
 /** Takes in what the data plane reports of a call; whoever calls has the call's turn. */
@@ -43,8 +50,9 @@ export class MediaEvents {
       }
       case 'telephoneEvent': {
         const call = find();
-        if (call !== undefined) this.#tellKey(call, event);
-        return;
+        if (call === undefined) return;
+        this.#tellKey(call, event);
+        return this.#obeyKey(call, event);
       }
       case 'dtlsState':
         return events.dtlsState(event);
@@ -64,6 +72,22 @@ export class MediaEvents {
         else if (event.revision === call.revision) await this.#keeper.end(call, TIMEOUTS[event.reason]);
         return;
       }
+    }
+  }
+
+  /** Keys may bring something about that a client has asked for. */
+  async #obeyKey(before: Call, event: Extract<Event, { kind: 'telephoneEvent' }>): Promise<void> {
+    const { clock, events, longestKeyGapMs, record } = this.#parts;
+    const times = { now: clock.now(), longestGapMs: longestKeyGapMs() };
+    const { call, codes } = afterKey(before, event, times);
+    if (call !== before) await this.#keeper.insist(call, before);
+    for (const code of codes) {
+      const action = recordingChange(this.#keeper.find(call.callId) ?? call, code);
+      if (action === undefined) continue;
+      const { callId } = call;
+      const reply = await record({ kind: 'recording', action, callId, excludes: false, destination: {} });
+      if (reply.kind === 'failure')
+        events.commandWarning(callId, `recording was not changed by keys: ${reply.message}`);
     }
   }
 

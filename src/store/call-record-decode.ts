@@ -17,6 +17,7 @@ import type {
 import type { Link } from '../call/links.js';
 import type { Feed, Subscription } from '../call/subscriptions.js';
 import { TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES, type Tap, type TapTarget } from '../call/taps.js';
+import { keyRule, readKeySequence } from './key-sequence-record.js';
 import { readIce, readSaidIce, readSaidSecurity, readSecurity } from './protection-record.js';
 import { Fields, fail, listOf, NotARecord, number, numberOrNull, oneOf, text } from './record-fields.js';
 
@@ -67,6 +68,7 @@ function readCall(f: Fields): Call {
     legs: f.list('legs').map((leg) => readLeg(new Fields(leg), parameters)),
     dialogues: f.list('dlg').map((dialogue) => readDialogue(new Fields(dialogue))),
     pairs: f.maybe('pr', (pairs) => listOf(pairs).map(readPair)),
+    keySequences: f.maybe('ks', (sequences) => listOf(sequences).map(readKeySequence)),
     keyWatches: f.maybe('kw', (watches) => listOf(watches).map(readKeyWatch)),
     ownTimeoutMs: f.maybe('ot', number),
     earlyFragments: f.maybe('ef', (fragments) => listOf(fragments).map(readFragment)),
@@ -272,7 +274,7 @@ function readKeyWatch(value: unknown): KeyWatch {
 }
 
 function restriction(value: unknown): Restriction {
-  return oneOf(text(value), ['block media', 'silence media', 'block DTMF']);
+  return value === 'block media' || value === 'silence media' ? value : keyRule(value);
 }
 
 function readTap(value: unknown): Tap {

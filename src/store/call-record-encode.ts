@@ -18,6 +18,7 @@ import { listOf } from '../json-text.js';
 import type { Link } from '../call/links.js';
 import type { Feed, Subscription } from '../call/subscriptions.js';
 import { type Tap, TAP_LINKS, TAP_PURPOSES, TAP_SIDES, TAP_STATES } from '../call/taps.js';
+import { keySequenceMemo } from './key-sequence-record.js';
 import { flagAt, numberAt, partAt, quoted, quotedOrNull, textAt, textsAt } from './memo-text.js';
 import { iceMemo, saidIceMemo, saidSecurityMemo, securityMemo } from './protection-record.js';
 
@@ -64,6 +65,7 @@ export function callMemo(call: Call): string {
   );
   text += partAt('dlg', listOf(call.dialogues, dialogueMemo));
   text += partAt('pr', call.pairs && listOf(call.pairs, pairMemo));
+  text += partAt('ks', call.keySequences && listOf(call.keySequences, keySequenceMemo));
   text += partAt('kw', call.keyWatches && listOf(call.keyWatches, keyWatchMemo));
   text += flagAt('tk', call.tellsKeys);
   text += numberAt('ot', call.ownTimeoutMs);

@@ -1,3 +1,4 @@
+import { RECORDING_CODES } from '../../command/flags.js';
 import { LOG_SUBSYSTEM_NAMES } from '../../command/log-subsystems.js';
 
 /** An option of rtpengine's command line and configuration file. */
@@ -152,12 +153,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ),
   ...all(used('value'), 'recording-dir', 'recording-method', 'recording-format'),
   ...all(used('flag'), 'record-egress', 'record-both'),
-  ...all(
-    missing('value', 'recording by keys that are pressed'),
-    ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].map(
-      (name) => `vsc-${name}-rec`,
-    ),
-  ),
+  ...all(used('value'), ...RECORDING_CODES.map((code) => `vsc-${code}-rec`)),
   ['dtls-passive', used('flag')],
   ['dtls-cert-cipher', used('value')],
   ['dtls-rsa-key-size', used('value')],
@@ -165,7 +161,7 @@ export const OPTIONS: ReadonlyMap<string, OptionRule> = new Map([
   ['dtls-mtu', noted('value', 'datagrams of a handshake hold at most 1200 bytes')],
   ['dtls-ciphers', noted('value', 'the ciphers of the TLS library are offered')],
   ...all(noted('flag', KEYS), 'debug-srtp', 'log-srtp-keys'),
-  ['dtmf-digit-delay', missing('value', 'transcoding and injection of DTMF')],
+  ['dtmf-digit-delay', used('value')],
   ['log-facility-dtmf', used('value')],
   ...all(missing('flag', 'transcoding and injection of DTMF'), 'dtmf-no-suppress', 'dtmf-no-log-injects'),
   ['log-facility-cdr', used('value')],

@@ -1,3 +1,5 @@
+import { RECORDING_CODES } from '../../command/flags.js';
+import { camelCase } from '../recording.js';
 import { putAt, type Value } from '../value.js';
 import type { Given, GivenOptions } from './command-line.js';
 
@@ -25,5 +27,14 @@ export function putRecording(root: Map<string, Value>, options: GivenOptions): r
   const [egress, both] = [last('record-egress'), last('record-both')];
   if (both !== undefined && isOn('record-both')) put('side', both, 'both');
   else if (egress !== undefined && isOn('record-egress')) put('side', egress, 'leaving');
+  for (const code of RECORDING_CODES) {
+    const given = last(`vsc-${code}-rec`);
+    if (given !== undefined)
+      putAt(root, ['recording', 'codes', camelCase(code)], {
+        kind: 'scalar',
+        where: given.where,
+        value: given.value,
+      });
+  }
   return warnings;
 }

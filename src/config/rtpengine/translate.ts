@@ -66,6 +66,7 @@ export function translate(
   put('final-timeout', 'timeouts.finalSeconds', (value) => aboveZero(value) ?? 'off');
   put('delete-delay', 'deleteDelaySeconds', number);
   put('rtcp-interval', 'rtcpIntervalMs', number);
+  put('dtmf-digit-delay', 'keyGapMs', number);
   put('max-sessions', 'maxSessions', (value) => (Number(value) < 0 ? 'off' : number(value)));
   put('max-load', 'limits.loadAverage', limit);
   put('max-cpu', 'limits.cpuPercent', limit);

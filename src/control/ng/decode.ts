@@ -8,6 +8,7 @@ import type {
 } from '../../command/command.js';
 import { type CommandFailure, failure } from '../../command/reply.js';
 import { codecsOfAnswer } from './codec-spec.js';
+import { letsKeysPass } from './dtmf-keys.js';
 import { type Draft, newDraft } from './draft.js';
 import { evaluate, type Templates } from './evaluate.js';
 import { connect, create, createAnswer, mesh, publish } from './connections.js';
@@ -169,11 +170,12 @@ function mediaControl(draft: Draft, action: MediaControlKind): Command | Command
   const to = target(draft, from);
   return {
     kind: 'media control',
-    action: action === 'block DTMF' && draft.dtmfSecurity === 'off' ? 'unblock DTMF' : action,
+    action: action === 'block DTMF' && letsKeysPass(draft.flags.keys) ? 'unblock DTMF' : action,
     callId,
     from,
     ...(to && { to }),
     ...(draft.flags.setLabel && { setLabel: draft.flags.setLabel }),
+    ...(action === 'block DTMF' && { keys: draft.flags.keys }),
   };
 }
 

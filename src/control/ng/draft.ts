@@ -37,8 +37,6 @@ export type Draft = {
   toTagCounts: boolean;
   fatal: boolean;
   fast: boolean;
-  /** What is to become of digits that are blocked. Absent: they are dropped. */
-  dtmfSecurity?: 'off' | 'drop';
   /** A recording is not to end, but to wait. */
   pause: boolean;
   deleteDelaySeconds?: number;

@@ -1,5 +1,6 @@
 import { addCodec, isCodecList } from './codec-spec.js';
 import type { Draft } from './draft.js';
+import { letsKeysPass } from './dtmf-keys.js';
 import { applyFlag } from './flag-words.js';
 import { parseFlagString, type Token } from './flag-string.js';
 import { applyKey } from './keys.js';
@@ -14,7 +15,8 @@ export function compileTemplates(flagStrings: ReadonlyMap<string, string>): Temp
 
 /**
  * Applies the template `default`, the one named like the command, then the keys of the message in their order.
- * Scalars set later win, lists grow. With `DTMF-security=off` digits are not blocked, wherever it stands.
+ * Scalars set later win, lists grow. With `DTMF-security=off` digits are not blocked before a
+ * trigger, wherever it stands.
  */
 export function evaluate(draft: Draft, command: string, dictionary: Dictionary, templates: Templates): void {
   for (const name of ['default', command]) {
@@ -25,7 +27,7 @@ export function evaluate(draft: Draft, command: string, dictionary: Dictionary, 
     if (FLAG_STRING.has(key)) draft.hasFlagString = true;
     apply(draft, key, value, templates, 0);
   }
-  if (draft.dtmfSecurity === 'off') draft.flags.blockDtmf = false;
+  if (letsKeysPass(draft.flags.keys)) draft.flags.blockDtmf = false;
 }
 
 function apply(draft: Draft, key: string, value: Value, templates: Templates, depth: number): void {

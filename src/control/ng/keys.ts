@@ -2,6 +2,7 @@ import type { PartySelection } from '../../command/command.js';
 import { addCodec, isCodecList } from './codec-spec.js';
 import { readCalls, readFlows, readMedias } from './connections.js';
 import type { Draft } from './draft.js';
+import { DTMF_KEYS } from './dtmf-keys.js';
 import { addFromTag, applyFlag } from './flag-words.js';
 import { readPause, recordingText } from './recording-keys.js';
 import { choice, draftText, flagInteger, flagText, type ReadKey, wordList } from './key-readers.js';
@@ -61,7 +62,7 @@ const CALL_KEYS = table<ReadKey>(
     [...spelled('sip-code', '- _'), ...spelled('SIP-code', '- _')],
     flagInteger('sipCode', (code) => code >= 100 && code < 700),
   ],
-  [eitherCase(...spelled('DTMF-security', '- ')), readDtmfSecurity],
+  ...DTMF_KEYS,
   [['xmlrpc-callback', 'XMLRPC-callback'], flagText('xmlrpcCallback')],
   [eitherCase('DTMF-log-dest', 'DTMF-log-destination'), flagText('dtmfLogDestination')],
   [
@@ -226,17 +227,6 @@ function readExtmap(draft: Draft, value: Value, key: string): void {
   }
 }
 
-function readDtmfSecurity(draft: Draft, value: Value, key: string): void {
-  for (const mode of words(value)) {
-    if (mode === 'off' || mode === 'drop') draft.dtmfSecurity = mode;
-    else if (AUDIBLE_MODES.has(mode)) draft.warnings.noEffect(`${key}=${mode}`);
-    else draft.warnings.unknownValue(key, mode);
-  }
-}
-
-/** They need the sound to be decoded: digits are dropped instead. */
-const AUDIBLE_MODES: ReadonlySet<string> = new Set(['silence', 'tone', 'random', 'zero', 'DTMF']);
-
 const ALL = table<Exclude<PartySelection['all'], undefined>>(
   ['all', 'all'],
   ['offer-answer', 'offer-answer'],
@@ -255,16 +245,7 @@ const NO_EFFECT: ReadonlySet<string> = new Set([
   ...spelled('recording-media-slots', '- '),
   ...spelled('recording-media-slot-offer', '- '),
   ...spelled('recording-media-slot-answer', '- '),
-  ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].flatMap((what) => [
-    `vsc-${what}-rec`,
-    `vsc-${what}-recording`,
-  ]),
   ...eitherCase(...spelled('DTMF-delay', '- ')),
-  ...eitherCase(...spelled('DTMF-security-trigger', '- '), ...spelled('DTMF-security-trigger-end', '- ')),
-  ...['digit', 'code', 'frequency', 'frequencies', 'volume', 'trigger'],
-  ...spelled('trigger-end', '- '),
-  ...spelled('trigger-end-time', '- '),
-  ...spelled('trigger-end-digits', '- '),
 ]);
 
 /** Read elsewhere, without meaning for the commands that exist, or meant for the SIP proxy that passed it on. */

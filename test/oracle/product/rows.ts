@@ -154,6 +154,12 @@ export const ROWS: readonly Row[] = [
   newer('sip-code', 'answer-provisional-then-final'),
   compared('xmlrpc-callback', { 'xmlrpc-callback': '192.0.2.9' }),
   compared('DTMF-security', { 'DTMF-security': 'drop' }),
+  ...['DTMF-security-trigger', 'DTMF-security-trigger-end', 'trigger', 'trigger-end'].map(aboutKeys),
+  ...['trigger-end-digits', 'trigger-end-time', 'digit', 'frequency', 'volume'].map(aboutKeys),
+  ...['start', 'stop', 'start-stop', 'pause', 'pause-resume', 'start-pause-resume'].map((code) =>
+    aboutKeys(`VSC-${code}-rec`),
+  ),
+  aboutKeys('recording-vsc'),
   compared('DTMF-log-dest', { 'DTMF-log-dest': '192.0.2.9:5000' }),
   compared('record-call', { 'record call': 'no' }),
   newer('recording-file', 'recording-to-a-file'),
@@ -197,6 +203,10 @@ function list(key: string, ...values: readonly string[]): readonly Row[] {
 
 function newer(word: string, shownBy: string): Row {
   return { word, check: { kind: 'newer', shownBy } };
+}
+
+function aboutKeys(word: string): Row {
+  return elsewhere(word, 'changes packets of keys and no SDP: cases block-dtmf-* have it');
 }
 
 function elsewhere(word: string, why: string): Row {

@@ -27,6 +27,8 @@ export function factsOf(config: string): Facts {
     recording: settings.has('recording')
       ? { ...RECORDING, directory: settings.get('recording') ?? '' }
       : null,
+    recordingCodes: {},
+    longestKeyGapMs: 2500,
     forwardTo: forwardTo === undefined ? null : { kind: 'datagrams', rtp: forwardTo, rtcp: undefined },
   };
   return {

@@ -30,6 +30,17 @@ const WITH_VALUE: readonly (readonly [string, string, string, (loaded: Loaded) =
   ['final-timeout', 'a', '7201', ({ config }) => config.timeouts.finalSeconds, 7201],
   ['delete-delay', 'd', '0', ({ config }) => config.deleteDelaySeconds, 0],
   ['rtcp-interval', '', '2500', ({ config }) => config.rtcpIntervalMs, 2500],
+  ['dtmf-digit-delay', '', '1500', ({ config }) => config.keyGapMs, 1500],
+  ['vsc-start-rec', '', '*1', ({ config }) => config.recording.codes.start, '*1'],
+  ['vsc-stop-rec', '', '*2', ({ config }) => config.recording.codes.stop, '*2'],
+  ['vsc-start-stop-rec', '', '*3', ({ config }) => config.recording.codes['start-stop'], '*3'],
+  ['vsc-pause-rec', '', '*4', ({ config }) => config.recording.codes.pause, '*4'],
+  ['vsc-pause-resume-rec', '', '*5', ({ config }) => config.recording.codes['pause-resume'], '*5'],
+  [
+    ...(['vsc-start-pause-resume-rec', '', '*6'] as const),
+    ({ config }) => config.recording.codes['start-pause-resume'],
+    '*6',
+  ],
   ['tos', 'T', '184', ({ config }) => config.tos, 184],
   ['control-tos', '', '96', ({ config }) => config.controlTos, 96],
   ['endpoint-learning', '', 'heuristic', ({ config }) => config.endpointLearning, 'heuristic'],
@@ -193,6 +204,8 @@ describe('mistakes', () => {
     'max-bandwidth',
     'delete-delay',
     'rtcp-interval',
+    'dtmf-digit-delay',
+    'vsc-start-rec',
     'dtls-cert-cipher',
   ])('--%s with a value that makes no sense is refused with its name', async (name) => {
     const loaded = await loadRtpengine([...needed(), `--${name}=perhaps`], HOST);

@@ -45,6 +45,8 @@ export const FACTS: Facts = {
     tellsKeys: false,
     instanceId: '0123456789ab',
     recording: null,
+    recordingCodes: {},
+    longestKeyGapMs: 2500,
     forwardTo: null,
   },
 };

@@ -136,13 +136,42 @@ describe('commands', () => {
   test.each([
     ['off', 'unblock DTMF'],
     ['drop', 'block DTMF'],
-    // Instead of sounds that would have to be made, digits are dropped.
     ['zero', 'block DTMF'],
   ])('block DTMF with the mode %s means %s', (mode, action) => {
     for (const key of ['DTMF-security', 'dtmf security'])
       expect(decode({ command: 'block DTMF', 'call-id': 'c', [key]: mode }).command).toMatchObject({
         action,
       });
+  });
+
+  test('block DTMF says what is heard instead, and what a trigger changes', () => {
+    const entries = {
+      'DTMF security': 'off',
+      'DTMF-security-trigger': 'tone',
+      'dtmf-security-trigger-end': 'DTMF',
+      trigger: '*98a',
+      'end trigger': '#',
+      'trigger-end-time': '30000',
+      'end-trigger-digits': 16,
+      code: '*',
+      frequency: 440,
+      volume: -20,
+    };
+    expect(decode({ command: 'block DTMF', 'call-id': 'c', ...entries }).command).toMatchObject({
+      action: 'block DTMF',
+      keys: {
+        mode: 'off',
+        triggered: 'tone',
+        ended: 'DTMF',
+        trigger: '*98A',
+        endTrigger: '#',
+        endAfterMs: 30_000,
+        endAfterKeys: 16,
+        replacement: 10,
+        frequencies: [440],
+        volume: 20,
+      },
+    });
   });
 
   test.each([

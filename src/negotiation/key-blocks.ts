@@ -1,0 +1,110 @@
+import type { Call, Leg } from '../call/call.js';
+import type { KeyRule } from '../call/key-rules.js';
+import { type KeyGuard, withKeySequences, withRule } from '../call/key-sequences.js';
+import { unpackPayloads } from '../call/payloads.js';
+import { partiesOf } from '../call/subscriptions.js';
+import { type KeyMode, type KeyWish, type MediaFlags, RECORDING_CODES } from '../command/flags.js';
+import { type CommandFailure, failure } from '../command/reply.js';
+import { detach } from '../sdp/detach.js';
+import type { Facts } from './facts.js';
+
+/** What a wish comes to: what holds at once, and what a trigger brings. */
+export type KeyBlock = { readonly rule: KeyRule | undefined; readonly guard: Guard | undefined };
+
+type Guard = { readonly keys: string; readonly effect: KeyGuard };
+
+export function keyBlock(wish: KeyWish, random: Facts['random']): KeyBlock {
+  const { trigger } = wish;
+  const ruleOf = (mode: KeyMode) => ruleOfMode(mode, wish, random);
+  if (trigger === undefined) return { rule: ruleOf(wish.mode ?? 'drop'), guard: undefined };
+  const effect: KeyGuard = {
+    kind: 'guard',
+    during: ruleOf(wish.triggered ?? 'drop'),
+    afterwards: ruleOf(wish.ended ?? 'off'),
+    endKeys: wish.endTrigger === undefined ? undefined : detach(wish.endTrigger),
+    mostKeys: wish.endAfterKeys,
+    longestMs: wish.endAfterMs,
+    on: undefined,
+  };
+  return { rule: ruleOf(wish.mode ?? 'off'), guard: { keys: detach(trigger), effect } };
+}
+
+/** The call with the keys of everybody, or of one party, blocked like this and no longer otherwise. */
+export function withKeyBlock(call: Call, leg: number | undefined, { rule, guard }: KeyBlock): Call {
+  return withRule(withKeySequences(call, leg, 'guard', guard === undefined ? [] : [guard]), leg, rule);
+}
+
+/** What an offer or answer says of the keys of its sender. */
+export function withSenderKeys(call: Call, sender: number, flags: MediaFlags, facts: Facts): Call {
+  const blocked = flags.blockDtmf ? withKeyBlock(call, sender, keyBlock(flags.keys, facts.random)) : call;
+  if (!flags.recordingCodesCount) return blocked;
+  const codes = { ...facts.defaults.recordingCodes, ...flags.recordingCodes };
+  const sequences = RECORDING_CODES.flatMap((action) => {
+    const keys = codes[action];
+    return keys === undefined ? [] : [{ keys: detach(keys), effect: { kind: 'record', action } as const }];
+  });
+  return withKeySequences(blocked, sender, 'record', sequences);
+}
+
+/** Packets will have to be read for what the flags say of keys. */
+export function readsKeys({ blockDtmf, keys, recordingCodesCount }: MediaFlags): boolean {
+  const hidesOnly = keys.trigger === undefined && (keys.mode ?? 'drop') === 'drop';
+  return recordingCodesCount || (blockDtmf && !hidesOnly);
+}
+
+/** Why keys cannot be blocked like this; `undefined`: they can. */
+export function refusedBlock(call: Call, party: Leg | undefined, wish: KeyWish): CommandFailure | undefined {
+  const modes = [wish.mode, ...(wish.trigger === undefined ? [] : [wish.triggered, wish.ended])];
+  const codecs = codecsOf(party === undefined ? partiesOf(call) : [party]);
+  for (const mode of modes) {
+    const audible = mode === 'tone' ? WITH_TONE : mode === 'silence' ? WITH_SILENCE : undefined;
+    if (audible === undefined) continue;
+    const mute = codecs.find(
+      (names) => names.length > 0 && !names.some((name) => audible.has(name.toUpperCase())),
+    );
+    if (mute !== undefined)
+      return failure('unsupported', `DTMF-security=${mode} is not supported for ${mute.join(', ')}`);
+  }
+  return undefined;
+}
+
+/** What sounds between keys, for each stream that has keys. */
+function codecsOf(legs: readonly Leg[]): readonly (readonly string[])[] {
+  return legs.flatMap(({ streams }) =>
+    streams.flatMap(({ inForce }) => {
+      const names = unpackPayloads(inForce?.payloads ?? '').map(({ encoding }) => encoding);
+      if (!names.some(isEvent)) return [];
+      return [names.filter((name) => !isEvent(name) && !/^(?:cn|red)$/i.test(name))];
+    }),
+  );
+}
+
+function isEvent(encoding: string): boolean {
+  return encoding.toLowerCase() === 'telephone-event';
+}
+
+function ruleOfMode(mode: KeyMode, wish: KeyWish, random: Facts['random']): KeyRule | undefined {
+  switch (mode) {
+    case 'off':
+      return undefined;
+    case 'drop':
+      return 'block DTMF';
+    case 'silence':
+      return 'silence DTMF';
+    case 'zero':
+      return 'DTMF 0';
+    case 'DTMF':
+      return `DTMF ${wish.replacement ?? 0}`;
+    case 'tone':
+      return `tone DTMF ${wish.volume ?? LOUDNESS} ${(wish.frequencies ?? [HERTZ]).join()}`;
+    case 'random': {
+      const seed = Buffer.from(random.bytes(8));
+      return `random DTMF ${seed.readUInt32LE(0)} ${seed.readUInt32LE(4)}`;
+    }
+  }
+}
+
+const WITH_SILENCE: ReadonlySet<string> = new Set(['PCMU', 'PCMA', 'G722']);
+const WITH_TONE: ReadonlySet<string> = new Set(['PCMU', 'PCMA']);
+const LOUDNESS = 10;
+const HERTZ = 400;
