@@ -1,15 +1,17 @@
 //! What each local address has relayed, whatever becomes of its streams.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use protocol::{InterfaceTraffic, LocalId};
 use sim::{Kernel, MALLORY, Scene, packets, plans};
 
-const INNER: &str = "192.0.2.20";
+const INNER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 20));
 
 /// Bob is on another interface than Alice.
 fn on_two_interfaces() -> Scene {
     Scene::audio_with(|plan| {
         let local = &mut plan.streams[1].locals[0];
-        (local.interface, local.address) = ("inner".to_owned(), INNER.parse().unwrap());
+        (local.interface, local.address) = ("inner".to_owned(), INNER);
     })
 }
 
@@ -88,7 +90,7 @@ fn what_a_stream_relayed_before_it_moved_stays_where_it_was() {
     scene.talk(1000);
     let (alice, bob) = (traffic(&mut scene, &name), traffic(&mut scene, "inner"));
     scene.replan(|plan| {
-        let mut local = plans::local(9, INNER.parse().unwrap());
+        let mut local = plans::local(9, INNER);
         (local.id, local.interface) = (LocalId(9), "inner".to_owned());
         plan.streams[0].locals = vec![local];
     });
