@@ -38,7 +38,7 @@ export function offerProtection(
   const isDoubled = isRtp && !isPassed && flags.osrtp.has('offer-legacy') && facts.capabilities.has('srtp');
   const named = isPassed ? view.media.protocol : protocolTowards(view, known, flags, facts);
   const protocol = isDoubled && !isSecureProfile(named) ? twinProtocol(named) : named;
-  const isForBrowser = protocol.startsWith('UDP/TLS/') && isIceOffered(view, known, flags, facts);
+  const isForBrowser = /^UDP\/TLS\//i.test(protocol) && isIceOffered(view, known, flags, facts);
   const secured = offerSecurity(
     { view, description, known, protocol, isIceTransparent: isPassed, isForBrowser },
     flags,
