@@ -277,7 +277,6 @@ test('a port that is taken loses no other call, and leaves this one where it is'
   kill(one);
   other.dataPlane.refusals.apply.push({
     code: 'portBusy',
-    interface: 'default',
     address: '192.0.2.1',
     port: 1,
   });
