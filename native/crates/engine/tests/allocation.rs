@@ -14,8 +14,8 @@ use engine::{
     Arrival, BoundSockets, Copied, Engine, Outbox, Packet, Recorder, SocketId, TapCounts, TapHandle,
 };
 use protocol::{
-    FeedbackKind, LocalId, PcapLink, ReportsPlan, ReportsWhen, RtcpRules, SessionId, SessionPlan, StreamId,
-    TapId, TapPlan, TapSide, TapTarget,
+    EventAction, FeedbackKind, LocalId, PcapLink, ReportsPlan, ReportsWhen, RtcpRules, SessionId,
+    SessionPlan, StreamId, TapId, TapPlan, TapSide, TapTarget,
 };
 use sim::{bundle, crypto, ice, packets, plans};
 use srtp::Suite;
@@ -266,27 +266,40 @@ fn packets_without_a_key_allocate_nothing_either() {
 
 #[test]
 fn keys_allocate_only_for_their_events() {
+    let actions = [
+        EventAction::Forward,
+        EventAction::Replace { event: 0 },
+        EventAction::Random { seed: [1, 2] },
+        EventAction::Silence,
+        EventAction::Tone { frequencies: vec![400], volume: 10 },
+    ];
+    for action in actions {
+        hold_a_key(action);
+    }
+}
+
+fn hold_a_key(action: EventAction) {
     let mut now = Instant::now();
     let mut engine = Engine::new(now);
-    call_with(&mut engine, now, 0, |plan| plan.report_telephone_events = true);
+    call_with(&mut engine, now, 0, |plan| {
+        plan.report_telephone_events = true;
+        plan.routes[0].telephone_events = action;
+    });
     let mut buffer = [0; 2048];
     step(&mut engine, now, 0, 0, &mut buffer);
-    let mut hold = |packets: u16| {
-        for at in 0..packets {
-            now += Duration::from_millis(20);
-            let mut packet = packets::rtp(101, at, 1000, 11);
-            packet.truncate(12);
-            packet.extend(TelephoneEvent { event: 5, end: false, volume: 10, duration: at * 160 }.to_bytes());
-            buffer[..packet.len()].copy_from_slice(&packet);
-            let arrival = Arrival { socket: SocketId(0), from: ALICE.parse().unwrap() };
-            let before = ALLOCATIONS.get();
-            let packet = &mut Packet { buffer: &mut buffer, len: packet.len() };
-            engine.handle_datagram(now, arrival, packet, &mut Nowhere);
-            engine.handle_timeout(now, &mut Nowhere);
-            assert_eq!(ALLOCATIONS.get() - before, 0);
-        }
-    };
-    hold(400);
+    for at in 0..400 {
+        now += Duration::from_millis(20);
+        let mut packet = packets::rtp(101, at, 1000, 11);
+        packet.truncate(12);
+        packet.extend(TelephoneEvent { event: 5, end: false, volume: 10, duration: at * 160 }.to_bytes());
+        buffer[..packet.len()].copy_from_slice(&packet);
+        let arrival = Arrival { socket: SocketId(0), from: ALICE.parse().unwrap() };
+        let before = ALLOCATIONS.get();
+        let packet = &mut Packet { buffer: &mut buffer, len: packet.len() };
+        engine.handle_datagram(now, arrival, packet, &mut Nowhere);
+        engine.handle_timeout(now, &mut Nowhere);
+        assert_eq!(ALLOCATIONS.get() - before, 0);
+    }
     assert_eq!(engine.poll_event(), None);
 }
 
