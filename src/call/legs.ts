@@ -12,7 +12,10 @@ export function legById(call: Call, id: number): Leg {
 }
 
 export function replaceLeg(call: Call, leg: Leg): Call {
-  return { ...call, legs: call.legs.map((old) => (old.id === leg.id ? leg : old)) };
+  return withLegs(
+    call,
+    call.legs.map((old) => (old.id === leg.id ? leg : old)),
+  );
 }
 
 export function addLeg(call: Call, leg: Leg): Call {
@@ -123,6 +126,12 @@ export function peerLine(dialogue: Dialogue, leg: number, line: number): number 
   return pair && (isA ? pair[1] : pair[0]);
 }
 
+export function withLegs(call: Call, legs: readonly Leg[]): Call {
+  const after = copyOfCall(call);
+  after.legs = legs;
+  return after;
+}
+
 /** A copy to be changed before anybody else has it, of the one hidden class that all legs have (see `streams.ts`). */
 export function copyOfLeg(leg: Leg): { -readonly [Field in keyof Leg]: Leg[Field] } {
   return {
@@ -150,5 +159,43 @@ export function copyOfLeg(leg: Leg): { -readonly [Field in keyof Leg]: Leg[Field
     told: leg.told,
     twins: leg.twins,
     streams: leg.streams,
+  };
+}
+
+/** The same for a call. */
+export function copyOfCall(call: Call): { -readonly [Field in keyof Call]: Call[Field] } {
+  return {
+    callId: call.callId,
+    revision: call.revision,
+    createdMs: call.createdMs,
+    lastSignalMs: call.lastSignalMs,
+    createdFrom: call.createdFrom,
+    metadata: call.metadata,
+    xmlrpcCallback: call.xmlrpcCallback,
+    dtmfLogDestination: call.dtmfLogDestination,
+    tellsKeys: call.tellsKeys,
+    tos: call.tos,
+    timeouts: call.timeouts,
+    learning: call.learning,
+    deleteDelayMs: call.deleteDelayMs,
+    deleteAtMs: call.deleteAtMs,
+    dropTraffic: call.dropTraffic,
+    generateRtcp: call.generateRtcp,
+    rtcpIntervalMs: call.rtcpIntervalMs,
+    forwarding: call.forwarding,
+    restrictions: call.restrictions,
+    nextId: call.nextId,
+    legs: call.legs,
+    dialogues: call.dialogues,
+    pairs: call.pairs,
+    keySequences: call.keySequences,
+    keyWatches: call.keyWatches,
+    ownTimeoutMs: call.ownTimeoutMs,
+    earlyFragments: call.earlyFragments,
+    taps: call.taps,
+    readsKeys: call.readsKeys,
+    subscriptions: call.subscriptions,
+    links: call.links,
+    departed: call.departed,
   };
 }

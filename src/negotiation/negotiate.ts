@@ -1,6 +1,6 @@
 import type { Call } from '../call/call.js';
 import { withoutParameters } from '../call/format-parameters.js';
-import { isSameDialogue } from '../call/legs.js';
+import { copyOfCall, isSameDialogue } from '../call/legs.js';
 import { reunited } from '../call/links.js';
 import type { RelayOutcomes } from '../call/relays.js';
 import type { AnswerCommand, Client, OfferCommand } from '../command/command.js';
@@ -172,15 +172,13 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
   const { call: before, dialogue } = isAnswered
     ? reunited(exchanged.parties.call, exchanged.parties.dialogue)
     : exchanged.parties;
-  const negotiated: Call = {
-    ...before,
-    revision: before.revision + 1,
-    nextId: ids.next(),
-    legs: before.legs.map((leg) =>
-      leg.id === sender.id ? sender : leg.id === receiver.id ? rendered.receiver : leg,
-    ),
-    dialogues: before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old)),
-  };
+  const negotiated = copyOfCall(before);
+  negotiated.revision += 1;
+  negotiated.nextId = ids.next();
+  negotiated.legs = before.legs.map((leg) =>
+    leg.id === sender.id ? sender : leg.id === receiver.id ? rendered.receiver : leg,
+  );
+  negotiated.dialogues = before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old));
   const keyed = withSenderKeys(negotiated, sender.id, flags, facts);
   const call = withEarlyFragments(keyed, sender, facts.now);
   const told = [...context.warnings, ...ignoredFlags(flags, facts)];

@@ -1,5 +1,5 @@
 import type { Call, Local } from '../call/call.js';
-import { copyOfLeg } from '../call/legs.js';
+import { copyOfLeg, withLegs } from '../call/legs.js';
 import { type RelayOutcomes, settled } from '../call/relays.js';
 import { withLocals } from '../call/streams.js';
 import type { RelayOutcome, SessionPlan } from '../dataplane/protocol.gen.js';
@@ -75,7 +75,7 @@ export function withBound(call: Call, ports: ReadonlyMap<number, number>, relaye
     bound.streams = leg.streams.map((stream) => withLocals(stream, stream.locals.map(boundLocal)));
     return bound;
   });
-  return { ...call, legs };
+  return withLegs(call, legs);
 }
 
 const [MAJOR] = RECORD_VERSION.split('.');
