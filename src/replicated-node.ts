@@ -62,8 +62,8 @@ export class ReplicatedNode {
       calls: registry,
       snapshotOf: (callId) => snapshots.find(callId),
       surrender: async (callId) => {
-        await service().surrender(callId, () => replica.leave(callId));
-        events.callGivenUp(callId);
+        const isGone = await service().surrender(callId, () => replica.leave(callId));
+        if (isGone) events.callGivenUp(callId);
       },
       restore: async (callIds) => service().takeovers?.takeAll(callIds, 'restart'),
       foreignChanged: (size) => service().foreignChanged(size > 0),

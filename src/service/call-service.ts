@@ -241,14 +241,14 @@ export class CallService {
     });
   }
 
-  /** Leaves a call to the node that has it now; `first` is run in its turn. */
-  surrender(callId: string, first: () => void = () => {}): Promise<void> {
+  /** Leaves a call to other nodes; `first` is run in its turn. False: there is no such call any more. */
+  surrender(callId: string, first: () => void): Promise<boolean> {
     return this.#parts.registry.run(callId, async () => {
       const call = this.#keeper.find(callId);
-      if (call === undefined) return;
+      if (call === undefined) return false;
       first();
-      const media = await this.#keeper.surrender(callId);
-      this.recordings.ended(call, media);
+      this.recordings.ended(call, await this.#keeper.surrender(callId));
+      return true;
     });
   }
 
