@@ -202,6 +202,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     const unreached = await replicated?.replica.reached();
     if (unreached !== undefined) {
       process.stderr.write(`tandem: no Redis, and the configuration requires it: ${unreached}\n`);
+      await replicated?.close();
       return WRONG_CONFIGURATION;
     }
   }

@@ -54,12 +54,17 @@ describeWithRedis('calls of several nodes', () => {
     const redis = group.redis.client();
     const call = await LoopbackCall.setUp(node.ng, 'restored');
     const over = await LoopbackCall.setUp(node.ng, 'over');
-    await over.delete({ 'delete-delay': 1 });
-    const deletedAtMs = Date.now() + 1_000;
+    await call.talks();
     await until('both to be stored', async () => (await redis.scard('tandem:calls:only')) === 2 || undefined);
+    const written = await redis.hget('tandem:call:over', 'n');
+    await over.delete({ 'delete-delay': 4 });
+    const deletedAtMs = Date.now() + 4_000;
+    await until(
+      'its end to be stored',
+      async () => (await redis.hget('tandem:call:over', 'n')) !== written || undefined,
+    );
     await redis.hset('tandem:call:broken', { o: 'only', e: 1, n: 1, k: 0, r: 'broken' });
     await redis.sadd('tandem:calls:only', 'broken');
-    await call.talks();
     await crash(node);
     await until('its time to be up', () => (Date.now() > deletedAtMs ? true : undefined));
     node.startDataPlane();
