@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Alone } from './alone.js';
 import type { Lab } from './lab.js';
 import type { Negotiations } from './negotiator.js';
 import { generatorCore, prefer, proxyCore } from './process.js';
@@ -112,6 +113,14 @@ export async function runNegotiator(lab: Lab, request: NegotiatorRequest): Promi
     ...request.watch.flatMap((process) => ['--watch', `${process}`]),
   ];
   return decode<Negotiations>(await run(words));
+}
+
+/** Negotiates calls between browsers without a proxy around it. */
+export async function negotiateAlone(turns: number): Promise<Alone> {
+  const pinned = ['taskset', '-c', `${proxyCore}`];
+  return decode<Alone>(
+    await run([...pinned, process.execPath, 'dist/bench/alone.js', '--turns', `${turns}`]),
+  );
 }
 
 export type Handshakes = {

@@ -1,6 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { answerOf, bencode, type Dictionary, FLAGS } from './browser-requests.js';
 import { browserSdp } from './browser-sdp.js';
 
 /**
@@ -36,15 +37,6 @@ const TIMEOUT_MS = 5_000;
 /** USER_HZ is 100 on every Linux that Debian builds. */
 const TICK_NS = 10_000_000;
 
-/** As a Kamailio route between browsers says it. */
-const FLAGS: Dictionary = {
-  ICE: 'default',
-  SDES: ['off'],
-  'rtcp-mux': ['offer'],
-  replace: ['origin', 'session-connection'],
-  flags: ['generate-mid'],
-};
-
 const socket = createSocket('udp4');
 await new Promise<void>((resolve) => socket.connect(Number(port), host, resolve));
 const waiting = new Map<string, (reply: string) => void>();
@@ -58,9 +50,7 @@ const numbers = Array.from({ length: calls }, (_, at) => first + at);
 // Made before, so that the proxy is not left to idle while bodies are written.
 const kind = values.kind === 'known' ? 'known' : 'never seen';
 const offers = numbers.map((number) => browserSdp(number * 2, kind));
-const answers = numbers.map((number) =>
-  browserSdp(number * 2 + 1, kind).replaceAll('a=setup:actpass', 'a=setup:active'),
-);
+const answers = numbers.map((number) => answerOf(browserSdp(number * 2 + 1, kind)));
 
 const begin = cpuOf(watched);
 await each((at) =>
@@ -117,20 +107,6 @@ function dialogue(at: number, answered: boolean): Dictionary {
 
 function callId(at: number): string {
   return `browser-${process.pid}-${first + at}@example.net`;
-}
-
-type Dictionary = { readonly [key: string]: string | readonly string[] };
-
-function bencode(value: string | readonly string[] | Dictionary): string {
-  if (typeof value === 'string') return `${value.length}:${value}`;
-  if (isList(value)) return `l${value.map(bencode).join('')}e`;
-  return `d${Object.entries(value)
-    .map(([key, item]) => bencode(key) + bencode(item))
-    .join('')}e`;
-}
-
-function isList(value: readonly string[] | Dictionary): value is readonly string[] {
-  return Array.isArray(value);
 }
 
 /** CPU time of processes so far, all their threads, in nanoseconds. */

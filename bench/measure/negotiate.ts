@@ -1,6 +1,6 @@
 import { type Bench, interleave, withProxy } from '../bench.js';
 import { type Figure, median } from '../figures.js';
-import { runNegotiator } from '../loadgen.js';
+import { negotiateAlone, runNegotiator } from '../loadgen.js';
 import { processName } from '../process.js';
 import type { ProxyName } from '../proxy.js';
 
@@ -44,6 +44,12 @@ export async function measureNegotiate(bench: Bench): Promise<readonly Figure[]>
     rtpengine: of('rtpengine', field),
     bound: { kind: 'none' },
   });
+  const alone = bench.proxies.includes('tandem') ? await negotiateAlone(bench.quick ? 3 : 9) : undefined;
+  const inOneProcess = (what: string, tandem: number | undefined): Figure => ({
+    what: `  negotiation alone, in one process, warm, of kinds never seen: ${what}`,
+    unit: 'µs',
+    ...{ tandem, rtpengine: undefined, bound: { kind: 'none' } },
+  });
   const size = `${Math.round(sdpBytes)} bytes`;
   return [
     control(`CPU per browser negotiation (one SDP of ${size})`, ({ known }) => known.control, 300),
@@ -54,6 +60,8 @@ export async function measureNegotiate(bench: Bench): Promise<readonly Figure[]>
     all('deletions', ({ deletion }) => deletion.all),
     control('  an SDP of a kind never seen before', ({ unseen }) => unseen.control),
     all('the same', ({ unseen }) => unseen.all),
+    inOneProcess('an offer', alone?.offerUs),
+    inOneProcess('an answer', alone?.answerUs),
   ];
 }
 

@@ -6,6 +6,7 @@ import type { WrittenPlan } from '../service/ports.js';
 import { type Known, type Message, messageOf } from './message.js';
 import { type Entry, ProtectedEntries } from './entries.js';
 import { fitsMemo, type Pattern, patternOf, withDrawn, withOpened } from './pattern.js';
+import { type Given, Outlines } from './outlines.js';
 import { Recent } from '../recent.js';
 import { Repeat } from './repeat.js';
 
@@ -28,6 +29,7 @@ export type Unknown = { readonly kind: 'unknown'; learn(step: Step): void };
 export class Patterns {
   readonly #offers: Recent<Entry>;
   readonly #protected = new ProtectedEntries();
+  readonly #outlines = new Outlines();
   #answers = new WeakMap<Pattern, Recent<Entry>>();
   #facts: Facts | undefined;
   readonly #cleared: () => void;
@@ -48,6 +50,12 @@ export class Patterns {
     if (before === undefined && command.kind === 'answer') return undefined;
     if (isToBeRecorded(command, facts)) return undefined;
     if (!this.#isSameGround(facts) || takesTurns(facts)) return undefined;
+    if (command.likeness === undefined) return undefined;
+    if (command.kind === 'offer' && before === undefined) {
+      const outlined = this.#outlines.note({ command, client, nowMs: facts.now });
+      if (outlined === 'new') return undefined;
+      if (outlined !== undefined) this.#noteFirst(outlined);
+    }
     const message = messageOf(command, client, facts.now, before && knownOf(before));
     if (message === undefined) return undefined;
     const entry = this.#entryOf(message, before?.pattern, facts.now);
@@ -61,6 +69,11 @@ export class Patterns {
         else this.#entries(before?.pattern).set(message.key, pattern ? { kind: 'pattern', pattern } : NONE);
       },
     };
+  }
+
+  #noteFirst({ command, client, nowMs }: Given): void {
+    const message = messageOf(command, client, nowMs);
+    if (message !== undefined) this.#entryOf(message, undefined, nowMs);
   }
 
   #entryOf(message: Message, before: Pattern | undefined, nowMs: number): Entry | undefined {
@@ -91,6 +104,7 @@ export class Patterns {
     this.#offers.clear();
     this.#answers = new WeakMap();
     this.#protected.clear();
+    this.#outlines.clear();
     this.#cleared();
     return false;
   }
