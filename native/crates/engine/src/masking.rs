@@ -84,13 +84,18 @@ impl Masking {
 
     fn action(&self, to: StreamId, press: PressId) -> &EventAction {
         let former = self.former.as_ref().filter(|former| former.press == press);
-        let of = |ways: &'_ Ways| ways.iter().position(|(sink, _)| *sink == to);
-        if let Some(former) = former
-            && let Some(at) = of(&former.ways)
-        {
-            return &former.ways[at].1;
-        }
-        of(&self.ways).map_or(&EventAction::Drop, |at| &self.ways[at].1)
+        let way = former.and_then(|former| former.ways.iter().find(|(sink, _)| *sink == to));
+        way.map_or_else(|| self.rule(to), |(_, action)| action)
+    }
+
+    /// What holds for keys that are pressed now.
+    fn rule(&self, to: StreamId) -> &EventAction {
+        let way = self.ways.iter().find(|(sink, _)| *sink == to);
+        way.map_or(&EventAction::Drop, |(_, action)| action)
+    }
+
+    fn hides(&self, to: StreamId, press: PressId) -> bool {
+        *self.action(to, press) != EventAction::Forward
     }
 }
 
@@ -101,12 +106,21 @@ impl Passage<'_> {
             return false;
         };
         let from = &self.session.streams[self.stream];
-        let passes = from.targets.get(0).is_none_or(|target| target.telephone_events == MediaAction::Forward);
-        if passes || !from.payloads.may_be_event(*class) {
+        let Some(target) = from.targets.get(0).filter(|_| from.payloads.may_be_event(*class)) else {
             return false;
+        };
+        let (rule, to) = (target.telephone_events, self.session.streams[usize::from(target.to)].id);
+        let is_hidden = |timestamp: u32| {
+            let press = from.press_of(header.ssrc, timestamp);
+            rule != MediaAction::Forward
+                || from.masking.as_ref().is_some_and(|masking| masking.hides(to, press))
+        };
+        if *class == Class::TelephoneEvent {
+            return is_hidden(header.timestamp);
         }
-        let payload = &datagram[header.payload(datagram.len())];
-        *class == Class::TelephoneEvent || !matches!(events_in(payload, &from.payloads), Wrapped::None)
+        red::blocks(&datagram[header.payload(datagram.len())])
+            .filter(|block| from.payloads.facts(block.payload_type).0 == Class::TelephoneEvent)
+            .any(|block| is_hidden(header.timestamp.wrapping_sub(block.age)))
     }
 
     /// Puts what a target gets for a packet that may be an event into `scratch`, if it is another one.
@@ -118,11 +132,16 @@ impl Passage<'_> {
         let Some(masking) = &from.masking else {
             return Masked::Media;
         };
-        if target.is_closed() {
+        // Neither media nor keys go there, those that were begun before included.
+        if target.media == MediaAction::Drop && *masking.rule(to.id) == EventAction::Drop {
             return Masked::Nothing;
         }
         let payload = header.payload(datagram.len());
         let event = if *class == Class::Redundancy {
+            // It repeats sound beside the key.
+            if target.media != MediaAction::Forward {
+                return Masked::Media;
+            }
             match events_in(&datagram[payload.clone()], &from.payloads) {
                 Wrapped::None => return Masked::Media,
                 Wrapped::Old => None,
@@ -151,13 +170,6 @@ impl Passage<'_> {
                 Masked::Changed(*content)
             }
         }
-    }
-}
-
-impl Target {
-    /// Neither media nor keys go there, those that were begun before included.
-    fn is_closed(self) -> bool {
-        self.media == MediaAction::Drop && self.telephone_events == MediaAction::Drop
     }
 }
 

@@ -277,21 +277,39 @@ fn keys_are_masked_in_a_protected_stream() {
 
 #[test]
 fn recordings_have_the_mask_and_not_the_key() {
-    let target = TapTarget::Pcap { path: "/recordings/call.pcap".to_owned(), link: PcapLink::RawIp };
-    let tap = |id: u32| TapPlan {
-        id: TapId(id),
-        streams: vec![StreamId(id)],
-        side: TapSide::Both,
-        rtcp: true,
-        paused: false,
-        target: target.clone(),
-    };
     let mut scene = scene(EventAction::Replace { event: 9 });
     scene.replan(|plan| plan.taps = vec![tap(1), tap(2)]);
     press(&mut scene, 5, 1000, 1);
     assert!(scene.net.tape().taken(1).is_empty());
     let copied = scene.net.tape().taken(2);
     assert!(copied.len() == 7 && copied.iter().all(|copy| copy.payload[12] == 9));
+}
+
+#[test]
+fn recordings_do_not_tell_the_end_of_a_key_that_was_hidden_when_it_was_pressed() {
+    let mut scene = scene(EventAction::Drop);
+    scene.replan(|plan| {
+        plan.report_telephone_events = true;
+        plan.taps = vec![tap(1), tap(2)];
+    });
+    send(&mut scene, packet(EVENTS, 1, 1000, &key(5, 160, false)));
+    scene.replan(|plan| plan.routes[0].telephone_events = EventAction::Forward);
+    send(&mut scene, packet(EVENTS, 2, 1000, &key(5, 320, true)));
+    assert!(scene.net.tape().taken(1).is_empty() && scene.net.tape().taken(2).is_empty());
+    press(&mut scene, 6, 9000, 3);
+    assert_eq!((scene.net.tape().taken(1).len(), scene.net.tape().taken(2).len()), (7, 7));
+}
+
+/// All that a stream receives and is sent.
+fn tap(id: u32) -> TapPlan {
+    TapPlan {
+        id: TapId(id),
+        streams: vec![StreamId(id)],
+        side: TapSide::Both,
+        rtcp: true,
+        paused: false,
+        target: TapTarget::Pcap { path: "/recordings/call.pcap".to_owned(), link: PcapLink::RawIp },
+    }
 }
 
 #[test]
@@ -357,6 +375,18 @@ fn redundant_sound_passes_while_keys_are_masked() {
     let payload = redundant((0, &[0x55; 20]), (0, &[0x66; 20]));
     send(&mut scene, packet(RED, 1, 1000, &payload));
     assert_eq!(heard(&mut scene)[0].1, payload);
+}
+
+#[test]
+fn keys_bring_no_sound_along_that_is_blocked() {
+    for media in [MediaAction::Drop, MediaAction::Silence] {
+        let mut scene = with_redundancy(EventAction::Replace { event: 9 });
+        scene.replan(|plan| plan.routes[0].media = media);
+        let payload = redundant((EVENTS, &key(5, 160, false)), (0, &[0x55; 20]));
+        send(&mut scene, packet(RED, 1, 1000, &payload));
+        send(&mut scene, packet(EVENTS, 2, 1000, &key(5, 320, true)));
+        assert_eq!(numbers(&mut scene), [9]);
+    }
 }
 
 fn action() -> impl Strategy<Value = EventAction> {

@@ -239,6 +239,20 @@ fn telephone_events_have_their_own_rule() {
 }
 
 #[test]
+fn telephone_events_pass_while_media_is_blocked_or_silenced() {
+    for (media, blocked) in [(MediaAction::Drop, 1), (MediaAction::Silence, 0)] {
+        let mut scene = Scene::audio_with(|plan| plan.routes[0].media = media);
+        scene.alice_talks(20);
+        scene.forget();
+        let event = packets::rtp(101, 2, 160, 99);
+        scene.net.send(scene.alice, scene.local(1), event.clone());
+        scene.net.settle();
+        assert_eq!(scene.heard(scene.bob).remove(0).payload, event);
+        assert_eq!(scene.rtp(1).blocked, blocked);
+    }
+}
+
+#[test]
 fn unknown_payload_types_are_relayed_and_counted() {
     let mut scene = Scene::audio();
     scene.alice_talks(20);
