@@ -16,7 +16,7 @@ import { withKeySequences } from '../call/key-sequences.js';
 import { detach } from '../sdp/detach.js';
 import type { Facts } from './facts.js';
 import { withForwarding } from './forwarding.js';
-import { type KeyBlock, keyBlock, refusedBlock, withKeyBlock } from './key-blocks.js';
+import { type KeyBlock, keyBlock, refusedBlock, withKeyBlock, withRedundancyRead } from './key-blocks.js';
 import { legWithLabel, selectParty } from './selection.js';
 
 export type Controlled = { readonly kind: 'changed'; readonly call: Call } | CommandFailure;
@@ -231,7 +231,7 @@ function withLabel(leg: Leg, label: string): Leg {
 }
 
 function changed(call: Call): Call {
-  return { ...call, revision: call.revision + 1 };
+  return { ...withRedundancyRead(call), revision: call.revision + 1 };
 }
 
 const UNBLOCKED: KeyBlock = { rule: undefined, guard: undefined };

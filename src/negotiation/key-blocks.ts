@@ -1,4 +1,4 @@
-import type { Call, Leg } from '../call/call.js';
+import type { Call, Leg, Restriction, Stream } from '../call/call.js';
 import type { KeyRule } from '../call/key-rules.js';
 import { type KeyGuard, withKeySequences, withRule } from '../call/key-sequences.js';
 import { unpackPayloads } from '../call/payloads.js';
@@ -52,6 +52,13 @@ export function readsKeys({ blockDtmf, keys, recordingCodesCount }: MediaFlags):
   return recordingCodesCount || (blockDtmf && !hidesOnly);
 }
 
+/** The call with its packets read, if some are redundant and keys among them are to be hidden: SRTP does not tell which. */
+export function withRedundancyRead(call: Call): Call {
+  if (call.readsKeys === true || !hidesSomeKeys(call)) return call;
+  const isRedundant = call.legs.some(({ streams }) => streams.some(mayRepeatKeys));
+  return isRedundant ? { ...call, readsKeys: true } : call;
+}
+
 /** Why keys cannot be blocked like this; `undefined`: they can. */
 export function refusedBlock(call: Call, party: Leg | undefined, wish: KeyWish): CommandFailure | undefined {
   const modes = [wish.mode, ...(wish.trigger === undefined ? [] : [wish.triggered, wish.ended])];
@@ -66,6 +73,21 @@ export function refusedBlock(call: Call, party: Leg | undefined, wish: KeyWish):
       return failure('unsupported', `DTMF-security=${mode} is not supported for ${mute.join(', ')}`);
   }
   return undefined;
+}
+
+function hidesSomeKeys({ restrictions, legs, dialogues }: Call): boolean {
+  const areHidden = (present: readonly Restriction[]) => present.includes('block DTMF');
+  return (
+    areHidden(restrictions) ||
+    legs.some((leg) => areHidden(leg.restrictions)) ||
+    dialogues.some((dialogue) => areHidden(dialogue.restrictionsToA) || areHidden(dialogue.restrictionsToB))
+  );
+}
+
+/** In redundant packets (RFC 2198). */
+function mayRepeatKeys({ inForce }: Stream): boolean {
+  const names = unpackPayloads(inForce?.payloads ?? '').map(({ encoding }) => encoding);
+  return names.some(isEvent) && names.some((name) => name.toLowerCase() === 'red');
 }
 
 /** What sounds between keys, for each stream that has keys. */

@@ -18,7 +18,7 @@ import type { Facts } from './facts.js';
 import { withEarlyFragments, withFragment } from './fragments.js';
 import { refusedIce } from './ice.js';
 import { type Ids, idsOf } from './ids.js';
-import { withSenderKeys } from './key-blocks.js';
+import { withRedundancyRead, withSenderKeys } from './key-blocks.js';
 import { type Exchange, exchangeOffer } from './offer.js';
 import { withoutTwins } from './osrtp-legacy.js';
 import { answerParties, offerParties, type Parties } from './parties.js';
@@ -179,7 +179,7 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
     leg.id === sender.id ? sender : leg.id === receiver.id ? rendered.receiver : leg,
   );
   negotiated.dialogues = before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old));
-  const keyed = withSenderKeys(negotiated, sender.id, flags, facts);
+  const keyed = withRedundancyRead(withSenderKeys(negotiated, sender.id, flags, facts));
   const call = withEarlyFragments(keyed, sender, facts.now);
   const told = [...context.warnings, ...ignoredFlags(flags, facts)];
   return stepTo(call, { template: rendered.template, drawn: draws.drawn, warnings: told }, facts);
