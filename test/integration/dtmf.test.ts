@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { sdpOf } from '../support/loopback-call.js';
+import { until } from '../support/netns-until.js';
 import { RtpPeer } from '../support/rtp-peer.js';
 import { RtpproxyClient } from '../support/rtpproxy-client.js';
 import { listenForPushes } from '../support/push-listener.js';
@@ -110,22 +111,45 @@ test('a call names its own target, and a key that is blocked is told all the sam
   expect(configured.heard).toEqual([]);
 });
 
-test('keys go on being told when either half has died', async () => {
+test('keys go on being told, and hidden after a trigger, when either half has died', async () => {
   const kamailio = await eventSocket();
   const tandem = await Tandem.start({ settings: [`notify.dtmf.udp=${kamailio.address}`] });
-  const { caller } = await setUp(tandem, 'survivor');
+  const { caller, callee } = await setUp(tandem, 'survivor', {
+    flags: ['block-DTMF'],
+    trigger: '5',
+    'DTMF-security-trigger': 'zero',
+  });
+  const heard = () => callee.received.map(({ payload }) => payload[0]);
+  const told = () => kamailio.heard.map(({ event }) => event).filter((event) => event !== 7);
+
+  press(caller, 5, 1000);
+  await callee.hears(5);
+  let timestamp = 1000;
+  await until('another key in place of 7', () => {
+    if (heard().includes(0)) return true;
+    timestamp += 8000;
+    press(caller, 7, timestamp);
+    return undefined;
+  });
+  // Each press is one key, and once they are hidden they stay so.
+  expect(heard().join('')).toMatch(/^5{5}(?:7{5})*0+$/);
+  await expect.poll(told).toEqual([5]);
+
   tandem.control.signal('SIGKILL');
   await tandem.control.exited();
   tandem.startControl();
   await tandem.ready();
-  press(caller, 2, 1000);
-  await expect.poll(() => kamailio.heard.map(({ event }) => event)).toEqual([2]);
+  press(caller, 2, timestamp + 8000);
+  await expect.poll(told).toEqual([5, 2]);
   tandem.dataPlane.signal('SIGKILL');
   await tandem.dataPlane.exited();
   tandem.startDataPlane();
   await tandem.control.printed(/reapplied=1/);
-  press(caller, 3, 9000);
-  await expect.poll(() => kamailio.heard.map(({ event }) => event)).toEqual([2, 3]);
+  const before = callee.received.length;
+  press(caller, 3, timestamp + 16_000);
+  await expect.poll(told).toEqual([5, 2, 3]);
+  await callee.hears(before + 5);
+  expect(heard().join('')).toMatch(/^5{5}(?:7{5})*0+$/);
 });
 
 test('clients of the rtpproxy protocol have keys told to their notification target', async () => {
