@@ -42,6 +42,16 @@ export function withKeyRule<T extends string>(
   return rule === undefined ? others : [...others, rule];
 }
 
+/** What is wanted, with the seed of what holds if both draw digits. */
+export function keptRule(present: KeyRule | undefined, wanted: KeyRule | undefined): KeyRule | undefined {
+  return isSameRule(present, wanted) ? present : wanted;
+}
+
+/** They do the same, but for the seed. */
+export function isSameRule(one: KeyRule | undefined, other: KeyRule | undefined): boolean {
+  return one === other || [one, other].every((rule) => rule?.startsWith('random DTMF ') === true);
+}
+
 export function isKeyRule(restriction: string): restriction is KeyRule {
   return actionOf(restriction) !== undefined;
 }

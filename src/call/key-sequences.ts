@@ -1,6 +1,6 @@
 import { KEYPAD, RECORDING_CODES, type RecordingCode } from '../command/flags.js';
 import type { Call } from './call.js';
-import { altersKeys, type KeyRule, withKeyRule } from './key-rules.js';
+import { altersKeys, isKeyRule, isSameRule, type KeyRule, withKeyRule } from './key-rules.js';
 import { partyOf } from './pairs.js';
 
 /** Keys that bring something about when they are pressed one after the other. */
@@ -26,6 +26,7 @@ export function isRecordingCode(text: string): text is RecordingCode {
 /** Other rules for keys than usual for a while, such as while a card number is typed. Rules: undefined lets keys pass. */
 export type KeyGuard = {
   readonly kind: 'guard';
+  readonly beforehand: KeyRule | undefined;
   readonly during: KeyRule | undefined;
   readonly afterwards: KeyRule | undefined;
   readonly endKeys: string | undefined;
@@ -35,8 +36,12 @@ export type KeyGuard = {
   readonly on: { readonly sinceMs: number; readonly keys: number } | undefined;
 };
 
-/** What a key has brought about. The call is the very same one if nothing is to be remembered. */
-export type AfterKey = { readonly call: Call; readonly codes: readonly RecordingCode[] };
+/** What a key has brought about. */
+export type AfterKey = {
+  /** The very same one if nothing is to be remembered, of the same revision if the data plane need not know. */
+  readonly call: Call;
+  readonly codes: readonly RecordingCode[];
+};
 
 /** Takes in that a key was released. `longestGapMs` may lie between the keys of a sequence. */
 export function afterKey(
@@ -66,7 +71,8 @@ export function afterKey(
       after = replaced(after, before, { ...sequence, typed: '' });
     }
   }
-  return { call: after === call ? call : { ...after, revision: call.revision + 1 }, codes };
+  const isRuled = after.legs !== call.legs || after.restrictions !== call.restrictions;
+  return { call: isRuled ? { ...after, revision: call.revision + 1 } : after, codes };
 }
 
 /** When a guard ends by time, in milliseconds since the epoch. */
@@ -82,7 +88,7 @@ export function withoutGuardsDue(call: Call, now: number): Call {
   return { ...due.reduce(withGuardOff, call), revision: call.revision + 1 };
 }
 
-/** In place of those of the same kind for the same party. */
+/** In place of those of the same kind for the same party. What was typed of one that stays is still typed. */
 export function withKeySequences(
   call: Call,
   leg: number | undefined,
@@ -93,7 +99,9 @@ export function withKeySequences(
     (present) => present.leg !== leg || present.effect.kind !== kind,
   );
   if (others.length === call.keySequences?.length && sequences.length === 0) return call;
-  const added = sequences.map((sequence) => ({ ...sequence, leg, ...UNTYPED }));
+  const added = sequences.map(
+    (sequence) => sequenceLike(call, leg, sequence) ?? { ...sequence, leg, ...UNTYPED },
+  );
   const keySequences = [...others, ...added];
   return {
     ...call,
@@ -102,14 +110,45 @@ export function withKeySequences(
   };
 }
 
+/** The same keys of the same party, for the same end. */
+export function sequenceLike(
+  call: Call,
+  leg: number | undefined,
+  { keys, effect }: Pick<KeySequence, 'keys' | 'effect'>,
+): KeySequence | undefined {
+  return call.keySequences?.find(
+    (present) => present.leg === leg && present.keys === keys && isSameEffect(present.effect, effect),
+  );
+}
+
+/** What holds for the keys of everybody, or of one party alone. */
+export function ruleFor(call: Call, leg: number | undefined): KeyRule | undefined {
+  const of = leg === undefined ? call : call.legs.find(({ id }) => id === leg);
+  return of?.restrictions.find(isKeyRule);
+}
+
 /** The call with this rule for keys, of everybody or of one party. */
 export function withRule(call: Call, leg: number | undefined, rule: KeyRule | undefined): Call {
+  if (rule === ruleFor(call, leg)) return call;
   const read = altersKeys(rule) ? { ...call, readsKeys: true as const } : call;
   if (leg === undefined) return { ...read, restrictions: withKeyRule(call.restrictions, rule) };
   const legs = call.legs.map((each) =>
     each.id === leg ? { ...each, restrictions: withKeyRule(each.restrictions, rule) } : each,
   );
   return { ...read, legs };
+}
+
+function isSameEffect(one: KeyEffect, other: KeyEffect): boolean {
+  if (one.kind === 'record') return other.kind === 'record' && one.action === other.action;
+  return (
+    other.kind === 'guard' &&
+    isSameRule(one.beforehand, other.beforehand) &&
+    isSameRule(one.during, other.during) &&
+    isSameRule(one.afterwards, other.afterwards) &&
+    one.endKeys === other.endKeys &&
+    one.mostKeys === other.mostKeys &&
+    one.longestMs === other.longestMs
+  );
 }
 
 function withGuardOn(call: Call, before: KeySequence, now: number): Call {

@@ -48,6 +48,7 @@ export function meshParties(
   if (command.callIds.length > 1) return failure('unsupported', `Failed to merge calls: ${ONE_CALL}`);
   let present = call;
   const links: Link[] = [];
+  const done = new Set<string>();
   for (const { from, to } of command.flows) {
     const talker = legWithTag(call, from);
     if (talker === undefined) return failure('unknownParty', 'Given from-tag not found');
@@ -55,13 +56,16 @@ export function meshParties(
     if (listeners.length < to.length) return failure('unknownParty', 'Given to-tag not found');
     if (listeners.includes(talker)) return failure('dialogue', 'A party cannot be connected with itself');
     if (command.unsubscribes) present = unheard(present, talker);
-    for (const listener of listeners) {
-      const wish = { isPeer: false, name: 'mesh' };
-      const there = linked(call, [talker], [listener], wish);
-      if ('kind' in there) return there;
-      const back = command.bidirectional ? linked(call, [listener], [talker], wish) : [];
-      if ('kind' in back) return back;
-      links.push(...there, ...back);
+    const there = listeners.map((listener) => ({ speaker: talker, hearer: listener }));
+    const back = listeners.map((listener) => ({ speaker: listener, hearer: talker }));
+    for (const { speaker, hearer } of command.bidirectional ? [...there, ...back] : there) {
+      const way = `${speaker.id}>${hearer.id}`;
+      if (done.has(way)) continue;
+      done.add(way);
+      const added = linked(call, [speaker], [hearer], { isPeer: false, name: 'mesh' });
+      if ('kind' in added) return added;
+      links.push(...added);
+      if (links.length > MOST_LINKS) return tooMany();
     }
   }
   return stepWith(present, links, facts);
@@ -158,8 +162,7 @@ function streamsOf(call: Call, leg: number): ReadonlySet<number> {
 
 function stepWith(call: Call, links: readonly Link[], facts: Facts): Step | CommandFailure {
   const connected = withLinks(call, links);
-  if ((connected.links?.length ?? 0) > MOST_LINKS)
-    return failure('limit', 'Too many connections in one call');
+  if ((connected.links?.length ?? 0) > MOST_LINKS) return tooMany();
   const after: Call = {
     ...connected,
     // From here on packets are read, whose keys may have passed between the parties.
@@ -168,6 +171,10 @@ function stepWith(call: Call, links: readonly Link[], facts: Facts): Step | Comm
     lastSignalMs: facts.now,
   };
   return stepTo(after, { template: '', drawn: [], warnings: [] }, facts);
+}
+
+function tooMany(): CommandFailure {
+  return failure('limit', 'Too many connections in one call');
 }
 
 /** They are in the plan and in the record of the call. */

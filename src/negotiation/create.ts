@@ -14,6 +14,7 @@ import { Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { idsOf } from './ids.js';
 import { refusedIce } from './ice.js';
+import { withSenderKeys } from './key-blocks.js';
 import { type Step, stepTo } from './negotiate.js';
 import { exchangeOffer } from './offer.js';
 import { withoutTwins } from './osrtp-legacy.js';
@@ -86,12 +87,15 @@ export function answerCreation(
   const party = withSenderFlags(leg, body, flags, facts);
   const exchanged = exchangeAnswer(askedOf(before, party, body.medias), body, { flags, facts, ids, draws });
   if (exchanged.kind === 'failure') return exchanged;
+  const { sender } = exchanged.parties;
+  const keyed = withSenderKeys(replaceLeg(before, sender), sender.id, flags, facts);
   const after: Call = {
-    ...replaceLeg(before, exchanged.parties.sender),
+    ...keyed.call,
     revision: call.revision + 1,
     nextId: ids.next(),
   };
-  return stepTo(after, { template: '', drawn: draws.drawn, warnings: ignoredFlags(flags, facts) }, facts);
+  const warnings = [...ignoredFlags(flags, facts), ...keyed.warnings];
+  return stepTo(after, { template: '', drawn: draws.drawn, warnings }, facts);
 }
 
 function isAnswerTo({ streams }: Leg, medias: readonly MediaView[]): boolean {

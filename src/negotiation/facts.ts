@@ -71,11 +71,11 @@ export type CallDefaults = {
   readonly tellsKeys: boolean;
   /** Twelve hexadecimal digits that mark SDP this node has written (`loop-protect`). */
   readonly instanceId: string;
-  /** `null`: nothing can be recorded. */
   /** What keys do to recordings, unless a message says otherwise. */
   readonly recordingCodes: RecordingCodes;
   /** Between two keys of a sequence. */
   readonly longestKeyGapMs: number;
+  /** `null`: nothing can be recorded. */
   readonly recording: RecordingRules | null;
   /** Where `start forwarding` sends copies; `null`: nowhere. */
   readonly forwardTo: Extract<TapTarget, { kind: 'datagrams' }> | null;

@@ -1,6 +1,6 @@
 import type { Call, Leg, Restriction, Stream } from '../call/call.js';
-import type { KeyRule } from '../call/key-rules.js';
-import { type KeyGuard, withKeySequences, withRule } from '../call/key-sequences.js';
+import { type KeyRule, keptRule } from '../call/key-rules.js';
+import { type KeyGuard, ruleFor, sequenceLike, withKeySequences, withRule } from '../call/key-sequences.js';
 import { unpackPayloads } from '../call/payloads.js';
 import { partiesOf } from '../call/subscriptions.js';
 import { type KeyMode, type KeyWish, type MediaFlags, RECORDING_CODES } from '../command/flags.js';
@@ -19,6 +19,7 @@ export function keyBlock(wish: KeyWish, random: Facts['random']): KeyBlock {
   if (trigger === undefined) return { rule: ruleOf(wish.mode ?? 'drop'), guard: undefined };
   const effect: KeyGuard = {
     kind: 'guard',
+    beforehand: ruleOf(wish.mode ?? 'off'),
     during: ruleOf(wish.triggered ?? 'drop'),
     afterwards: ruleOf(wish.ended ?? 'off'),
     endKeys: wish.endTrigger === undefined ? undefined : detach(wish.endTrigger),
@@ -26,24 +27,41 @@ export function keyBlock(wish: KeyWish, random: Facts['random']): KeyBlock {
     longestMs: wish.endAfterMs,
     on: undefined,
   };
-  return { rule: ruleOf(wish.mode ?? 'off'), guard: { keys: detach(trigger), effect } };
+  return { rule: effect.beforehand, guard: { keys: detach(trigger), effect } };
 }
 
-/** The call with the keys of everybody, or of one party, blocked like this and no longer otherwise. */
+/**
+ * The call with the keys of everybody, or of one party, blocked like this and no longer otherwise. Who says the same again,
+ * as messages do that refresh a session, changes nothing of what a trigger has brought.
+ */
 export function withKeyBlock(call: Call, leg: number | undefined, { rule, guard }: KeyBlock): Call {
-  return withRule(withKeySequences(call, leg, 'guard', guard === undefined ? [] : [guard]), leg, rule);
+  if (guard !== undefined && sequenceLike(call, leg, guard) !== undefined) return call;
+  const guarded = withKeySequences(call, leg, 'guard', guard === undefined ? [] : [guard]);
+  return withRule(guarded, leg, keptRule(ruleFor(call, leg), rule));
 }
 
-/** What an offer or answer says of the keys of its sender. */
-export function withSenderKeys(call: Call, sender: number, flags: MediaFlags, facts: Facts): Call {
+/** What a message with SDP says of the keys of its sender. */
+export function withSenderKeys(call: Call, sender: number, flags: MediaFlags, facts: Facts): Keyed {
   const blocked = flags.blockDtmf ? withKeyBlock(call, sender, keyBlock(flags.keys, facts.random)) : call;
-  if (!flags.recordingCodesCount) return blocked;
+  const warnings = flags.blockDtmf ? soundlessKeys(call, sender, flags.keys) : NO_WARNINGS;
+  if (!flags.recordingCodesCount) return { call: blocked, warnings };
   const codes = { ...facts.defaults.recordingCodes, ...flags.recordingCodes };
   const sequences = RECORDING_CODES.flatMap((action) => {
     const keys = codes[action];
     return keys === undefined ? [] : [{ keys: detach(keys), effect: { kind: 'record', action } as const }];
   });
-  return withKeySequences(blocked, sender, 'record', sequences);
+  return { call: withKeySequences(blocked, sender, 'record', sequences), warnings };
+}
+
+type Keyed = { readonly call: Call; readonly warnings: readonly string[] };
+
+function soundlessKeys(call: Call, sender: number, wish: KeyWish): readonly string[] {
+  const refused = refusedBlock(
+    call,
+    call.legs.find(({ id }) => id === sender),
+    wish,
+  );
+  return refused === undefined ? NO_WARNINGS : [`${refused.message}: nothing goes out for keys`];
 }
 
 /** Packets will have to be read for what the flags say of keys. */
@@ -120,12 +138,14 @@ function ruleOfMode(mode: KeyMode, wish: KeyWish, random: Facts['random']): KeyR
     case 'tone':
       return `tone DTMF ${wish.volume ?? LOUDNESS} ${(wish.frequencies ?? [HERTZ]).join()}`;
     case 'random': {
-      const seed = Buffer.from(random.bytes(8));
-      return `random DTMF ${seed.readUInt32LE(0)} ${seed.readUInt32LE(4)}`;
+      const bytes = random.bytes(8);
+      const seed = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+      return `random DTMF ${seed.getUint32(0, true)} ${seed.getUint32(4, true)}`;
     }
   }
 }
 
+const NO_WARNINGS: readonly string[] = [];
 const WITH_SILENCE: ReadonlySet<string> = new Set(['PCMU', 'PCMA', 'G722']);
 const WITH_TONE: ReadonlySet<string> = new Set(['PCMU', 'PCMA']);
 const LOUDNESS = 10;

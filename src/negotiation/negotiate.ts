@@ -179,9 +179,9 @@ function exchange(kind: 'offer' | 'answer', found: Parties, received: Body, cont
     leg.id === sender.id ? sender : leg.id === receiver.id ? rendered.receiver : leg,
   );
   negotiated.dialogues = before.dialogues.map((old) => (isSameDialogue(old, dialogue) ? dialogue : old));
-  const keyed = withRedundancyRead(withSenderKeys(negotiated, sender.id, flags, facts));
-  const call = withEarlyFragments(keyed, sender, facts.now);
-  const told = [...context.warnings, ...ignoredFlags(flags, facts)];
+  const keyed = withSenderKeys(negotiated, sender.id, flags, facts);
+  const call = withEarlyFragments(withRedundancyRead(keyed.call), sender, facts.now);
+  const told = [...context.warnings, ...ignoredFlags(flags, facts), ...keyed.warnings];
   return stepTo(call, { template: rendered.template, drawn: draws.drawn, warnings: told }, facts);
 }
 
@@ -194,13 +194,21 @@ export function stepTo(
   const plan = planOf(call);
   const refused = refusedPlan(plan, facts);
   if (refused) return refused;
-  const receiver = { template };
-  if (fitsMemo(plan.memo)) return { kind: 'step', call, plan, receiver, drawn, warnings };
+  const fitting = fittingPlan(call, plan);
+  if (fitting === undefined) return failure('limit', 'Too many branches or media in one call');
+  return { kind: 'step', ...fitting, receiver: { template }, drawn, warnings };
+}
+
+/** With less in it, if it does not fit otherwise; `undefined`: it does not. */
+export function fittingPlan(
+  call: Call,
+  plan: SessionPlan = planOf(call),
+): { readonly call: Call; readonly plan: SessionPlan } | undefined {
+  if (fitsMemo(plan.memo)) return { call, plan };
   // A call is worth more than what somebody who might listen to it could be told.
   const brief = { ...withoutParameters(call), departed: undefined };
   const briefPlan = planOf(brief);
-  if (!fitsMemo(briefPlan.memo)) return failure('limit', 'Too many branches or media in one call');
-  return { kind: 'step', call: brief, plan: briefPlan, receiver, drawn, warnings };
+  return fitsMemo(briefPlan.memo) ? { call: brief, plan: briefPlan } : undefined;
 }
 
 /** Relayed addresses by local. */

@@ -12,6 +12,7 @@ import { newCall, withCallFlags } from './call-flags.js';
 import { Draws } from './draws.js';
 import type { Facts } from './facts.js';
 import { type Ids, idsOf } from './ids.js';
+import { withSenderKeys } from './key-blocks.js';
 import { type Step, stepTo } from './negotiate.js';
 import { exchangeOffer } from './offer.js';
 import { withoutTwins } from './osrtp-legacy.js';
@@ -50,13 +51,15 @@ export function negotiatePublication(
   const publisher = withSenderFlags(leg, body, flags, facts);
   const answered = answerHere(placed.call, publisher, body, { ...means, talks: command.bidirectional });
   if (answered.kind === 'failure') return answered;
+  const published = replaceLeg(placed.call, answered.publisher);
+  const keyed = withSenderKeys(published, answered.publisher.id, flags, facts);
   const after: Call = {
-    ...replaceLeg(placed.call, answered.publisher),
+    ...keyed.call,
     readsKeys: true,
     revision: before.revision + 1,
     nextId: ids.next(),
   };
-  const warnings = [...answered.warnings, ...ignoredFlags(flags, facts)];
+  const warnings = [...answered.warnings, ...ignoredFlags(flags, facts), ...keyed.warnings];
   return stepTo(after, { template: answered.template, drawn: means.draws.drawn, warnings }, facts);
 }
 

@@ -58,9 +58,10 @@ export function answerSubscription(
   });
   const { revision } = found.call;
   // From here on packets are read, whose keys may have passed between the parties.
-  const heard: Call = { ...withSenderKeys(answered, listener.id, flags, facts), readsKeys: true };
+  const keyed = withSenderKeys(answered, listener.id, flags, facts);
+  const heard: Call = { ...keyed.call, readsKeys: true };
   const after = { ...heard, revision: revision + 1, nextId: ids.next(), lastSignalMs: facts.now };
-  return stepTo(after, { template: '', drawn: draws.drawn, warnings: [] }, facts);
+  return stepTo(after, { template: '', drawn: draws.drawn, warnings: keyed.warnings }, facts);
 }
 
 /** Ends a subscription, or what comes of one party in it. */

@@ -1,6 +1,7 @@
 import { detailLine } from '../call/detail-line.js';
 import { detailRecord } from '../call/detail-record.js';
 import type { KeyPress } from '../call/keys.js';
+import { KEYPAD } from '../command/flags.js';
 import type { DetailRecorder } from '../service/ports.js';
 import { type Logger, RECORD_LEVEL } from './logger.js';
 
@@ -12,7 +13,7 @@ export function keyRecorder(logger: Logger): { tellKey(press: KeyPress): void; c
   const records = logger.child({}, { level: 'record', customLevels: { record: RECORD_LEVEL } });
   return {
     tellKey: ({ callId, tag, event, durationMs, volume }) =>
-      records.record({ callId, tag, key: KEYS[event] ?? event, durationMs, volume }, 'key'),
+      records.record({ callId, tag, key: KEYPAD[event] ?? event, durationMs, volume }, 'key'),
     close() {},
   };
 }
@@ -27,6 +28,3 @@ export function detailRecorder(logger: Logger, form: RecordForm): DetailRecorder
       return (...end) => records.record(detailLine(...end));
   }
 }
-
-/** By their event (RFC 4733). */
-const KEYS = '0123456789*#ABCD';

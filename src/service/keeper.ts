@@ -3,6 +3,7 @@ import { nextDeadline } from '../call/lifecycle.js';
 import { placesOf } from '../call/places.js';
 import { ofParties } from '../call/subscriptions.js';
 import type { BoundLocal, SessionPlan, SessionStats } from '../dataplane/protocol.gen.js';
+import { fittingPlan } from '../negotiation/negotiate.js';
 import { planOf } from '../negotiation/plan.js';
 import type { Pattern } from '../pattern/pattern.js';
 import { Repeat } from '../pattern/repeat.js';
@@ -66,16 +67,17 @@ export class Keeper {
   }
 
   /** Makes a change that opens no ports. If it is refused, everything stays as it was. */
-  async change(call: Call, before: Call): Promise<DataPlaneError | undefined> {
-    const applied = await this.apply(planOf(call), before);
+  async change(call: Call, before: Call, plan = planOf(call)): Promise<DataPlaneError | undefined> {
+    const applied = await this.apply(plan, before);
     if (applied instanceof DataPlaneError) return applied;
     this.store(call, before);
     return undefined;
   }
 
   /** Makes a change that opens no ports and must happen, whatever the data plane says to it. */
-  async insist(call: Call, before: Call): Promise<void> {
-    const refused = await this.change(call, before);
+  async insist(wanted: Call, before: Call): Promise<void> {
+    const { call, plan } = fittingPlan(wanted) ?? { call: wanted, plan: undefined };
+    const refused = await this.change(call, before, plan);
     if (refused !== undefined) this.#storeAhead(call, before);
   }
 

@@ -9,6 +9,7 @@ import type { RecordingCommand } from '../command/command.js';
 import type { Reply } from '../command/reply.js';
 import type { Event, TimeoutReason } from '../dataplane/protocol.gen.js';
 import type { EndReason } from '../observability/counters.js';
+import { Recent } from '../recent.js';
 import type { Keeper, KeeperParts } from './keeper.js';
 import type { Notifier } from './ports.js';
 import { pressed } from './pressed.js';
@@ -24,6 +25,8 @@ export type MediaEventsParts = Pick<KeeperParts, 'registry' | 'events' | 'clock'
 export class MediaEvents {
   readonly #parts: MediaEventsParts;
   readonly #keeper: Keeper;
+  /** When keys changed the recording of a call the last time. */
+  readonly #recordingsChanged = new Recent<number>(MOST_RECENT);
 
   constructor(parts: MediaEventsParts, keeper: Keeper) {
     this.#parts = parts;
@@ -80,8 +83,11 @@ export class MediaEvents {
     const { clock, events, longestKeyGapMs, record } = this.#parts;
     const times = { now: clock.now(), longestGapMs: longestKeyGapMs() };
     const { call, codes } = afterKey(before, event, times);
-    if (call !== before) await this.#keeper.insist(call, before);
+    if (call.revision !== before.revision) await this.#keeper.insist(call, before);
+    // What was typed so far changes no packet's way: it goes along with the next plan.
+    else if (call !== before) this.#keeper.store(call, before);
     for (const code of codes) {
+      if (!this.#mayChangeRecording(call.callId, times.now)) continue;
       const action = recordingChange(this.#keeper.find(call.callId) ?? call, code);
       if (action === undefined) continue;
       const { callId } = call;
@@ -89,6 +95,14 @@ export class MediaEvents {
       if (reply.kind === 'failure')
         events.commandWarning(callId, `recording was not changed by keys: ${reply.message}`);
     }
+  }
+
+  /** Whoever sends packets can press any number of keys, and each change writes files. */
+  #mayChangeRecording(callId: string, now: number): boolean {
+    const sinceMs = now - (this.#recordingsChanged.get(callId) ?? 0);
+    if (sinceMs >= 0 && sinceMs < RECORDING_PAUSE_MS) return false;
+    this.#recordingsChanged.set(callId, now);
+    return true;
   }
 
   #tellKey(call: Call, event: Extract<Event, { kind: 'telephoneEvent' }>): void {
@@ -99,6 +113,9 @@ export class MediaEvents {
     for (const { target, text } of keyLines(call, press)) notifier.tellKeyLine(target, text, call.callId);
   }
 }
+
+const RECORDING_PAUSE_MS = 1_000;
+const MOST_RECENT = 10_000;
 
 const TIMEOUTS: Record<TimeoutReason, EndReason> = {
   media: 'mediaTimeout',

@@ -28,7 +28,7 @@ export class Subscriptions {
 
   /** Whoever calls has the call's turn. */
   async handle(command: SubscriptionCommand, client: Client): Promise<Reply> {
-    const { find, facts, carryOut, insist } = this.#parts;
+    const { find, facts, carryOut, insist, events } = this.#parts;
     const before = find(command.callId);
     switch (command.kind) {
       case 'subscribe request':
@@ -36,6 +36,7 @@ export class Subscriptions {
       case 'subscribe answer': {
         const step = answerSubscription(before, command, facts());
         if (step.kind === 'failure') return step;
+        for (const warning of step.warnings) events.commandWarning(command.callId, warning);
         const done = await carryOut(client, step, before);
         return done.kind === 'sdp' ? { kind: 'done' } : done;
       }

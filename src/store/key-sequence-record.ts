@@ -27,23 +27,28 @@ export function readKeySequence(value: unknown): KeySequence {
 
 function effectMemo(effect: KeyEffect): string {
   if (effect.kind === 'record') return quoted(effect.action);
-  const { during, afterwards, endKeys, mostKeys, longestMs, on } = effect;
-  const held = on === undefined ? '' : `,${on.sinceMs},${on.keys}`;
+  const { beforehand, during, afterwards, endKeys, mostKeys, longestMs, on } = effect;
+  const former = beforehand === undefined ? '' : `,${quoted(beforehand)}`;
+  const held = on === undefined ? former && ',null,null' : `,${on.sinceMs},${on.keys}`;
   const rules = `${quotedOrNull(during)},${quotedOrNull(afterwards)},${quotedOrNull(endKeys)}`;
-  return `null,${rules},${mostKeys ?? null},${longestMs ?? null}${held}`;
+  return `null,${rules},${mostKeys ?? null},${longestMs ?? null}${held}${former}`;
 }
 
 function readEffect(values: readonly unknown[]): KeyEffect {
-  const [action, during, afterwards, endKeys, mostKeys, longestMs, sinceMs, keys] = values;
+  const [action, during, afterwards, endKeys, mostKeys, longestMs, sinceMs, keys, beforehand] = values;
   if (action !== null) return { kind: 'record', action: recordingCode(action) };
   return {
     kind: 'guard',
+    beforehand: beforehand === undefined ? undefined : keyRule(beforehand),
     during: orUndefined(during, keyRule),
     afterwards: orUndefined(afterwards, keyRule),
     endKeys: orUndefined(endKeys, text),
     mostKeys: orUndefined(mostKeys, number),
     longestMs: orUndefined(longestMs, number),
-    on: sinceMs === undefined ? undefined : { sinceMs: number(sinceMs), keys: number(keys) },
+    on:
+      sinceMs === undefined || sinceMs === null
+        ? undefined
+        : { sinceMs: number(sinceMs), keys: number(keys) },
   };
 }
 
