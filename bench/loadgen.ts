@@ -40,8 +40,10 @@ export type Cpu = { readonly totalNs: number; readonly perProcessNs: readonly nu
 export type Phase = {
   readonly rate: number;
   readonly seconds: number;
-  /** A process that is killed as the phase begins. */
-  readonly killing?: number;
+  /** Processes that are killed as the phase begins. */
+  readonly killing?: readonly number[];
+  /** Shell command that follows, before anything is sent. */
+  readonly afterwards?: string;
 };
 
 export type PhaseReport = {
@@ -165,9 +167,10 @@ export async function sendStreams(
     ...(sender.frames ? ['--frames'] : []),
     ...(sender.standIn ? standInWords(lab, sender.standIn) : []),
     ...phases.flatMap((phase) => ['--phase', `${phase.rate}:${phase.seconds}`]),
-    ...phases.flatMap(({ killing }, index) =>
-      killing === undefined ? [] : ['--crash', `${killing}:${index}`],
-    ),
+    ...phases.flatMap(({ killing, afterwards }, index) => [
+      ...(killing === undefined ? [] : ['--crash', `${killing.join(',')}:${index}`]),
+      ...(afterwards === undefined ? [] : ['--after-crash', afterwards]),
+    ]),
   ];
   return decode<StreamReport>(await run(words));
 }

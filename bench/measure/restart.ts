@@ -35,7 +35,7 @@ async function killed(bench: Bench, calls: number): Promise<Return> {
     const rate = packetsPerSecond * Math.min(calls, few);
     const phases = [
       { rate, seconds: 2 },
-      { rate, seconds: 8, killing: dataPlaneOf(proxy) },
+      { rate, seconds: 8, killing: [dataPlaneOf(proxy)] },
     ];
     const report = await sendStreams(bench.lab, routes, phases, []);
     const [before, after] = report.phases;

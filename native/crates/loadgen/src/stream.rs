@@ -61,9 +61,12 @@ pub struct Options {
     /// Processes whose CPU time is measured.
     #[arg(long = "watch")]
     pub watched: Vec<u32>,
-    /// PID:PHASE, phases counted from 0; kills this process as the phase begins.
+    /// PID[,PID]…:PHASE, phases counted from 0; kills these processes as the phase begins.
     #[arg(long, conflicts_with = "frames")]
     crash: Option<Crash>,
+    /// Shell command that is run once they are dead, before anything is sent.
+    #[arg(long, requires = "crash")]
+    after_crash: Option<String>,
     /// Protect what is sent, with the keys of `calls --suite`.
     #[arg(long, value_parser = parse_suite)]
     pub suite: Option<Suite>,
@@ -189,8 +192,8 @@ fn send(options: &Options, routes: &[Route]) -> Result<Vec<Sent>> {
     let mut source = Source::new(socket, &paths, style, tick)?;
     let watch = Watch { processes: options.watched.clone(), core: options.watch_core };
     let run = |(index, &phase): (usize, &Phase)| {
-        let crash = options.crash.filter(|crash| crash.is_due(index));
-        let killed_ns = crash.map(|crash| crash.carry_out()).transpose()?;
+        let crash = options.crash.as_ref().filter(|crash| crash.is_due(index));
+        let killed_ns = crash.map(|crash| crash.carry_out(options.after_crash.as_deref())).transpose()?;
         let sent = source.run_phase(index as u32, phase, &watch)?;
         Ok(Sent { started_ns: killed_ns.unwrap_or(sent.started_ns), ..sent })
     };
