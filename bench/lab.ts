@@ -19,9 +19,9 @@ export type Lab = {
   readonly close: () => void;
 };
 
-type Link = { readonly namespace: string; readonly interface: string; readonly mac: string };
+export type Link = { readonly namespace: string; readonly interface: string; readonly mac: string };
 
-const prefix = `tandem-bench-${process.pid}`;
+export const prefix = `tandem-bench-${process.pid}`;
 
 /** The interfaces of a lab; those of two that exist at once have different names. */
 type Devices = { readonly source: string; readonly in: string; readonly out: string; readonly sink: string };
@@ -29,19 +29,14 @@ const devices: Devices = { source: 'gen0', in: 'prx0', out: 'prx1', sink: 'snk0'
 export const otherDevices: Devices = { source: 'gen2', in: 'prx2', out: 'prx3', sink: 'snk2' };
 
 // Frames to this address are nobody's: the sink's stack drops them first thing, after the packet socket has seen them.
-const foreignMac = '02:00:00:00:00:99';
+export const foreignMac = '02:00:00:00:00:99';
 
-const peers = '10.213.0.1';
+export const peers = '10.213.0.1';
 
 export function openLab({ source, in: inbound, out: outbound, sink }: Devices = devices): Lab {
   const names = { source: `${prefix}-${source}`, proxy: `${prefix}-${inbound}`, sink: `${prefix}-${sink}` };
-  const close = (): void => {
-    for (const name of Object.values(names)) run(['ip', 'netns', 'del', name], 'ignore');
-    open.delete(close);
-  };
-  open.add(close);
+  const close = openNamespaces(Object.values(names));
   try {
-    for (const name of Object.values(names)) prepare(name);
     link({ namespace: names.source, device: source }, { namespace: names.proxy, device: inbound });
     link({ namespace: names.sink, device: sink }, { namespace: names.proxy, device: outbound });
     address(names.proxy, inbound, outbound);
@@ -64,6 +59,22 @@ export function openLab({ source, in: inbound, out: outbound, sink }: Devices = 
   };
 }
 
+/** Answers how to be rid of them. */
+export function openNamespaces(names: readonly string[]): () => void {
+  const close = (): void => {
+    for (const name of names) run(['ip', 'netns', 'del', name], 'ignore');
+    open.delete(close);
+  };
+  open.add(close);
+  try {
+    for (const name of names) prepare(name);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return close;
+}
+
 /** For when the benchmark itself is told to end. */
 export function closeLabs(): void {
   for (const close of open) close();
@@ -77,9 +88,9 @@ function prepare(namespace: string): void {
   run(['ip', '-n', namespace, 'link', 'set', 'lo', 'up']);
 }
 
-type End = { readonly namespace: string; readonly device: string };
+export type End = { readonly namespace: string; readonly device: string };
 
-function link(outer: End, inner: End): void {
+export function link(outer: End, inner: End): void {
   const peer = ['peer', 'name', inner.device, 'netns', inner.namespace];
   run(['ip', '-n', outer.namespace, 'link', 'add', outer.device, 'type', 'veth', ...peer]);
   for (const { namespace, device } of [outer, inner])
@@ -97,16 +108,16 @@ function address(namespace: string, inbound: string, outbound: string): void {
   }
 }
 
-function neighbour(namespace: string, address: string, device: string): void {
+export function neighbour(namespace: string, address: string, device: string): void {
   const entry = [address, 'lladdr', foreignMac, 'dev', device, 'nud', 'permanent'];
   run(['ip', '-n', namespace, 'neigh', 'add', ...entry]);
 }
 
-function macOf(namespace: string, device: string): string {
+export function macOf(namespace: string, device: string): string {
   return run(['ip', 'netns', 'exec', namespace, 'cat', `/sys/class/net/${device}/address`]).trim();
 }
 
-function run(words: readonly string[], onError: 'throw' | 'ignore' = 'throw'): string {
+export function run(words: readonly string[], onError: 'throw' | 'ignore' = 'throw'): string {
   const [program = '', ...rest] = words;
   try {
     return execFileSync(program, rest, { encoding: 'latin1', stdio: ['ignore', 'pipe', 'pipe'] });

@@ -19,6 +19,7 @@ import { measureSecured } from './measure/secured.js';
 import { measureStop } from './measure/stop.js';
 import { measureSetup } from './measure/setup.js';
 import { measureStart } from './measure/start.js';
+import { measureTakeover } from './measure/takeover.js';
 import { type Curve, plotCost } from './plot.js';
 import { killProxies } from './proxy.js';
 
@@ -32,6 +33,7 @@ const measurements: Readonly<Record<string, (bench: Bench) => Promise<readonly F
   loss: measureLoss,
   scaling: measureScaling,
   restart: measureRestart,
+  takeover: measureTakeover,
   stop: measureStop,
   notices: measureNotices,
   start: measureStart,

@@ -27,7 +27,11 @@ export type TandemOptions = {
   /** Relaying in the kernel is measured by itself. */
   readonly fastPath?: 'require' | 'off';
   readonly hook?: 'auto' | 'native' | 'generic' | 'tc';
+  readonly replication?: Replication;
 };
+
+/** A Redis, and who writes to it. */
+export type Replication = { readonly redis: string; readonly node: string; readonly keyFile: string };
 
 const ports = { tandem: { min: 10_000, max: 31_999 }, rtpengine: { min: 32_000, max: 59_999 } };
 const startTimeoutMs = 20_000;
@@ -35,7 +39,7 @@ const startTimeoutMs = 20_000;
 export async function startProxy(lab: Lab, name: ProxyName, options: TandemOptions): Promise<RunningProxy> {
   const directory = mkdtempSync(join(tmpdir(), `tandem-bench-${name}-`));
   const ng = name === 'tandem' ? '127.0.0.1:2223' : '127.0.0.1:22222';
-  const words = name === 'tandem' ? tandem(lab, ng, directory, options) : rtpengine(lab, ng);
+  const words = name === 'tandem' ? tandem(lab, ng, directory, options) : rtpengine(lab, ng, options);
   const pinned = ['ip', 'netns', 'exec', lab.proxyNamespace, 'taskset', '-c', `${proxyCore}`, ...words];
   const log = join(directory, 'log');
   const child = spawnFirst(pinned, log);
@@ -50,7 +54,7 @@ export async function startProxy(lab: Lab, name: ProxyName, options: TandemOptio
 }
 
 /** Starts a program in a session of its own that the scheduler prefers to whatever else the machine does. */
-function spawnFirst(words: readonly string[], log: string): ChildProcess {
+export function spawnFirst(words: readonly string[], log: string): ChildProcess {
   const file = openSync(log, 'w');
   const [program = '', ...rest] = words;
   const child = spawn(program, rest, { detached: true, stdio: ['ignore', file, file] });
@@ -59,7 +63,7 @@ function spawnFirst(words: readonly string[], log: string): ChildProcess {
   return child;
 }
 
-function rtpengine(lab: Lab, ng: string): readonly string[] {
+function rtpengine(lab: Lab, ng: string, { replication }: TandemOptions): readonly string[] {
   const { min, max } = ports.rtpengine;
   return [
     'rtpengine',
@@ -76,6 +80,7 @@ function rtpengine(lab: Lab, ng: string): readonly string[] {
     '--delete-delay=0',
     '--timeout=3600',
     '--silent-timeout=3600',
+    ...(replication === undefined ? [] : [`--redis=${replication.redis}/1`]),
   ];
 }
 
@@ -93,10 +98,15 @@ function tandem(lab: Lab, ng: string, directory: string, options: TandemOptions)
       `fastPath: { mode: ${options.fastPath ?? 'off'}, hook: ${options.hook ?? 'auto'} }`,
       'log: { level: warn }',
       `dataPlane: { io: ${options.io}, shards: 1, socket: ${join(directory, 'dataplane.sock')} }`,
+      ...(options.replication === undefined ? [] : [replicationLine(options.replication)]),
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
   }
   return ['bin/tandem', '--config', config];
+}
+
+function replicationLine({ redis, node, keyFile }: Replication): string {
+  return `replication: { redis: "${redis}", node: ${node}, keyFile: ${keyFile} }`;
 }
 
 async function answers(lab: Lab, ng: string, child: ChildProcess, log: string): Promise<void> {
@@ -116,7 +126,7 @@ async function answers(lab: Lab, ng: string, child: ChildProcess, log: string): 
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) {
     running.delete(child);
     return;

@@ -4,7 +4,7 @@ import { makeCalls } from '../loadgen.js';
 import { processName } from '../process.js';
 import type { ProxyName } from '../proxy.js';
 
-type SetupRound = {
+export type SetupRound = {
   readonly usPerCall: number;
   readonly commandP50Us: number;
   readonly perProcess: Record<string, number>;
@@ -63,7 +63,7 @@ function figuresOf(
   ];
 }
 
-async function setupRound(
+export async function setupRound(
   bench: Bench,
   name: ProxyName,
   mix: { readonly kinds: number; readonly speak: boolean },
