@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { showTransportAddress } from './config/addresses.js';
 import { callDefaults, certificateSource, dataPlaneConfiguration, interfaceFacts } from './config/derive.js';
-import { type InheritedListener, isCarried, parseInheritedListeners } from './config/launch.js';
-import type { Config, ListenAddress, RtpproxyListenConfig } from './config/schema.js';
+import { isCarried, parseInheritedListeners } from './config/launch.js';
+import type { Config } from './config/schema.js';
 import type { Dictionary } from './control/ng/value.js';
 import { CarriedSockets } from './control/carried.js';
 import { CommandLine } from './control/cli/interpreter.js';
@@ -13,7 +11,7 @@ import { startCliServer } from './control/cli/server.js';
 import { SDP_REPLY, writeNg } from './control/ng/encode.js';
 import { type NgServer, startNgServer } from './control/ng/server.js';
 import { ReplyCache } from './control/reply-cache.js';
-import { type RtpproxyListen, startRtpproxyServer } from './control/rtpproxy/server.js';
+import { startRtpproxyServer } from './control/rtpproxy/server.js';
 import { openGraphite } from './graphite/exporter.js';
 import { EventStream } from './http/event-stream.js';
 import { copyMetrics } from './http/copy-metrics.js';
@@ -21,9 +19,10 @@ import { limitMetrics } from './http/limit-metrics.js';
 import { relayMetrics } from './http/relay-metrics.js';
 import { replicationMetrics } from './http/replication-metrics.js';
 import { rtpengineMetrics } from './http/rtpengine-metrics.js';
-import { startHttpServer, type TlsListen } from './http/server.js';
+import { startHttpServer } from './http/server.js';
 import { DataPlaneClient } from './dataplane/client.js';
 import type { Status } from './dataplane/protocol.gen.js';
+import { rtpproxyListen, tlsListen, withInherited } from './listeners.js';
 import { bridgeOf } from './negotiation/pair-places.js';
 import type { Capability } from './negotiation/facts.js';
 import { planOf } from './negotiation/plan.js';
@@ -335,50 +334,6 @@ async function untilAttached(
       if (!(error instanceof DataPlaneError)) throw error;
     }
   }
-}
-
-function withInherited(
-  protocol: string,
-  configured: readonly ListenAddress[],
-  inherited: readonly InheritedListener[],
-): readonly (ListenAddress & { fd?: number; carried?: boolean })[] {
-  const held = new Map<string, { readonly fd: number } | { readonly carried: true }>();
-  for (const listener of inherited) {
-    if ('path' in listener) continue;
-    const place = showTransportAddress(listener);
-    if (isCarried(listener)) {
-      if (protocol === 'udp') held.set(place, { carried: true });
-    } else if (listener.protocol === protocol) {
-      held.set(place, { fd: listener.fd });
-    }
-  }
-  return configured.map((address) => ({ ...address, ...held.get(showTransportAddress(address)) }));
-}
-
-function rtpproxyListen(
-  listener: RtpproxyListenConfig,
-  config: Config,
-  inherited: readonly InheritedListener[],
-): RtpproxyListen {
-  if ('path' in listener) {
-    const protocol = listener.kind === 'unix-dgram' ? 'unix-dgram' : 'unix';
-    const isHeld = (one: InheritedListener): boolean =>
-      'path' in one && one.path === listener.path && one.protocol === protocol;
-    const found = inherited.find(isHeld);
-    const fd = found !== undefined && 'fd' in found ? found.fd : undefined;
-    return { ...listener, mode: config.rtpproxy.socketMode, ...(fd !== undefined && { fd }) };
-  }
-  const [held] = withInherited(listener.kind, [listener], inherited);
-  return { ...listener, ...held };
-}
-
-/** Read once, at start: a certificate that was renewed takes a restart of this process, which no call notices. */
-function tlsListen({ http, listen }: Config): TlsListen | undefined {
-  if (listen.https.length === 0 || http.files === null) return undefined;
-  const [certificate, privateKey] = [http.files.certificate, http.files.privateKey].map((file) =>
-    readFileSync(file, 'utf8'),
-  );
-  return { listen: listen.https, certificate: certificate ?? '', privateKey: privateKey ?? '' };
 }
 
 function deferred<T>(): { readonly promise: Promise<T>; resolve(value: T): void } {
