@@ -74,14 +74,14 @@ export async function runNode(config: Config, program: Program): Promise<number>
   const stopped = signalled();
   const unavailable = deferred<string>();
   const logs = new LogBook(createLogger(config.log), config.log);
-  const [logger, controlLogger] = [logs.logger('core'), logs.logger('control')];
+  const [logger, controlLogger] = [logs.logger('core'), logs.lines('control')];
   const counters = newCounters();
   const events = createEvents(logs.lines(), counters);
   const registry = new CallRegistry();
   const inherited = parseInheritedListeners(process.env.TANDEM_LISTEN_FDS);
   const node = hostname();
   const now = (): number => Date.now();
-  const intervals = new IntervalMeter(now(), config.graphite.intervalSeconds * 1000);
+  const intervals = new IntervalMeter(performance.now(), config.graphite.intervalSeconds * 1000);
   const { channels, clientTargets } = openChannels(config.notify, { events, node, now });
   const notifier = new NodeNotifier(clientTargets, channels);
   notifier.addForKeys(new KeyDatagrams(config.notify.dtmf.udp, events));
@@ -194,7 +194,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     controls: () => server.controls(),
     replication: replicated?.operated,
   });
-  obeySignals({ drain, operated, meaning: program.signals });
+  obeySignals({ drain, logs, events, meaning: program.signals });
   const cli = new CommandLine(operated, controlLogger);
 
   if (config.replication?.required) {
@@ -258,7 +258,7 @@ export async function runNode(config: Config, program: Program): Promise<number>
     webPages: config.http.webPages,
     ng: server.responder,
     cli,
-    logger: logs.logger('http'),
+    logger: logs.lines('http'),
     drain,
     eventStream,
     status: () => dataPlane.status(),
@@ -276,12 +276,13 @@ export async function runNode(config: Config, program: Program): Promise<number>
     controls: () => server.controls(),
   });
   const seconds = setInterval(() => {
-    if (intervals.second(now(), registry.size)) void exporter?.intervalOver();
+    if (intervals.second(performance.now(), registry.size)) void exporter?.intervalOver();
   }, 1_000);
   const outcome = await Promise.race([attached, stopped, unavailable.promise]);
   const status = typeof outcome === 'string' ? undefined : outcome;
   if (typeof outcome === 'string') process.stderr.write(`tandem: ${outcome}\n`);
   if (status !== undefined) {
+    exporter?.attached(status);
     process.stdout.write(greeting(config, { ...program, status, calls: registry.size }));
   }
 

@@ -34,6 +34,8 @@ export function openGraphite(
 export class GraphiteExporter {
   readonly #parts: ExporterParts;
   #before: NodeTotals | undefined;
+  /** When the data plane answered the last time. */
+  #relayed: NodeTotals | undefined;
   #isBusy = false;
 
   constructor(parts: ExporterParts) {
@@ -42,6 +44,11 @@ export class GraphiteExporter {
 
   close(): void {
     this.#parts.sender.close();
+  }
+
+  /** What the data plane has counted so far is no news. */
+  attached(status: Status): void {
+    this.#relayed ??= this.#parts.totals(status);
   }
 
   /** Never rejects. While the data plane does not answer, nothing is told of what it counts. */
@@ -59,14 +66,9 @@ export class GraphiteExporter {
       controls: controls(),
       isWhole: status !== undefined,
     };
-    sender.send(graphiteText(prefix, now.atMs, graphiteValues(this.#before, now)));
-    this.#before = status === undefined ? withTraffic(now.totals, this.#before) : now.totals;
+    const formerly = { node: this.#before, relayed: this.#relayed };
+    sender.send(graphiteText(prefix, now.atMs, graphiteValues(formerly, now)));
+    this.#before = now.totals;
+    if (status !== undefined) this.#relayed = now.totals;
   }
-}
-
-/** What was relayed up to then counts for the next interval that knows of it. */
-function withTraffic(totals: NodeTotals, before: NodeTotals | undefined): NodeTotals {
-  if (before === undefined) return totals;
-  const { relayedBytes, relayedInKernel, relayedPackets, relayedPacketErrors } = before;
-  return { ...totals, relayedBytes, relayedInKernel, relayedPackets, relayedPacketErrors };
 }

@@ -14,15 +14,23 @@ export type NodeMoment = {
   readonly isWhole: boolean;
 };
 
+/** What counters were before. */
+export type Formerly = {
+  /** Undefined: the control plane has just started, and counts from zero. */
+  readonly node: NodeTotals | undefined;
+  /** Those of the data plane, which may have counted long before; undefined: they are not known. */
+  readonly relayed: NodeTotals | undefined;
+};
+
 /** A name and its value, as rtpengine exports them. */
 export type GraphiteValue = readonly [name: string, value: string];
 
 /**
- * Everything that is told of an interval. Counters are what has come since `before`, but for `…_count`, which is what has
+ * Everything that is told of an interval. Counters are what has come since then, but for `…_count`, which is what has
  * come since the start.
  */
-export function graphiteValues(before: NodeTotals | undefined, now: NodeMoment): readonly GraphiteValue[] {
-  return [...commandValues(now), ...sessionValues(before, now), ...trafficValues(before, now), ...ports(now)];
+export function graphiteValues({ node, relayed }: Formerly, now: NodeMoment): readonly GraphiteValue[] {
+  return [...commandValues(now), ...sessionValues(node, now), ...trafficValues(relayed, now), ...ports(now)];
 }
 
 /** Graphite's plaintext protocol: a line a value. */
@@ -79,7 +87,7 @@ function sessionValues(before: NodeTotals | undefined, now: NodeMoment): readonl
 }
 
 function trafficValues(before: NodeTotals | undefined, now: NodeMoment): readonly GraphiteValue[] {
-  if (!now.isWhole) return [];
+  if (before === undefined || !now.isWhole) return [];
   const since = sinceThen(before, now.totals);
   const all = {
     errors: since((node) => node.relayedPacketErrors),

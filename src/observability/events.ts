@@ -85,6 +85,11 @@ export function createEvents(log: Lines, counters: Counters) {
       log.over?.(callId);
     },
 
+    /** The call is another node's from now on, or nobody's. */
+    callLeft(callId: string): void {
+      log.over?.(callId);
+    },
+
     /** Of a call that has ended. */
     qualityMeasured(places: ReadonlyMap<number, Place>, media: SessionStats): void {
       addQualityAt(counters.qualityAt, places, media);

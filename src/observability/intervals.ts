@@ -2,7 +2,8 @@ import type { CommandInterval, Extremes, IntervalStatistics } from '../command/r
 
 /**
  * What happens from interval to interval: how long commands take, how many come in a second, how many calls there are.
- * `second` is to be called about once a second.
+ * `second` is to be called about once a second, with the
+ * time of a clock that nobody sets.
  */
 export class IntervalMeter {
   readonly #lengthMs: number;

@@ -47,11 +47,13 @@ export class LogBook {
 
   /** Everything is told of this call from now on, or no longer. */
   watch(callId: string, on: boolean): void {
+    this.#watched.delete(callId);
     if (on) this.#watched.add(callId);
-    else this.#watched.delete(callId);
+    // Calls of other nodes may be over without a word here.
+    if (this.#watched.size > MOST_WATCHED) this.#watched.delete([...this.#watched][0] ?? '');
   }
 
-  /** For events. */
+  /** What is told with a call's ID is told of the call. */
   lines(subsystem: LogSubsystem = 'core'): Lines {
     const to = (level: 'error' | 'warn' | 'info' | 'debug'): Line => {
       const logger = this.#loggers[subsystem];
@@ -85,6 +87,7 @@ function levelOf(syslog: number): LogLevel | 'silent' {
   return syslog < SYSLOG_LEVELS.trace ? 'debug' : 'trace';
 }
 
+const MOST_WATCHED = 256;
 const NOTHING = -1;
 /** Syslog has no number for the last one. */
 const SYSLOG_LEVELS: Readonly<Record<LogLevel, number>> = { error: 3, warn: 4, info: 6, debug: 7, trace: 8 };

@@ -195,6 +195,7 @@ export class Replica {
     const stored = this.foreign.get(callId);
     if (stored === undefined) return;
     this.foreign.remove(callId);
+    this.#parts.events.callLeft(callId);
     this.#writer.endStored(callId, stored.epoch + 1);
   }
 

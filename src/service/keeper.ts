@@ -127,7 +127,9 @@ export class Keeper {
 
   /** Leaves the call to somebody else. */
   async surrender(callId: string): Promise<SessionStats | null> {
-    this.#parts.registry.remove(callId);
+    const { events, registry } = this.#parts;
+    registry.remove(callId);
+    events.callLeft(callId);
     return this.release(callId);
   }
 

@@ -12,7 +12,7 @@ const NOW: NodeMoment = {
 };
 
 function valuesOf(before: typeof NODE | undefined, now: NodeMoment = NOW): ReadonlyMap<string, string> {
-  return new Map(graphiteValues(before, now));
+  return new Map(graphiteValues({ node: before, relayed: before }, now));
 }
 
 describe('what is told of an interval', () => {

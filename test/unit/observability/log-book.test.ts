@@ -78,4 +78,19 @@ describe('a call that is watched', () => {
     events.remoteLearned(LEARNED);
     expect(lines).toEqual(['info call ended callId=call reason=deleted seconds=1 packets=0']);
   });
+
+  test('has what control protocols say of it told', () => {
+    const { logs, lines } = logged('log: {level: error}\n');
+    logs.watch('call', true);
+    for (const callId of ['call', 'other']) logs.lines('control').warn({ callId }, 'not understood');
+    expect(lines).toEqual(['warn not understood callId=call']);
+  });
+
+  test('is forgotten when another node has it', () => {
+    const { logs, events, lines } = logged('log: {level: error}\n');
+    logs.watch('call', true);
+    events.callLeft('call');
+    events.remoteLearned(LEARNED);
+    expect(lines).toEqual([]);
+  });
 });
