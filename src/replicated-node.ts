@@ -67,7 +67,7 @@ export class ReplicatedNode {
       },
       restore: async (callIds) => service().takeovers?.takeAll(callIds, 'restart'),
       foreignChanged: (size) => service().foreignChanged(size > 0),
-      beaten: () => void this.redundancy.lookAtNodes(),
+      beaten: () => void this.redundancy.lookAtNodes().catch(events.takeOversStopped),
     });
     this.replica = replica;
     registry.watch(replica);
@@ -77,6 +77,7 @@ export class ReplicatedNode {
         has: (callId) => replica.foreign.has(callId),
         ownerOf: (callId) => replica.foreign.get(callId)?.owner ?? '',
         read: (callId) => replica.inherited(callId),
+        kept: (callId) => replica.foreign.get(callId),
         isHeld: (callId) => replica.isHeld(callId),
         discard: (callId) => replica.discard(callId),
       },

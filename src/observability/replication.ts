@@ -108,6 +108,12 @@ export function replicationEvents(log: Lines, { replication }: { replication: Re
       log.debug({ callId }, 'record of a call cannot be read: another version, another key, or broken');
     },
 
+    /** A defect: the calls stay where they are until the next look. */
+    takeOversStopped(error: unknown): void {
+      replication.takeOversFailed += 1;
+      log.error({ error: textOf(error) }, 'calls could not be looked at');
+    },
+
     takenOver(outcome: TakeOverOutcome): void {
       const { unreadable, failed } = outcome;
       log[unreadable + failed > 0 ? 'error' : 'info'](outcome, 'calls taken over');

@@ -17,7 +17,7 @@ export type RedundancyParts = {
   readonly takeOverAfterMs: number | null;
   /** `null`: it is of no interest which addresses this host has. */
   readonly addresses: AddressWatch | null;
-  readonly events: Pick<Events, 'stoodBy'>;
+  readonly events: Pick<Events, 'stoodBy' | 'takeOversStopped'>;
 };
 
 /** When calls change hands, besides by signalling. */
@@ -33,7 +33,9 @@ export class Redundancy {
   }
 
   start(): void {
-    if (this.#parts.addresses !== null) this.#timer = setInterval(() => void this.lookAtAddresses(), LOOK_MS);
+    const { addresses, events } = this.#parts;
+    if (addresses === null) return;
+    this.#timer = setInterval(() => void this.lookAtAddresses().catch(events.takeOversStopped), LOOK_MS);
   }
 
   close(): void {

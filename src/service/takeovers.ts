@@ -4,7 +4,7 @@ import { describeCall } from '../call/statistics.js';
 import { withInterruption } from '../call/taps.js';
 import type { QueryCommand } from '../command/command.js';
 import type { Reply } from '../command/reply.js';
-import type { StreamSnapshot } from '../dataplane/protocol.gen.js';
+import type { SessionPlan, StreamSnapshot } from '../dataplane/protocol.gen.js';
 import { planOf } from '../negotiation/plan.js';
 import type { Events } from '../observability/events.js';
 import type { TakeOverReason } from '../observability/replication.js';
@@ -23,6 +23,8 @@ export type Inheritance = {
   ): { readonly call: Call; readonly snapshot: readonly StreamSnapshot[] | undefined } | undefined;
   /** Its node lives. */
   isHeld(callId: string): boolean;
+  /** What is kept of it: another thing when it is another state of the call. */
+  kept(callId: string): object | undefined;
   /** It is of no use to anybody. */
   discard(callId: string): void;
 };
@@ -34,13 +36,18 @@ export type TakeoverParts = {
   readonly snapshots: Pick<Snapshots, 'inherit' | 'resumed'>;
   /** Goes on with a call this process did not make. */
   readonly adopt: (call: Call) => void;
-  readonly events: Pick<Events, 'callTaken' | 'recordUnreadable' | 'takeOverFailed' | 'takenOver'>;
+  readonly events: Pick<
+    Events,
+    'callTaken' | 'recordUnreadable' | 'takeOverFailed' | 'takenOver' | 'taskFailed'
+  >;
   readonly clock: Clock;
 };
 
 /** Goes on with calls of other nodes: the same ports, keys and addresses. */
 export class Takeovers {
   readonly #parts: TakeoverParts;
+  /** What nobody can go on with, however often it is tried. */
+  readonly #unreadable = new WeakSet<object>();
 
   constructor(parts: TakeoverParts) {
     this.#parts = parts;
@@ -62,27 +69,27 @@ export class Takeovers {
   look(query: QueryCommand): Reply | undefined {
     const { inheritance, clock } = this.#parts;
     if (!inheritance.has(query.callId) || !inheritance.isHeld(query.callId)) return undefined;
-    const call = inheritance.read(query.callId)?.call;
+    const call = this.#read(query.callId)?.call;
     if (call === undefined) return undefined;
     return { kind: 'statistics', statistics: describeCall(call, null, query, clock.now()) };
   }
 
   /** Whoever calls has the call's turn. A call that cannot be taken over stays where it is. */
   async take(callId: string, reason: TakeOverReason): Promise<Taken> {
-    const { inheritance, keeper, snapshots, adopt, events, clock } = this.#parts;
+    const { inheritance, keeper, snapshots, adopt, events } = this.#parts;
     if (!inheritance.has(callId)) return 'gone';
-    const inherited = inheritance.read(callId);
+    const inherited = this.#read(callId);
     if (inherited === undefined) {
       events.recordUnreadable(callId);
       return 'unreadable';
     }
-    const call = withInterruption(inherited.call);
-    if (expire(call, clock.now()).kind === 'call') {
+    const { call, plan, snapshot, isOver } = inherited;
+    if (isOver) {
       inheritance.discard(callId);
       return 'over';
     }
-    if (inherited.snapshot !== undefined) snapshots.inherit(callId, inherited.snapshot);
-    const bound = await keeper.apply(snapshots.resumed(planOf(call)), undefined);
+    if (snapshot !== undefined) snapshots.inherit(callId, snapshot);
+    const bound = await keeper.apply(snapshots.resumed(plan), undefined);
     if (bound instanceof DataPlaneError) {
       events.takeOverFailed(callId, bound.detail.code);
       return 'failed';
@@ -97,21 +104,63 @@ export class Takeovers {
     return 'taken';
   }
 
-  /** Takes over many, several at a time. */
+  /** Takes over many, several at a time; what could not be read before is left. Never rejects. */
   async takeAll(callIds: readonly string[], reason: TakeOverReason): Promise<void> {
-    const { registry, events } = this.#parts;
+    const { events } = this.#parts;
     const started = performance.now();
     const counts: Record<Taken, number> = { taken: 0, failed: 0, unreadable: 0, over: 0, gone: 0 };
-    const waiting = callIds.values();
+    const due = callIds.filter((callId) => !this.#isHopeless(callId));
+    const waiting = due.values();
     const work = async (): Promise<void> => {
-      for (const callId of waiting) counts[await registry.run(callId, () => this.take(callId, reason))] += 1;
+      for (const callId of waiting) counts[await this.#takeOneOf(callId, reason)] += 1;
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, work));
     const { gone, ...told } = counts;
-    if (callIds.length > gone)
-      events.takenOver({ reason, ...told, ms: Math.round(performance.now() - started) });
+    if (due.length > gone) events.takenOver({ reason, ...told, ms: Math.round(performance.now() - started) });
+  }
+
+  /** One call that cannot be taken over is no reason to leave the others. */
+  async #takeOneOf(callId: string, reason: TakeOverReason): Promise<Taken> {
+    const { registry, events } = this.#parts;
+    try {
+      return await registry.run(callId, () => this.take(callId, reason));
+    } catch (error) {
+      if (error instanceof DataPlaneError) events.takeOverFailed(callId, error.detail.code);
+      else events.taskFailed(callId, error);
+      return 'failed';
+    }
+  }
+
+  #isHopeless(callId: string): boolean {
+    const kept = this.#parts.inheritance.kept(callId);
+    return kept !== undefined && this.#unreadable.has(kept);
+  }
+
+  /** What can be decoded and cannot be planned is as unreadable as what is no call at all. */
+  #read(callId: string): Readable | undefined {
+    const { inheritance, clock } = this.#parts;
+    try {
+      const inherited = inheritance.read(callId);
+      if (inherited !== undefined) {
+        const call = withInterruption(inherited.call);
+        const isOver = expire(call, clock.now()).kind === 'call';
+        return { call, plan: planOf(call), snapshot: inherited.snapshot, isOver };
+      }
+    } catch {
+      // As if there were nothing.
+    }
+    const kept = inheritance.kept(callId);
+    if (kept !== undefined) this.#unreadable.add(kept);
+    return undefined;
   }
 }
+
+type Readable = {
+  readonly call: Call;
+  readonly plan: SessionPlan;
+  readonly snapshot: readonly StreamSnapshot[] | undefined;
+  readonly isOver: boolean;
+};
 
 export type Taken = 'taken' | 'failed' | 'unreadable' | 'over' | 'gone';
 

@@ -300,3 +300,24 @@ test('two hosts with one name do not take each other for themselves', async () =
   await later(60_000);
   expect(one.replicated.replica.state.isConnected).toBe(true);
 });
+
+test('a record that can be read and not be planned is left alone, by everybody and at every beat', async () => {
+  const open = { keys: [], plaintext: true };
+  const [one, other] = [await node('one', open), await node('other', { ...open, takeOverAfterSeconds: 0 })];
+  await made(one, 'broken');
+  await made(one, 'whole');
+  const kept = shared.calls.get('broken');
+  const text = String(kept?.record);
+  const broken = text.replace(/((.)dlg\2:\[\{.*?\2a\2:)(\d+)/, '$1999');
+  expect(broken).not.toBe(text);
+  if (kept !== undefined) kept.record = Buffer.from(broken);
+  shared.changes.push({ callId: 'broken', owner: 'one', epoch: 1, keyspace: 0, what: 'record' });
+  await later();
+  await other.replicated.redundancy.activate();
+  expect([...other.registry.callIds]).toEqual(['whole']);
+  expect(foreignAt(other)).toEqual(['broken']);
+  kill(one);
+  await later(30_000);
+  expect(other.log.filter((line) => line.includes('calls taken over'))).toHaveLength(1);
+  expect(await query(other, 'broken')).toMatchObject({ kind: 'failure' });
+});
