@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { describeLocalPeers } from '../support/netns-peers.js';
+import { LoopbackCall } from '../support/loopback-call.js';
 import { until } from '../support/netns-until.js';
 import { type OperatedProxy, startOperated } from '../support/operated-pair.js';
 
@@ -19,14 +20,17 @@ describeLocalPeers(['rtpengine'], 'what Graphite is told, by rtpengine 10.5 as w
   });
 });
 
-/** Three calls, of which one goes on. */
+/** Three calls, of which one goes on, with packets. */
 async function talk({ ng }: OperatedProxy): Promise<void> {
-  for (const call of ['one', 'two', 'three']) {
+  for (const call of ['one', 'two']) {
     const common = { 'call-id': call, 'from-tag': 'a', sdp: SDP, ICE: 'remove' };
     await ng.command({ command: 'offer', ...common });
     await ng.command({ command: 'answer', 'to-tag': 'b', ...common });
-    if (call !== 'three') await ng.command({ command: 'delete', 'call-id': call, 'delete delay': 0 });
+    await ng.command({ command: 'delete', 'call-id': call, 'delete delay': 0 });
   }
+  const { caller, callee } = await LoopbackCall.setUp(ng, 'three', { ICE: 'remove' });
+  caller.send(PACKETS);
+  await callee.hears(PACKETS);
 }
 
 /** Each name with its last value, or with the sum of all where it is told of each interval anew. */
@@ -44,12 +48,14 @@ async function told(proxy: OperatedProxy): Promise<ReadonlyMap<string, number>> 
     }
     const isWhole = lines.at(-1)?.includes('ports_used') && values.get('delete_count') === 2;
     const hasCalls = values.get('current_sessions_ipv4') === 1 && values.get('regular_term_sess') === 2;
-    return isWhole && hasCalls ? new Map([...values].sort()) : undefined;
+    const isRelayed = (values.get('relayed_packets') ?? 0) >= PACKETS;
+    return isWhole && hasCalls && isRelayed ? new Map([...values].sort()) : undefined;
   });
 }
 
 const OF_LATER_VERSIONS = /^(?:pause_recording|connect|create(?:_answer)?|mesh)s?_/;
-const PER_INTERVAL = /_(?:term|relayed|stream|timeout)_sess$/;
+const PER_INTERVAL = /^relayed_|_(?:term|relayed|stream|timeout)_sess$/;
+const PACKETS = 10;
 
 const COMPARED = [
   ...['offer_count', 'answer_count', 'delete_count', 'query_count'],
