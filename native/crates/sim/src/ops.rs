@@ -50,7 +50,7 @@ struct World {
     /// Peers with SRTP, by the seed of their key.
     sealers: BTreeMap<u8, Crypto>,
     client_hello: Vec<u8>,
-    /// Everybody who has sent anything.
+    /// Everybody who has sent anything, before a restart included.
     heard: BTreeSet<SocketAddr>,
 }
 
@@ -129,6 +129,7 @@ impl World {
         streams.retain(|id, _| plan.streams.iter().any(|stream| stream.id == *id));
         for stream in &plan.streams {
             let resumed = stream.resume.iter().flat_map(|resume| [Some(resume.rtp), resume.rtcp]).flatten();
+            self.heard.extend(resumed.clone());
             streams.entry(stream.id).or_default().sources.extend(resumed);
         }
         self.calls.insert(number, Call { plan, streams });
