@@ -12,45 +12,59 @@ pub struct Block {
     pub range: Range<usize>,
 }
 
-/// The blocks of a payload, the newest last; nothing if the lengths in it exceed it.
-pub fn blocks(payload: &[u8]) -> impl Iterator<Item = Block> + use<'_> {
-    let headers = headers(payload).unwrap_or(0);
-    let mut at = headers * REDUNDANT_HEADER + 1;
-    let older = (0..headers).filter_map(move |number| {
-        let (payload_type, age, length) = header(payload, number)?;
-        let range = at..at + length;
-        at = range.end;
-        Some(Block { payload_type, age, range })
-    });
-    older.chain(newest(payload))
+/// The blocks of a payload, the newest last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocks {
+    older: [Block; MOST_OLDER],
+    count: usize,
+    newest: Block,
 }
 
-/// The block that is no repetition.
-pub fn newest(payload: &[u8]) -> Option<Block> {
-    let headers = headers(payload)?;
-    let payload_type = payload[headers * REDUNDANT_HEADER];
-    let older: usize = (0..headers).filter_map(|number| header(payload, number)).map(|(.., len)| len).sum();
-    Some(Block { payload_type, age: 0, range: headers * REDUNDANT_HEADER + 1 + older..payload.len() })
-}
-
-/// Number of headers of redundant blocks; `None` if the payload ends within them or within their blocks.
-fn headers(payload: &[u8]) -> Option<usize> {
-    let mut count = 0;
-    let mut length = 0;
-    while payload.get(count * REDUNDANT_HEADER)? & FOLLOWED != 0 {
-        length += header(payload, count)?.2;
-        count += 1;
+impl Blocks {
+    /// Walks the headers once; `None` if the payload ends within them or within their blocks, or repeats too much.
+    pub fn read(payload: &[u8]) -> Option<Blocks> {
+        let mut blocks = Blocks { older: [Block::NONE; MOST_OLDER], count: 0, newest: Block::NONE };
+        let mut at = 0;
+        while *payload.get(at)? & FOLLOWED != 0 {
+            let header = payload[at..].first_chunk::<REDUNDANT_HEADER>()?;
+            *blocks.older.get_mut(blocks.count)? = Block::redundant(header);
+            blocks.count += 1;
+            at += REDUNDANT_HEADER;
+        }
+        let payload_type = payload[at];
+        at += 1;
+        for older in &mut blocks.older[..blocks.count] {
+            older.range = at..at + older.range.end;
+            at = older.range.end;
+        }
+        blocks.newest = Block { payload_type, age: 0, range: at..payload.len() };
+        (at <= payload.len()).then_some(blocks)
     }
-    (count * REDUNDANT_HEADER + 1 + length <= payload.len()).then_some(count)
+
+    pub fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.older[..self.count].iter().chain([&self.newest])
+    }
+
+    /// The block that is no repetition.
+    pub fn newest(&self) -> &Block {
+        &self.newest
+    }
 }
 
-fn header(payload: &[u8], number: usize) -> Option<(u8, u32, usize)> {
-    let [first, o1, o2, length] =
-        *payload.get(number * REDUNDANT_HEADER..)?.first_chunk::<REDUNDANT_HEADER>()?;
-    let age = u32::from(o1) << 6 | u32::from(o2) >> 2;
-    Some((first & !FOLLOWED, age, usize::from(o2 & 3) << 8 | usize::from(length)))
+impl Block {
+    const NONE: Block = Block { payload_type: 0, age: 0, range: 0..0 };
+
+    /// As its header says, from 0 on.
+    fn redundant(header: &[u8; REDUNDANT_HEADER]) -> Block {
+        let [first, o1, o2, length] = *header;
+        let length = usize::from(o2 & 3) << 8 | usize::from(length);
+        let age = u32::from(o1) << 6 | u32::from(o2) >> 2;
+        Block { payload_type: first & !FOLLOWED, age, range: 0..length }
+    }
 }
 
+/// RFC 4733 §2.6 and RFC 4103 §4.2 are content with less.
+const MOST_OLDER: usize = 8;
 const REDUNDANT_HEADER: usize = 4;
 const FOLLOWED: u8 = 0x80;
 
@@ -63,25 +77,43 @@ mod tests {
     #[test]
     fn an_event_is_found_beside_its_repetition() {
         let payload = [0x80 | 101, 0x01, 0x40, 4, 101, 5, 10, 0, 160, 6, 10, 0, 80];
-        let found: Vec<Block> = blocks(&payload).collect();
-        assert_eq!(found[0].range, 5..9);
-        assert_eq!((found[0].payload_type, found[0].age), (101, 80));
-        assert_eq!(found[1], Block { payload_type: 101, age: 0, range: 9..13 });
-        assert_eq!(newest(&payload), Some(found[1].clone()));
+        let found = Blocks::read(&payload).unwrap();
+        let expected = [(80, 5..9), (0, 9..13)].map(|(age, range)| Block { payload_type: 101, age, range });
+        assert_eq!(found.iter().cloned().collect::<Vec<_>>(), expected);
+        assert_eq!(*found.newest(), expected[1]);
     }
 
     #[test]
     fn lengths_that_exceed_the_payload_make_it_none() {
         for payload in [&[][..], &[0x80 | 101], &[0x80 | 101, 0, 0, 4, 101, 5, 10], &[0xff; 40]] {
-            assert_eq!((blocks(payload).next(), newest(payload)), (None, None), "{payload:?}");
+            assert_eq!(Blocks::read(payload), None, "{payload:?}");
+        }
+    }
+
+    /// So many empty blocks before one of 20 octets.
+    fn repeating(count: usize) -> Vec<u8> {
+        [[0x80 | 101, 1, 0x40, 0].repeat(count), vec![0], vec![0x55; 20]].concat()
+    }
+
+    #[test]
+    fn a_payload_that_repeats_more_than_anybody_needs_is_none() {
+        assert_eq!(Blocks::read(&repeating(8)).unwrap().iter().count(), 9);
+        for count in [9, 10, 350] {
+            assert_eq!(Blocks::read(&repeating(count)), None);
         }
     }
 
     proptest! {
+        /// No step is made for what comes behind the ninth header.
+        #[test]
+        fn nine_headers_say_that_it_is_too_much(behind in prop::collection::vec(any::<u8>(), 0..2000)) {
+            prop_assert_eq!(Blocks::read(&[vec![0xff; 36], behind].concat()), None);
+        }
+
         #[test]
         fn no_block_lies_outside(payload in prop::collection::vec(any::<u8>(), 0..40)) {
-            for block in blocks(&payload) {
-                prop_assert!(payload.get(block.range).is_some());
+            for block in Blocks::read(&payload).iter().flat_map(Blocks::iter) {
+                prop_assert!(payload.get(block.range.clone()).is_some());
             }
         }
     }
