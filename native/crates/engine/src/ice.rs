@@ -121,10 +121,7 @@ impl StreamIce {
     ) -> Result<(), Refused> {
         let message = Message::parse(datagram).ok_or(Refused)?;
         if message.class == Class::Indication {
-            // RFC 8445 §11: nobody vouches for it but its source.
-            if self.accepts(port, from) {
-                self.checked_at = Some(now);
-            }
+            // RFC 8445 §11: nobody vouches for it, so that it keeps nothing alive.
             return Ok(());
         }
         let taken = [true, false].into_iter().any(|is_meant| {

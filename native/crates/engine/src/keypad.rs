@@ -7,9 +7,10 @@
 use std::{collections::VecDeque, net::SocketAddr, ops::Range};
 
 use protocol::{Event, SessionId};
-use wire::{red, rtp::Header, telephone_event::TelephoneEvent};
+use wire::{red::Blocks, rtp::Header, telephone_event::TelephoneEvent};
 
 use crate::{
+    allowance::Allowance,
     masking::{Lengthened, PressId},
     moment::Moment,
     payloads::{Class, PayloadTable},
@@ -26,6 +27,8 @@ pub struct Keypad {
     presses: u32,
     /// What the packet heard last has added to the press, in ticks.
     added: Range<u32>,
+    reports: Allowance,
+    sound: Allowance,
 }
 
 /// A packet with a telephone event.
@@ -69,7 +72,7 @@ pub fn observe(
         session.next_check = session.next_check.min(now.plus_ms(ABANDONED_MS));
     }
     for press in presses.into_iter().flatten() {
-        report(session, stream_at, &press, events);
+        report(session, stream_at, now, (&press, events));
     }
 }
 
@@ -90,22 +93,25 @@ pub fn report_abandoned(session: &mut Session, now: Moment, events: &mut VecDequ
         }
         press.is_over = true;
         let press = *press;
-        report(session, at, &press, events);
+        report(session, at, now, (&press, events));
     }
     next
 }
 
 impl Keypad {
-    /// The press that was heard of last, if it may not be over yet: its end may be repeated.
+    /// The press that was heard of last, if there may be more of it: its end, or redundant packets, may repeat it.
     pub fn pressed(&self, now: Moment) -> Option<PressId> {
-        let last = self.last.as_ref().filter(|last| now.ms_since(last.at) < ABANDONED_MS)?;
+        let last = self.last.as_ref().filter(|last| now.ms_since(last.at) < REPEATED_MS)?;
         Some(last.id())
     }
 
     /// The press a packet is of that says of itself to be of this one.
     pub fn press_of(&self, said: PressId) -> PressId {
-        let is_of =
-            |last: &&Press| last.heard.header.ssrc == said.ssrc && last.heard.header.timestamp == said.origin;
+        let is_of = |last: &&Press| {
+            let Header { ssrc, timestamp, .. } = last.heard.header;
+            let parts = timestamp.wrapping_sub(last.origin);
+            ssrc == said.ssrc && said.origin.wrapping_sub(last.origin) <= parts
+        };
         self.last.as_ref().filter(is_of).map_or(said, Press::id)
     }
 
@@ -126,8 +132,27 @@ impl Keypad {
         let before = length(self);
         let over = self.hear(now, heard, event);
         let after = length(self);
-        self.added = if before.0 == after.0 { before.1 } else { 0 }..after.1;
+        let start = if before.0 == after.0 { before.1 } else { 0 };
+        self.added = self.audible(now, heard.clock_rate, start..after.1);
         over
+    }
+
+    /// The latest of these ticks, no more than time has passed for: what is older was lost, or never was.
+    fn audible(&mut self, now: Moment, clock_rate: u32, ticks: Range<u32>) -> Range<u32> {
+        let us_per_tick = 1_000_000 / u64::from(clock_rate.max(1));
+        let most = self.sound.left_us(now, MOST_SOUND_US) / us_per_tick.max(1);
+        let length = ticks.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+        self.sound.spend(now, length as u64 * us_per_tick);
+        ticks.end.saturating_sub(u32::try_from(length).unwrap_or(u32::MAX))..ticks.end
+    }
+
+    /// No more presses are reported than a quick dialler makes: each is a message to the control plane.
+    fn may_report(&mut self, now: Moment) -> bool {
+        let may = self.reports.left_us(now, MOST_REPORTS * REPORT_US) >= REPORT_US;
+        if may {
+            self.reports.spend(now, REPORT_US);
+        }
+        may
     }
 
     /// The presses that are over now: an earlier one without an end, and this one.
@@ -200,13 +225,20 @@ fn newest_event(payloads: &PayloadTable, header: Header, datagram: &[u8]) -> Opt
     if payloads.facts(header.payload_type).0 != Class::Redundancy {
         return TelephoneEvent::parse(payload);
     }
-    let newest = red::newest(payload)?;
+    let blocks = Blocks::read(payload)?;
+    let newest = blocks.newest();
     let is_event = payloads.facts(newest.payload_type).0 == Class::TelephoneEvent;
-    TelephoneEvent::parse(&payload[newest.range]).filter(|_| is_event)
+    TelephoneEvent::parse(&payload[newest.range.clone()]).filter(|_| is_event)
 }
 
-fn report(session: &Session, stream: usize, press: &Press, events: &mut VecDeque<Event>) {
-    if session.streams[stream].keypad.as_ref().is_none_or(|keypad| !keypad.is_reported) {
+fn report(
+    session: &mut Session,
+    stream: usize,
+    now: Moment,
+    (press, events): (&Press, &mut VecDeque<Event>),
+) {
+    let keypad = session.streams[stream].keypad.as_mut().filter(|keypad| keypad.is_reported);
+    if !keypad.is_some_and(|keypad| keypad.may_report(now)) {
         return;
     }
     events.push_back(Event::TelephoneEvent {
@@ -226,3 +258,10 @@ fn report(session: &Session, stream: usize, press: &Press, events: &mut VecDeque
 const ABANDONED_MS: u64 = 500;
 /// Some senders use the same timestamp for all events, some begin anew at a lower one.
 const FORGOTTEN_MS: u64 = 2_000;
+/// What redundant packets repeat is up to 16,383 ticks old, and may be late.
+const REPEATED_MS: u64 = 2_500;
+/// 25 presses a second, twice what RFC 4733 §2.5.2.3 deems possible, and as many at once.
+const REPORT_US: u64 = 40_000;
+const MOST_REPORTS: u64 = 25;
+/// A packet says no more than this of what was lost before.
+const MOST_SOUND_US: u64 = 120_000;

@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod allowance;
 mod bundle;
 mod bundle_rtcp;
 mod certificates;

@@ -10,7 +10,7 @@ use std::{
 
 use protocol::{EventAction, MediaAction, StreamId};
 use wire::{
-    red,
+    red::{Block, Blocks},
     rtp::{self, Header},
 };
 
@@ -26,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Masking {
     ways: Ways,
-    /// What held when a key was pressed that is not over yet.
+    /// What held when a key was pressed that may still be told of.
     former: Option<Former>,
 }
 
@@ -61,7 +61,7 @@ pub enum Masked {
 
 impl Masking {
     /// What follows `before` when the plan changes; `None` if the ways' media actions say all. `pressed` is a key that may
-    /// not be over yet.
+    /// still be told of.
     pub fn follow(
         before: Option<Box<Masking>>,
         (old, new): (Ways, Ways),
@@ -71,7 +71,7 @@ impl Masking {
         let earlier = before.and_then(|before| before.former);
         let former = pressed.filter(|_| !old.is_empty()).and_then(|press| match earlier {
             Some(earlier) if earlier.press == press => Some(earlier),
-            _ if old == new => None,
+            earlier if old == new => earlier,
             _ => Some(Former { press, ways: old }),
         });
         let is_altered = |action: &EventAction| !matches!(action, EventAction::Forward | EventAction::Drop);
@@ -83,9 +83,11 @@ impl Masking {
     }
 
     fn action(&self, to: StreamId, press: PressId) -> &EventAction {
-        let former = self.former.as_ref().filter(|former| former.press == press);
-        let way = former.and_then(|former| former.ways.iter().find(|(sink, _)| *sink == to));
-        way.map_or_else(|| self.rule(to), |(_, action)| action)
+        let rule = self.rule(to);
+        let former = self.former.as_ref().map(|former| (former, former.age(press)));
+        let Some((former, Some(age))) = former else { return rule };
+        let way = former.ways.iter().find(|(sink, _)| *sink == to).map(|(_, action)| action);
+        way.filter(|way| age == 0 || **way != EventAction::Forward).unwrap_or(rule)
     }
 
     /// What holds for keys that are pressed now.
@@ -97,30 +99,48 @@ impl Masking {
     fn hides(&self, to: StreamId, press: PressId) -> bool {
         *self.action(to, press) != EventAction::Forward
     }
+
+    fn hides_any(&self, to: StreamId) -> bool {
+        let hides =
+            |ways: &Ways| ways.iter().any(|(sink, action)| *sink == to && *action != EventAction::Forward);
+        *self.rule(to) != EventAction::Forward
+            || self.former.as_ref().is_some_and(|former| hides(&former.ways))
+    }
+}
+
+impl Former {
+    /// How much earlier than the last one pressed then a press began, in ticks; `None` if it is a later one.
+    fn age(&self, press: PressId) -> Option<u32> {
+        let age = self.press.origin.wrapping_sub(press.origin);
+        let is_then = press == self.press || (press.number == 0 && age < u32::MAX / 2);
+        (press.ssrc == self.press.ssrc && is_then).then_some(age)
+    }
 }
 
 impl Passage<'_> {
-    /// A key that the other party does not get as it is: no recording is to have it either.
+    /// A key that another party does not get as it is: no recording is to have it either.
     pub fn is_hidden_key(&self, content: &Content, datagram: &[u8]) -> bool {
         let Content::Rtp { header, class, .. } = content else {
             return false;
         };
         let from = &self.session.streams[self.stream];
-        let Some(target) = from.targets.get(0).filter(|_| from.payloads.may_be_event(*class)) else {
+        if !from.payloads.may_be_event(*class) {
             return false;
-        };
-        let (rule, to) = (target.telephone_events, self.session.streams[usize::from(target.to)].id);
-        let is_hidden = |timestamp: u32| {
-            let press = from.press_of(header.ssrc, timestamp);
-            rule != MediaAction::Forward
-                || from.masking.as_ref().is_some_and(|masking| masking.hides(to, press))
-        };
-        if *class == Class::TelephoneEvent {
-            return is_hidden(header.timestamp);
         }
-        red::blocks(&datagram[header.payload(datagram.len())])
-            .filter(|block| from.payloads.facts(block.payload_type).0 == Class::TelephoneEvent)
-            .any(|block| is_hidden(header.timestamp.wrapping_sub(block.age)))
+        let mut targets = from.targets.iter();
+        let Some(masking) = &from.masking else {
+            let passes = targets.all(|target| target.telephone_events == MediaAction::Forward);
+            return !passes && *class == Class::TelephoneEvent;
+        };
+        let mut sinks = targets.map(|target| self.session.streams[usize::from(target.to)].id);
+        if *class == Class::TelephoneEvent {
+            let press = from.press_of(header.ssrc, header.timestamp);
+            return sinks.any(|to| masking.hides(to, press));
+        }
+        let Some(blocks) = Blocks::read(&datagram[header.payload(datagram.len())]) else {
+            return sinks.any(|to| masking.hides_any(to));
+        };
+        sinks.any(|to| from.presses_in(&blocks, header).any(|(_, press)| masking.hides(to, press)))
     }
 
     /// Puts what a target gets for a packet that may be an event into `scratch`, if it is another one.
@@ -137,39 +157,119 @@ impl Passage<'_> {
             return Masked::Nothing;
         }
         let payload = header.payload(datagram.len());
-        let event = if *class == Class::Redundancy {
+        let way = Way { from, masking, to: to.id };
+        let packet = Events { header, payload: payload.clone(), datagram };
+        let masked = if *class == Class::Redundancy {
             // It repeats sound beside the key.
             if target.media != MediaAction::Forward {
                 return Masked::Media;
             }
-            match events_in(&datagram[payload.clone()], &from.payloads) {
-                Wrapped::None => return Masked::Media,
-                Wrapped::Old => None,
-                Wrapped::Newest(range) => Some(payload.start + range.start..payload.start + range.end),
-            }
+            way.mask_wrapped(&packet, self.scratch)
         } else {
-            Some(payload.clone())
+            way.mask_plain(&packet, self.scratch)
         };
-        let press = from.press_of(header.ssrc, header.timestamp);
-        match (masking.action(to.id, press), event) {
-            (EventAction::Forward, _) => Masked::Unchanged,
-            (EventAction::Drop, Some(_)) => Masked::Nothing,
-            (_, Some(event)) if !is_of_keys(&datagram[event.clone()]) => whole(&datagram[event]),
-            (EventAction::Silence | EventAction::Tone { .. }, Some(_)) => {
-                sound(from, masking.action(to.id, press), (header, datagram), self.scratch)
-            }
-            (EventAction::Replace { .. } | EventAction::Random { .. }, _) | (_, None) => {
-                self.scratch.clear();
-                self.scratch.extend_from_slice(datagram);
-                let packet = &mut self.scratch[payload];
-                if *class == Class::Redundancy {
-                    rewrite_wrapped(from, to.id, header, packet);
-                } else {
-                    rewrite(masking.action(to.id, press), press, packet);
-                }
-                Masked::Changed(*content)
+        match masked {
+            Rewritten::As(masked) => masked,
+            Rewritten::AsItWas => Masked::Changed(*content),
+        }
+    }
+}
+
+/// From a stream to one that it leads to.
+struct Way<'a> {
+    from: &'a Stream,
+    masking: &'a Masking,
+    to: StreamId,
+}
+
+/// A packet that may contain events.
+struct Events<'a> {
+    header: &'a Header,
+    payload: Range<usize>,
+    datagram: &'a [u8],
+}
+
+/// What was made of a packet.
+enum Rewritten {
+    As(Masked),
+    /// Something of the same kind.
+    AsItWas,
+}
+
+impl Way<'_> {
+    fn mask_plain(&self, packet: &Events<'_>, scratch: &mut Vec<u8>) -> Rewritten {
+        let press = self.from.press_of(packet.header.ssrc, packet.header.timestamp);
+        let action = self.masking.action(self.to, press);
+        if *action == EventAction::Forward {
+            return Rewritten::As(Masked::Unchanged);
+        }
+        if let Some(masked) = self.replaced(action, packet, packet.payload.clone(), scratch) {
+            return Rewritten::As(masked);
+        }
+        packet.copy(scratch);
+        rewrite(action, press, &mut scratch[packet.payload.clone()]);
+        Rewritten::AsItWas
+    }
+
+    /// Each block as the press it is of.
+    fn mask_wrapped(&self, packet: &Events<'_>, scratch: &mut Vec<u8>) -> Rewritten {
+        let payload = &packet.datagram[packet.payload.clone()];
+        let Some(blocks) = Blocks::read(payload) else {
+            let hides = self.masking.hides_any(self.to);
+            return Rewritten::As(if hides { Masked::Nothing } else { Masked::Media });
+        };
+        let presses = || self.from.presses_in(&blocks, packet.header);
+        if let Some((newest, press)) = presses().last().filter(|(block, _)| *block == blocks.newest()) {
+            let start = packet.payload.start;
+            let event = start + newest.range.start..start + newest.range.end;
+            let action = self.masking.action(self.to, press);
+            if let Some(masked) = self.replaced(action, packet, event, scratch) {
+                return Rewritten::As(masked);
             }
         }
+        if presses().next().is_none() {
+            return Rewritten::As(Masked::Media);
+        }
+        if !presses().any(|(_, press)| self.masking.hides(self.to, press)) {
+            return Rewritten::As(Masked::Unchanged);
+        }
+        packet.copy(scratch);
+        let payload = &mut scratch[packet.payload.clone()];
+        for (block, press) in presses() {
+            rewrite(self.masking.action(self.to, press), press, &mut payload[block.range.clone()]);
+        }
+        Rewritten::AsItWas
+    }
+
+    /// What goes out instead of the whole packet, because of the event at `range` of it.
+    fn replaced(
+        &self,
+        action: &EventAction,
+        packet: &Events<'_>,
+        range: Range<usize>,
+        scratch: &mut Vec<u8>,
+    ) -> Option<Masked> {
+        let events = &packet.datagram[range];
+        match action {
+            EventAction::Forward => None,
+            EventAction::Drop => Some(Masked::Nothing),
+            // Nobody can read what it is.
+            _ if events.len() < EVENT => Some(Masked::Nothing),
+            EventAction::Silence | EventAction::Tone { .. } if is_of_keys(events) => {
+                Some(sound(self.from, action, (packet.header, packet.datagram), scratch))
+            }
+            EventAction::Silence
+            | EventAction::Tone { .. }
+            | EventAction::Replace { .. }
+            | EventAction::Random { .. } => None,
+        }
+    }
+}
+
+impl Events<'_> {
+    fn copy(&self, scratch: &mut Vec<u8>) {
+        scratch.clear();
+        scratch.extend_from_slice(self.datagram);
     }
 }
 
@@ -180,26 +280,20 @@ impl Stream {
         self.keypad.as_ref().map_or(press, |keypad| keypad.press_of(press))
     }
 
+    /// The blocks that are events, and the press each is of.
+    fn presses_in<'a>(
+        &'a self,
+        blocks: &'a Blocks,
+        header: &'a Header,
+    ) -> impl Iterator<Item = (&'a Block, PressId)> {
+        let is_event = |block: &&Block| self.payloads.facts(block.payload_type).0 == Class::TelephoneEvent;
+        let timestamp = |block: &Block| header.timestamp.wrapping_sub(block.age);
+        blocks.iter().filter(is_event).map(move |block| (block, self.press_of(header.ssrc, timestamp(block))))
+    }
+
     /// The payload type of what sounds while no key is pressed.
     fn sounding(&self) -> Option<u8> {
         self.last_payload_in.or_else(|| self.payloads.first_media())
-    }
-}
-
-/// Where events are in a redundant packet.
-enum Wrapped {
-    None,
-    /// Among what is repeated only.
-    Old,
-    Newest(Range<usize>),
-}
-
-fn events_in(payload: &[u8], table: &PayloadTable) -> Wrapped {
-    let is_event = |block: &red::Block| table.facts(block.payload_type).0 == Class::TelephoneEvent;
-    match red::newest(payload).filter(is_event) {
-        Some(newest) => Wrapped::Newest(newest.range),
-        None if red::blocks(payload).any(|block| is_event(&block)) => Wrapped::Old,
-        None => Wrapped::None,
     }
 }
 
@@ -208,18 +302,17 @@ fn is_of_keys(events: &[u8]) -> bool {
     events.chunks_exact(EVENT).any(|event| is_key(event[0]))
 }
 
-/// Other events than keys pass, unless nobody can read what it is.
-fn whole(events: &[u8]) -> Masked {
-    if events.len() < EVENT { Masked::Nothing } else { Masked::Unchanged }
-}
-
 fn is_key(event: u8) -> bool {
     event < KEYS
 }
 
-/// Puts another key in place of each.
+/// Puts another key in place of each, and nothing in place of what nobody can read.
 fn rewrite(action: &EventAction, press: PressId, events: &mut [u8]) {
-    for event in events.chunks_exact_mut(EVENT).filter(|event| is_key(event[0])) {
+    if *action == EventAction::Forward {
+        return;
+    }
+    let mut events = events.chunks_exact_mut(EVENT);
+    for event in events.by_ref().filter(|event| is_key(event[0])) {
         event[0] = match action {
             EventAction::Replace { event } => *event,
             EventAction::Random { seed } => random_digit(*seed, press, event[0]),
@@ -227,20 +320,7 @@ fn rewrite(action: &EventAction, press: PressId, events: &mut [u8]) {
             EventAction::Drop | EventAction::Silence | EventAction::Tone { .. } => UNKNOWN,
         };
     }
-}
-
-/// The same for all blocks of a redundant packet that are events.
-fn rewrite_wrapped(from: &Stream, to: StreamId, header: &Header, payload: &mut [u8]) {
-    let Some(masking) = &from.masking else { return };
-    for at in 0.. {
-        let block = red::blocks(payload).nth(at);
-        let Some(block) = block else { return };
-        if from.payloads.facts(block.payload_type).0 == Class::TelephoneEvent {
-            let timestamp = header.timestamp.wrapping_sub(block.age);
-            let press = from.press_of(header.ssrc, timestamp);
-            rewrite(masking.action(to, press), press, &mut payload[block.range]);
-        }
-    }
+    events.into_remainder().fill(UNKNOWN);
 }
 
 /// One of the ten digits, the same for each packet of a press. Each is as likely for whoever does not know the seed.
@@ -267,8 +347,7 @@ fn sound(
     if sound_clock != clock_rate {
         return Masked::Nothing;
     }
-    // What was lost before is past: a packet is no longer than others.
-    let ticks = press.ticks.start.max(press.ticks.end.saturating_sub(MOST_TICKS))..press.ticks.end;
+    let ticks = press.ticks;
     let timestamp = press.id.origin.wrapping_add(ticks.start);
     scratch.clear();
     scratch.extend_from_slice(&datagram[..header.payload(datagram.len()).start]);
@@ -306,7 +385,7 @@ fn sound(
 #[derive(Debug, Clone)]
 pub struct Lengthened {
     pub id: PressId,
-    /// Since the press began.
+    /// Since the press began, and no more of them than have passed.
     pub ticks: Range<u32>,
 }
 
@@ -316,5 +395,3 @@ const EVENT: usize = 4;
 const KEYS: u8 = 16;
 /// An event that RFC 4733 gives no meaning.
 const UNKNOWN: u8 = 255;
-/// 120 ms at 8 kHz.
-const MOST_TICKS: u32 = 960;

@@ -24,7 +24,14 @@ pub fn append(tone: Tone, class: Class, ticks: std::ops::Range<u32>, samples: &m
     };
     let amplitude = f64::from(i16::MAX) * 10f64.powf(-f64::from(tone.volume) / 20.0);
     let step = TAU * f64::from(tone.frequency) / SAMPLES_PER_SECOND;
-    samples.extend(ticks.map(|tick| encode((amplitude * (step * f64::from(tick)).sin()) as i16)));
+    // Turned on by one step from sample to sample: a sine for each would be dear.
+    let (turn_sin, turn_cos) = step.sin_cos();
+    let (mut sin, mut cos) = (step * f64::from(ticks.start)).sin_cos();
+    samples.extend(ticks.map(|_| {
+        let sample = encode((amplitude * sin) as i16);
+        (sin, cos) = (sin * turn_cos + cos * turn_sin, cos * turn_cos - sin * turn_sin);
+        sample
+    }));
     true
 }
 

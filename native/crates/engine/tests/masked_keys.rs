@@ -6,7 +6,7 @@ use protocol::{
 };
 use sim::{Scene, crypto, packets};
 use srtp::Suite;
-use wire::{rtp::Header, telephone_event::TelephoneEvent};
+use wire::{red::Blocks, rtp::Header, telephone_event::TelephoneEvent};
 
 const SSRC: u32 = 7;
 const EVENTS: u8 = 101;
@@ -158,12 +158,29 @@ fn silence_makes_up_for_what_was_lost_within_a_packet_s_measure() {
     send(&mut scene, packets::rtp(8, 1, 840, SSRC));
     scene.forget();
     for (sequence, duration) in [(2, 160), (4, 480), (90, 8000)] {
+        scene.wait(u64::from(sequence) * 10);
         send(&mut scene, packet(EVENTS, sequence, 1000, &key(5, duration, false)));
     }
     let got: Vec<_> =
         heard(&mut scene).iter().map(|(header, payload)| (header.timestamp, payload.clone())).collect();
     let expected = [(1000, 160), (1160, 320), (1000 + 8000 - 960, 960)];
     assert_eq!(got, expected.map(|(timestamp, length)| (timestamp, vec![0xd5; length])));
+}
+
+#[test]
+fn sound_lasts_no_longer_than_time_has_passed() {
+    for action in [EventAction::Silence, EventAction::Tone { frequencies: vec![400], volume: 10 }] {
+        let mut scene = scene(action);
+        send(&mut scene, packets::rtp(0, 1, 840, SSRC));
+        scene.forget();
+        for press in 1..100u16 {
+            let event = packet(EVENTS, press, 1000 * u32::from(press), &key(5, 960, false));
+            scene.net.send(scene.alice, scene.local(1), event);
+        }
+        scene.net.settle();
+        let octets: usize = heard(&mut scene).iter().map(|(_, payload)| payload.len()).sum();
+        assert_eq!(octets, 960);
+    }
 }
 
 #[test]
@@ -370,6 +387,75 @@ fn redundant_packets_do_not_tell_of_keys_that_are_dropped() {
 }
 
 #[test]
+fn redundant_packets_do_not_tell_of_keys_that_were_hidden_until_now() {
+    for pause in [0, 1800] {
+        let mut scene = with_redundancy(EventAction::Drop);
+        scene.replan(|plan| plan.report_telephone_events = true);
+        press(&mut scene, 4, 120, 1);
+        press(&mut scene, 5, 200, 10);
+        scene.wait(pause);
+        scene.replan(|plan| plan.routes[0].telephone_events = EventAction::Forward);
+        let old = key(5, 640, true);
+        let told =
+            |newest: (u8, &[u8]), event: u8| redundant(newest, (EVENTS, &[event, old[1], old[2], old[3]]));
+        for (number, timestamp) in [1000, 920].into_iter().enumerate() {
+            let sound = (0, &[0x55; 20][..]);
+            send(&mut scene, packet(RED, 20 + number as u16, timestamp, &told(sound, 5)));
+            assert_eq!(heard(&mut scene)[0].1, told(sound, 255), "{timestamp}");
+        }
+        // The next key is not hidden, what its packet repeats is; whatever else is planned meanwhile.
+        let next = key(6, 160, false);
+        for sequence in 30..32 {
+            send(&mut scene, packet(RED, sequence, 1000, &told((EVENTS, &next), 5)));
+            assert_eq!(heard(&mut scene)[0].1, told((EVENTS, &next), 255));
+            scene.replan(|plan| plan.report_telephone_events = false);
+        }
+    }
+}
+
+#[test]
+fn a_signal_brings_no_key_along_that_is_hidden() {
+    for (action, expected) in [(EventAction::Silence, 255), (EventAction::Replace { event: 0 }, 0)] {
+        let mut scene = with_redundancy(action);
+        let (signal, old) = (key(16, 160, false), key(5, 640, true));
+        let told = |event| redundant((EVENTS, &signal), (EVENTS, &[event, old[1], old[2], old[3]]));
+        send(&mut scene, packet(RED, 1, 1000, &told(5)));
+        assert_eq!(heard(&mut scene)[0].1, told(expected));
+    }
+}
+
+#[test]
+fn redundant_packets_that_nobody_can_read_do_not_pass_where_keys_are_hidden() {
+    let repeating = [[0x80 | EVENTS, 1, 0x40, 0].repeat(350), vec![0], vec![0x55; 20]].concat();
+    for (action, passing) in [(EventAction::Drop, 0), (RANDOM, 0), (EventAction::Forward, 1)] {
+        let mut scene = with_redundancy(action);
+        send(&mut scene, packet(RED, 1, 1000, &repeating));
+        assert_eq!(heard(&mut scene).len(), passing);
+    }
+}
+
+#[test]
+fn recordings_do_not_have_a_key_that_any_listener_does_not_get() {
+    for hidden_first in [true, false] {
+        let mut scene = with_redundancy(EventAction::Forward);
+        scene.replan(|plan| {
+            plan.taps = vec![tap(1)];
+            let mut second = plan.routes[0].clone();
+            second.to = StreamId(1);
+            plan.routes.push(second);
+            let hiding = if hidden_first { 0 } else { plan.routes.len() - 1 };
+            plan.routes[hiding].telephone_events = EventAction::Replace { event: 9 };
+        });
+        press(&mut scene, 5, 1000, 1);
+        send(&mut scene, packet(RED, 20, 2000, &redundant((0, &[0x55; 20]), (EVENTS, &key(5, 640, true)))));
+        let arrived = |packet: &[u8]| packet.starts_with(&[0x80]) && packet[8..12] == SSRC.to_be_bytes();
+        let told = scene.net.tape().taken(1);
+        let keys = told.iter().filter(|copy| arrived(&copy.payload) && copy.payload[12..].contains(&5));
+        assert_eq!(keys.count(), 0, "{hidden_first}");
+    }
+}
+
+#[test]
 fn redundant_sound_passes_while_keys_are_masked() {
     let mut scene = with_redundancy(EventAction::Drop);
     let payload = redundant((0, &[0x55; 20]), (0, &[0x66; 20]));
@@ -399,22 +485,56 @@ fn action() -> impl Strategy<Value = EventAction> {
     ]
 }
 
+/// The events in a packet.
+fn events_of(header: &Header, payload: &[u8]) -> Vec<u8> {
+    let octets = |events: &[u8]| events.chunks_exact(4).map(|event| event[0]).collect::<Vec<_>>();
+    if header.payload_type == EVENTS {
+        return octets(payload);
+    }
+    let blocks = (header.payload_type == RED).then(|| Blocks::read(payload)).flatten();
+    let blocks = blocks.iter().flat_map(Blocks::iter).filter(|block| block.payload_type == EVENTS);
+    blocks.flat_map(|block| octets(&payload[block.range.clone()])).collect()
+}
+
+/// A redundant payload with blocks of any length.
+fn wrapped() -> impl Strategy<Value = Vec<u8>> {
+    let payload_type = prop_oneof![Just(EVENTS), Just(0)];
+    let block = (payload_type, 0u16..1 << 14, prop::collection::vec(any::<u8>(), 0..13));
+    prop::collection::vec(block, 1..10).prop_map(|blocks| {
+        let (newest, older) =
+            blocks.split_last().map_or((None, &[][..]), |(last, older)| (Some(last), older));
+        let header = |(payload_type, age, payload): &(u8, u16, Vec<u8>)| {
+            let [a0, a1] = (age << 2).to_be_bytes();
+            [0x80 | payload_type, a0, a1, payload.len() as u8]
+        };
+        let headers = older.iter().flat_map(header).chain(newest.map(|(payload_type, ..)| *payload_type));
+        headers.chain(blocks.iter().flat_map(|(.., payload)| payload.clone())).collect()
+    })
+}
+
+fn payload() -> impl Strategy<Value = (u8, Vec<u8>)> {
+    let any = prop::collection::vec(any::<u8>(), 0..60);
+    prop_oneof![
+        any.clone().prop_map(|payload| (EVENTS, payload)),
+        any.prop_map(|payload| (RED, payload)),
+        wrapped().prop_map(|payload| (RED, payload)),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn no_payload_of_events_panics_or_tells_of_a_key(
         action in action(),
-        payloads in prop::collection::vec((any::<bool>(), prop::collection::vec(any::<u8>(), 0..24)), 1..12),
+        payloads in prop::collection::vec(payload(), 1..12),
     ) {
         let mut scene = with_redundancy(action.clone());
-        for (sequence, (is_red, payload)) in payloads.iter().enumerate() {
-            let payload_type = if *is_red { RED } else { EVENTS };
-            send(&mut scene, packet(payload_type, sequence as u16, 1000, payload));
+        for (sequence, (payload_type, payload)) in payloads.iter().enumerate() {
+            send(&mut scene, packet(*payload_type, sequence as u16, 1000, payload));
         }
-        for (header, payload) in heard(&mut scene).into_iter().filter(|(header, _)| header.payload_type == EVENTS) {
-            let kept = |event: &[u8]| event[0] < 16;
-            let told: Vec<_> = payload.chunks_exact(4).filter(|event| kept(event)).map(|event| event[0]).collect();
+        for (header, payload) in heard(&mut scene) {
+            let told: Vec<_> = events_of(&header, &payload).into_iter().filter(|event| *event < 16).collect();
             match action {
                 EventAction::Replace { event } => prop_assert!(told.iter().all(|told| *told == event)),
                 EventAction::Random { .. } => prop_assert!(told.iter().all(|told| *told < 10)),

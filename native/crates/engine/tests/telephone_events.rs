@@ -219,3 +219,34 @@ fn without_a_wish_for_them_keys_are_not_reported() {
     press(&mut scene, &[key(6, 3000, 160).end()]);
     assert_eq!(reported(&mut scene), [(6, 160)]);
 }
+
+#[test]
+fn a_flood_of_presses_is_reported_in_part() {
+    let mut scene = scene();
+    scene.net.take_events();
+    for press in 0..500u16 {
+        let key = key((press % 2) as u8, u32::from(press) * 160, 80).end();
+        scene.net.send(scene.alice, scene.local(1), key.packet(press));
+    }
+    scene.net.settle();
+    assert_eq!(reported(&mut scene).len(), 25);
+    scene.wait(1000);
+    press(&mut scene, &[key(7, 200_000, 400).end()]);
+    assert_eq!(reported(&mut scene), [(7, 400)]);
+}
+
+#[test]
+fn the_quickest_dialler_is_reported_in_full() {
+    let mut scene = scene();
+    scene.net.take_events();
+    // 40 ms of tone and 40 ms of pause.
+    for number in 0..100u16 {
+        let key = key(5, 640 * u32::from(number), 320).end();
+        for repeated in 0..3 {
+            scene.net.send(scene.alice, scene.local(1), key.packet(3 * number + repeated));
+        }
+        scene.wait(80);
+    }
+    scene.net.settle();
+    assert_eq!(reported(&mut scene).len(), 100);
+}
