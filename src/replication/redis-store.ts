@@ -221,7 +221,7 @@ export class RedisStore implements CallStore {
 
   #argumentsOf(write: Extract<Write, { kind: 'call' }>): readonly (string | number | Buffer)[] {
     const { node, expireSeconds, keyspace } = this.#options;
-    const { callId, epoch, order, isNew, record = '', snapshot = '' } = write;
+    const { callId, epoch, order, isNew, signalledMs, record = '', snapshot = '' } = write;
     const owners = this.#key('calls', '');
     return [
       node,
@@ -235,6 +235,7 @@ export class RedisStore implements CallStore {
       snapshot,
       owners,
       MOST_CHANGES,
+      signalledMs,
     ];
   }
 
@@ -281,10 +282,11 @@ function outcomeOf(result: [Error | null, unknown] | undefined): Outcome {
   const [error, value] = result ?? [new Error('no answer'), null];
   if (error !== null) return { kind: 'failed', reason: error.message };
   if (!Array.isArray(value)) return { kind: 'failed', reason: 'an odd answer' };
-  const epoch = Number(value[1]);
-  return value[0] === 1
-    ? { kind: 'written', epoch }
-    : { kind: 'refused', epoch, owner: String(value[2] ?? '') };
+  const [answer, epoch, detail, signalled]: readonly unknown[] = value;
+  if (answer === 1) return { kind: 'written', epoch: Number(epoch) };
+  if (answer === 2) return { kind: 'stale', order: Number(detail) };
+  const signalledMs = Number(signalled ?? 0);
+  return { kind: 'refused', epoch: Number(epoch), owner: String(detail ?? ''), signalledMs };
 }
 
 function textsOf(fields: unknown): readonly (string | undefined)[] {

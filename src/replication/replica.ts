@@ -372,6 +372,7 @@ export class Replica {
     if (call === undefined) return undefined;
     const streams = snapshotOf(callId);
     return {
+      signalledMs: call.lastSignalMs,
       ...(withRecord && { record: seal.seal(encodeCall(call), callId) }),
       ...(streams !== undefined && { snapshot: seal.seal(encodeSnapshot(streams), callId) }),
     };

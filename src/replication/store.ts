@@ -35,6 +35,8 @@ export type Write =
       readonly order: number;
       /** The call is new here, and may take the place of one that has ended. */
       readonly isNew: boolean;
+      /** The last signalling of it. */
+      readonly signalledMs: number;
       /** Absent: as it is. */
       readonly record?: Buffer;
       readonly snapshot?: Buffer;
@@ -44,7 +46,15 @@ export type Write =
 export type Outcome =
   | { readonly kind: 'written'; readonly epoch: number }
   /** Another node has the call, or has ended it. */
-  | { readonly kind: 'refused'; readonly owner: string; readonly epoch: number }
+  | {
+      readonly kind: 'refused';
+      readonly owner: string;
+      readonly epoch: number;
+      /** The last signalling that its owner has written. */
+      readonly signalledMs: number;
+    }
+  /** A later one is stored, of this order: of an earlier process, whose clock was ahead. */
+  | { readonly kind: 'stale'; readonly order: number }
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** `epoch` grows when a call changes hands. */

@@ -20,7 +20,12 @@ export type WriteBehindParts = {
 };
 
 /** What is absent stays as it is stored. */
-export type CallContent = { readonly record?: Buffer; readonly snapshot?: Buffer };
+export type CallContent = {
+  /** The last signalling of the call. */
+  readonly signalledMs: number;
+  readonly record?: Buffer;
+  readonly snapshot?: Buffer;
+};
 
 /**
  * Writes calls to the store, later: each as it is when its turn comes, some at a time, one batch after the other. What waits is
@@ -37,7 +42,9 @@ export class WriteBehind {
   #isWriting = false;
   #flushing: Promise<void> | undefined;
   #hasMissedEnds = false;
-  /** Given away while they were being written. */
+  /** On their way to the store. */
+  readonly #inFlight = new Set<string>();
+  /** Those of them that were given away meanwhile. */
   readonly #disowned = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
 
@@ -121,7 +128,7 @@ export class WriteBehind {
   disown(callId: string): void {
     this.#owned.delete(callId);
     this.#waiting.delete(callId);
-    if (this.#isWriting) this.#disowned.add(callId);
+    if (this.#inFlight.has(callId)) this.#disowned.add(callId);
   }
 
   isWaiting(callId: string): boolean {
@@ -154,7 +161,7 @@ export class WriteBehind {
   }
 
   #arm(): void {
-    if (this.#timer !== undefined || this.#flushing !== undefined || this.#waiting.size === 0) return;
+    if (this.#timer !== undefined || this.#flushing !== undefined || !this.#hasWork) return;
     if (!this.#isOpen || this.#isDisabled) return;
     const { pause, clock } = this.#parts;
     this.#timer = setTimeout(
@@ -175,9 +182,12 @@ export class WriteBehind {
 
   async #flush(): Promise<void> {
     this.#isWriting = true;
-    while (this.#waiting.size > 0 && this.#mayWrite() && (await this.#writeBatch()));
+    while (this.#hasWork && this.#mayWrite() && (await this.#writeBatch()));
     this.#isWriting = false;
-    this.#disowned.clear();
+  }
+
+  get #hasWork(): boolean {
+    return this.#waiting.size > 0 || this.#hasMissedEnds;
   }
 
   #mayWrite(): boolean {
@@ -188,80 +198,130 @@ export class WriteBehind {
   /** False if there is no use in going on at once. Never rejects. */
   async #writeBatch(): Promise<boolean> {
     const { store, clock, pause, events } = this.#parts;
-    const batch = [...first(this.#waiting, BATCH)];
-    const writes: Write[] = [];
-    for (const [callId, { what }] of batch) {
-      this.#waiting.delete(callId);
-      writes.push(this.#writeOf(callId, what));
-    }
-    const outcomes = await store.write(writes).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error);
-      return writes.map((): Outcome => ({ kind: 'failed', reason }));
-    });
+    const batch = this.#nextBatch();
+    const writes = batch.map(({ write }) => write);
+    // Nothing to be written: it is only to be told that ends were missed.
+    const outcomes = writes.length === 0 ? [] : await store.write(writes).catch(failedAll(writes));
     let failure: string | undefined;
     let written = 0;
-    for (const [index, [callId, waiting]] of batch.entries()) {
-      if (this.#disowned.delete(callId)) continue;
+    for (const [index, { write, waiting }] of batch.entries()) {
+      this.#inFlight.delete(write.callId);
+      if (this.#disowned.delete(write.callId)) continue;
       const outcome = outcomes[index] ?? { kind: 'failed', reason: 'no answer' };
-      const write = writes[index];
       if (outcome.kind === 'failed') {
         failure ??= outcome.reason;
-        this.#putBack(callId, waiting);
-      } else if (write !== undefined) {
+        this.#putBack(write.callId, waiting);
+      } else if (outcome.kind === 'stale') {
+        this.#order = Math.max(this.#order, outcome.order);
+        this.#putBack(write.callId, waiting);
+      } else {
         written += 1;
         this.#settle(write, outcome);
       }
     }
     if (written > 0) events.written(written);
-    if (failure === undefined) {
+    if (failure !== undefined) {
+      events.failed(failure, batch.length - written);
+      pause.failed(clock.now());
+      return false;
+    }
+    if (batch.length > 0) {
       const wasTroubled = pause.isTroubled;
       pause.succeeded();
       if (wasTroubled) events.recovered(this.#waiting.size);
-      if (this.#hasMissedEnds) {
-        this.#hasMissedEnds = false;
-        this.#parts.endsMissed();
-      }
-      return true;
     }
-    events.failed(failure, batch.length - written);
-    pause.failed(clock.now());
-    return false;
+    if (this.#hasMissedEnds) {
+      this.#hasMissedEnds = false;
+      this.#parts.endsMissed();
+    }
+    return true;
+  }
+
+  /** A call that cannot be encoded is left out, until it changes. */
+  #nextBatch(): readonly Sent[] {
+    const batch: Sent[] = [];
+    for (const [callId, waiting] of [...first(this.#waiting, BATCH)]) {
+      this.#waiting.delete(callId);
+      try {
+        batch.push({ write: this.#writeOf(callId, waiting.what), waiting });
+        this.#inFlight.add(callId);
+      } catch (error) {
+        this.#parts.events.failed(error instanceof Error ? error.message : String(error), 1);
+      }
+    }
+    return batch;
   }
 
   #writeOf(callId: string, what: Waiting['what']): Write {
     const owned = this.#owned.get(callId);
     const epoch = owned?.epoch ?? 1;
     const isNew = owned === undefined;
-    const content = what === 'end' ? undefined : this.#parts.contentOf(callId, isNew || what === 'record');
+    // Though one of its name has ended, there may be another.
+    const content = this.#parts.contentOf(callId, isNew || what !== 'snapshot');
     if (content === undefined) return { kind: 'end', callId, epoch };
     this.#order += 1;
     return { kind: 'call', callId, epoch, order: this.#order, isNew, ...content };
   }
 
   #putBack(callId: string, { what, sinceMs }: Waiting): void {
-    const newer = this.#waiting.get(callId);
-    this.#waiting.set(callId, { what: newer?.what ?? what, sinceMs });
+    const newer = this.#waiting.get(callId)?.what ?? what;
+    this.#waiting.set(callId, { what: STRENGTH[newer] > STRENGTH[what] ? newer : what, sinceMs });
   }
 
-  #settle(write: Write, outcome: Exclude<Outcome, { kind: 'failed' }>): void {
+  #settle(write: Write, outcome: Extract<Outcome, { kind: 'written' | 'refused' }>): void {
     const { callId } = write;
-    if (outcome.kind === 'refused' && write.kind === 'call' && write.isNew) {
-      // Signalling has moved here before anybody could say that the call was there: it is this node's now.
-      this.own(callId, outcome.epoch + 1);
-      this.#want(callId, 'record');
-    } else if (outcome.kind === 'refused') {
-      this.disown(callId);
-      this.#parts.refused(callId, outcome.owner, outcome.epoch);
+    if (outcome.kind === 'refused') {
+      if (write.kind === 'call' && write.isNew) this.#claim(write, outcome);
+      else this.#giveUp(callId, outcome);
     } else if (write.kind === 'end') {
       if (!this.#waiting.has(callId)) this.#owned.delete(callId);
     } else {
       this.#owned.set(callId, { epoch: outcome.epoch, writtenMs: this.#parts.clock.now() });
     }
   }
+
+  /**
+   * Signalling has come to two nodes before either could say that the call was there: it is of the one that it came to last. Not of
+   * one that was cut off with the call's first message and has only heard of the others now.
+   */
+  #claim({ callId, signalledMs }: CallWrite, holder: Refusal): void {
+    if (this.#waiting.get(callId)?.what === 'end' || this.#isOver(callId)) {
+      // Short, and never known to anybody: what is stored is another's.
+      this.#waiting.delete(callId);
+      this.#owned.delete(callId);
+    } else if (signalledMs <= holder.signalledMs) this.#giveUp(callId, holder);
+    else {
+      this.own(callId, holder.epoch + 1);
+      this.#want(callId, 'record');
+    }
+  }
+
+  #giveUp(callId: string, { owner, epoch }: Refusal): void {
+    this.disown(callId);
+    this.#parts.refused(callId, owner, epoch);
+  }
+
+  #isOver(callId: string): boolean {
+    try {
+      return this.#parts.contentOf(callId, false) === undefined;
+    } catch {
+      return false;
+    }
+  }
 }
 
+type CallWrite = Extract<Write, { kind: 'call' }>;
+type Refusal = Extract<Outcome, { kind: 'refused' }>;
+type Sent = { readonly write: Write; readonly waiting: Waiting };
 type Waiting = { readonly what: 'record' | 'snapshot' | 'end'; readonly sinceMs: number };
 type Owned = { readonly epoch: number; readonly writtenMs: number };
+
+function failedAll(writes: readonly Write[]): (error: unknown) => readonly Outcome[] {
+  return (error) => {
+    const reason = error instanceof Error ? error.message : String(error);
+    return writes.map(() => ({ kind: 'failed', reason }));
+  };
+}
 
 function* first<K, V>(map: ReadonlyMap<K, V>, count: number): Iterable<[K, V]> {
   let taken = 0;
@@ -271,6 +331,8 @@ function* first<K, V>(map: ReadonlyMap<K, V>, count: number): Iterable<[K, V]> {
   }
 }
 
+/** Of what is to be written of one call the greatest is. */
+const STRENGTH = { snapshot: 0, record: 1, end: 2 };
 /** What comes soon after each other is written once: an offer's call and the addresses that are learned at once. */
 const GATHERING_MS = 5;
 /** Encoding one call takes some tens of microseconds, and signalling waits meanwhile. */

@@ -18,6 +18,7 @@ describeWithRedis('calls in Redis', () => {
       epoch: 1,
       order: 1,
       isNew: true,
+      signalledMs: 0,
       record: Buffer.from('r'),
     } as const;
     await store.write([write]);
@@ -36,6 +37,7 @@ describeWithRedis('calls in Redis', () => {
       epoch: 1,
       order: 1,
       isNew: true,
+      signalledMs: 0,
       record: Buffer.from('r'),
     } as const;
     await store.write([write]);
@@ -57,6 +59,7 @@ describeWithRedis('calls in Redis', () => {
       epoch: 1,
       order: 1,
       isNew: true,
+      signalledMs: 0,
       record: Buffer.from('r'),
     } as const;
     expect(await store.write([write])).toEqual([{ kind: 'written', epoch: 1 }]);

@@ -37,6 +37,25 @@ export function promisesOfStore(open: (node: string, group: string) => Promise<C
     });
   });
 
+  test('a late write is told of what was written after it', async () => {
+    const [one] = await nodes('one');
+    await one?.write([put('a', 1, { record: 'first', order: 1_700_000_000_000_123 })]);
+    expect(await one?.write([put('a', 1, { record: 'late', order: 2 })])).toEqual([
+      { kind: 'stale', order: 1_700_000_000_000_123 },
+    ]);
+  });
+
+  test('whoever is refused is told when the call was last signalled', async () => {
+    const [one, other] = await nodes('one', 'other');
+    const signalledMs = 1_700_000_000_123;
+    await one?.write([put('a', 1, { record: 'first', isNew: true, signalledMs })]);
+    const outcome = { kind: 'refused', owner: 'one', epoch: 1, signalledMs };
+    expect(await other?.write([put('a', 1, { record: 'theirs', isNew: true }), end('a', 1)])).toEqual([
+      outcome,
+      outcome,
+    ]);
+  });
+
   test('a node that has lost a call can neither write nor end it', async () => {
     const [one, other] = await nodes('one', 'other');
     await one?.write([put('a', 1, { record: 'first', isNew: true })]);
@@ -112,11 +131,18 @@ export function promisesOfStore(open: (node: string, group: string) => Promise<C
   });
 }
 
-type Content = { record?: string; snapshot?: string; order?: number; isNew?: boolean };
+type Content = {
+  record?: string;
+  snapshot?: string;
+  order?: number;
+  isNew?: boolean;
+  signalledMs?: number;
+};
 
-function put(callId: string, epoch: number, { record, snapshot, order = 1, isNew = false }: Content): Write {
+function put(callId: string, epoch: number, content: Content): Write {
+  const { record, snapshot, order = 1, isNew = false, signalledMs = 0 } = content;
   return {
-    ...{ kind: 'call', callId, epoch, order, isNew },
+    ...{ kind: 'call', callId, epoch, order, isNew, signalledMs },
     ...(record !== undefined && { record: Buffer.from(record) }),
     ...(snapshot !== undefined && { snapshot: Buffer.from(snapshot) }),
   };
@@ -131,7 +157,7 @@ function written(epoch: number): Outcome {
 }
 
 function refused(owner: string, epoch: number): Outcome {
-  return { kind: 'refused', owner, epoch };
+  return { kind: 'refused', owner, epoch, signalledMs: 0 };
 }
 
 async function listed(store: CallStore | undefined, node: string): Promise<readonly string[]> {

@@ -11,7 +11,13 @@ import type {
   Write,
 } from '../../src/replication/store.js';
 
-type Kept = Holder & { order: number; keyspace: number; record?: Buffer; snapshot?: Buffer };
+type Kept = Holder & {
+  order: number;
+  signalledMs: number;
+  keyspace: number;
+  record?: Buffer;
+  snapshot?: Buffer;
+};
 
 /** What all nodes of a group share, in memory. */
 export class SharedStore {
@@ -128,7 +134,8 @@ export class FakeCallStore implements CallStore {
     if (!this.#isUp) throw new Error('no connection');
   }
 
-  #put({ callId, epoch, order, isNew, record, snapshot }: Extract<Write, { kind: 'call' }>): Outcome {
+  #put(write: Extract<Write, { kind: 'call' }>): Outcome {
+    const { callId, epoch, order, isNew, signalledMs, record, snapshot } = write;
     const known = this.#shared.calls.get(callId);
     let granted = epoch;
     if (known !== undefined) {
@@ -139,12 +146,12 @@ export class FakeCallStore implements CallStore {
         known.hasEnded ||
         (epoch === known.epoch && known.owner !== this.#node)
       ) {
-        return { kind: 'refused', owner: known.owner, epoch: known.epoch };
-      } else if (epoch === known.epoch && order <= known.order) return { kind: 'written', epoch };
+        return refusedFor(known);
+      } else if (epoch === known.epoch && order <= known.order) return { kind: 'stale', order: known.order };
     } else if (record === undefined) return { kind: 'written', epoch };
     const kept = { ...known, ...(record && { record }), ...(snapshot && { snapshot }) };
-    const own = { owner: this.#node, epoch: granted, order, keyspace: this.#keyspace, hasEnded: false };
-    this.#shared.calls.set(callId, { ...kept, ...own });
+    const own = { owner: this.#node, epoch: granted, order, signalledMs, keyspace: this.#keyspace };
+    this.#shared.calls.set(callId, { ...kept, ...own, hasEnded: false });
     this.#tell(callId, granted, record === undefined ? 'snapshot' : 'record');
     return { kind: 'written', epoch: granted };
   }
@@ -153,11 +160,12 @@ export class FakeCallStore implements CallStore {
     const known = this.#shared.calls.get(callId);
     if (known === undefined) return { kind: 'written', epoch };
     if (epoch < known.epoch || known.hasEnded || (epoch === known.epoch && known.owner !== this.#node))
-      return { kind: 'refused', owner: known.owner, epoch: known.epoch };
+      return refusedFor(known);
     if (epoch === 1) this.#shared.calls.delete(callId);
     else {
-      const { order, keyspace } = known;
-      this.#shared.calls.set(callId, { owner: this.#node, epoch, order, keyspace, hasEnded: true });
+      const { order, signalledMs, keyspace } = known;
+      const ended = { owner: this.#node, epoch, order, signalledMs, keyspace, hasEnded: true };
+      this.#shared.calls.set(callId, ended);
     }
     this.#tell(callId, epoch, 'end');
     return { kind: 'written', epoch };
@@ -166,4 +174,8 @@ export class FakeCallStore implements CallStore {
   #tell(callId: string, epoch: number, what: Change['what']): void {
     this.#shared.changes.push({ callId, owner: this.#node, epoch, keyspace: this.#keyspace, what });
   }
+}
+
+function refusedFor({ owner, epoch, signalledMs }: Kept): Outcome {
+  return { kind: 'refused', owner, epoch, signalledMs };
 }

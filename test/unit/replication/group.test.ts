@@ -321,3 +321,18 @@ test('a record that can be read and not be planned is left alone, by everybody a
   expect(other.log.filter((line) => line.includes('calls taken over'))).toHaveLength(1);
   expect(await query(other, 'broken')).toMatchObject({ kind: 'failure' });
 });
+
+test('a node that was cut off with the offer does not take the call from the one that has answered it', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  one.store.down();
+  await offer(one, 'a');
+  await later(3_000);
+  await offer(other, 'a');
+  await answer(other, 'a');
+  await later(30_000);
+  one.store.up();
+  await later(5_000);
+  expect([one.registry.size, other.registry.size]).toEqual([0, 1]);
+  expect(shared.calls.get('a')?.owner).toBe('other');
+  expect(foreignAt(one)).toEqual(['a']);
+});

@@ -9,11 +9,14 @@ let shared: SharedStore;
 let store: FakeCallStore;
 let writer: WriteBehind;
 let told: string[];
+/** Of all calls. */
+let signalledMs: number;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: 1_000_000 });
   calls.clear();
   told = [];
+  signalledMs = 1;
   shared = new SharedStore(Date.now);
   store = shared.ofNode('own', 0, {
     connected: () => writer.open(true),
@@ -33,11 +36,12 @@ function writerWith(allowedErrors: number | null): WriteBehind {
     store,
     contentOf(callId, withRecord) {
       const record = calls.get(callId);
+      if (record === 'odd') throw new Error('not to be encoded');
       return record === undefined
         ? undefined
         : withRecord
-          ? { record: Buffer.from(record) }
-          : { snapshot: KEYS };
+          ? { record: Buffer.from(record), signalledMs }
+          : { snapshot: KEYS, signalledMs };
     },
     pause: new Pause({ allowedErrors, disableMs: 60_000 }),
     clock: { now: Date.now },
@@ -184,7 +188,15 @@ test('a write of a call that another node has taken is refused, and the call dis
   const other = shared.ofNode('other', 0, { connected() {}, disconnected() {} });
   other.up();
   await other.write([
-    { kind: 'call', callId: 'a', epoch: 2, order: 1, isNew: false, record: Buffer.from('theirs') },
+    {
+      kind: 'call',
+      callId: 'a',
+      epoch: 2,
+      order: 1,
+      isNew: false,
+      signalledMs: 0,
+      record: Buffer.from('theirs'),
+    },
   ]);
   change('a', 'late');
   await later();
@@ -197,7 +209,15 @@ test('a call that signalling has made anew here is claimed from whoever has its 
   const other = shared.ofNode('other', 0, { connected() {}, disconnected() {} });
   other.up();
   await other.write([
-    { kind: 'call', callId: 'a', epoch: 4, order: 1, isNew: true, record: Buffer.from('theirs') },
+    {
+      kind: 'call',
+      callId: 'a',
+      epoch: 4,
+      order: 1,
+      isNew: true,
+      signalledMs: 0,
+      record: Buffer.from('theirs'),
+    },
   ]);
   change('a', 'ours');
   await later();
@@ -246,5 +266,107 @@ test('before the end all is written that can be', async () => {
   await writer.settled();
   expect(stored('b')).toBeUndefined();
 });
+
+test('a call that was signalled elsewhere after this is not claimed, and given up', async () => {
+  const other = shared.ofNode('other', 0, { connected() {}, disconnected() {} });
+  other.up();
+  const record = Buffer.from('theirs');
+  await other.write([{ kind: 'call', callId: 'a', epoch: 1, order: 1, isNew: true, signalledMs: 2, record }]);
+  change('a', 'ours');
+  await later();
+  expect(stored('a')).toBe('theirs');
+  expect(told).toContain('a is of other since 1');
+  expect(writer.epochOf('a')).toBeUndefined();
+});
+
+test("a call that is over when its claim is refused leaves another node's alone", async () => {
+  const other = shared.ofNode('other', 0, { connected() {}, disconnected() {} });
+  other.up();
+  const record = Buffer.from('theirs');
+  await other.write([{ kind: 'call', callId: 'a', epoch: 1, order: 1, isNew: true, signalledMs: 0, record }]);
+  const release = held();
+  change('a', 'ours');
+  await vi.advanceTimersByTimeAsync(10);
+  end('a');
+  release();
+  await later();
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other', epoch: 1, hasEnded: false });
+  expect(writer.waiting).toBe(0);
+});
+
+test('a record that was not written is not forgotten for what came after it', async () => {
+  change('a', 'first');
+  await later();
+  const release = held();
+  store.failure = 'OOM';
+  change('a', 'answered');
+  await vi.advanceTimersByTimeAsync(10);
+  writer.advanced('a');
+  release();
+  await vi.advanceTimersByTimeAsync(10);
+  store.failure = undefined;
+  await later(60_000);
+  expect(stored('a')).toBe('answered');
+});
+
+test('an end that was not written is no end of a call made anew under its name', async () => {
+  change('a', 'first');
+  await later();
+  const release = held();
+  end('a');
+  await vi.advanceTimersByTimeAsync(10);
+  store.failure = 'OOM';
+  change('a', 'second');
+  release();
+  await vi.advanceTimersByTimeAsync(10);
+  store.failure = undefined;
+  await later(60_000);
+  expect(stored('a')).toBe('second');
+});
+
+test('what an earlier process wrote with its clock ahead is overwritten', async () => {
+  change('a', 'first');
+  await later();
+  vi.setSystemTime(Date.now() - 60_000);
+  writer = writerWith(null);
+  writer.own('a', 1);
+  writer.open(true);
+  change('a', 'second');
+  await later();
+  expect(stored('a')).toBe('second');
+  expect(told.filter((line) => line === 'written 1')).toHaveLength(2);
+});
+
+test('ends that were missed are told of, though nothing else is to be written', async () => {
+  change('a', 'offer');
+  await later();
+  store.failure = 'OOM';
+  change('a', 'answer');
+  await later(100);
+  end('a');
+  store.failure = undefined;
+  await later(5_000);
+  expect(told).toContain('ends missed');
+});
+
+test('a call that cannot be written keeps no other from it', async () => {
+  change('a', 'odd');
+  change('b', 'offer');
+  await later();
+  expect(stored('b')).toBe('offer');
+  expect(told).toContain('failed 1: not to be encoded');
+  change('a', 'offer');
+  await later();
+  expect(stored('a')).toBe('offer');
+});
+
+/** Requests wait until it is called. */
+function held(): () => void {
+  let release: () => void = () => {};
+  store.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  return release;
+}
 
 const KEYS = Buffer.from('keys');
