@@ -43,6 +43,8 @@ export class RedisStore implements CallStore {
   readonly #writer: Redis;
   #ready = new Set<Redis>();
   #isClosed = false;
+  /** When a connection was last given up because nothing may be written over it. */
+  #demotedMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: RedisStoreOptions) {
     this.#options = options;
@@ -265,9 +267,17 @@ export class RedisStore implements CallStore {
     }
   }
 
-  /** A connection on which nothing is answered is given up, with all that waits in it. */
+  /**
+   * A connection on which nothing is answered is given up, with all that waits in it. So is one to a primary that has become a
+   * replica: another may have its address by now.
+   */
   #noticed(redis: Redis, error: unknown): unknown {
-    if (isTimeout(error) && !this.#isClosed) redis.disconnect(true);
+    if (this.#isClosed) return error;
+    if (isTimeout(error)) redis.disconnect(true);
+    else if (isReadOnly(error) && performance.now() - this.#demotedMs >= LONGEST_RETRY_MS) {
+      this.#demotedMs = performance.now();
+      redis.disconnect(true);
+    }
     return error;
   }
 }
@@ -276,6 +286,11 @@ type Pipeline = ReturnType<Redis['pipeline']>;
 
 function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out';
+}
+
+function isReadOnly(error: unknown): boolean {
+  // Some say in front of it which script it was.
+  return error instanceof Error && error.message.includes('READONLY');
 }
 
 function outcomeOf(result: [Error | null, unknown] | undefined): Outcome {

@@ -65,6 +65,26 @@ describeWithRedis('calls in Redis', () => {
     expect(await store.write([write])).toEqual([{ kind: 'written', epoch: 1 }]);
   });
 
+  test('a primary that has become a replica is connected to anew', async () => {
+    const server = await RedisServer.open();
+    const client = server.client();
+    const { store, told } = await opened(server, 'one', 'ours');
+    await client.replicaof('127.0.0.1', '1');
+    const record = Buffer.from('r');
+    const write = {
+      ...{ kind: 'call', callId: 'a', epoch: 1, order: 1, isNew: true, signalledMs: 0 },
+      record,
+    } as const;
+    expect((await store.write([write]))[0]).toMatchObject({
+      kind: 'failed',
+      reason: expect.stringContaining('READONLY'),
+    });
+    await until('the loss to be told', () => (told.includes('lost') ? true : undefined));
+    await client.replicaof('NO', 'ONE');
+    await until('the new connection', () => (told.at(-1) === 'connected' ? true : undefined));
+    expect(await store.write([write])).toEqual([{ kind: 'written', epoch: 1 }]);
+  });
+
   test('a Redis that stands still is given up, and told of when it goes on', async () => {
     const server = await RedisServer.open();
     const { store, told } = await opened(server, 'one', 'ours');
