@@ -77,6 +77,8 @@ export class ReplicatedNode {
         has: (callId) => replica.foreign.has(callId),
         ownerOf: (callId) => replica.foreign.get(callId)?.owner ?? '',
         read: (callId) => replica.inherited(callId),
+        epochOf: (callId) => replica.foreign.get(callId)?.epoch ?? 0,
+        renew: (callId) => replica.renewal.of(callId),
         kept: (callId) => replica.foreign.get(callId),
         isHeld: (callId) => replica.isHeld(callId),
         discard: (callId) => replica.discard(callId),

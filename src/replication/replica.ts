@@ -10,6 +10,7 @@ import { Heartbeat } from './heartbeat.js';
 import { Pause, type PauseRules } from './pause.js';
 import { Progress } from './progress.js';
 import type { Seal } from './seal.js';
+import { Renewal } from './renewal.js';
 import { settle, type SettlementParts, sweep } from './settlement.js';
 import type { CallStore, Holder, StoreListener } from './store.js';
 import { type CallContent, WriteBehind } from './write-behind.js';
@@ -53,6 +54,7 @@ export class Replica {
   readonly #heartbeat: Heartbeat;
   readonly #progress: Progress;
   readonly foreign: ForeignCalls;
+  readonly renewal: Renewal;
   /** Whose calls are kept; `all`, or keyspaces. */
   #follow: ReadonlySet<number> | 'all';
   #connection = 0;
@@ -103,6 +105,13 @@ export class Replica {
       takenElsewhere: (callId, holder) => this.#takenElsewhere(callId, holder),
       clock,
       complete: () => events.foreignKnown(this.foreign.size),
+    });
+    this.renewal = new Renewal({
+      store: this.#store,
+      node,
+      foreign: this.foreign,
+      isOpen: () => this.#isSettled,
+      now: clock.now,
     });
     this.#heartbeat = new Heartbeat({
       store: this.#store,

@@ -23,6 +23,10 @@ export type Inheritance = {
   ): { readonly call: Call; readonly snapshot: readonly StreamSnapshot[] | undefined } | undefined;
   /** Its node lives. */
   isHeld(callId: string): boolean;
+  /** Grows when it changes hands. */
+  epochOf(callId: string): number;
+  /** Keeps it as it is stored now, if that is to be known in a moment. */
+  renew(callId: string): Promise<void>;
   /** What is kept of it: another thing when it is another state of the call. */
   kept(callId: string): object | undefined;
   /** It is of no use to anybody. */
@@ -76,8 +80,22 @@ export class Takeovers {
 
   /** Whoever calls has the call's turn. A call that cannot be taken over stays where it is. */
   async take(callId: string, reason: TakeOverReason): Promise<Taken> {
+    const { inheritance } = this.#parts;
+    const known = inheritance.epochOf(callId);
+    // Before the answer to the first command all was read just now.
+    if (reason !== 'restart' && inheritance.has(callId)) await inheritance.renew(callId);
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS && inheritance.has(callId); attempt += 1) {
+      // Another node that has waited for the silent one was faster.
+      if (reason === 'lease' && inheritance.epochOf(callId) !== known) return 'gone';
+      const taken = await this.#takeAsKnown(callId, reason);
+      if (taken !== 'changed') return taken;
+    }
+    return inheritance.has(callId) ? 'failed' : 'gone';
+  }
+
+  async #takeAsKnown(callId: string, reason: TakeOverReason): Promise<Taken | 'changed'> {
     const { inheritance, keeper, snapshots, adopt, events } = this.#parts;
-    if (!inheritance.has(callId)) return 'gone';
+    const epoch = inheritance.epochOf(callId);
     const inherited = this.#read(callId);
     if (inherited === undefined) {
       events.recordUnreadable(callId);
@@ -94,10 +112,10 @@ export class Takeovers {
       events.takeOverFailed(callId, bound.detail.code);
       return 'failed';
     }
-    if (!inheritance.has(callId)) {
-      // It has ended meanwhile.
+    if (!inheritance.has(callId) || inheritance.epochOf(callId) !== epoch) {
+      // It has ended meanwhile, or somebody else has gone on with it.
       await keeper.release(callId);
-      return 'gone';
+      return 'changed';
     }
     events.callTaken(callId, inheritance.ownerOf(callId), reason);
     adopt(call);
@@ -165,3 +183,5 @@ type Readable = {
 export type Taken = 'taken' | 'failed' | 'unreadable' | 'over' | 'gone';
 
 const AT_A_TIME = 64;
+/** Each time the call has changed hands meanwhile. */
+const MOST_ATTEMPTS = 3;

@@ -336,3 +336,62 @@ test('a node that was cut off with the offer does not take the call from the one
   expect(shared.calls.get('a')?.owner).toBe('other');
   expect(foreignAt(one)).toEqual(['a']);
 });
+
+test('a call is taken over as it is stored, not as it was last heard of', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await offer(one, 'a');
+  await later();
+  other.store.changes = async () => [];
+  await answer(one, 'a');
+  await later();
+  const answered = one.registry.find('a')?.legs.map(({ tag }) => tag);
+  expect(answered).toContain('b');
+  await other.replicated.redundancy.activate();
+  expect(other.registry.find('a')?.legs.map(({ tag }) => tag)).toEqual(answered);
+});
+
+test('signalling does not wait long for a Redis that stands still, and goes on with what was heard', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  other.store.hold = new Promise(() => {});
+  const replies: Reply[] = [];
+  void offer(other, 'a').then((reply) => replies.push(reply));
+  await later(99);
+  expect(replies).toEqual([]);
+  await later(1);
+  expect(replies).toMatchObject([{ kind: 'sdp' }]);
+  expect(portsOf(other, 'a')).toEqual(portsOf(one, 'a'));
+});
+
+test('a call that changes hands while it is being taken over is taken over from the later ones', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  const { foreign } = other.replicated.replica;
+  const apply = other.dataPlane.apply.bind(other.dataPlane);
+  let applied = 0;
+  other.dataPlane.apply = async (plan) => {
+    const known = foreign.get('a');
+    applied += 1;
+    if (applied === 1 && known !== undefined)
+      foreign.set({ ...known, callId: 'a', owner: 'third', epoch: 5 }, 0);
+    return apply(plan);
+  };
+  await other.replicated.redundancy.activate();
+  expect([applied, other.registry.size]).toEqual([2, 1]);
+  expect(other.dataPlane.released).toEqual(['a']);
+  await later();
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other', epoch: 6 });
+});
+
+test('a call of a silent node that another one was faster to take stays there', async () => {
+  const [one, other] = [await node('one'), await node('other', { takeOverAfterSeconds: 0 })];
+  await made(one, 'a');
+  await made(one, 'b');
+  other.store.changes = async () => [];
+  const kept = shared.calls.get('a');
+  if (kept !== undefined) shared.calls.set('a', { ...kept, owner: 'third', epoch: 2 });
+  kill(one);
+  await later(30_000);
+  expect([...other.registry.callIds]).toEqual(['b']);
+  expect(shared.calls.get('a')?.owner).toBe('third');
+});
