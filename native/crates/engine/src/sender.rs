@@ -10,6 +10,8 @@ pub struct Sender {
     material: Material,
     context: Context,
     shifts: Vec<Shift>,
+    /// Sources that were sent by somebody else, who may have come as far as this index.
+    resumed: Vec<(u32, u64)>,
     /// Keys used before, with what was sent under them.
     retired: Vec<(Material, Context)>,
 }
@@ -33,7 +35,13 @@ impl Shift {
 impl Sender {
     pub fn new(material: &Material) -> Option<Self> {
         let context = material.context().ok()?;
-        Some(Sender { material: material.clone(), context, shifts: Vec::new(), retired: Vec::new() })
+        Some(Sender {
+            material: material.clone(),
+            context,
+            shifts: Vec::new(),
+            resumed: Vec::new(),
+            retired: Vec::new(),
+        })
     }
 
     pub fn change(&mut self, material: &Material, change: Change) {
@@ -107,8 +115,13 @@ impl Sender {
         if shift.run < RESTART {
             return Err(Refusal::Replay);
         }
-        let highest = self.context.rtp_index(ssrc).unwrap_or_default() as u16;
-        shift.offset = highest.wrapping_add(1).wrapping_sub(sequence);
+        let highest = self.context.rtp_index(ssrc).unwrap_or_default();
+        let resumed = self.resumed.iter().find(|(resumed, _)| *resumed == ssrc);
+        // Under another key since the source may be anywhere, and no jump may be further than peers can follow.
+        let ahead =
+            resumed.map(|(_, bound)| bound.saturating_sub(highest)).filter(|ahead| *ahead < RTP_MARGIN);
+        let next = highest + 1 + ahead.unwrap_or_default();
+        shift.offset = (next as u16).wrapping_sub(sequence);
         shift.run = 0;
         wire::rtp::set_sequence(&mut buffer[..len], sequence.wrapping_add(shift.offset));
         self.context.protect_rtp(buffer, len).map_err(Refusal::from)
@@ -142,6 +155,10 @@ impl Sender {
         {
             let rtcp_index = rtcp_index.map(|index| index.saturating_add(RTCP_MARGIN).min(LAST_RTCP_INDEX));
             self.context.resume(SourceState { ssrc, rtp_index, rtcp_index });
+            if let Some(index) = rtp_index {
+                self.resumed.retain(|(resumed, _)| *resumed != ssrc);
+                self.resumed.push((ssrc, index + RTP_MARGIN - 1));
+            }
             if sequence_offset != 0 {
                 self.shifts.push(Shift { offset: sequence_offset, ..Shift::of(ssrc) });
             }
@@ -164,8 +181,12 @@ impl Sender {
     }
 }
 
-/// SRTCP indices that may have been used since the last snapshot, generously.
-const RTCP_MARGIN: u32 = 4096;
+/// A source that goes on from a snapshot shows where it is; one that begins anew does not, and passes over all indices
+/// that may have been used since: as far as peers can follow (RFC 3711 §3.3.1), wherever in this range they are.
+const RTP_MARGIN: u64 = 0x7fff;
+/// SRTCP indices that may have been used since the last snapshot: 17 minutes with 1,000 packets a second. They are sent
+/// in full, so that any gap is understood; 2,000 restarts use them up.
+const RTCP_MARGIN: u32 = 1 << 20;
 const LAST_RTCP_INDEX: u32 = (1 << 31) - 1;
 /// Used sequence numbers in a row that are no accident: 100 ms of sound.
 const RESTART: u8 = 5;
