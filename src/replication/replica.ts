@@ -3,7 +3,7 @@ import type { StreamSnapshot } from '../dataplane/protocol.gen.js';
 import type { Events } from '../observability/events.js';
 import type { Clock } from '../service/ports.js';
 import { decodeCall, encodeCall } from '../store/call-codec.js';
-import { decodeSnapshot, encodeSnapshot } from '../store/snapshot-record.js';
+import { encodeSnapshot, type InheritedSnapshot, inheritedSnapshot } from '../store/snapshot-record.js';
 import { Follower } from './follower.js';
 import { ForeignCalls } from './foreign-calls.js';
 import { Heartbeat } from './heartbeat.js';
@@ -42,7 +42,7 @@ export type ReplicaParts = PauseRules & {
   readonly beaten: () => void;
 };
 
-export type Inherited = { readonly call: Call; readonly snapshot: readonly StreamSnapshot[] | undefined };
+export type Inherited = { readonly call: Call } & InheritedSnapshot;
 
 /** This node's calls as other nodes know them, and theirs as this one does. */
 export class Replica {
@@ -191,12 +191,12 @@ export class Replica {
   inherited(callId: string): Inherited | undefined {
     const stored = this.foreign.get(callId);
     if (stored === undefined) return undefined;
-    const { seal } = this.#parts;
+    const { seal, clock } = this.#parts;
     const record = seal.open(stored.record, callId);
     const call = record === undefined ? undefined : decodeCall(record);
     if (call === undefined || call.callId !== callId) return undefined;
-    const saved = stored.snapshot && seal.open(stored.snapshot, callId);
-    return { call, snapshot: saved === undefined ? undefined : decodeSnapshot(saved) };
+    const saved = stored.snapshot && (seal.open(stored.snapshot, callId) ?? '');
+    return { call, ...inheritedSnapshot(saved, clock.now()) };
   }
 
   /** Gives a stored call up for good: it is over, or of no use. */
@@ -380,10 +380,11 @@ export class Replica {
     const call = calls.find(callId);
     if (call === undefined) return undefined;
     const streams = snapshotOf(callId);
+    const snapshot = streams && encodeSnapshot(streams, this.#progress.paceOf(callId));
     return {
       signalledMs: call.lastSignalMs,
       ...(withRecord && { record: seal.seal(encodeCall(call), callId) }),
-      ...(streams !== undefined && { snapshot: seal.seal(encodeSnapshot(streams), callId) }),
+      ...(snapshot !== undefined && { snapshot: seal.seal(snapshot, callId) }),
     };
   }
 }

@@ -13,14 +13,19 @@ import { type Clock, DataPlaneError } from './ports.js';
 import type { CallRegistry } from './registry.js';
 import type { Snapshots } from './snapshots.js';
 
+type Inherited = {
+  readonly call: Call;
+  readonly snapshot: readonly StreamSnapshot[] | undefined;
+  /** The snapshot is too old to go on sending behind it: nobody knows how far keys have been used. */
+  readonly isOutrun: boolean;
+};
+
 /** Calls of other nodes as they are kept here. */
 export type Inheritance = {
   has(callId: string): boolean;
   ownerOf(callId: string): string;
   /** `undefined`: it cannot be read. */
-  read(
-    callId: string,
-  ): { readonly call: Call; readonly snapshot: readonly StreamSnapshot[] | undefined } | undefined;
+  read(callId: string): Inherited | undefined;
   /** Its node lives. */
   isHeld(callId: string): boolean;
   /** Grows when it changes hands. */
@@ -51,7 +56,7 @@ export type TakeoverParts = {
 export class Takeovers {
   readonly #parts: TakeoverParts;
   /** What nobody can go on with, however often it is tried. */
-  readonly #unreadable = new WeakSet<object>();
+  readonly #hopeless = new WeakSet<object>();
 
   constructor(parts: TakeoverParts) {
     this.#parts = parts;
@@ -101,10 +106,15 @@ export class Takeovers {
       events.recordUnreadable(callId);
       return 'unreadable';
     }
-    const { call, plan, snapshot, isOver } = inherited;
+    const { call, plan, snapshot, isOutrun, isOver } = inherited;
     if (isOver) {
       inheritance.discard(callId);
       return 'over';
+    }
+    if (isOutrun) {
+      this.#giveUp(callId);
+      events.takeOverFailed(callId, 'snapshot-too-old');
+      return 'failed';
     }
     if (snapshot !== undefined) snapshots.inherit(callId, snapshot);
     const bound = await keeper.apply(snapshots.resumed(plan), undefined);
@@ -122,7 +132,7 @@ export class Takeovers {
     return 'taken';
   }
 
-  /** Takes over many, several at a time; what could not be read before is left. Never rejects. */
+  /** Takes over many, several at a time; what nobody can go on with is left. Never rejects. */
   async takeAll(callIds: readonly string[], reason: TakeOverReason): Promise<void> {
     const { events } = this.#parts;
     const started = performance.now();
@@ -151,7 +161,7 @@ export class Takeovers {
 
   #isHopeless(callId: string): boolean {
     const kept = this.#parts.inheritance.kept(callId);
-    return kept !== undefined && this.#unreadable.has(kept);
+    return kept !== undefined && this.#hopeless.has(kept);
   }
 
   /** What can be decoded and cannot be planned is as unreadable as what is no call at all. */
@@ -162,23 +172,22 @@ export class Takeovers {
       if (inherited !== undefined) {
         const call = withInterruption(inherited.call);
         const isOver = expire(call, clock.now()).kind === 'call';
-        return { call, plan: planOf(call), snapshot: inherited.snapshot, isOver };
+        return { ...inherited, call, plan: planOf(call), isOver };
       }
     } catch {
       // As if there were nothing.
     }
-    const kept = inheritance.kept(callId);
-    if (kept !== undefined) this.#unreadable.add(kept);
+    this.#giveUp(callId);
     return undefined;
+  }
+
+  #giveUp(callId: string): void {
+    const kept = this.#parts.inheritance.kept(callId);
+    if (kept !== undefined) this.#hopeless.add(kept);
   }
 }
 
-type Readable = {
-  readonly call: Call;
-  readonly plan: SessionPlan;
-  readonly snapshot: readonly StreamSnapshot[] | undefined;
-  readonly isOver: boolean;
-};
+type Readable = Inherited & { readonly plan: SessionPlan; readonly isOver: boolean };
 
 export type Taken = 'taken' | 'failed' | 'unreadable' | 'over' | 'gone';
 

@@ -13,9 +13,45 @@ import { fail, Fields, numberOrNull, text } from './record-fields.js';
  * What it takes to continue a protected call, in a form that outlives the version that wrote it: fields that are not known
  * are left out, since the data plane would refuse them.
  */
-export function encodeSnapshot(streams: readonly StreamSnapshot[]): string {
-  return JSON.stringify({ v: '1.0', streams });
+export function encodeSnapshot(streams: readonly StreamSnapshot[], pace?: Pace): string {
+  return JSON.stringify({ v: '1.0', pace, streams });
 }
+
+/** When a snapshot was taken, and how many packets a second are sent under its fastest key. */
+export type Pace = { readonly atMs: number; readonly perSecond: number };
+
+export type InheritedSnapshot = {
+  readonly snapshot: readonly StreamSnapshot[] | undefined;
+  readonly isOutrun: boolean;
+};
+
+/**
+ * What to go on with, and whether more packets may have come since than a roll-over counter can be guessed over (RFC 3711
+ * §3.3.1): who went on then might send under indices that were used, with the same keystream. Nobody knows of one that cannot be
+ * read; those of versions that did not write the time are not judged.
+ */
+export function inheritedSnapshot(written: string | undefined, nowMs: number): InheritedSnapshot {
+  if (written === undefined) return { snapshot: undefined, isOutrun: false };
+  const snapshot = decodeSnapshot(written);
+  return { snapshot, isOutrun: snapshot === undefined || isOutrun(written, nowMs) };
+}
+
+function isOutrun(written: string, nowMs: number): boolean {
+  try {
+    const pace = new Fields(JSON.parse(written)).maybe('pace', paceOf);
+    return pace !== undefined && ((nowMs - pace.atMs) / 1_000) * pace.perSecond >= MOST_UNKNOWN;
+  } catch {
+    return true;
+  }
+}
+
+function paceOf(value: unknown): Pace {
+  const fields = new Fields(value);
+  return { atMs: fields.number('atMs'), perSecond: fields.number('perSecond') };
+}
+
+/** Less than half a cycle, by the replay window and a second of packets. */
+const MOST_UNKNOWN = 30_000;
 
 /** `undefined`: it cannot be read. */
 export function decodeSnapshot(written: string): readonly StreamSnapshot[] | undefined {

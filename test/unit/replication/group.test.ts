@@ -1,9 +1,15 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import type { Reply } from '../../../src/command/reply.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
+import type { StreamSnapshot } from '../../../src/dataplane/protocol.gen.js';
 import { SharedStore } from '../../support/fake-call-store.js';
 import { audio, CLIENT } from '../negotiation/sample.js';
 import { type GroupNode, kill, startGroupNode } from './group.js';
+
+const PROTECTED: StreamSnapshot = {
+  ...{ stream: 1, association: 0, rtcp: null, bundled: [], ice: [] },
+  rtp: { receive: null, send: null },
+};
 
 let shared: SharedStore;
 const started: GroupNode[] = [];
@@ -284,6 +290,26 @@ test('a port that is taken loses no other call, and leaves this one where it is'
   expect([other.registry.size, foreignAt(other).length]).toEqual([1, 1]);
   await other.replicated.redundancy.activate();
   expect([other.registry.size, foreignAt(other).length]).toEqual([2, 0]);
+});
+
+test('a protected call is taken over while it is known which indices were used, and not later', async () => {
+  const one = await node('one');
+  for (const callId of ['a', 'b']) {
+    await made(one, callId);
+    one.dataPlane.snapshot = [...one.dataPlane.snapshot, { session: callId, streams: [PROTECTED] }];
+  }
+  await one.snapshots.take();
+  await later(20_000);
+  await one.snapshots.take();
+  await later();
+  const other = await node('other');
+  kill(one);
+  await later(250_000);
+  expect((await end(other, 'a')).kind).toBe('deleted');
+  await later(60_000);
+  await other.replicated.redundancy.activate();
+  expect([other.registry.size, foreignAt(other)]).toEqual([0, ['b']]);
+  expect(other.log.join('')).toContain('snapshot-too-old');
 });
 
 test('two hosts with one name do not take each other for themselves', async () => {

@@ -13,6 +13,7 @@ import { type FakeNode, startFakeNode } from '../service/fake-node.js';
 export type GroupNode = FakeNode & {
   readonly replicated: ReplicatedNode;
   readonly store: FakeCallStore;
+  readonly snapshots: Snapshots;
   /** Addresses of its host. */
   readonly addresses: Set<string>;
   readonly log: readonly string[];
@@ -59,7 +60,7 @@ export async function startGroupNode(
   store.up();
   replicated.replica.attached();
   await replicated.replica.begun();
-  return { ...started, replicated, store, addresses, log };
+  return { ...started, replicated, store, snapshots, addresses, log };
 }
 
 /** The whole node stops, as if it had never been. */

@@ -10,7 +10,7 @@ beforeEach(() => {
   progress = new Progress({ now: () => now });
 });
 
-function due(index: number, { key = 'k', sources = 1, association = 0 } = {}): boolean {
+function due(index: number, { key = 'k', sources = 1, association = 0, shift = 0 } = {}): boolean {
   const snapshot: StreamSnapshot = {
     ...{ stream: 1, association, rtcp: null, bundled: [], ice: [] },
     rtp: {
@@ -21,7 +21,7 @@ function due(index: number, { key = 'k', sources = 1, association = 0 } = {}): b
           ...{ unencryptedSrtp: false, unencryptedSrtcp: false, unauthenticatedSrtp: false },
         },
         sources: Array.from({ length: sources }, (_, ssrc) => ({
-          ...{ ssrc, rtpIndex: ssrc === 0 ? index : 0, rtcpIndex: null, sequenceOffset: 0 },
+          ...{ ssrc, rtpIndex: ssrc === 0 ? index : 0, rtcpIndex: null, sequenceOffset: shift },
         })),
       },
     },
@@ -29,10 +29,24 @@ function due(index: number, { key = 'k', sources = 1, association = 0 } = {}): b
   return progress.due(new Map([['call', [snapshot]]])).includes('call');
 }
 
-test('a call that is protected now is to be known at once, and does not change by itself', () => {
+test('a call that is protected now is to be known at once, and that it pauses now and then', () => {
   expect([due(0), due(0)]).toEqual([true, false]);
-  now = 3_600_000;
-  expect(due(0)).toBe(false);
+  now = 15_000;
+  expect([due(0), due(0)]).toEqual([true, false]);
+});
+
+test('the pace of a call is that of its fastest key, is not that of a jump, and slows down', () => {
+  due(0);
+  expect(progress.paceOf('call')).toEqual({ atMs: 0, perSecond: 1_000 });
+  now = 1_000;
+  due(50);
+  expect(progress.paceOf('call')).toEqual({ atMs: 1_000, perSecond: 100 });
+  now = 2_000;
+  due(750);
+  expect(progress.paceOf('call').perSecond).toBe(700);
+  now = 3_000;
+  due(30_000);
+  expect(progress.paceOf('call')).toEqual({ atMs: 3_000, perSecond: 686 });
 });
 
 test('new keys, sources and associations are to be known at once', () => {
@@ -40,6 +54,11 @@ test('new keys, sources and associations are to be known at once', () => {
   expect(due(0, { key: 'other' })).toBe(true);
   expect(due(0, { key: 'other', sources: 2 })).toBe(true);
   expect(due(0, { key: 'other', sources: 2, association: 1 })).toBe(true);
+});
+
+test('a source whose numbers are shifted since is to be known at once, or they would be used again', () => {
+  due(0);
+  expect([due(0, { shift: 7 }), due(0, { shift: 7 }), due(0, { shift: 8 })]).toEqual([true, false, true]);
 });
 
 test('packets are to be known long before a roll-over could be missed', () => {

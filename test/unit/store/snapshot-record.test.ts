@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { StreamSnapshot } from '../../../src/dataplane/protocol.gen.js';
-import { decodeSnapshot, encodeSnapshot } from '../../../src/store/snapshot-record.js';
+import { decodeSnapshot, encodeSnapshot, inheritedSnapshot } from '../../../src/store/snapshot-record.js';
 
 const KEY = {
   ...{ suite: 'AES_CM_128_HMAC_SHA1_80', keyBase64: 'a2V5', saltBase64: 'c2FsdA==', mkiBase64: 'AQ==' },
@@ -26,6 +26,16 @@ const STREAM: StreamSnapshot = {
 
 test('what is written is read', () => {
   expect(decodeSnapshot(encodeSnapshot([STREAM]))).toEqual([STREAM]);
+});
+
+test('a snapshot is outrun when a roll-over may have been missed since, or when it cannot be read', () => {
+  const written = encodeSnapshot([STREAM], { atMs: 1_000, perSecond: 100 });
+  expect(inheritedSnapshot(written, 300_999)).toEqual({ snapshot: [STREAM], isOutrun: false });
+  expect(inheritedSnapshot(written, 301_000)).toEqual({ snapshot: [STREAM], isOutrun: true });
+  expect(inheritedSnapshot(written.replace('100', '"x"'), 0).isOutrun).toBe(true);
+  expect(inheritedSnapshot(encodeSnapshot([STREAM]), 1e12).isOutrun).toBe(false);
+  expect(inheritedSnapshot('x', 0)).toEqual({ snapshot: undefined, isOutrun: true });
+  expect(inheritedSnapshot(undefined, 0)).toEqual({ snapshot: undefined, isOutrun: false });
 });
 
 test('fields of a later version are left out, at every depth', () => {
