@@ -124,8 +124,8 @@ export function replicationEvents(log: Lines, { replication }: { replication: Re
       log.warn({ callId }, 'call given up: another node has it');
     },
 
-    stoodBy(calls: number): void {
-      log.warn({ calls }, 'standby: calls are left to other nodes');
+    stoodBy(calls: number, kept: number): void {
+      log[kept > 0 ? 'error' : 'warn']({ calls, kept }, 'standby: calls are left to other nodes');
     },
 
     nodeSilent(node: string): void {

@@ -4,11 +4,11 @@ import { END_SCRIPT, WRITE_SCRIPT } from './redis-scripts.js';
 import type {
   CallStore,
   Change,
-  Holder,
   KnownNode,
   Noted,
   NodeNote,
   Outcome,
+  Standing,
   Stored,
   StoreListener,
   Write,
@@ -110,15 +110,20 @@ export class RedisStore implements CallStore {
     } while (cursor !== '0');
   }
 
-  async holders(callIds: readonly string[]): Promise<readonly (Holder | undefined)[]> {
+  async holders(callIds: readonly string[]): Promise<readonly (Standing | undefined)[]> {
     if (callIds.length === 0) return [];
     const pipeline = this.#writer.pipeline();
-    for (const callId of callIds) pipeline.hmget(this.#key('call', callId), 'o', 'e', 'x');
+    for (const callId of callIds) pipeline.hmget(this.#key('call', callId), 'o', 'e', 'x', 'd');
     const results = await this.#results(pipeline, this.#writer);
     return results.map((fields) => {
-      const [owner, epoch, hasEnded] = textsOf(fields);
+      const [owner, epoch, hasEnded, isLaidDown] = textsOf(fields);
       if (owner === undefined) return undefined;
-      return { owner, epoch: Number(epoch), hasEnded: hasEnded !== undefined };
+      return {
+        owner,
+        epoch: Number(epoch),
+        hasEnded: hasEnded !== undefined,
+        isLaidDown: isLaidDown !== undefined,
+      };
     });
   }
 
@@ -223,7 +228,8 @@ export class RedisStore implements CallStore {
 
   #argumentsOf(write: Extract<Write, { kind: 'call' }>): readonly (string | number | Buffer)[] {
     const { node, expireSeconds, keyspace } = this.#options;
-    const { callId, epoch, order, isNew, signalledMs, record = '', snapshot = '' } = write;
+    const { callId, epoch, order, isNew, signalledMs = '' } = write;
+    const { record = '', snapshot = '', isLaidDown = false } = write;
     const owners = this.#key('calls', '');
     return [
       node,
@@ -238,6 +244,7 @@ export class RedisStore implements CallStore {
       owners,
       MOST_CHANGES,
       signalledMs,
+      isLaidDown ? '1' : '',
     ];
   }
 

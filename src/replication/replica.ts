@@ -9,10 +9,11 @@ import { ForeignCalls } from './foreign-calls.js';
 import { Heartbeat } from './heartbeat.js';
 import { Pause, type PauseRules } from './pause.js';
 import { Progress } from './progress.js';
+import { Restoration } from './restoration.js';
 import type { Seal } from './seal.js';
 import { Renewal } from './renewal.js';
 import { settle, type SettlementParts, sweep } from './settlement.js';
-import type { CallStore, Holder, StoreListener } from './store.js';
+import type { CallStore, Holder, Stored, StoreListener, Write } from './store.js';
 import { type CallContent, WriteBehind } from './write-behind.js';
 
 export type ReplicaParts = PauseRules & {
@@ -53,6 +54,9 @@ export class Replica {
   readonly #follower: Follower;
   readonly #heartbeat: Heartbeat;
   readonly #progress: Progress;
+  readonly #restoration: Restoration;
+  /** Calls the data plane had when this process began; until it is known whose they are. */
+  readonly #adopted = new Set<string>();
   readonly foreign: ForeignCalls;
   readonly renewal: Renewal;
   /** Whose calls are kept; `all`, or keyspaces. */
@@ -62,7 +66,7 @@ export class Replica {
   #isAttached = false;
   #hasSettled = false;
   #isSettled = false;
-  #isFollowing = false;
+  #following: Promise<void> | undefined;
   #retry: NodeJS.Timeout | undefined;
   #timers: NodeJS.Timeout[] = [];
   readonly #leaving = new Set<string>();
@@ -122,6 +126,12 @@ export class Replica {
       silent: events.nodeSilent,
     });
     this.#progress = new Progress(clock);
+    this.#restoration = new Restoration({
+      store: this.#store,
+      node,
+      foreign: this.foreign,
+      restore: parts.restore,
+    });
   }
 
   start(): void {
@@ -146,10 +156,11 @@ export class Replica {
   attached(): void {
     if (this.#isAttached) return;
     this.#isAttached = true;
+    for (const callId of this.#parts.calls.callIds) this.#adopted.add(callId);
     this.#begin();
   }
 
-  /** Resolves when the calls from before a restart are back, or when that is not to be waited for any more. */
+  /** Resolves when the calls from before a restart are back and those of others known, or when that is not to be waited for. */
   async begun(): Promise<void> {
     if ((await this.reached()) === undefined) await Promise.race([this.#begun.promise, elapsed(RESTORE_MS)]);
   }
@@ -171,6 +182,7 @@ export class Replica {
   }
 
   removed(callId: string): void {
+    this.#adopted.delete(callId);
     if (this.#leaving.delete(callId)) this.#writer.disown(callId);
     else this.#writer.ended(callId);
   }
@@ -218,21 +230,37 @@ export class Replica {
     return this.#heartbeat.silentMs(node);
   }
 
-  /** The call is about to be forgotten here, and is kept as if it were another node's. */
-  layDown(callId: string): void {
-    const { record, snapshot } = this.#contentOf(callId, true) ?? {};
-    const { node, keyspace, clock } = this.#parts;
-    const epoch = this.#writer.epochOf(callId) ?? 1;
-    if (record === undefined) return;
-    const stored = { callId, owner: node, epoch, keyspace, record, snapshot };
-    this.leave(callId);
-    this.foreign.set(stored, clock.now());
+  /** Writes calls as they are now, to be left to others; those that are written. */
+  async laidDown(callIds: readonly string[]): Promise<readonly Stored[]> {
+    if (!this.#isSettled || this.#writer.isDisabled) return [];
+    const { node, keyspace } = this.#parts;
+    const writes = callIds.flatMap((callId) => this.#layingDown(callId));
+    const outcomes = await this.#store.write(writes).catch((error: unknown) => {
+      this.#parts.events.replicaUnsettled(error);
+      return [];
+    });
+    return writes.flatMap(({ callId, record, snapshot }, index): readonly Stored[] => {
+      const outcome = outcomes[index];
+      if (outcome?.kind === 'written')
+        return [{ callId, owner: node, epoch: outcome.epoch, keyspace, record, snapshot }];
+      // It may be written and the answer lost: it goes on here, and is to be stored so.
+      this.#writer.changed(callId);
+      return [];
+    });
   }
 
-  /** Until all calls are written as they are now, or cannot be. */
-  written(): Promise<void> {
-    for (const callId of this.#parts.calls.callIds) this.#writer.advanced(callId);
-    return Promise.race([this.#writer.settled(), elapsed(LAST_WRITES_MS)]);
+  #layingDown(callId: string): readonly (Extract<Write, { kind: 'call' }> & { readonly record: Buffer })[] {
+    const { record, ...rest } = this.#contentOf(callId, true) ?? {};
+    if (record === undefined) return [];
+    const known = this.#writer.epochOf(callId);
+    const at = { callId, epoch: known ?? 1, order: this.#writer.nextOrder(), isNew: known === undefined };
+    return [{ kind: 'call', ...at, record, ...rest, isLaidDown: true }];
+  }
+
+  /** A call that is laid down is about to be forgotten here. */
+  layDown(stored: Stored): void {
+    this.leave(stored.callId);
+    this.foreign.set(stored, this.#parts.clock.now());
   }
 
   get keyspaces(): readonly number[] | 'all' {
@@ -273,7 +301,7 @@ export class Replica {
 
   get #note() {
     const { keyspace, boot, host } = this.#parts;
-    return { keyspace, boot: boot(), host };
+    return { keyspace, boot: this.#restoration.former ?? boot(), host };
   }
 
   #connected(): void {
@@ -300,16 +328,18 @@ export class Replica {
     const connection = this.#connection;
     this.#settle(connection).catch((error: unknown) => {
       this.#parts.events.replicaUnsettled(error);
+      this.#begun.resolve();
       if (connection === this.#connection && this.#isConnected)
         this.#retry = setTimeout(() => this.#begin(), RETRY_MS);
     });
   }
 
   async #settle(connection: number): Promise<void> {
-    const { calls, events, restore } = this.#parts;
-    const restored = await settle(this.#settlement, !this.#hasSettled);
+    const { calls, events } = this.#parts;
+    await settle(this.#settlement, !this.#hasSettled);
     if (connection !== this.#connection || !this.#isConnected) return;
     this.#hasSettled = true;
+    this.#adopted.clear();
     this.#isSettled = true;
     this.#heartbeat.connected();
     const own = [...calls.callIds];
@@ -317,8 +347,11 @@ export class Replica {
     this.#writer.open(true);
     this.#follower.restart();
     events.replicaConnected(own.length);
-    if (restored.length > 0) await restore(restored);
+    const followed = this.#followOthers();
+    await this.#restoration.run();
+    await followed;
     this.#begun.resolve();
+    await this.#store.announce(this.#note, this.#parts.leaseMs);
   }
 
   get #settlement(): SettlementParts {
@@ -329,8 +362,10 @@ export class Replica {
       leaseMs,
       note: () => this.#note,
       ownCalls: () => calls.callIds,
+      isAdopted: (callId) => this.#adopted.has(callId),
       isOwn: (callId) => calls.find(callId) !== undefined || this.#writer.isWaiting(callId),
       foreign: this.foreign,
+      restoration: this.#restoration,
       writer: this.#writer,
       surrender,
       now: clock.now,
@@ -343,16 +378,15 @@ export class Replica {
   }
 
   async #followOthers(): Promise<void> {
-    if (!this.#isSettled || this.#isFollowing) return;
-    this.#isFollowing = true;
-    try {
-      await this.#follower.round();
-    } catch (error) {
+    if (!this.#isSettled) return;
+    this.#following ??= this.#follower
+      .round()
       // What was missed is read when the store answers again.
-      if (this.#isSettled) this.#parts.events.replicaUnsettled(error);
-    } finally {
-      this.#isFollowing = false;
-    }
+      .catch((error: unknown) => void (this.#isSettled && this.#parts.events.replicaUnsettled(error)))
+      .finally(() => {
+        this.#following = undefined;
+      });
+    await this.#following;
   }
 
   async #beat(): Promise<void> {
@@ -360,6 +394,7 @@ export class Replica {
     if (!this.#isSettled) return;
     try {
       await this.#heartbeat.beat();
+      await this.#restoration.finish();
     } catch (error) {
       if (this.#isSettled) events.replicaUnsettled(error);
       return;

@@ -11,7 +11,7 @@ export type CallStore = {
   /** Calls a node has, some at a time. */
   callsOf(node: string): AsyncIterable<readonly string[]>;
   /** Who has these calls; `undefined`: nobody, any more. */
-  holders(callIds: readonly string[]): Promise<readonly (Holder | undefined)[]>;
+  holders(callIds: readonly string[]): Promise<readonly (Standing | undefined)[]>;
   read(callIds: readonly string[]): Promise<readonly (Stored | undefined)[]>;
   /** How many changes there have been. */
   position(): Promise<number>;
@@ -35,8 +35,10 @@ export type Write =
       readonly order: number;
       /** The call is new here, and may take the place of one that has ended. */
       readonly isNew: boolean;
-      /** The last signalling of it. */
-      readonly signalledMs: number;
+      /** The last signalling of it. Absent: as it is. */
+      readonly signalledMs?: number;
+      /** Absent: it goes on where it is written. */
+      readonly isLaidDown?: boolean;
       /** Absent: as it is. */
       readonly record?: Buffer;
       readonly snapshot?: Buffer;
@@ -59,6 +61,9 @@ export type Outcome =
 
 /** `epoch` grows when a call changes hands. */
 export type Holder = { readonly owner: string; readonly epoch: number; readonly hasEnded: boolean };
+
+/** `isLaidDown`: its owner does not go on with it, and it has not ended. */
+export type Standing = Holder & { readonly isLaidDown: boolean };
 
 export type Stored = {
   readonly callId: string;

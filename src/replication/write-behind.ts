@@ -118,6 +118,12 @@ export class WriteBehind {
     this.#owned.set(callId, { epoch, writtenMs: 0 });
   }
 
+  /** Of a write of this node that is the latest of all so far. */
+  nextOrder(): number {
+    this.#order += 1;
+    return this.#order;
+  }
+
   /** Ends a call that is stored under this epoch, and is not there any more. */
   endStored(callId: string, epoch: number): void {
     this.own(callId, epoch);
@@ -259,8 +265,7 @@ export class WriteBehind {
     // Though one of its name has ended, there may be another.
     const content = this.#parts.contentOf(callId, isNew || what !== 'snapshot');
     if (content === undefined) return { kind: 'end', callId, epoch };
-    this.#order += 1;
-    return { kind: 'call', callId, epoch, order: this.#order, isNew, ...content };
+    return { kind: 'call', callId, epoch, order: this.nextOrder(), isNew, ...content };
   }
 
   #putBack(callId: string, { what, sinceMs }: Waiting): void {
@@ -284,7 +289,7 @@ export class WriteBehind {
    * Signalling has come to two nodes before either could say that the call was there: it is of the one that it came to last. Not of
    * one that was cut off with the call's first message and has only heard of the others now.
    */
-  #claim({ callId, signalledMs }: CallWrite, holder: Refusal): void {
+  #claim({ callId, signalledMs = 0 }: CallWrite, holder: Refusal): void {
     if (this.#waiting.get(callId)?.what === 'end' || this.#isOver(callId)) {
       // Short, and never known to anybody: what is stored is another's.
       this.#waiting.delete(callId);

@@ -10,7 +10,7 @@ import type { Snapshots } from './snapshots.js';
 export type RedundancyParts = {
   readonly replica: Replica;
   readonly service: Pick<CallService, 'surrender' | 'takeovers'>;
-  readonly registry: Pick<CallRegistry, 'callIds'>;
+  readonly registry: Pick<CallRegistry, 'callIds' | 'size'>;
   readonly snapshots: Pick<Snapshots, 'take'>;
   readonly node: string;
   /** How long a node is silent until its calls are taken over; `null`: for ever. */
@@ -24,7 +24,8 @@ export type RedundancyParts = {
 export class Redundancy {
   readonly #parts: RedundancyParts;
   /** Calls that were tried to be taken with their address, by epoch. */
-  readonly #tried = new Map<string, number>();
+  readonly #tried = new Map<string, Try>();
+  #looks = 0;
   #timer: NodeJS.Timeout | undefined;
   #isBusy = false;
 
@@ -47,14 +48,18 @@ export class Redundancy {
     await this.#take([...this.#parts.replica.foreign.callIds], 'operator');
   }
 
-  /** Leaves all calls to other nodes, as they are now. */
-  async standBy(): Promise<void> {
+  /** Leaves all calls to other nodes, as they are now; how many stay because they cannot be stored. */
+  async standBy(): Promise<number> {
     const { replica, service, registry, snapshots, events } = this.#parts;
     await snapshots.take();
-    await replica.written();
     const callIds = [...registry.callIds];
-    for (const callId of callIds) await service.surrender(callId, () => replica.layDown(callId));
-    events.stoodBy(callIds.length);
+    let left = 0;
+    for (let start = 0; start < callIds.length; start += PAGE) {
+      for (const stored of await replica.laidDown(callIds.slice(start, start + PAGE)))
+        if (await service.surrender(stored.callId, () => replica.layDown(stored))) left += 1;
+    }
+    events.stoodBy(left, registry.size);
+    return registry.size;
   }
 
   /** It is known which nodes were heard of. */
@@ -75,15 +80,20 @@ export class Redundancy {
     const { addresses, replica, node } = this.#parts;
     if (addresses === null || this.#isBusy) return;
     const isNew = addresses.look();
+    this.#looks += 1;
     if (isNew) this.#tried.clear();
     if (addresses.arrived.size === 0) return;
     const due: string[] = [];
     for (const callId of replica.foreign.callIds) {
       const { owner, epoch } = replica.foreign.get(callId) ?? NOBODY;
-      if (this.#tried.get(callId) === epoch || (owner === node && !isNew)) continue;
-      this.#tried.set(callId, epoch);
+      const before = this.#tried.get(callId);
+      if ((before?.epoch === epoch && before.again > this.#looks) || (owner === node && !isNew)) continue;
       const call = replica.inherited(callId)?.call;
-      if (call !== undefined && isReachedAt(call, addresses.arrived)) due.push(callId);
+      if (call !== undefined && isReachedAt(call, addresses.arrived)) {
+        const pause = before?.epoch === epoch ? Math.min(2 * before.pause, LONGEST_PAUSE) : FIRST_PAUSE;
+        this.#tried.set(callId, { epoch, pause, again: this.#looks + pause });
+        due.push(callId);
+      } else this.#tried.set(callId, { epoch, pause: 0, again: Number.POSITIVE_INFINITY });
     }
     await this.#take(due, 'address');
   }
@@ -107,6 +117,14 @@ function isReachedAt({ legs }: Call, addresses: ReadonlySet<string>): boolean {
   return own.length > 0 && own.every((address) => addresses.has(address));
 }
 
+/** `again`: not before this look; `pause`: looks from the last one that tried. */
+type Try = { readonly epoch: number; readonly again: number; readonly pause: number };
+
 const NOBODY = { owner: '', epoch: 0 };
 /** Little beside the second that it takes keepalived to notice. */
 const LOOK_MS = 250;
+/** In looks: what cannot be taken over is tried again after a second, and less and less often. */
+const FIRST_PAUSE = 4;
+const LONGEST_PAUSE = 240;
+/** Encoding one call takes some tens of microseconds, and signalling waits meanwhile. */
+const PAGE = 32;

@@ -105,6 +105,19 @@ export function promisesOfStore(open: (node: string, group: string) => Promise<C
     expect(await one?.holders(['a'])).toEqual([undefined]);
   });
 
+  test('a call is laid down until it goes on anywhere', async () => {
+    const [one, other] = await nodes('one', 'other');
+    const isLaidDown = async (): Promise<unknown> => (await one?.holders(['a']))?.[0]?.isLaidDown;
+    await one?.write([put('a', 1, { record: 'first', isNew: true })]);
+    expect(await isLaidDown()).toBe(false);
+    await one?.write([{ kind: 'call', callId: 'a', epoch: 1, order: 2, isNew: false, isLaidDown: true }]);
+    expect(await isLaidDown()).toBe(true);
+    expect((await one?.read(['a']))?.[0]?.record).toEqual(Buffer.from('first'));
+    expect(await listed(other, 'one')).toEqual(['a']);
+    await other?.write([put('a', 2, { record: 'taken' })]);
+    expect(await isLaidDown()).toBe(false);
+  });
+
   test('changes are told in order, from anywhere', async () => {
     const [one, other] = await nodes('one', 'other');
     const start = (await other?.position()) ?? -1;

@@ -1,17 +1,17 @@
 import type {
   CallStore,
   Change,
-  Holder,
   KnownNode,
   NodeNote,
   Noted,
   Outcome,
+  Standing,
   Stored,
   StoreListener,
   Write,
 } from '../../src/replication/store.js';
 
-type Kept = Holder & {
+type Kept = Standing & {
   order: number;
   signalledMs: number;
   keyspace: number;
@@ -26,6 +26,8 @@ export class SharedStore {
   changes: Change[] = [];
   /** Changes that are forgotten. */
   trimmed = 0;
+  /** As a store that is full. */
+  refusesToAnnounce = false;
   readonly now: () => number;
 
   constructor(now: () => number) {
@@ -77,6 +79,7 @@ export class FakeCallStore implements CallStore {
 
   async announce(note: NodeNote, forMs: number): Promise<void> {
     await this.#turn();
+    if (this.#shared.refusesToAnnounce) throw new Error('OOM');
     this.#shared.leases.set(this.#node, { note, untilMs: this.#shared.now() + forMs });
   }
 
@@ -99,7 +102,7 @@ export class FakeCallStore implements CallStore {
     if (own.length > 0) yield own.map(([callId]) => callId);
   }
 
-  async holders(callIds: readonly string[]): Promise<readonly (Holder | undefined)[]> {
+  async holders(callIds: readonly string[]): Promise<readonly (Standing | undefined)[]> {
     await this.#turn();
     return callIds.map((callId) => this.#shared.calls.get(callId));
   }
@@ -135,7 +138,7 @@ export class FakeCallStore implements CallStore {
   }
 
   #put(write: Extract<Write, { kind: 'call' }>): Outcome {
-    const { callId, epoch, order, isNew, signalledMs, record, snapshot } = write;
+    const { callId, epoch, order, isNew, record, snapshot, isLaidDown = false } = write;
     const known = this.#shared.calls.get(callId);
     let granted = epoch;
     if (known !== undefined) {
@@ -150,8 +153,9 @@ export class FakeCallStore implements CallStore {
       } else if (epoch === known.epoch && order <= known.order) return { kind: 'stale', order: known.order };
     } else if (record === undefined) return { kind: 'written', epoch };
     const kept = { ...known, ...(record && { record }), ...(snapshot && { snapshot }) };
+    const signalledMs = write.signalledMs ?? known?.signalledMs ?? 0;
     const own = { owner: this.#node, epoch: granted, order, signalledMs, keyspace: this.#keyspace };
-    this.#shared.calls.set(callId, { ...kept, ...own, hasEnded: false });
+    this.#shared.calls.set(callId, { ...kept, ...own, hasEnded: false, isLaidDown });
     this.#tell(callId, granted, record === undefined ? 'snapshot' : 'record');
     return { kind: 'written', epoch: granted };
   }
@@ -164,7 +168,8 @@ export class FakeCallStore implements CallStore {
     if (epoch === 1) this.#shared.calls.delete(callId);
     else {
       const { order, signalledMs, keyspace } = known;
-      const ended = { owner: this.#node, epoch, order, signalledMs, keyspace, hasEnded: true };
+      const over = { hasEnded: true, isLaidDown: false };
+      const ended = { owner: this.#node, epoch, order, signalledMs, keyspace, ...over };
       this.#shared.calls.set(callId, ended);
     }
     this.#tell(callId, epoch, 'end');

@@ -36,8 +36,8 @@ export type CliNode = {
 export type CliRedundancy = {
   /** Goes on with all calls of other nodes. */
   activate(): Promise<void>;
-  /** Leaves all calls to them. */
-  standBy(): Promise<void>;
+  /** Leaves all calls to them; how many cannot be stored, and stay. */
+  standBy(): Promise<number>;
   /** Whose calls are kept ready. */
   keyspaces(): readonly number[] | 'all';
   /** False: that is so already. */

@@ -11,8 +11,10 @@ export function activate(node: CliNode): Promise<string> {
 /** `standby` */
 export function standBy(node: CliNode): Promise<string> {
   return together(node, async (redundancy) => {
-    await redundancy.standBy();
-    return 'Ok, all own calls are foreign calls now\n';
+    const kept = await redundancy.standBy();
+    return kept === 0
+      ? 'Ok, all own calls are foreign calls now\n'
+      : `Fail: ${kept} calls cannot be stored and are still own calls\n`;
   });
 }
 

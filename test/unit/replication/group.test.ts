@@ -3,6 +3,7 @@ import type { Reply } from '../../../src/command/reply.js';
 import { DEFAULT_FLAGS } from '../../../src/command/flags.js';
 import type { StreamSnapshot } from '../../../src/dataplane/protocol.gen.js';
 import { SharedStore } from '../../support/fake-call-store.js';
+import { FakeDataPlane } from '../../support/fake-data-plane.js';
 import { audio, CLIENT } from '../negotiation/sample.js';
 import { type GroupNode, kill, startGroupNode } from './group.js';
 
@@ -420,4 +421,137 @@ test('a call of a silent node that another one was faster to take stays there', 
   await later(30_000);
   expect([...other.registry.callIds]).toEqual(['b']);
   expect(shared.calls.get('a')?.owner).toBe('third');
+});
+
+test('calls are restored also if the first attempt to agree with the store is cut short', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  kill(first);
+  shared.refusesToAnnounce = true;
+  const again = await node('one', { boot: 'another' });
+  await later(3_000);
+  expect(again.registry.size).toBe(0);
+  shared.refusesToAnnounce = false;
+  await later(3_000);
+  expect([again.registry.size, foreignAt(again)]).toEqual([1, []]);
+});
+
+test('a call that was taken between two attempts to restore it is not taken back', async () => {
+  const [first, other] = [await node('one'), await node('other')];
+  await made(first, 'a');
+  kill(first);
+  shared.refusesToAnnounce = true;
+  const again = await node('one', { boot: 'another' });
+  await answer(other, 'a');
+  await later();
+  shared.refusesToAnnounce = false;
+  await later(3_000);
+  expect([again.registry.size, other.registry.size]).toEqual([0, 1]);
+});
+
+test('who dies while calls are restored leaves the rest to the next', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  kill(first);
+  const onto = new FakeDataPlane();
+  const stuck = new FakeDataPlane();
+  stuck.apply = () => new Promise(() => {});
+  const starting = startGroupNode(shared, 'one', { boot: 'another', onto: stuck });
+  await later(15_000);
+  kill(await starting);
+  const again = await node('one', { boot: 'another', onto });
+  await later();
+  expect(again.registry.size).toBe(1);
+  await later(15_000);
+  expect(shared.leases.get('one')?.note.boot).toBe('another');
+});
+
+test('a call whose port was taken at a restart is still there after the next one', async () => {
+  const first = await node('one');
+  await made(first, 'a');
+  kill(first);
+  const onto = new FakeDataPlane();
+  onto.refusals.apply.push({ code: 'portBusy', address: '192.0.2.1', port: 1 });
+  const second = await node('one', { boot: 'another', onto });
+  await later();
+  expect(second.registry.size).toBe(0);
+  kill(second);
+  const third = await node('one', { boot: 'another', onto });
+  await later();
+  expect([foreignAt(third), shared.calls.get('a')?.hasEnded]).toEqual([['a'], false]);
+  expect((await answer(third, 'a')).kind).toBe('sdp');
+});
+
+test('what is laid down stays so when its node starts again', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  expect(await one.replicated.redundancy.standBy()).toBe(0);
+  kill(one);
+  const again = await node('one', { onto: one.dataPlane });
+  await later(3_000);
+  expect([again.registry.size, foreignAt(again), foreignAt(other)]).toEqual([0, ['a'], ['a']]);
+  await other.replicated.redundancy.activate();
+  await later();
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other', isLaidDown: false });
+});
+
+test('nothing is laid down that cannot be stored', async () => {
+  const one = await node('one');
+  await made(one, 'a');
+  one.store.failure = 'OOM';
+  expect(await one.replicated.redundancy.standBy()).toBe(1);
+  one.store.failure = undefined;
+  one.store.down();
+  expect(await one.replicated.redundancy.standBy()).toBe(1);
+  expect([one.registry.size, foreignAt(one)]).toEqual([1, []]);
+  one.store.up();
+  await later();
+  expect(await one.replicated.redundancy.standBy()).toBe(0);
+});
+
+test('a call begun at a node that has not reached the store yet is kept there', async () => {
+  const one = await node('one');
+  await made(one, 'a');
+  kill(one);
+  const starting = startGroupNode(shared, 'other', { alone: true });
+  await later(15_000);
+  const other = await starting;
+  started.push(other);
+  await made(other, 'a');
+  // The clock of signalling stands still here.
+  const kept = shared.calls.get('a');
+  if (kept !== undefined) kept.signalledMs -= 1;
+  other.store.up();
+  await later(5_000);
+  expect(other.registry.size).toBe(1);
+  expect(shared.calls.get('a')).toMatchObject({ owner: 'other' });
+});
+
+test('a store that refuses to know a node does not keep it waiting', async () => {
+  shared.refusesToAnnounce = true;
+  // No time passes here.
+  const one = await node('one');
+  expect((await offer(one, 'a')).kind).toBe('sdp');
+});
+
+test('a node that begins knows the calls of others before it answers', async () => {
+  const one = await node('one');
+  await made(one, 'a');
+  const other = await node('other');
+  expect(foreignAt(other)).toEqual(['a']);
+});
+
+test('a call that cannot come along with its address is tried again, less and less often', async () => {
+  const [one, other] = [await node('one'), await node('other')];
+  await made(one, 'a');
+  kill(one);
+  const address = one.dataPlane.plans.get('a')?.streams[0]?.locals[0]?.address ?? '';
+  for (let time = 0; time < 3; time++)
+    other.dataPlane.refusals.apply.push({ code: 'portBusy', address, port: 1 });
+  other.addresses.add(address);
+  await later(4_000);
+  expect(other.dataPlane.refusals.apply).toHaveLength(0);
+  expect(other.registry.size).toBe(0);
+  await later(5_000);
+  expect(other.registry.size).toBe(1);
 });

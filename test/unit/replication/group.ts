@@ -23,12 +23,14 @@ export type GroupNodeOptions = Partial<ReplicationConfig> & {
   readonly onto?: FakeDataPlane;
   /** The start of the data plane. */
   readonly boot?: string;
+  /** There is no store at first. */
+  readonly alone?: boolean;
 };
 
 export async function startGroupNode(
   shared: SharedStore,
   node: string,
-  { onto = new FakeDataPlane(), boot = 'boot', ...changed }: GroupNodeOptions = {},
+  { onto = new FakeDataPlane(), boot = 'boot', alone = false, ...changed }: GroupNodeOptions = {},
 ): Promise<GroupNode> {
   const registry = new CallRegistry();
   const counters = newCounters();
@@ -57,7 +59,7 @@ export async function startGroupNode(
   if (store === undefined) throw new Error('no store was opened');
   const started = await startFakeNode({ onto, registry, parts: { events, inherits: replicated.inherits } });
   replicated.start();
-  store.up();
+  if (!alone) store.up();
   replicated.replica.attached();
   await replicated.replica.begun();
   return { ...started, replicated, store, snapshots, addresses, log };

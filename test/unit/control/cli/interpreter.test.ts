@@ -24,6 +24,7 @@ const LEVELS: LogLevels = {
 let calls: string[];
 let foreign: string[];
 let keyspaces: number[];
+let unstorable: number;
 let redundancy: CliNode['redundancy'];
 let current: CliNode['settings']['current'];
 let levels: LogLevels;
@@ -35,12 +36,14 @@ beforeEach(() => {
   calls = ['one@h', 'two@h'];
   foreign = [];
   keyspaces = [2];
+  unstorable = 0;
   redundancy = {
     async activate() {
       calls = [...calls, ...foreign.splice(0)];
     },
     async standBy() {
       foreign.push(...calls.splice(0));
+      return unstorable;
     },
     keyspaces: () => keyspaces,
     follow(keyspace, on) {
@@ -441,6 +444,8 @@ describe('together with other nodes', () => {
 
   test('all calls change sides', async () => {
     expect(await line.answer('standby')).toBe('Ok, all own calls are foreign calls now\n');
+    unstorable = 2;
+    expect(await line.answer('standby')).toBe('Fail: 2 calls cannot be stored and are still own calls\n');
     expect(await line.answer('list sessions own')).toBe('No sessions on this media relay.\n');
     expect(await line.answer('active')).toBe('Ok, all foreign calls are own calls now\n');
     expect(calls).toEqual(['one@h', 'two@h']);
