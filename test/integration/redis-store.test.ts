@@ -72,7 +72,7 @@ describeWithRedis('calls in Redis', () => {
     await client.replicaof('127.0.0.1', '1');
     const record = Buffer.from('r');
     const write = {
-      ...{ kind: 'call', callId: 'a', epoch: 1, order: 1, isNew: true, signalledMs: 0 },
+      ...({ kind: 'call', callId: 'a', epoch: 1, order: 1, isNew: true, signalledMs: 0 } as const),
       record,
     } as const;
     expect((await store.write([write]))[0]).toMatchObject({
