@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Bench, establish, interleave, withProxy } from '../bench.js';
 import { type Figure, median } from '../figures.js';
 import { sendStreams } from '../loadgen.js';
-import { openPairLab } from '../pair-lab.js';
+import { openPairLab, type PairLab } from '../pair-lab.js';
 import type { ProxyName } from '../proxy.js';
 import { type RunningRedis, startRedis } from '../redis.js';
 import { type SetupRound, setupRound } from './setup.js';
@@ -46,36 +46,43 @@ async function measureMoves(bench: Bench): Promise<readonly Figure[]> {
 
 async function moved(bench: Bench, calls: number): Promise<Return> {
   const pair = openPairLab();
-  const redis = await startRedis(pair.store.namespace, pair.store.address);
+  try {
+    const redis = await startRedis(pair.store.namespace, pair.store.address);
+    return await movedBetween(bench, pair, redis, calls).finally(() => redis.stop());
+  } finally {
+    pair.close();
+  }
+}
+
+async function movedBetween(
+  bench: Bench,
+  pair: PairLab,
+  redis: RunningRedis,
+  calls: number,
+): Promise<Return> {
   const at = (node: 'first' | 'second'): Bench => {
     const tandem = { ...bench.tandem, fastPath: 'off', replication: redis.replication(node) } as const;
     return { ...bench, lab: pair[node], tandem };
   };
-  try {
-    return await withProxy(at('first'), 'tandem', (first) =>
-      withProxy(at('second'), 'tandem', async () => {
-        const routes = await establish(at('first'), first, calls);
-        await pause(settlingMs);
-        const rate = packetsPerSecond * calls;
-        const phases = [
-          { rate, seconds: 2 },
-          { rate, seconds: 8, killing: first.processes, afterwards: pair.move },
-        ];
-        const [before, after] = (await sendStreams(pair.first, routes, phases, [])).phases;
-        if (before === undefined || after === undefined) throw new Error('a phase is missing');
-        if (before.streamsAlive < calls)
-          throw new Error(`only ${before.streamsAlive} of ${calls} calls relay`);
-        bench.say(
-          `${calls} calls: ${after.streamsAlive} relay again on the other node, the last after ` +
-            `${after.slowestFirstMs.toFixed(0)} ms; ${after.sent - after.received} of ${after.sent} packets lost`,
-        );
-        return { dead: calls - after.streamsAlive, slowestMs: after.slowestFirstMs };
-      }),
-    );
-  } finally {
-    await redis.stop();
-    pair.close();
-  }
+  return await withProxy(at('first'), 'tandem', (first) =>
+    withProxy(at('second'), 'tandem', async () => {
+      const routes = await establish(at('first'), first, calls);
+      await pause(settlingMs);
+      const rate = packetsPerSecond * calls;
+      const phases = [
+        { rate, seconds: 2 },
+        { rate, seconds: 8, killing: first.processes, afterwards: pair.move },
+      ];
+      const [before, after] = (await sendStreams(pair.first, routes, phases, [])).phases;
+      if (before === undefined || after === undefined) throw new Error('a phase is missing');
+      if (before.streamsAlive < calls) throw new Error(`only ${before.streamsAlive} of ${calls} calls relay`);
+      bench.say(
+        `${calls} calls: ${after.streamsAlive} relay again on the other node, the last after ` +
+          `${after.slowestFirstMs.toFixed(0)} ms; ${after.sent - after.received} of ${after.sent} packets lost`,
+      );
+      return { dead: calls - after.streamsAlive, slowestMs: after.slowestFirstMs };
+    }),
+  );
 }
 
 /** The same calls with Redis and without, in turns. */
